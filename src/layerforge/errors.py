@@ -1,0 +1,74 @@
+"""Errors that users meet: each class owns an exit code, and each instance carries a hint and its evidence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LayerforgeError(Exception):
+    """Something went wrong that the user can do something about.
+
+    ``message`` says what happened, ``hint`` what to do next, ``details`` holds the evidence, a line each.
+    """
+
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+
+class UsageError(LayerforgeError):
+    """The command line, or a place it names, cannot be used."""
+
+    exit_code = 2
+    title = "usage"
+
+
+class RecipeError(LayerforgeError):
+    """A recipe is wrong or does not exist."""
+
+    exit_code = 3
+    title = "recipe"
+
+
+class LockError(LayerforgeError):
+    """Requirements cannot be resolved, or a lock does not hold."""
+
+    exit_code = 4
+    title = "lock"
+
+
+class EngineError(LayerforgeError):
+    """The container engine is missing or failed."""
+
+    exit_code = 5
+    title = "engine"
+
+
+class StepError(LayerforgeError):
+    """A step of the build failed."""
+
+    exit_code = 6
+    title = "build"
+
+
+class VerificationError(LayerforgeError):
+    """The layer is not fit for Lambda."""
+
+    exit_code = 7
+    title = "verify"
+
+
+class PublishError(LayerforgeError):
+    """Publishing failed, wholly or in some Region."""
+
+    exit_code = 8
+    title = "publish"
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""

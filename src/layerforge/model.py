@@ -1,0 +1,530 @@
+"""The nouns of layerforge: frozen records, enums and the Protocols that hold the parts together.
+
+Standard library only. Sizes are bytes, durations seconds, digests lower-case hexadecimal SHA-256. A path inside a
+layer is a POSIX string relative to ``/opt``, such as ``python/numpy/__init__.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+LAMBDA_UNZIPPED_LIMIT = 262_144_000
+"""Bytes that a function and all its layers may take once unpacked."""
+
+DIRECT_UPLOAD_LIMIT = 52_428_800
+"""Zipped bytes up to which a layer can be published without a bucket."""
+
+SITE = "python"
+"""Folder of a layer that Lambda puts on ``sys.path`` as ``/opt/python``."""
+
+
+# --- what is asked for -----------------------------------------------------------------------------------------------
+
+
+class Arch(StrEnum):
+    """Processor of a function, in Lambda's own words."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+class BytecodeMode(StrEnum):
+    """Where compiled modules stand: ``__pycache__`` beside the source, instead of the source, or nowhere."""
+
+    BESIDE = "beside"
+    ONLY = "only"
+    NONE = "none"
+
+
+class Docstrings(StrEnum):
+    """Whether the bytecode keeps docstrings or has them emptied to ``''``. Sources always stay whole."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+class Compression(StrEnum):
+    """How much time deflate may take."""
+
+    FAST = "fast"
+    SMALL = "small"
+    MAX = "max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What one Lambda runtime offers to a layer. One table of ``data/runtimes.toml``."""
+
+    python: str
+    """Minor version, ``3.13``."""
+    os: str
+    glibc: tuple[int, ...]
+    symbols: Mapping[str, tuple[int, ...]]
+    """Newest symbol version by family: ``GLIBC``, ``GLIBCXX``, ``CXXABI``, ``GCC``."""
+    manylinux: str
+    """Newest manylinux policy of the runtime that uv can resolve for, ``manylinux_2_34``."""
+    magic: int
+    """Magic number of the interpreter's bytecode, without its two line-end bytes."""
+    image: str
+    deprecated: str
+    """ISO date after which AWS no longer supports the runtime."""
+    libraries: frozenset[str]
+    """Sonames that the runtime itself provides."""
+    packages: frozenset[str]
+    """Top-level Python packages that the runtime itself provides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A runtime on a processor: what a layer is made for."""
+
+    runtime: Runtime
+    arch: Arch
+
+    @property
+    def python(self) -> str:
+        return self.runtime.python
+
+    @property
+    def label(self) -> str:
+        """``py313-x86_64``, the tail of a layer's file name."""
+        return f"py{self.python.replace('.', '')}-{self.arch}"
+
+    @property
+    def cache_tag(self) -> str:
+        """``cpython-313``, the tag in the name of a compiled module."""
+        return f"cpython-{self.python.replace('.', '')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bytecode:
+    """How modules are compiled."""
+
+    mode: BytecodeMode = BytecodeMode.BESIDE
+    docstrings: Docstrings = Docstrings.KEEP
+    keep_docstrings: tuple[str, ...] = ()
+    """Globs below ``python/`` whose docstrings stay where the others are dropped."""
+    optimize: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prune:
+    """What a recipe removes beyond the default rules, and what it keeps in spite of them. Globs below ``python/``."""
+
+    remove: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """How a finished layer proves itself."""
+
+    imports: tuple[str, ...] = ()
+    script: str = ""
+    """Source text of the recipe's ``check.py``; empty where there is none."""
+    single: tuple[str, ...] = ()
+    """Globs of library file names of which the layer may hold one copy at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Most bytes that a recipe allows its layer; ``None`` is no limit."""
+
+    unzipped: int | None = None
+    zipped: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What differs from "install the locked wheels". A bare requirement makes an otherwise empty one."""
+
+    name: str
+    requires: tuple[str, ...]
+    folder: Path | None = None
+    budget: Budget = Budget()
+    bytecode: Bytecode = Bytecode()
+    prune: Prune = Prune()
+    check: Check = Check()
+
+
+# --- lock and plan ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """One line of a lock: an exact version, the hashes it may have, and when it applies."""
+
+    name: str
+    """Normalised name."""
+    version: str
+    """Exact version; empty for a pin to an address."""
+    hashes: tuple[str, ...]
+    """``sha256:…``, sorted."""
+    marker: str = ""
+    address: str = ""
+    """Where a direct reference points to; empty for a package of an index."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """Exact versions with hashes, in pip's own format."""
+
+    pins: tuple[Pin, ...]
+    oldest_python: str = ""
+    """Minor version that the lock was resolved for; empty where it does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelStep:
+    """Install one locked wheel."""
+
+    pin: Pin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides the bytes of a layer, before anything happens."""
+
+    recipe: Recipe
+    target: Target
+    compression: Compression
+    interpreter: str
+    """Full version of the interpreter that compiles the modules; empty where none does."""
+    steps: tuple[WheelStep, ...]
+    key: str
+    """Digest of all that can change the result."""
+
+
+# --- tree and edits --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blob:
+    """Bytes of a file, in memory or on disk, with their digest."""
+
+    sha256: str
+    size: int
+    source: Path | bytes = field(repr=False)
+
+    def read(self) -> bytes:
+        """The bytes themselves."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A regular file of a layer."""
+
+    path: str
+    blob: Blob
+    executable: bool = False
+    package: str = ""
+    """Distribution that the file came with, normalised; empty where no RECORD lists it."""
+
+    @property
+    def size(self) -> int:
+        return self.blob.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A symbolic link of a layer."""
+
+    path: str
+    target: str
+    """Relative to the folder of the link."""
+    package: str = ""
+
+    @property
+    def size(self) -> int:
+        return len(self.target.encode())
+
+
+Entry = File | Link
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A distribution of a layer."""
+
+    name: str
+    """Normalised name."""
+    version: str
+    info: str
+    """Path of its ``.dist-info`` folder."""
+    origin: str = "wheel"
+    """``wheel`` or ``compiled``."""
+    licence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """Files of a layer, sorted by path, each path once."""
+
+    entries: tuple[Entry, ...]
+    packages: tuple[Package, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Unzipped bytes, as Lambda counts them."""
+        return sum(entry.size for entry in self.entries)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, File))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One proposed change of a tree: what stands at ``path`` becomes ``entry``, or goes where that is ``None``."""
+
+    path: str
+    entry: Entry | None
+    reason: str
+    """Why, as a short phrase that groups with others: ``tests``, ``symbols and debug sections``."""
+    saved: int
+    """Unzipped bytes won; negative where the edit adds some."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A file that a pass would have changed but left as it was, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassResult:
+    """What one pass did."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    left: tuple[Left, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def saved(self) -> int:
+        return sum(edit.saved for edit in self.edits)
+
+
+# --- facts about a finished archive ----------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What a file of a layer is."""
+
+    NATIVE = "native code"
+    PYTHON = "Python source"
+    BYTECODE = "bytecode"
+    METADATA = "metadata"
+    DATA = "data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElfFacts:
+    """What the loader would read of an ELF file, taken from its segments."""
+
+    machine: str
+    """``x86_64``, ``arm64``, or another machine's ELF name in lower case."""
+    bits: int
+    soname: str
+    needed: tuple[str, ...]
+    runpath: tuple[str, ...]
+    """Entries of DT_RUNPATH, else of DT_RPATH."""
+    versions: Mapping[str, tuple[str, ...]]
+    """Symbol versions needed, by the library they are needed from: ``{"libc.so.6": ("GLIBC_2.17",)}``."""
+    stripped: bool
+    """No symbol table and no debug section."""
+    aligned: bool
+    """Every PT_LOAD has ``p_offset ≡ p_vaddr (mod p_align)`` and lies inside the file."""
+    init: str = ""
+    """Name after ``PyInit_`` where the file is an extension module."""
+
+
+class PycState(StrEnum):
+    """Whether Lambda's interpreter would use a ``.pyc``."""
+
+    VALID = "valid"
+    STALE = "stale"
+    """Bound to the date or the bytes of a source that it does not match."""
+    CHECKED = "checked"
+    """Valid, but every import reads and hashes the source."""
+    FOREIGN = "foreign"
+    """Made by another version of Python."""
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PycFacts:
+    """What a ``.pyc`` says of itself."""
+
+    state: PycState
+    magic: int
+    filename: str = ""
+    """``co_filename`` of its module, where it could be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One entry of an archive, as examined."""
+
+    path: str
+    mode: int
+    size: int
+    zipped: int
+    sha256: str
+    kind: Kind
+    package: str
+    link: str = ""
+    """Target of a symbolic link; empty for a file."""
+    elf: ElfFacts | None = None
+    damaged: str = ""
+    """Why an ELF file could not be read; empty where it could or is none."""
+    pyc: PycFacts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordRow:
+    """One line of a RECORD: path relative to ``python/``, digest in hexadecimal or empty, size or ``None``."""
+
+    path: str
+    sha256: str
+    size: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """A distribution as found in an archive."""
+
+    name: str
+    version: str
+    info: str
+    record: tuple[RecordRow, ...] | None
+    """``None`` where it has no RECORD."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """Everything that is known about an archive without running it."""
+
+    path: Path
+    sha256: str
+    content_sha256: str
+    zipped: int
+    unzipped: int
+    members: tuple[Member, ...]
+    distributions: tuple[Distribution, ...]
+
+
+class Severity(StrEnum):
+    """An error fails the build; a warning is shown."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something wrong with a layer."""
+
+    rule: str
+    """``LF101``; explained in docs/rules.md."""
+    severity: Severity
+    path: str
+    """File it is about; empty where it is about the whole layer."""
+    message: str
+    hint: str
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A finished zip and its measures."""
+
+    sha256: str
+    content_sha256: str
+    zipped: int
+    unzipped: int
+    data: bytes = field(repr=False)
+
+
+# --- Protocols -------------------------------------------------------------------------------------------------------
+
+
+class Step(Protocol):
+    """One visible step of the work."""
+
+    def advance(self, amount: int) -> None:
+        """Says that ``amount`` more of the step's total is done."""
+
+    def note(self, text: str) -> None:
+        """Sets what stands on the step's line when it ends: ``11.9 MB saved in 96 files``."""
+
+
+class Progress(Protocol):
+    """Where the work is shown. Knows nothing of what is shown."""
+
+    def step(self, title: str, *, total: int | None = None) -> AbstractContextManager[Step]:
+        """Opens a step; its line gets the duration when it closes."""
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+
+    def warn(self, text: str) -> None:
+        """One line that asks for attention."""
+
+
+class Store(Protocol):
+    """Values by the digest of all that made them. A value that was damaged on disk reads as absent."""
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """The value, or ``None``."""
+
+    def put(self, kind: str, key: str, value: bytes) -> None:
+        """Keeps a value; safe against a second process and against being killed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A Python program to run against an unpacked layer."""
+
+    target: Target
+    opt: Path
+    """Folder that stands for ``/opt``."""
+    program: str
+    """Source text."""
+    timeout: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended."""
+
+    status: int
+    """Exit status; the negated signal number where one ended it."""
+    output: str
+    seconds: float
+    timed_out: bool = False
+
+
+class Engine(Protocol):
+    """Something that can run programs as Lambda would."""
+
+    @property
+    def name(self) -> str:
+        """``host`` or ``docker``."""
+
+    def refusal(self, target: Target) -> str:
+        """Why this engine cannot run the target's code; empty where it can."""
+
+    def run(self, job: Job) -> Outcome:
+        """Runs a job to its end."""

@@ -1,0 +1,67 @@
+"""The Lambda runtimes that layers are made for, read from ``data/runtimes.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from layerforge.errors import UsageError
+from layerforge.model import Arch, Runtime, Target
+
+
+def version(text: str) -> tuple[int, ...]:
+    """``"2.34"`` as ``(2, 34)``, to be compared as numbers."""
+    return tuple(int(part) for part in text.split("."))
+
+
+@cache
+def runtimes() -> Mapping[str, Runtime]:
+    """Every runtime by its Python version, oldest first."""
+    data = tomllib.loads(resources.files("layerforge").joinpath("data/runtimes.toml").read_text("utf-8"))
+    return {python: _runtime(python, row, data) for python, row in data["runtime"].items()}
+
+
+def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Runtime:
+    system = data["os"][row["os"]]
+    return Runtime(
+        python=python,
+        os=row["os"],
+        glibc=version(system["glibc"]),
+        symbols={family: version(text) for family, text in system["symbols"].items()},
+        manylinux=system["manylinux"],
+        magic=row["magic"],
+        image=data["shared"]["image"].format(python=python),
+        deprecated=row["deprecated"].isoformat(),
+        libraries=frozenset(system["libraries"]),
+        packages=frozenset(data["shared"]["packages"]),
+    )
+
+
+def target(python: str, arch: str) -> Target:
+    """The target of that name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
+    known = runtimes()
+    if python not in known:
+        raise UsageError(
+            f"Lambda has no runtime for Python {python!r}",
+            hint=f"--python takes {', '.join(known)}" + _nearest(python.removeprefix("python"), list(known)),
+        )
+    if arch not in list(Arch):
+        raise UsageError(
+            f"Lambda has no {arch!r} processor",
+            hint=f"--arch takes {' or '.join(Arch)}" + (_alias(arch) or _nearest(arch, list(Arch))),
+        )
+    return Target(runtime=known[python], arch=Arch(arch))
+
+
+def _alias(arch: str) -> str:
+    aliases = {"aarch64": Arch.ARM64, "graviton": Arch.ARM64, "amd64": Arch.X86_64, "x64": Arch.X86_64}
+    return f"; {arch} is called {aliases[arch.lower()]} there" if arch.lower() in aliases else ""
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; perhaps you meant {near[0]}" if near else ""
