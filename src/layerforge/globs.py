@@ -9,7 +9,7 @@ from functools import cache
 
 @cache
 def pattern(glob: str) -> re.Pattern[str]:
-    """The regular expression of one glob. ``tests/**`` matches everything below ``tests``; ``**/x`` matches ``x`` too."""
+    """The regular expression of one glob: ``tests/**`` is everything below ``tests``, ``**/x`` matches ``x`` too."""
     parts: list[str] = []
     for part in re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob):
         match part:

@@ -313,6 +313,26 @@ class PassResult:
         return sum(edit.saved for edit in self.edits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A CPython on this machine."""
+
+    path: Path
+    version: str
+    """Full version, ``3.13.0``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a pass may look at besides the tree."""
+
+    recipe: Recipe
+    target: Target
+    interpreter: Interpreter | None
+    store: Store
+    step: Step
+
+
 # --- facts about a finished archive ----------------------------------------------------------------------------------
 
 

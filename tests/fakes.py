@@ -1,0 +1,119 @@
+"""Stand-ins that satisfy the Protocols of layerforge.model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from layerforge import digest, runtimes
+from layerforge.model import (
+    Arch,
+    Entry,
+    File,
+    Interpreter,
+    Job,
+    Outcome,
+    Package,
+    Recipe,
+    Setting,
+    Step,
+    Target,
+    Tree,
+)
+
+
+@dataclass
+class FakeStore:
+    """A store in memory that counts what it is asked for."""
+
+    values: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    hits: int = 0
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        value = self.values.get((kind, key))
+        self.hits += value is not None
+        return value
+
+    def put(self, kind: str, key: str, value: bytes) -> None:
+        self.values[kind, key] = value
+
+
+@dataclass
+class FakeStep:
+    """A step that remembers what it was told."""
+
+    advanced: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def advance(self, amount: int) -> None:
+        self.advanced += amount
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@dataclass
+class FakeProgress:
+    """Progress that keeps every line."""
+
+    steps: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str, *, total: int | None = None) -> Iterator[Step]:
+        self.steps.append(title)
+        yield FakeStep()
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@dataclass
+class FakeEngine:
+    """An engine that answers with prepared outcomes and remembers the jobs."""
+
+    outcomes: list[Outcome]
+    refuses: str = ""
+    jobs: list[Job] = field(default_factory=list)
+    name: str = "fake"
+
+    def refusal(self, target: Target) -> str:
+        return self.refuses
+
+    def run(self, job: Job) -> Outcome:
+        self.jobs.append(job)
+        return self.outcomes.pop(0)
+
+
+def target(python: str = "3.13", arch: Arch = Arch.X86_64) -> Target:
+    return runtimes.target(python, arch)
+
+
+def a_file(path: str, data: bytes = b"", *, package: str = "pkg", executable: bool = False) -> File:
+    return File(path=path, blob=digest.blob(data), package=package, executable=executable)
+
+
+def a_tree(*entries: Entry, packages: Iterable[Package] = ()) -> Tree:
+    return Tree(entries=tuple(sorted(entries, key=lambda entry: entry.path)), packages=tuple(packages))
+
+
+def a_setting(
+    *,
+    recipe: Recipe | None = None,
+    python: str = "3.13",
+    arch: Arch = Arch.X86_64,
+    interpreter: Interpreter | None = None,
+    store: FakeStore | None = None,
+) -> Setting:
+    return Setting(
+        recipe=recipe or Recipe(name="pkg", requires=("pkg",)),
+        target=target(python, arch),
+        interpreter=interpreter,
+        store=store or FakeStore(),
+        step=FakeStep(),
+    )
