@@ -44,7 +44,11 @@ class FakeStep:
     """A step that remembers what it was told."""
 
     advanced: int = 0
+    expected: int = 0
     notes: list[str] = field(default_factory=list)
+
+    def expect(self, amount: int) -> None:
+        self.expected += amount
 
     def advance(self, amount: int) -> None:
         self.advanced += amount
@@ -62,7 +66,7 @@ class FakeProgress:
     warnings: list[str] = field(default_factory=list)
 
     @contextmanager
-    def step(self, title: str, *, total: int | None = None) -> Iterator[Step]:
+    def step(self, title: str) -> Iterator[Step]:
         self.steps.append(title)
         yield FakeStep()
 

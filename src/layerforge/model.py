@@ -150,6 +150,8 @@ class Recipe:
     bytecode: Bytecode = Bytecode()
     prune: Prune = Prune()
     check: Check = Check()
+    compiles: tuple[str, ...] = ()
+    """Packages that the recipe compiles where a container engine is used."""
 
 
 # --- lock and plan ---------------------------------------------------------------------------------------------------
@@ -196,6 +198,8 @@ class Plan:
     interpreter: str
     """Full version of the interpreter that compiles the modules; empty where none does."""
     steps: tuple[WheelStep, ...]
+    epoch: int
+    """Date of every entry of the archive, in unix seconds."""
     key: str
     """Digest of all that can change the result."""
 
@@ -406,7 +410,11 @@ class Member:
     elf: ElfFacts | None = None
     damaged: str = ""
     """Why an ELF file could not be read; empty where it could or is none."""
+    foreign: str = ""
+    """Format of native code that is no ELF file: ``Mach-O`` (macOS) or ``PE`` (Windows)."""
     pyc: PycFacts | None = None
+    unsafe: str = ""
+    """Why the path must not be written to a disk; empty where it may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -439,7 +447,10 @@ class Examination:
     zipped: int
     unzipped: int
     members: tuple[Member, ...]
+    """Files and links, sorted by path."""
     distributions: tuple[Distribution, ...]
+    folders: tuple[Member, ...] = ()
+    """The archive's own entries for folders, which hold no bytes; their paths end in ``/``."""
 
 
 class Severity(StrEnum):
@@ -476,11 +487,63 @@ class Archive:
     data: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class EditGroup:
+    """The edits of one pass that share a reason."""
+
+    name: str
+    """Of the pass."""
+    reason: str
+    bytes: int
+    """Unzipped bytes saved."""
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What stands beside a layer: how it was made and what it is. Holds no date and no path of a machine."""
+
+    name: str
+    python: str
+    arch: Arch
+    engine: str
+    interpreter: str
+    compression: Compression
+    bytecode: Bytecode
+    requires: tuple[str, ...]
+    sha256: str
+    content_sha256: str
+    zip_bytes: int
+    unzipped_bytes: int
+    packages: tuple[Package, ...]
+    edits: tuple[EditGroup, ...]
+    left: tuple[Left, ...]
+    key: str
+    """Of the plan."""
+    layerforge: str
+    """Version that made the layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What verification found."""
+
+    engine: str
+    """The engine that ran the check; empty where none could."""
+    skipped: str
+    """Why the check was not run; empty where it was."""
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
 # --- Protocols -------------------------------------------------------------------------------------------------------
 
 
 class Step(Protocol):
     """One visible step of the work."""
+
+    def expect(self, amount: int) -> None:
+        """Raises the step's total by ``amount``."""
 
     def advance(self, amount: int) -> None:
         """Says that ``amount`` more of the step's total is done."""
@@ -492,7 +555,7 @@ class Step(Protocol):
 class Progress(Protocol):
     """Where the work is shown. Knows nothing of what is shown."""
 
-    def step(self, title: str, *, total: int | None = None) -> AbstractContextManager[Step]:
+    def step(self, title: str) -> AbstractContextManager[Step]:
         """Opens a step; its line gets the duration when it closes."""
 
     def say(self, text: str) -> None:

@@ -1,1 +1,79 @@
-"""The command line: the only module that prints and that knows exit codes."""
+"""The command line: the only part that prints and that knows exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from layerforge import __version__, process
+from layerforge.cli.screen import errors
+from layerforge.errors import INTERRUPTED, LayerforgeError
+
+COMMANDS = {
+    "build": "Build, verify and write layers.",
+    "lock": "Write a lock: exact versions with hashes.",
+    "plan": "Show what a build would do.",
+    "recipes": "List the recipes that come along.",
+    "inspect": "Show what is in a layer, whoever built it.",
+    "verify": "Hold a layer against every rule, and run it.",
+    "doctor": "Say what this machine can build.",
+    "cache": "Show or empty the store.",
+}
+
+
+class Commands(click.Group):
+    """Loads a command's module only when the command is named: half of a short run is imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every command, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table itself, without loading anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="layerforge")
+def group() -> None:
+    """Turn Python packages into AWS Lambda layers that are small, start fast and are known to load."""
+
+
+def main() -> None:
+    """Runs the program and leaves with an exit code of the contract."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command. Returns the exit code."""
+    try:
+        code = group.main(arguments, prog_name="layerforge", standalone_mode=False)
+    except LayerforgeError as error:
+        errors(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        process.stop_all()
+        click.echo("interrupted; nothing half-written is left behind", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0

@@ -1,1 +1,61 @@
 """Passes: functions that look at a tree and propose edits that make the layer smaller or faster to start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from layerforge.model import Edit, Interpreter, Left, PassResult, Plan, Progress, Setting, Store, Tree
+from layerforge.optimize.compile import compile_modules
+from layerforge.optimize.links import link_duplicates
+from layerforge.optimize.prune import prune
+from layerforge.optimize.records import rewrite_records
+from layerforge.optimize.strip import strip
+from layerforge.progress import megabytes
+from layerforge.tree import apply
+
+Pass = Callable[[Tree, Setting], Iterable[Edit | Left]]
+
+PASSES: tuple[tuple[str, Pass], ...] = (
+    ("prune", prune),
+    ("link", link_duplicates),
+    ("strip", strip),
+    ("bytecode", compile_modules),
+    ("record", rewrite_records),
+)
+"""In this order: each pass sees the tree that the one before left."""
+
+
+def optimize(
+    tree: Tree, plan: Plan, interpreter: Interpreter | None, store: Store, progress: Progress
+) -> tuple[Tree, tuple[PassResult, ...]]:
+    """Runs every pass. Returns the tree that they leave, and what each of them did."""
+    results: list[PassResult] = []
+    for name, run in PASSES:
+        with progress.step(name) as step:
+            setting = Setting(recipe=plan.recipe, target=plan.target, interpreter=interpreter, store=store, step=step)
+            result = _run(name, run, tree, setting)
+            tree = apply(tree, result.edits)
+            step.note(describe(result))
+        results.append(result)
+    return tree, tuple(results)
+
+
+def _run(name: str, run: Pass, tree: Tree, setting: Setting) -> PassResult:
+    started = time.monotonic()
+    said = list(run(tree, setting))
+    return PassResult(
+        name=name,
+        edits=tuple(item for item in said if isinstance(item, Edit)),
+        left=tuple(item for item in said if isinstance(item, Left)),
+        seconds=time.monotonic() - started,
+    )
+
+
+def describe(result: PassResult) -> str:
+    """``11.9 MB saved in 96 files; 2 left as they were``."""
+    if not result.edits and not result.left:
+        return "nothing to do"
+    verb = "saved" if result.saved >= 0 else "added"
+    left = f"; {len(result.left)} left as they were" if result.left else ""
+    return f"{megabytes(abs(result.saved))} {verb} in {len(result.edits):,} files{left}"

@@ -1,0 +1,170 @@
+"""From a plan to the tree of a layer, as its wheels bring it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from email.parser import HeaderParser
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from layerforge import lock, uvtool
+from layerforge.errors import LockError
+from layerforge.model import SITE, Blob, Entry, File, Link, Package, Plan, Progress, Step, Tree
+from layerforge.progress import megabytes
+
+_DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_IGNORED = frozenset({".lock"})
+"""What uv itself leaves in the folder that it installs into."""
+
+
+def assemble(plan: Plan, workspace: Path, progress: Progress) -> Tree:
+    """Installs the plan's wheels below ``workspace`` and reads them as a tree; the folder must outlive the tree."""
+    folder = workspace / "wheels"
+    folder.mkdir()
+    with progress.step("install") as step:
+        downloads = Downloads(step)
+        uvtool.install(lock.render(one.pin for one in plan.steps), plan.target, folder, downloads.read)
+        tree = read(folder)
+        step.note(f"{len(tree.packages)} packages, {megabytes(tree.size)}")
+    return tree
+
+
+class Downloads:
+    """Follows what uv says of its downloads."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._sizes: dict[str, int] = {}
+
+    def read(self, line: str) -> None:
+        """Takes one line of uv's standard error."""
+        match _DOWNLOAD.match(line):
+            case re.Match() as found if found[1] == "Downloading" and found[3]:
+                self._sizes[found[2]] = int(float(found[3]) * _UNITS.get(found[4], 1))
+                self._step.expect(self._sizes[found[2]])
+            case re.Match() as found:
+                self._step.advance(self._sizes.pop(found[2], 0))
+            case None:
+                pass
+
+
+def read(folder: Path) -> Tree:
+    """The tree of an installed folder. Raises ``LockError`` where a file leaves it or belies its RECORD."""
+    with ThreadPoolExecutor() as pool:
+        entries = list(pool.map(lambda path: _entry(folder, path), list(_walk(folder))))
+    by_path = {entry.path: entry for entry in entries}
+    packages = tuple(sorted(_packages(by_path), key=lambda package: package.name))
+    owners = _owners(packages, by_path)
+    owned = (_owned(entry, owners.get(entry.path, "")) for entry in entries)
+    return Tree(entries=tuple(sorted(owned, key=lambda entry: entry.path)), packages=packages)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for base, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(base) / name).is_symlink()]
+        yield from (Path(base) / name for name in (*files, *links) if name not in _IGNORED)
+
+
+def layer_path(installed: str) -> str:
+    """Where a file of the installed folder stands in a layer: programs in ``bin/``, all else in ``python/``."""
+    return installed if installed.startswith("bin/") else f"{SITE}/{installed}"
+
+
+def _entry(folder: Path, path: Path) -> Entry:
+    relative = path.relative_to(folder).as_posix()
+    if path.is_symlink():
+        return _link(relative, str(path.readlink()))
+    data = path.read_bytes()
+    blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
+    return File(path=layer_path(relative), blob=blob, executable=bool(path.stat().st_mode & stat.S_IXUSR))
+
+
+def _link(relative: str, target: str) -> Link:
+    reached = posixpath.normpath(posixpath.join(posixpath.dirname(relative), target))
+    if target.startswith("/") or reached.startswith("../"):
+        raise LockError(
+            f"a wheel brings the symbolic link {relative}, which leads out of the layer to {target}",
+            hint="do not use that wheel: no sound package does this",
+        )
+    return Link(path=layer_path(relative), target=target)
+
+
+def _packages(entries: Mapping[str, Entry]) -> Iterator[Package]:
+    for path, entry in entries.items():
+        if not path.endswith(".dist-info/METADATA") or path.count("/") != 2 or isinstance(entry, Link):
+            continue
+        fields = HeaderParser().parsestr(entry.blob.read().decode("utf-8", "replace"))
+        yield Package(
+            name=canonicalize_name(fields.get("Name", "")),
+            version=fields.get("Version", ""),
+            info=posixpath.dirname(path),
+            licence=fields.get("License-Expression") or _short(fields.get("License", "")),
+        )
+
+
+def _short(licence: str) -> str:
+    """Some METADATA holds a licence's whole text where its name is meant; that is no name."""
+    return licence if "\n" not in licence and len(licence) <= 80 else ""
+
+
+def _owners(packages: Iterable[Package], entries: Mapping[str, Entry]) -> dict[str, str]:
+    """Package by path, from every RECORD, which is held against the files on the way."""
+    owners: dict[str, str] = {}
+    for package in packages:
+        record = entries.get(f"{package.info}/RECORD")
+        lies: list[str] = []
+        for path, digest in _rows(record):
+            owners[path] = package.name
+            lies += _lies(path, digest, entries)
+        if lies:
+            raise LockError(
+                f"the wheel of {package.name} {package.version} does not hold what its RECORD says",
+                hint="the wheel is damaged or was changed after it was made; take another version of it",
+                details=tuple(lies[:20]),
+            )
+    return owners
+
+
+def _rows(record: Entry | None) -> Iterator[tuple[str, str]]:
+    """Path in the layer and hexadecimal SHA-256 (or nothing) of each line of a RECORD."""
+    if not isinstance(record, File):
+        return
+    for row in csv.reader(record.blob.read().decode("utf-8", "replace").splitlines()):
+        if len(row) == 3:
+            yield layer_path(posixpath.normpath(row[0])), _hexadecimal(row[1])
+
+
+def _hexadecimal(field: str) -> str:
+    name, _, value = field.partition("=")
+    if name != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+    except ValueError:
+        return "unreadable"
+
+
+def _lies(path: str, digest: str, entries: Mapping[str, Entry]) -> Iterator[str]:
+    entry = entries.get(path)
+    if entry is None:
+        yield f"{path} is listed but not there"
+    elif isinstance(entry, File) and digest and digest != entry.blob.sha256:
+        yield f"{path} has other contents"
+
+
+def _owned(entry: Entry, package: str) -> Entry:
+    match entry:
+        case File():
+            return File(path=entry.path, blob=entry.blob, executable=entry.executable, package=package)
+        case Link():
+            return Link(path=entry.path, target=entry.target, package=package)

@@ -1,0 +1,69 @@
+"""``layerforge doctor``."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+
+import click
+import uv
+
+from layerforge import __version__, interpreters, process, runtimes, store
+from layerforge.cli import options as shared
+from layerforge.cli import screen
+from layerforge.host import HostEngine
+from layerforge.model import Arch, Target
+from layerforge.progress import megabytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One thing that a build may need."""
+
+    name: str
+    good: bool
+    says: str
+
+
+@click.command("doctor")
+@shared.json_option
+def command(as_json: bool) -> None:  # noqa: FBT001
+    """Say what this machine can build, and how to get what it lacks."""
+    reports = [_tool(), _store(), *(_runtime(target) for target in _targets())]
+    if as_json:
+        screen.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
+        return
+    out = screen.console()
+    for one in reports:
+        out.print(
+            f"[{'green' if one.good else 'yellow'}]{'✓' if one.good else '!'}[/] {one.name:<12} {one.says}",
+            soft_wrap=True,
+        )
+
+
+def _targets() -> list[Target]:
+    return [Target(runtime=runtime, arch=Arch.X86_64) for runtime in runtimes.runtimes().values()]
+
+
+def _tool() -> Report:
+    done = process.run([uv.find_uv_bin(), "--version"])
+    return Report(name="uv", good=done.status == 0, says=done.stdout.decode().strip() or done.stderr.strip())
+
+
+def _store() -> Report:
+    root = store.default_root()
+    place = next(folder for folder in (root, *root.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    return Report(name="store", good=free > 2 * 10**9, says=f"{root}, {megabytes(free)} free")
+
+
+def _runtime(target: Target) -> Report:
+    """Whether layers for a Python can be compiled and run here. Their wheels can always be installed."""
+    interpreter = interpreters.find(target.python)
+    name = f"python{target.python}"
+    if interpreter is None:
+        missing = interpreters.missing(target.python)
+        return Report(name=name, good=False, says=f"{missing.message}; {missing.hint}")
+    refusal = HostEngine(interpreter=interpreter).refusal(target)
+    runs = f"layers are not run here: {refusal}" if refusal else "layers are compiled and run here"
+    return Report(name=name, good=True, says=f"{interpreter.version} at {interpreter.path}; {runs}")

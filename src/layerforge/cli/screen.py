@@ -1,0 +1,74 @@
+"""What every command shows and how: errors, sizes, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from layerforge.errors import LayerforgeError
+from layerforge.model import Finding, Severity
+
+MOST_DETAILS = 30
+"""Lines of evidence that an error shows."""
+
+
+def console() -> Console:
+    """Standard error. rich itself respects NO_COLOR and a missing terminal."""
+    return Console(stderr=True, highlight=False)
+
+
+def errors(error: LayerforgeError) -> None:
+    """Shows an error: what happened, the evidence, what to do next."""
+    out = console()
+    out.print(f"[bold red]✕ {error.title}:[/] {escape(error.message)}", soft_wrap=True)
+    for line in error.details[:MOST_DETAILS]:
+        out.print(f"    [dim]{escape(line)}[/]", soft_wrap=True)
+    if len(error.details) > MOST_DETAILS:
+        out.print(f"    [dim]… and {len(error.details) - MOST_DETAILS} more[/]")
+    if error.hint:
+        out.print(f"  [bold]→[/] {escape(error.hint)}", soft_wrap=True)
+
+
+def findings(out: Console, found: Iterable[Finding]) -> None:
+    """Shows findings, a line and a hint each."""
+    for one in found:
+        colour = "red" if one.severity is Severity.ERROR else "yellow"
+        where = f" {escape(one.path)}:" if one.path else ""
+        out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {escape(one.message)}", soft_wrap=True)
+        out.print(f"      → {escape(one.hint)}", soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    return made
+
+
+def print_json(value: Any) -> None:
+    """The only thing that goes to standard output."""
+    click.echo(json.dumps(value, indent=1))
+
+
+def step_summary(markdown: str) -> None:
+    """Adds Markdown to the summary of a GitHub job, where one runs."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+
+
+def interactive() -> bool:
+    """Whether a person looks on."""
+    return sys.stderr.isatty()

@@ -1,0 +1,198 @@
+"""Compiles modules to ``.pyc`` bytes that depend on nothing but the module, its options and the interpreter.
+
+Runs on its own, on the CPython of the target (3.10 to 3.14), with nothing but the standard library. It must be
+started with ``PYTHONHASHSEED=0`` in effect, hence not with ``-I`` or ``-E``, which would make Python overlook it.
+
+Standard input is one JSON object::
+
+    {"optimize": 0, "files": [{"filename": "/opt/python/a.py", "path": "/somewhere/a.py", "drop": false},
+                              {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true}]}
+
+Standard output is a frame per file, in that order: ``C`` and the ``.pyc``, or ``E`` and the reason why the file does
+not compile, in UTF-8. A frame is that letter, the length of what follows as four bytes (little-endian), and the bytes.
+Standard error gets a line ``+`` when a file is done.
+"""
+
+import ast
+import base64
+import gc
+import importlib.util
+import json
+import marshal
+import struct
+import sys
+import warnings
+from types import CodeType
+from typing import Any, BinaryIO
+
+HASH_BASED = 0b01
+"""Flags of a ``.pyc`` that is bound to its source by a hash that no import ever checks."""
+
+CHARACTERS = [sys.intern(chr(number)) for number in range(256)]
+"""CPython has one object for each of these. Whether it is interned is part of what marshal writes, and once any
+module makes it so, it stays so for all that follow; therefore all of them are, from the start."""
+
+FLAGS_NAMES_BY_CHANCE = sys.version_info < (3, 12)
+"""Whether marshal's flag on an interned string tells if anything else in this process has the same name."""
+
+SETS_IN_TABLE_ORDER = sys.version_info < (3, 11)
+"""Whether marshal writes a frozenset in the order of its hash table. Later versions sort the members."""
+
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def empty_docstrings(node: Any) -> None:
+    """Sets every docstring below ``node`` to ``''``; the statement stays, so that ``__doc__`` is a ``str`` as before.
+
+    Only lists of statements are looked into, since nothing else can hold a definition.
+    """
+    first = node.body[0] if isinstance(node, DOCUMENTED) and node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        first.value.value = ""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for statement in getattr(node, name, ()):
+            empty_docstrings(statement)
+
+
+class _UnfoldSets(ast.NodeTransformer):
+    """Writes ``{None, 1}`` as ``{*(None,), 1}``, which is built at run time instead of being a constant."""
+
+    def visit_Set(self, node: ast.Set) -> ast.Set:  # noqa: N802 - ast's own way to name a visitor
+        self.generic_visit(node)
+        if any(isinstance(part, ast.Constant) and hashed_by_address(part.value) for part in ast.walk(node)):
+            first = ast.Tuple(elts=node.elts[:1], ctx=ast.Load())
+            node.elts[0] = ast.fix_missing_locations(
+                ast.copy_location(ast.Starred(value=first, ctx=ast.Load()), node.elts[0])
+            )
+        return node
+
+
+def hashed_by_address(value: object) -> bool:
+    """Whether the hash of a constant differs between processes, whatever the hash seed."""
+    if isinstance(value, (tuple, frozenset)):
+        return any(map(hashed_by_address, value))
+    return value is None or value is ...
+
+
+def parse(source: bytes, filename: str) -> ast.Module:
+    """The syntax tree of a module."""
+    tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+def build(source: bytes, filename: str, optimize: int, *, drop: bool, unfold: bool = False) -> CodeType:
+    """The code of a module, its docstrings emptied where ``drop`` says so."""
+    if drop or unfold:
+        try:
+            tree = parse(source, filename)
+            if drop:
+                empty_docstrings(tree)
+            if unfold:
+                _UnfoldSets().visit(tree)
+            return compile(tree, filename, "exec", dont_inherit=True, optimize=optimize)
+        except RecursionError:
+            pass  # an expression too deep for a tree of Python objects; the compiler alone may manage it
+    return compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
+
+
+def constants(code: CodeType) -> "list[Any]":
+    """Every constant of a module that is no code."""
+    own = [value for value in code.co_consts if not isinstance(value, CodeType)]
+    return own + [value for inner in code.co_consts if isinstance(inner, CodeType) for value in constants(inner)]
+
+
+def settled(value: Any) -> Any:
+    """Code with each frozenset made anew from its sorted members.
+
+    The order of a table also depends on that of insertion, and the compiler inserts anew where one of the members was
+    interned before.
+    """
+    if isinstance(value, CodeType):
+        return value.replace(co_consts=settled(value.co_consts))
+    if isinstance(value, tuple):
+        return tuple(map(settled, value))
+    if isinstance(value, frozenset):
+        return frozenset(sorted(map(settled, value), key=lambda member: (type(member).__name__, repr(member))))
+    return value
+
+
+def strings(value: Any) -> "list[str]":
+    """Every string that marshal would meet in a constant."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, CodeType):
+        names = [*value.co_names, *value.co_varnames, *value.co_cellvars, *value.co_freevars]
+        return [value.co_name, getattr(value, "co_qualname", ""), *names, *strings(value.co_consts)]
+    if isinstance(value, (tuple, frozenset)):
+        return [text for member in value for text in strings(member)]
+    return []
+
+
+def serialize(code: CodeType) -> bytes:
+    """The marshalled code. A second reference to each of its names makes marshal's flags the same in every process."""
+    held = strings(code) if FLAGS_NAMES_BY_CHANCE else []
+    data = marshal.dumps(code)
+    del held
+    return data
+
+
+def compile_file(source: bytes, filename: str, optimize: int, *, drop: bool) -> bytes:
+    """The whole ``.pyc``. Raises what ``compile`` raises."""
+    code = build(source, filename, optimize, drop=drop)
+    if SETS_IN_TABLE_ORDER:
+        sets = [value for value in constants(code) if isinstance(value, (tuple, frozenset)) and has_set(value)]
+        if any(map(hashed_by_address, sets)):
+            code = build(source, filename, optimize, drop=drop, unfold=True)
+        code = settled(code) if sets else code
+        del sets
+    header = importlib.util.MAGIC_NUMBER + struct.pack("<I", HASH_BASED) + importlib.util.source_hash(source)
+    return header + serialize(code)
+
+
+def has_set(value: object) -> bool:
+    """Whether a constant is a frozenset or holds one."""
+    return isinstance(value, frozenset) or (isinstance(value, tuple) and any(map(has_set, value)))
+
+
+def read(job: "dict[str, Any]") -> bytes:
+    """The source of one file."""
+    if "data" in job:
+        return base64.b64decode(job["data"])
+    with open(job["path"], "rb") as file:  # noqa: PTH123 - pathlib would take longer to import than to use
+        return file.read()
+
+
+def answer(job: "dict[str, Any]", optimize: int) -> "tuple[bytes, bytes]":
+    """The letter and the bytes of one file's frame."""
+    source = read(job)
+    try:
+        return b"C", compile_file(source, job["filename"], optimize, drop=job["drop"])
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        return b"E", reason(error).encode("utf-8", "backslashreplace")
+
+
+def reason(error: Exception) -> str:
+    """``SyntaxError in line 3: invalid syntax``."""
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{kind} in line {error.lineno}: {error.msg}" if error.lineno else f"{kind}: {error.msg}"
+    return f"{kind}: {error}"
+
+
+def main(output: BinaryIO) -> None:
+    """Reads the jobs and writes the frames."""
+    gc.disable()  # there are next to no cycles, and looking for them takes time
+    warnings.simplefilter("ignore")
+    jobs = json.load(sys.stdin.buffer)
+    for job in jobs["files"]:
+        kind, data = answer(job, jobs["optimize"])
+        output.write(kind + struct.pack("<I", len(data)) + data)
+        sys.stderr.write("+\n")
+        sys.stderr.flush()
+    output.flush()
+
+
+if __name__ == "__main__":
+    main(sys.stdout.buffer)

@@ -1,0 +1,393 @@
+"""ELF files as the loader reads them: through their program headers and dynamic tables, never through sections.
+
+A wheel's library may lack section headers, and those that it has are no promise, so all facts but ``stripped`` come
+from segments. Everything is checked against the bounds of the file before lief, which is native code, sees it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from layerforge.model import Arch, Blob, ElfFacts
+
+MAGIC = b"\x7fELF"
+
+EXECUTABLE, SHARED = 2, 3
+"""``e_type`` of programs and of shared libraries (and programs that load anywhere)."""
+MACHINES: Mapping[int, str] = {62: Arch.X86_64, 183: Arch.ARM64}
+"""``e_machine`` of what Lambda runs."""
+LOAD, DYNAMIC = 1, 2
+"""``p_type`` of segments that are mapped, and of the dynamic table."""
+SYMBOL_TABLE, NO_BITS = 2, 8
+"""``sh_type`` of ``.symtab``, and of sections that take no place in the file."""
+
+_NEEDED, _STRTAB, _SYMTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 1, 5, 6, 10, 14, 15, 29
+_VERNEED, _VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
+_MANY = 0xFFFF
+"""A count of this size stands for "see elsewhere"; the loader knows no such files."""
+
+_LONGEST_NAME = 4096
+_LONGEST_TABLE = 10_000
+"""Bounds far above what linkers write, so that a hostile file cannot make reading it slow."""
+
+_INIT = re.compile(rb"PyInit_(?!__init__\0)([^\0]+)\0")
+"""What a module exports. mypyc's shims export ``PyInit___init__`` besides, which no import asks for."""
+
+
+class Damaged(ValueError):  # noqa: N818 - it says what the file is
+    """Why a file cannot be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What the first bytes say. Offsets are from the start of the file."""
+
+    bits: int
+    order: str
+    """``<`` or ``>``, as ``struct`` writes byte orders."""
+    type: int
+    machine: int
+    phoff: int
+    phentsize: int
+    phnum: int
+    shoff: int
+    shentsize: int
+    shnum: int
+    shstrndx: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One program header. Sizes and offsets are bytes."""
+
+    type: int
+    offset: int
+    address: int
+    size: int
+    """Bytes in the file."""
+    memory: int
+    """Bytes in memory."""
+    align: int
+
+    @property
+    def end(self) -> int:
+        """Offset after its last byte in the file."""
+        return self.offset + self.size
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the loader can map it: its offset and its address agree, modulo its alignment."""
+        return self.align < 2 or (self.offset - self.address) % self.align == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One section header."""
+
+    name: str
+    type: int
+    offset: int
+    size: int
+    """Bytes in the file; 0 where the section takes no place there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """How one ELF class lays its records out, as ``struct`` formats without byte order."""
+
+    header: str
+    segment: str
+    fields: tuple[int, int, int, int, int, int]
+    """Where type, offset, address, file size, memory size and alignment stand in a program header."""
+    section: str
+    dynamic: str
+    symbol: str
+    defined: int
+    """Where the section that defines a symbol stands in its record."""
+
+
+_FORMS = {
+    32: _Form(
+        header="16sHHIIIIIHHHHHH",
+        segment="IIIIIIII",
+        fields=(0, 1, 2, 4, 5, 7),
+        section="IIIIIIIIII",
+        dynamic="II",
+        symbol="IIIBBH",
+        defined=5,
+    ),
+    64: _Form(
+        header="16sHHIQQQIHHHHHH",
+        segment="IIQQQQQQ",
+        fields=(0, 2, 3, 5, 6, 7),
+        section="IIQQQQIIQQ",
+        dynamic="QQ",
+        symbol="IBBHQQ",
+        defined=3,
+    ),
+}
+
+
+def is_elf(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` claims to be ELF."""
+    return head[:4] == MAGIC
+
+
+def holds_elf(blob: Blob) -> bool:
+    """Whether ``blob`` claims to be ELF. Reads four bytes of it."""
+    if isinstance(blob.source, bytes):
+        return is_elf(blob.source)
+    with blob.source.open("rb", buffering=0) as file:
+        return is_elf(file.read(4))
+
+
+def facts(data: bytes) -> ElfFacts:
+    """What the loader would read of ``data``. Raises ``Damaged`` where it could not."""
+    head = header(data)
+    parts = segments(data)
+    entries = _dynamic(data, head, parts)
+    names = _names(data, head, entries) if entries else _Names()
+    return ElfFacts(
+        machine=_machine(head),
+        bits=head.bits,
+        soname=names.soname,
+        needed=names.needed,
+        runpath=names.runpath,
+        versions=names.versions,
+        stripped=not _has_symbols(data),
+        aligned=all(part.aligned for part in parts if part.type == LOAD),
+        init=_init(data, head, entries, parts),
+    )
+
+
+def _machine(head: Header) -> str:
+    if head.machine in MACHINES:
+        return MACHINES[head.machine]
+    try:
+        return str(_lief().ELF.ARCH(head.machine).name).lower()
+    except ValueError:
+        return f"machine {head.machine}"
+
+
+# --- headers ---------------------------------------------------------------------------------------------------------
+
+
+def header(data: bytes) -> Header:
+    """The ELF header. Raises ``Damaged`` where it is none or points outside the file."""
+    if not is_elf(data):
+        raise Damaged("it does not begin as an ELF file does")
+    bits, order = {1: 32, 2: 64}.get(_byte(data, 4)), {1: "<", 2: ">"}.get(_byte(data, 5))
+    if bits is None or order is None:
+        raise Damaged("its word size or byte order is none that ELF knows")
+    values = next(_records(data, order + _FORMS[bits].header, 0, 1, "ELF header"))
+    head = Header(
+        bits=bits,
+        order=order,
+        type=values[1],
+        machine=values[2],
+        phoff=values[5],
+        phentsize=values[9],
+        phnum=values[10],
+        shoff=values[6],
+        shentsize=values[11],
+        shnum=values[12],
+        shstrndx=values[13],
+    )
+    if head.phnum == _MANY:
+        raise Damaged("it has more program headers than any loader takes")
+    if head.phnum and head.phentsize != struct.calcsize(order + _FORMS[bits].segment):
+        raise Damaged(f"its program headers are {head.phentsize} bytes long")
+    return head
+
+
+def _byte(data: bytes, index: int) -> int:
+    return data[index] if index < len(data) else 0
+
+
+def without_sections(data: bytes, *, phoff: int) -> bytes:
+    """The ELF header of ``data``, with its program headers at ``phoff`` and no section headers."""
+    head = header(data)
+    form = struct.Struct(head.order + _FORMS[head.bits].header)
+    values = list(form.unpack_from(data))
+    values[5], values[6], values[12], values[13] = phoff, 0, 0, 0
+    return form.pack(*values)
+
+
+def segments(data: bytes) -> tuple[Segment, ...]:
+    """The program headers, in the file's order. Raises ``Damaged`` where one of them ends outside the file."""
+    head = header(data)
+    form = _FORMS[head.bits]
+    parts: list[Segment] = []
+    for values in _records(data, head.order + form.segment, head.phoff, head.phnum, "program header table"):
+        kind, offset, address, size, memory, align = (values[field] for field in form.fields)
+        part = Segment(type=kind, offset=offset, address=address, size=size, memory=memory, align=align)
+        if part.size and part.end > len(data):
+            raise Damaged(f"a segment ends at byte {part.end:,} of {len(data):,}: the file was cut short")
+        parts.append(part)
+    return tuple(parts)
+
+
+def sections(data: bytes) -> tuple[Section, ...]:
+    """The section headers; empty where the file has none. Raises ``Damaged`` where they lie outside the file."""
+    head = header(data)
+    form = head.order + _FORMS[head.bits].section
+    if not head.shoff:
+        return ()
+    if not head.shnum or head.shentsize != struct.calcsize(form):
+        raise Damaged("its section headers have no count or another size than ELF knows")
+    rows = list(_records(data, form, head.shoff, head.shnum, "section header table"))
+    names = rows[head.shstrndx][4] if head.shstrndx < len(rows) else len(data)
+    return tuple(
+        Section(name=_text(data, names + row[0]), type=row[1], offset=row[4], size=0 if row[1] == NO_BITS else row[5])
+        for row in rows
+    )
+
+
+def _records(data: bytes, form: str, offset: int, count: int, what: str) -> Iterator[tuple[Any, ...]]:
+    """``count`` records in a row. Raises ``Damaged`` at the first step where they reach past the file's end."""
+    end = offset + count * struct.calcsize(form)
+    if end > len(data):
+        raise Damaged(f"its {what} ends at byte {end:,} of {len(data):,}: the file was cut short")
+    return struct.iter_unpack(form, memoryview(data)[offset:end])
+
+
+def _text(data: bytes, offset: int) -> str:
+    """The string at ``offset``, with surrogates for what is no text; empty where it does not end in the file."""
+    end = data.find(b"\0", offset, offset + _LONGEST_NAME)
+    return data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else ""
+
+
+def _has_symbols(data: bytes) -> bool:
+    """Whether there is a symbol table or a debug section. None can be found without readable section headers."""
+    try:
+        found = sections(data)
+    except Damaged:
+        return False
+    return any(row.type == SYMBOL_TABLE or row.name.startswith((".debug_", ".zdebug_")) for row in found)
+
+
+# --- the dynamic table -----------------------------------------------------------------------------------------------
+
+_Entries = Mapping[int, tuple[int, ...]]
+"""Values by tag; those of addresses are offsets from the start of the file."""
+
+
+def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
+    """The dynamic table; empty where there is none. Raises ``Damaged`` where it or its strings leave the file."""
+    table = next((part for part in parts if part.type == DYNAMIC), None)
+    if table is None:
+        return {}
+    form = head.order + _FORMS[head.bits].dynamic
+    found: dict[int, list[int]] = {}
+    count = min(table.size // struct.calcsize(form), _LONGEST_TABLE)
+    for tag, value in _records(data, form, table.offset, count, "dynamic table"):
+        if not tag:
+            break
+        found.setdefault(tag, []).append(value)
+    else:
+        raise Damaged("its dynamic table has no end")
+    for tag in found.keys() & {_STRTAB, _SYMTAB, _VERNEED}:
+        found[tag] = [_offset(value, parts) for value in found[tag]]
+    _check_strings(data, found)
+    return {tag: tuple(values) for tag, values in found.items()}
+
+
+def _offset(address: int, parts: tuple[Segment, ...]) -> int:
+    for part in parts:
+        if part.type == LOAD and part.address <= address < part.address + part.size:
+            return part.offset + address - part.address
+    raise Damaged(f"its dynamic table points to {address:#x}, which no segment holds")
+
+
+def _check_strings(data: bytes, found: Mapping[int, list[int]]) -> None:
+    """A repeated table would let two readers see two of them, so each may be there once."""
+    if any(len(found.get(tag, ())) != 1 for tag in (_STRTAB, _STRSZ)):
+        raise Damaged("its dynamic table does not have one table of strings")
+    (start,), (size,) = found[_STRTAB], found[_STRSZ]
+    if start + size > len(data):
+        raise Damaged("its dynamic strings end outside the file")
+    names = [name for tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) for name in found.get(tag, ())]
+    if any(name >= size or data.find(b"\0", start + name, start + size) < 0 for name in names):
+        raise Damaged("a name in its dynamic table lies outside its dynamic strings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """What a dynamic table names."""
+
+    soname: str = ""
+    needed: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@cache
+def _lief() -> ModuleType:
+    """The lief library, silenced. Loading it takes a third of a second, which most commands can do without."""
+    import lief
+
+    lief.logging.disable()
+    return lief
+
+
+@cache
+def _config() -> object:
+    """What lief is to read: the dynamic table and the versions, nothing that takes time."""
+    config = _lief().ELF.ParserConfig()
+    config.parse_dyn_symbols = config.parse_symtab_symbols = config.parse_relocations = False
+    config.parse_notes = config.parse_overlay = False
+    return config
+
+
+def _names(data: bytes, head: Header, entries: _Entries) -> _Names:
+    # Without section headers lief has nothing but segments to go by, as the loader has.
+    bare = without_sections(data, phoff=head.phoff)
+    elf = _lief().ELF
+    binary = elf.parse(b"".join((bare, memoryview(data)[len(bare) :])), _config())
+    if binary is None:
+        raise Damaged("lief cannot read it")
+    try:
+        tags = elf.DynamicEntry.TAG
+        soname, runpath, rpath = (binary.get(tag) for tag in (tags.SONAME, tags.RUNPATH, tags.RPATH))
+        paths = runpath.runpath if runpath else rpath.rpath if rpath else ""
+        return _Names(
+            soname=soname.name if soname else "",
+            needed=tuple(binary.libraries),
+            runpath=tuple(path for path in paths.split(":") if path),
+            versions=_versions(binary, entries),
+        )
+    except UnicodeDecodeError as error:
+        raise Damaged("a name in its dynamic table is no text") from error
+
+
+def _versions(binary: Any, entries: _Entries) -> dict[str, tuple[str, ...]]:
+    """Symbol versions needed, by library. lief stops silently where the records lead astray, so they are counted."""
+    needs = list(binary.symbols_version_requirement)
+    found = {need.name: [version.name for version in need.get_auxiliary_symbols()] for need in needs}
+    if _VERNEED in entries and entries.get(_VERNEEDNUM, (0,))[-1] != len(needs):
+        raise Damaged("its symbol versions do not have the number that its dynamic table says")
+    return {library: tuple(sorted(names)) for library, names in sorted(found.items())}
+
+
+def _init(data: bytes, head: Header, entries: _Entries, parts: tuple[Segment, ...]) -> str:
+    """Name after ``PyInit_`` of the first module that the file exports.
+
+    The names are looked for first, since most files have none, and then the symbols that bear them.
+    """
+    if not {_STRTAB, _SYMTAB} <= entries.keys():
+        return ""
+    start, size, symbols = entries[_STRTAB][0], entries[_STRSZ][0], entries[_SYMTAB][-1]
+    modules = {match.start() - start: match[1] for match in _INIT.finditer(data, start, start + size)}
+    form = _FORMS[head.bits]
+    record = struct.Struct(head.order + form.symbol)
+    # Nothing in the file says how many symbols there are; the strings nearly always follow them.
+    end = start if start > symbols else max(part.end for part in parts if part.offset <= symbols < part.end)
+    rows = record.iter_unpack(memoryview(data)[symbols : end - (end - symbols) % record.size]) if modules else ()
+    names = (modules[row[0]] for row in rows if row[0] in modules and row[form.defined])
+    return next(names, b"").decode("utf-8", "replace")

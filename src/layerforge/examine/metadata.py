@@ -1,0 +1,126 @@
+"""The distributions of an archive, from its ``.dist-info`` folders, and which file came with which."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.parser import HeaderParser
+
+from packaging.utils import canonicalize_name
+
+from layerforge import bytecode
+from layerforge.model import SITE, Distribution, RecordRow
+
+_INFO = re.compile(r"((?:.*/)?([^/]+)\.dist-info)/[^/]+")
+_SITE_PACKAGES = re.compile(rf"{SITE}/lib/python3\.\d+/site-packages/")
+
+Reader = Callable[[str], bytes | None]
+"""Contents of a file of the archive by its path; ``None`` where there is none."""
+
+
+def distributions(paths: Iterable[str], read: Reader) -> tuple[Distribution, ...]:
+    """Every distribution that has a ``.dist-info`` folder, sorted by that folder's path."""
+    found = {match[1]: match[2] for path in paths if (match := _INFO.fullmatch(path))}
+    return tuple(_distribution(info, stem, read) for info, stem in sorted(found.items()))
+
+
+def _distribution(info: str, stem: str, read: Reader) -> Distribution:
+    name, _, version = stem.partition("-")
+    fields = HeaderParser().parsestr(_text(read(f"{info}/METADATA")))
+    record = read(f"{info}/RECORD")
+    return Distribution(
+        name=canonicalize_name(fields.get("Name") or name),
+        version=fields.get("Version") or version,
+        info=info,
+        record=None if record is None else tuple(_rows(_text(record))),
+    )
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")
+
+
+def _rows(text: str) -> Iterator[RecordRow]:
+    """Rows of a RECORD; a row that is none, or a file that is no CSV from there on, is left out."""
+    try:
+        for row in csv.reader(text.replace("\0", "").splitlines()):
+            if len(row) == 3 and row[0]:
+                yield RecordRow(path=row[0], sha256=_hexadecimal(row[1]), size=int(row[2]) if row[2].isdecimal() else None)
+    except csv.Error:
+        return
+
+
+def _hexadecimal(field: str) -> str:
+    algorithm, _, value = field.partition("=")
+    if algorithm != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+    except ValueError:
+        return "unreadable"
+
+
+def owners(paths: Iterable[str], found: Iterable[Distribution], read: Reader) -> Mapping[str, str]:
+    """Name of the distribution by path: by RECORD, else by the nearest folder that one distribution alone has files
+    in, else by the top-level name. A path that belongs to none is not in the mapping.
+    """
+    found = tuple(found)
+    listed = {path: one.name for one in found for path in recorded(one)}
+    folders = _folders(listed)
+    tops = {top: one.name for one in found for top in _tops(one, read)}
+    result: dict[str, str] = {}
+    for path in paths:
+        source = bytecode.source_path(path) if path.endswith(".pyc") else path
+        owner = listed.get(path) or listed.get(source) or _nearest(path, folders) or tops.get(_top(path), "")
+        if owner:
+            result[path] = owner
+    return result
+
+
+def recorded(one: Distribution) -> Iterator[str]:
+    """Paths in the archive of everything that a RECORD lists; what lies outside the layer is left out."""
+    for row in one.record or ():
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(one.info), row.path))
+        if not path.startswith(("../", "/")):
+            yield path
+
+
+def _folders(listed: Mapping[str, str]) -> Mapping[str, str]:
+    """Owner by folder, of the folders below a site folder whose recorded files all come with one distribution."""
+    seen: dict[str, Counter[str]] = {}
+    for path, name in listed.items():
+        for folder in _parents(path):
+            seen.setdefault(folder, Counter())[name] += 1
+    return {folder: next(iter(names)) for folder, names in seen.items() if len(names) == 1}
+
+
+def _parents(path: str) -> Iterator[str]:
+    """Folders around ``path``, innermost first, without the site folder and what is above it."""
+    site = _site(path)
+    while (path := posixpath.dirname(path)) and len(path) > len(site):
+        yield path
+
+
+def _nearest(path: str, folders: Mapping[str, str]) -> str:
+    return next((folders[folder] for folder in _parents(path) if folder in folders), "")
+
+
+def _site(path: str) -> str:
+    match = _SITE_PACKAGES.match(path)
+    return match[0] if match else f"{SITE}/" if path.startswith(f"{SITE}/") else ""
+
+
+def _top(path: str) -> str:
+    """Normalised top-level name that a path stands under: ``scikit-learn`` for ``python/scikit_learn.libs/x.so``."""
+    site = _site(path)
+    return site + canonicalize_name(path.removeprefix(site).partition("/")[0].partition(".")[0])
+
+
+def _tops(one: Distribution, read: Reader) -> Iterator[str]:
+    site = one.info[: -len(posixpath.basename(one.info))]
+    names = _text(read(f"{one.info}/top_level.txt")).split()
+    yield from (site + canonicalize_name(name) for name in (one.name, *names))

@@ -1,0 +1,221 @@
+"""The whole line, from what is asked for to a verified layer. The only module that knows the order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from layerforge import __version__, digest, interpreters, lock, report, resolve, verify
+from layerforge.archive import archive
+from layerforge.assemble import assemble
+from layerforge.errors import VerificationError
+from layerforge.examine import examine, unpack
+from layerforge.model import (
+    BytecodeMode,
+    Compression,
+    Docstrings,
+    Engine,
+    Finding,
+    Interpreter,
+    Manifest,
+    Plan,
+    Progress,
+    Recipe,
+    Severity,
+    Target,
+    Verdict,
+)
+from layerforge.optimize import optimize
+from layerforge.plan import plan
+from layerforge.progress import megabytes
+from layerforge.resolve import Request
+from layerforge.store import DiskStore, write_atomically, write_together, writing
+
+CHECK_SECONDS = 300.0
+"""How long a layer's own check may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line decides for every layer of one run. ``None`` leaves it to the recipe."""
+
+    target: Target
+    compression: Compression
+    output: Path
+    epoch: int
+    bytecode: BytecodeMode | None = None
+    docstrings: Docstrings | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forged:
+    """A layer that is built but neither verified nor delivered. Its bytes are those of the zip."""
+
+    manifest: Manifest
+    sbom: str
+    data: bytes
+    reused: bool
+    """Taken from the store as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A delivered layer."""
+
+    path: Path
+    manifest: Manifest
+    verdict: Verdict | None
+    """``None`` where nothing was verified."""
+    reused: bool
+
+
+def forge(request: Request, options: Options, engine: Engine, store: DiskStore, progress: Progress) -> Layer:
+    """Builds, verifies and delivers one layer; what was built before comes from the store."""
+    made, interpreter = prepare(request, options, progress)
+    forged = recall(made, store) or build(made, interpreter, engine, store, progress)
+    verdict = judge(made, forged, engine, store, progress) if options.verify else None
+    refuse_unfit(forged, verdict, store)
+    return deliver(made, forged, verdict, options.output, progress)
+
+
+def prepare(request: Request, options: Options, progress: Progress) -> tuple[Plan, Interpreter | None]:
+    """The plan of a request, and the interpreter that will compile its modules."""
+    found = resolve.locked(request, options.target, progress)
+    pins = resolve.pins(request, found, options.target)
+    recipe = overridden(request.recipe, options)
+    interpreter = interpreters.find(options.target.python)
+    if interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
+        raise interpreters.missing(options.target.python)
+    return plan(recipe, options.target, pins, options.compression, interpreter, options.epoch), interpreter
+
+
+def overridden(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with what the command line says of its bytecode."""
+    code = recipe.bytecode
+    return replace(
+        recipe,
+        bytecode=replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings),
+    )
+
+
+def build(made: Plan, interpreter: Interpreter | None, engine: Engine, store: DiskStore, progress: Progress) -> Forged:
+    """Carries a plan out, and keeps the result."""
+    with store.workspace() as workspace:
+        tree = assemble(made, workspace, progress)
+        tree, passes = optimize(tree, made, interpreter, store, progress)
+        packed = archive(tree, made.compression, made.epoch, store, progress)
+    manifest = report.manifest(made, tree, passes, packed, engine.name)
+    forged = Forged(manifest=manifest, sbom=report.sbom(manifest, tree), data=packed.data, reused=False)
+    keep(made, forged, store)
+    return forged
+
+
+def keep(made: Plan, forged: Forged, store: DiskStore) -> None:
+    """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
+    store.put("archive", forged.manifest.sha256, forged.data)
+    record = {"manifest": report.manifest_json(forged.manifest), "sbom": forged.sbom}
+    store.put("layer", made.key, json.dumps(record).encode())
+
+
+def recall(made: Plan, store: DiskStore) -> Forged | None:
+    """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
+    record = store.get("layer", made.key)
+    if record is None:
+        return None
+    texts: Mapping[str, str] = json.loads(record)
+    manifest = report.read_manifest(texts["manifest"])
+    data = store.get("archive", manifest.sha256)
+    return None if data is None else Forged(manifest=manifest, sbom=texts["sbom"], data=data, reused=True)
+
+
+def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress: Progress) -> Verdict:
+    """The verdict on a layer; the same bytes under the same checks are judged once."""
+    recipe, checks = made.recipe, digest.of([asdict(made.recipe.check), asdict(made.recipe.budget)])
+    key = digest.of([__version__, forged.manifest.sha256, checks, engine.name, engine.refusal(made.target)])
+    with progress.step("verify") as step:
+        if kept := store.get("verdict", key):
+            verdict = _verdict(json.loads(kept))
+            step.note(f"{summary(verdict)} (these bytes were verified before)")
+            return verdict
+        with store.workspace() as workspace:
+            path = workspace / f"{recipe.name}.zip"
+            path.write_bytes(forged.data)
+            verdict = verify_zip(path, made.target, recipe, engine, workspace)
+        store.put("verdict", key, json.dumps(asdict(verdict)).encode())
+        step.note(summary(verdict))
+    return verdict
+
+
+def _verdict(data: Mapping[str, object]) -> Verdict:
+    rows = data["findings"]
+    assert isinstance(rows, list)
+    findings = tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in rows)
+    notes = data["notes"]
+    assert isinstance(notes, list)
+    return Verdict(engine=str(data["engine"]), skipped=str(data["skipped"]), findings=findings, notes=tuple(notes))
+
+
+def verify_zip(path: Path, target: Target, recipe: Recipe | None, engine: Engine, workspace: Path) -> Verdict:
+    """Holds any layer zip against every rule, then runs its check where ``engine`` can."""
+    examination = examine(path, target)
+    expect = verify.Expect(target=target, recipe=recipe, bytecode=recipe.bytecode.mode if recipe else None)
+    findings = verify.judge(examination, expect)
+    skipped = engine.refusal(target)
+    if not skipped and not any(finding.severity is Severity.ERROR for finding in findings):
+        opt = workspace / "opt"
+        unpack(path, opt)
+        check = recipe.check if recipe else None
+        imports = (check.imports if check else ()) or verify.top_level_imports(examination)
+        findings += verify.run_check(engine, target, opt, imports, check.script if check else "", CHECK_SECONDS)
+    notes = verify.notes(examination, expect)
+    return Verdict(engine="" if skipped else engine.name, skipped=skipped, findings=findings, notes=notes)
+
+
+def summary(verdict: Verdict) -> str:
+    """``no findings; imports and check pass on host``."""
+    errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
+    warnings = len(verdict.findings) - errors
+    found = f"{errors} errors, {warnings} warnings" if verdict.findings else "no findings"
+    ran = f"not run: {verdict.skipped}" if verdict.skipped else f"imported and checked on {verdict.engine}"
+    return f"{found}; {ran}"
+
+
+def refuse_unfit(forged: Forged, verdict: Verdict | None, store: DiskStore) -> None:
+    """Raises ``VerificationError`` for a layer with errors, which is set aside where it can be looked at."""
+    errors = [one for one in verdict.findings if one.severity is Severity.ERROR] if verdict else []
+    if not errors:
+        return
+    aside = store.root / "refused" / f"{forged.manifest.name}.zip"
+    with writing(store.root):
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(aside, forged.data)
+    raise VerificationError(
+        f"the layer {forged.manifest.name} is not fit for Lambda, so it was not written",
+        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
+        details=tuple(describe(finding) for finding in errors),
+    )
+
+
+def describe(finding: Finding) -> str:
+    """A finding on one line."""
+    where = f" {finding.path}:" if finding.path else ""
+    return f"{finding.rule} {finding.severity}:{where} {finding.message} ({finding.hint})"
+
+
+def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
+    """Writes the zip and what stands beside it: all or none."""
+    stem = f"{made.recipe.name}-{made.target.label}"
+    files = {
+        f"{stem}.manifest.json": report.manifest_json(forged.manifest, verdict).encode(),
+        f"{stem}.sbom.json": forged.sbom.encode(),
+        f"{stem}.lock": lock.render(step.pin for step in made.steps).encode(),
+        f"{stem}.zip": forged.data,
+    }
+    with progress.step("write") as step, writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        write_together(output, files)
+        step.note(f"{output / stem}.zip, {megabytes(len(forged.data))}")
+    return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict, reused=forged.reused)

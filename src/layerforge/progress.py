@@ -1,0 +1,98 @@
+"""Shows the work to people: a live line a step on a terminal, one plain line a step elsewhere. Standard error only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from layerforge.model import Step
+
+
+class TerminalStep:
+    """A step on the screen."""
+
+    def __init__(self, bars: Bars, task: TaskID) -> None:
+        self._bars = bars
+        self._task = task
+        self.text = ""
+        self._total = 0
+
+    def expect(self, amount: int) -> None:
+        """Lengthens the bar."""
+        self._total += amount
+        self._bars.update(self._task, total=self._total)
+
+    def advance(self, amount: int) -> None:
+        """Moves the bar; safe from any thread."""
+        self._bars.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        """Sets what the step's last line says."""
+        self.text = text
+
+
+class TerminalProgress:
+    """Progress on standard error. ``seconds`` collects how long each step took, by its title."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seconds: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Wall seconds by step title, in order."""
+        return dict(self._seconds)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Opens a step. It ends with a tick, or with a cross where an exception passes through."""
+        started = time.monotonic()
+        mark = "[red]✕[/]"
+        with self._bars() as bars:
+            task = bars.add_task(title, total=None)
+            step = TerminalStep(bars, task)
+            try:
+                yield step
+                mark = "[green]✓[/]"
+            finally:
+                spent = time.monotonic() - started
+                self._seconds[title] = self._seconds.get(title, 0.0) + spent
+                bars.remove_task(task)
+        self._line(mark, title, step.text, spent)
+
+    def _bars(self) -> Bars:
+        return Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+    def _line(self, mark: str, title: str, text: str, spent: float) -> None:
+        self._console.print(f"{mark} {title:<9} {escape(text)} [dim]{spent:.1f} s[/]", highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A plain line."""
+        self._console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """A line that stands out."""
+        self._console.print(f"[yellow]![/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def megabytes(size: int) -> str:
+    """``12.3 MB``; smaller sizes in kB or bytes. Decimal units, as AWS's console shows them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if abs(size) >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,234 @@
+"""Recipes: TOML files that say what differs from "install the locked wheels".
+
+``SCHEMA`` holds every key of the contract, those of compiled recipes too, so that one recipe file serves every
+engine. Reading a recipe collects all its problems before it gives up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from layerforge.errors import RecipeError
+from layerforge.model import Budget, Bytecode, BytecodeMode, Check, Docstrings, Prune, Recipe
+
+FILE = "recipe.toml"
+LOCK = "requirements.lock"
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
+_UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+Check_ = Callable[[Any], str]
+"""Looks at a value and says what is wrong with it; empty where nothing is."""
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, str) and value else "must be a text"
+
+
+def _texts(value: object) -> str:
+    fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return "" if fits else "must be a list of texts"
+
+
+def _requirements(value: object) -> str:
+    if problem := _texts(value) or ("" if value else "must not be empty"):
+        return problem
+    assert isinstance(value, list)
+    for item in value:
+        try:
+            Requirement(item)
+        except InvalidRequirement:
+            return f"{item!r} is no requirement"
+    return ""
+
+
+def _layer_name(value: object) -> str:
+    fits = isinstance(value, str) and _NAME.fullmatch(value)
+    return "" if fits else "must be 1 to 100 letters, digits, - or _, as Lambda takes them"
+
+
+def _size(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return ""
+    fits = isinstance(value, str) and _SIZE.fullmatch(value)
+    return "" if fits else 'must be a size such as "110 MiB"'
+
+
+def _level(value: object) -> str:
+    return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"
+
+
+def _one_of(*words: str) -> Check_:
+    return lambda value: "" if value in words else f"must be {' or '.join(map(repr, words))}"
+
+
+def _flags(value: object) -> str:
+    fits = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return "" if fits else "must be a table of texts"
+
+
+def _config(value: object) -> str:
+    fits = isinstance(value, dict) and all(isinstance(item, str) or not _texts(item) for item in value.values())
+    return "" if fits else "must be a table of texts or lists of texts"
+
+
+_ENV = {"env": _flags}
+_ARCH = {"x86_64": _ENV, "arm64": _ENV}
+
+SCHEMA: Mapping[str, Any] = {
+    "schema": _one_of(1),  # type: ignore[arg-type]
+    "layer": {"name": _layer_name, "requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
+    "library": [
+        {
+            "name": _text,
+            "version": _text,
+            "source": {"url": _text, "sha256": _text},
+            "needs": _texts,
+            "env": _flags,
+            "script": _text,
+            "ship": _texts,
+            "arch": _ARCH,
+        }
+    ],
+    "package": [
+        {
+            "name": _text,
+            "build": _one_of("source"),
+            "needs": _texts,
+            "env": _flags,
+            "config": _config,
+            "arch": _ARCH,
+        }
+    ],
+    "build": {"requires": _requirements, "system": _texts},
+    "bytecode": {
+        "mode": _one_of(*BytecodeMode),
+        "docstrings": _one_of(*Docstrings),
+        "keep_docstrings": _texts,
+        "optimize": _level,
+    },
+    "prune": {"remove": _texts, "keep": _texts},
+    "check": {"imports": _texts, "script": _text, "single": _texts},
+}
+"""A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
+
+REQUIRED = ("schema", "layer.name", "layer.requires")
+
+
+def load(folder: Path) -> Recipe:
+    """Reads the recipe in ``folder``. Raises ``RecipeError`` that lists everything wrong with it."""
+    file = folder / FILE
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{folder} holds no {FILE}", hint="name a recipe's folder", details=(str(error),)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
+    problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_script_problem(data, folder)]
+    if problems:
+        count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        raise RecipeError(f"{file} has {count}", hint="docs/recipes.md explains every key", details=tuple(problems))
+    return _recipe(data, folder)
+
+
+def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
+    for key, value in data.items():
+        if key not in schema:
+            near = difflib.get_close_matches(key, list(schema), 1)
+            yield f"{where}{key} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
+        else:
+            yield from _problem(value, schema[key], f"{where}{key}")
+
+
+def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
+    match rule:
+        case dict():
+            if isinstance(value, dict):
+                yield from _problems(value, rule, f"{where}.")
+            else:
+                yield f"{where} must be a table"
+        case [row]:
+            if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+                for number, item in enumerate(value):
+                    yield from _problems(item, row, f"{where}[{number}].")
+            else:
+                yield f"{where} must be an array of tables, [[{where}]]"
+        case _:
+            if wrong := rule(value):
+                yield f"{where} {wrong}, not {value!r}"
+
+
+def _missing(data: Mapping[str, Any]) -> Iterable[str]:
+    for dotted in REQUIRED:
+        value: Any = data
+        for part in dotted.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is None:
+            yield f"{dotted} is missing"
+
+
+def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
+    check = data.get("check")
+    name = check.get("script") if isinstance(check, dict) else None
+    if isinstance(name, str) and not (folder / name).is_file():
+        yield f"check.script names {name}, which is not there"
+
+
+def size(value: int | str) -> int:
+    """Bytes of ``"110 MiB"``, ``"30 MB"`` or a plain number."""
+    if isinstance(value, int):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{value!r} is no size")
+    return int(float(match[1]) * _UNITS[match[2] or "bytes"])
+
+
+def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
+    layer, bytecode = data["layer"], data.get("bytecode", {})
+    prune, check = data.get("prune", {}), data.get("check", {})
+    return Recipe(
+        name=layer["name"],
+        requires=tuple(layer["requires"]),
+        folder=folder,
+        budget=Budget(**{key: size(value) for key, value in layer.get("budget", {}).items()}),
+        bytecode=Bytecode(
+            mode=BytecodeMode(bytecode.get("mode", BytecodeMode.BESIDE)),
+            docstrings=Docstrings(bytecode.get("docstrings", Docstrings.KEEP)),
+            keep_docstrings=tuple(bytecode.get("keep_docstrings", ())),
+            optimize=bytecode.get("optimize", 0),
+        ),
+        prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
+        check=Check(
+            imports=tuple(check.get("imports", ())),
+            script=(folder / check["script"]).read_text("utf-8") if "script" in check else "",
+            single=tuple(check.get("single", ())),
+        ),
+        compiles=tuple(row["name"] for row in data.get("package", ()) if "name" in row),
+    )
+
+
+def bundled_folder() -> Path:
+    """Where layerforge's own recipes lie: inside the installed package, or in the checkout it runs from."""
+    package = Path(__file__).parent
+    installed = package / "data" / "recipes"
+    return installed if installed.is_dir() else package.parents[1] / "recipes"
+
+
+def bundled() -> dict[str, Path]:
+    """Folder of each of layerforge's own recipes, by name."""
+    return {file.parent.name: file.parent for file in sorted(bundled_folder().glob(f"*/{FILE}"))}
+
+
+def nearest(name: str) -> str:
+    """The bundled recipe whose name is most like ``name``; empty where none is near."""
+    near = difflib.get_close_matches(name.lower(), list(bundled()), 1, cutoff=0.75)
+    return near[0] if near else ""

@@ -1,0 +1,166 @@
+"""uv: resolves, locks, downloads and installs wheels for a target that may not be this machine.
+
+uv runs with the user's own configuration (indexes, credentials, certificates, proxies, offline mode). What it says
+when it fails becomes an error with a hint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+
+from layerforge import process
+from layerforge.errors import LayerforgeError, LockError, StepError
+from layerforge.model import Arch, Target
+
+_PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One way in which uv fails: how its message looks, and what to tell the user."""
+
+    pattern: re.Pattern[str]
+    message: str
+    hint: str
+    error: type[LayerforgeError] = LockError
+
+
+FAILURES = (
+    Failure(
+        pattern=re.compile(r"No space left on device|os error 28|Disk quota exceeded|os error 122"),
+        message="no space is left for the wheels",
+        hint="free some space, or set UV_CACHE_DIR and LAYERFORGE_CACHE to a larger disk",
+        error=StepError,
+    ),
+    Failure(
+        pattern=re.compile(r"Hash mismatch for `(?P<package>[^`]+)`"),
+        message="the wheel of {package} does not have the hash that the lock asks for",
+        hint="the index serves other bytes than those that were locked: find out why before you renew the lock",
+    ),
+    Failure(
+        pattern=re.compile(r"must have their versions pinned|requirements must have.*hash|`--require-hashes` mode"),
+        message="the lock is incomplete",
+        hint="renew it with `layerforge lock`",
+    ),
+    Failure(
+        pattern=re.compile(r"Because (?P<package>\S+) was not found in the"),
+        message="there is no package {package}",
+        hint="check the spelling, and UV_INDEX or UV_DEFAULT_INDEX if it lies in an index of your own",
+    ),
+    Failure(
+        pattern=re.compile(r"401 Unauthorized|403 Forbidden|HTTP status client error \(40[13]"),
+        message="the index refuses the credentials",
+        hint="give them as uv takes them: UV_INDEX_<NAME>_USERNAME and _PASSWORD, a keyring or a netrc file",
+    ),
+    Failure(
+        pattern=re.compile(r"invalid peer certificate|UnknownIssuer|certificate verify failed"),
+        message="the index's certificate is not trusted",
+        hint="set SSL_CERT_FILE to your proxy's certificates, or UV_SYSTEM_CERTS=1 to use the system's",
+    ),
+    Failure(
+        pattern=re.compile(r"Network connectivity is disabled|in the cache|because the network was disabled", re.I),
+        message="uv is offline and its cache does not hold all that is needed",
+        hint="unset UV_OFFLINE, or fill uv's cache once while online",
+    ),
+    Failure(
+        pattern=re.compile(r"error sending request|dns error|[Cc]onnection refused|timed out|Failed to fetch"),
+        message="the package index cannot be reached",
+        hint="check the network, HTTPS_PROXY and SSL_CERT_FILE; with everything in uv's cache, UV_OFFLINE=1 works",
+    ),
+    Failure(
+        pattern=re.compile(r"conflict|[Yy]our requirements are unsatisfiable|No solution found"),
+        message="the requirements cannot be satisfied together",
+        hint="loosen the one that uv names below",
+    ),
+    Failure(
+        pattern=re.compile(r"Couldn't parse requirement|Failed to parse|[Ii]nvalid requirement"),
+        message="uv cannot read the requirements",
+        hint="write one requirement a line, such as `pandas>=3`",
+    ),
+)
+
+_NO_WHEEL = re.compile(r"Because (?:only )?(?P<package>[\w.-]+)\S*[^,]*? has no (?:usable )?wheels")
+_NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
+
+
+def compile_lock(source: str | Path, target: Target, *, marks: Sequence[str] = ()) -> str:
+    """Resolves requirements for one target, wheels only: the lock's text, hashed, without addresses of an index.
+
+    ``source`` is the text of requirements, or a file that uv reads itself (with its ``-r`` and ``-c`` lines).
+    """
+    return _compile(source, [*_target(target), *marks], target)
+
+
+def compile_universal(source: str | Path, python: str) -> str:
+    """Resolves requirements for every platform, from Python ``python`` on."""
+    return _compile(source, ["--universal", "--python-version", python], None)
+
+
+def _compile(source: str | Path, options: Sequence[str], target: Target | None) -> str:
+    given = str(source) if isinstance(source, Path) else "-"
+    argv = ["pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    argv += ["--only-binary", ":all:", "--no-emit-find-links", *options, given]
+    done = _run(argv, stdin="" if isinstance(source, Path) else source)
+    if done.status:
+        raise failure(done.stderr, target)
+    return done.stdout.decode()
+
+
+def newest_with_wheel(package: str, target: Target) -> str:
+    """Newest version of ``package`` that has a wheel for ``target``; empty where none does."""
+    argv = ["pip", "compile", "--quiet", "--no-deps", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    done = _run([*argv, "--only-binary", ":all:", *_target(target), "-"], stdin=package)
+    match = re.search(r"^[\w.-]+==(\S+)", done.stdout.decode(), re.MULTILINE)
+    return match[1] if match and not done.status else ""
+
+
+def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None]) -> None:
+    """Installs the wheels of a lock's text into the folder ``into``, every hash enforced.
+
+    The dependencies are resolved again from the pins alone, so a lock that lacks one is found out.
+    """
+    argv = ["pip", "install", "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
+    done = _run([*argv, "--only-binary", ":all:", *_target(target), "-r", "-"], stdin=lock, on_line=on_line)
+    if done.status:
+        raise failure(done.stderr, target)
+
+
+def _target(target: Target) -> list[str]:
+    platform = f"{_PLATFORM[target.arch]}-{target.runtime.manylinux}"
+    return ["--python-version", target.python, "--python-platform", platform]
+
+
+def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
+    return process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), on_line=on_line)
+
+
+def failure(stderr: str, target: Target | None) -> LayerforgeError:
+    """The error that uv's last words amount to."""
+    text = _ANSI.sub("", stderr)
+    details = tuple(line for line in text.splitlines() if line.strip() and not line.startswith("Using CPython"))
+    no_wheel = _NO_WHEEL_HINT.search(text) or _NO_WHEEL.search(text)
+    if no_wheel and target is not None:
+        return _without_wheel(no_wheel["package"], target, details)
+    for known in FAILURES:
+        if match := known.pattern.search(text):
+            facts: Mapping[str, str] = match.groupdict()
+            return known.error(known.message.format(**facts), hint=known.hint, details=details)
+    return LockError("uv failed", hint="its own words are above", details=details)
+
+
+def _without_wheel(package: str, target: Target, details: tuple[str, ...]) -> LockError:
+    glibc = ".".join(map(str, target.runtime.glibc))
+    newest = newest_with_wheel(package, target)
+    ways = [f"take {package}=={newest}, the newest version that has one"] if newest else []
+    ways.append("compile it with the container engine (`--engine docker`)")
+    return LockError(
+        f"{package} has no wheel for Python {target.python} on {target.arch} with glibc {glibc}",
+        hint=", or ".join(ways),
+        details=details,
+    )
