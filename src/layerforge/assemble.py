@@ -26,6 +26,9 @@ _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _IGNORED = frozenset({".lock"})
 """What uv itself leaves in the folder that it installs into."""
 
+_UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
+"""The only files that a RECORD lists without a digest."""
+
 
 def assemble(plan: Plan, workspace: Path, progress: Progress) -> Tree:
     """Installs the plan's wheels below ``workspace`` and reads them as a tree; the folder must outlive the tree."""
@@ -129,7 +132,7 @@ def _owners(packages: Iterable[Package], entries: Mapping[str, Entry]) -> dict[s
         if lies:
             raise LockError(
                 f"the wheel of {package.name} {package.version} does not hold what its RECORD says",
-                hint="the wheel is damaged or was changed after it was made; take another version of it",
+                hint="the wheel is damaged or was changed after it was made; take another version",
                 details=tuple(lies[:20]),
             )
     return owners
@@ -155,9 +158,12 @@ def _hexadecimal(field: str) -> str:
 
 
 def _lies(path: str, digest: str, entries: Mapping[str, Entry]) -> Iterator[str]:
+    """What is untrue of one line. uv adds the files that a wheel holds but does not list, without a digest."""
     entry = entries.get(path)
     if entry is None:
         yield f"{path} is listed but not there"
+    elif not digest and not path.endswith(_UNSIGNED):
+        yield f"{path} is there but not listed"
     elif isinstance(entry, File) and digest and digest != entry.blob.sha256:
         yield f"{path} has other contents"
 

@@ -6,7 +6,9 @@ when it fails becomes an error with a hint.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from layerforge.errors import LayerforgeError, LockError, StepError
 from layerforge.model import Arch, Target
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
+_UNSAFE = re.compile(r"Skipping unsafe file name: (.*)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -44,7 +47,7 @@ FAILURES = (
         hint="the index serves other bytes than those that were locked: find out why before you renew the lock",
     ),
     Failure(
-        pattern=re.compile(r"must have their versions pinned|requirements must have.*hash|`--require-hashes` mode"),
+        pattern=re.compile(r"Hash-checking is required|must have their versions pinned|`--require-hashes` mode"),
         message="the lock is incomplete",
         hint="renew it with `layerforge lock`",
     ),
@@ -129,6 +132,18 @@ def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None
     done = _run([*argv, "--only-binary", ":all:", *_target(target), "-r", "-"], stdin=lock, on_line=on_line)
     if done.status:
         raise failure(done.stderr, target)
+    if unsafe := _UNSAFE.findall(done.stderr):
+        _forget(lock)
+        raise LockError(
+            "a wheel holds files that would lie outside the layer",
+            hint="do not use that wheel: no sound package does this",
+            details=tuple(unsafe),
+        )
+
+
+def _forget(lock: str) -> None:
+    """Takes a lock's wheels out of uv's cache, since uv tells of unsafe names only while it unpacks."""
+    _run(["cache", "clean", *re.findall(r"^[\w.-]+", lock, re.MULTILINE)], stdin="")
 
 
 def _target(target: Target) -> list[str]:
@@ -137,7 +152,9 @@ def _target(target: Target) -> list[str]:
 
 
 def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
-    return process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), on_line=on_line)
+    # Without an interpreter of its own uv would look for the target's Python, and download it.
+    env = {**os.environ, "RUST_LOG": "uv_extract=warn", "UV_PYTHON": sys.executable}
+    return process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
 
 
 def failure(stderr: str, target: Target | None) -> LayerforgeError:

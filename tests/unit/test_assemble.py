@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeProgress, FakeStep, target
+from layerforge import assemble, lock, uvtool
+from layerforge.errors import LockError
+from layerforge.model import Compression, File, Link, Plan, Recipe, WheelStep
+from wheels import lock_of, make_wheel, record_row
+
+
+def a_plan(text: str) -> Plan:
+    return Plan(
+        recipe=Recipe(name="demo", requires=("demo",)),
+        target=target(),
+        compression=Compression.FAST,
+        interpreter="",
+        steps=tuple(WheelStep(pin=pin) for pin in lock.parse(text, "x").pins),
+        epoch=0,
+        key="",
+    )
+
+
+def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_path: Path) -> None:
+    files = {"demo/__init__.py": b"X = 1\n", "demo-1.0.data/scripts/tool": b"#!python\n"}
+    wheel = make_wheel(index, files=files, metadata="License-Expression: MIT\n")
+    tree = assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+    [package] = tree.packages
+    assert (package.name, package.version, package.licence) == ("demo", "1.0", "MIT")
+    assert package.info == "python/demo-1.0.dist-info"
+    paths = {entry.path: entry for entry in tree.entries}
+    assert paths["python/demo/__init__.py"].package == "demo"
+    assert isinstance(tool := paths["bin/tool"], File)
+    assert tool.executable
+    assert not any(path.endswith(".lock") for path in paths)
+
+
+def test_a_wheel_with_another_hash_than_the_lock_is_refused(index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index)
+    wrong = lock_of(wheel).replace("sha256:", "sha256:" + "0" * 64 + " --hash=sha256:", 1)
+    wrong = wrong[: wrong.index(" --hash=", wrong.index("--hash") + 1)] + "\n"
+    with pytest.raises(LockError, match="does not have the hash that the lock asks for"):
+        assemble.assemble(a_plan(wrong), tmp_path, FakeProgress())
+
+
+def test_a_lock_that_lacks_a_dependency_is_refused(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "other")
+    wheel = make_wheel(index, requires=["other"])
+    with pytest.raises(LockError, match="the lock is incomplete"):
+        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "demo/../../evil.py"])
+def test_a_wheel_that_writes_outside_is_refused_every_time(name: str, index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index, files={"demo/__init__.py": b"", name: b"import os\n"})
+    for attempt in ("first", "second"):
+        with pytest.raises(LockError, match="outside the layer") as caught:
+            assemble.assemble(a_plan(lock_of(wheel)), _folder(tmp_path / attempt), FakeProgress())
+        assert name in caught.value.details
+    assert not list(tmp_path.rglob("evil.py"))
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_a_symbolic_link_in_a_wheel_is_never_followed(index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index, links={"demo/passwd": "/etc/passwd"})
+    with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
+        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+    assert caught.value.details == ("python/demo/passwd is there but not listed",)
+
+
+def test_a_lying_record_is_refused_with_the_files_it_lies_about(index: Path, tmp_path: Path) -> None:
+    record = [
+        record_row("demo/__init__.py", b"something else"),
+        record_row("demo-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n\n"),
+        record_row("demo-1.0.dist-info/WHEEL", b"?"),
+    ]
+    wheel = make_wheel(index, record=record)
+    with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
+        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+    assert "python/demo/__init__.py has other contents" in caught.value.details
+
+
+def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "python").mkdir()
+    (tmp_path / "inside").symlink_to("python/a")
+    assert [type(entry) for entry in assemble.read(tmp_path).entries] == [Link]
+    for target_ in ("/etc/passwd", "../../secret"):
+        (tmp_path / "bad").symlink_to(target_)
+        with pytest.raises(LockError, match="leads out of the layer"):
+            assemble.read(tmp_path)
+        (tmp_path / "bad").unlink()
+
+
+def test_downloads_move_the_bar_by_what_uv_says() -> None:
+    step = FakeStep()
+    downloads = assemble.Downloads(step)
+    for line in ("Downloading scipy (1.5MiB)", "Resolved 3 packages", " Downloaded scipy", " Downloaded other"):
+        downloads.read(line)
+    assert (step.expected, step.advanced) == (1_572_864, 1_572_864)
+
+
+def test_wheels_for_another_machine_and_python_are_installed(index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index, tag="cp312-cp312-manylinux_2_34_aarch64")
+    arm = target("3.12", target("3.12").arch.ARM64)
+    uvtool.install(lock_of(wheel), arm, tmp_path / "arm", lambda _line: None)
+    assert (tmp_path / "arm/demo/__init__.py").is_file()
+    with pytest.raises(LockError, match=r"demo has no wheel for Python 3\.12 on x86_64 with glibc 2\.34"):
+        uvtool.install(lock_of(wheel), target("3.12"), tmp_path / "intel", lambda _line: None)

@@ -1,0 +1,84 @@
+import pytest
+
+from fakes import target
+from layerforge import lock
+from layerforge.errors import LockError
+from layerforge.model import Arch, Pin
+
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+TEXT = f"""# Locked by layerforge for Python 3.12 and newer. Renew with: layerforge lock demo
+Demo.Pkg==1.2 ; python_full_version >= '3.12' \\
+    --hash={B} \\
+    --hash={A}
+colorama==0.4 ; sys_platform == 'win32' --hash={A}   # only there
+arm-thing==1 ; platform_machine == 'aarch64' --hash={A}
+"""
+
+
+def test_a_lock_is_read_with_hashes_markers_and_its_oldest_python() -> None:
+    read = lock.parse(TEXT, "requirements.lock")
+    assert read.oldest_python == "3.12"
+    assert [pin.name for pin in read.pins] == ["arm-thing", "colorama", "demo-pkg"]
+    assert read.pins[2] == Pin(
+        name="demo-pkg", version="1.2", hashes=(A, B), marker='python_full_version >= "3.12"', address=""
+    )
+
+
+@pytest.mark.parametrize(("arch", "names"), [(Arch.X86_64, ["demo-pkg"]), (Arch.ARM64, ["arm-thing", "demo-pkg"])])
+def test_only_the_pins_of_the_target_apply(arch: Arch, names: list[str]) -> None:
+    read = lock.parse(TEXT, "x")
+    assert [pin.name for pin in lock.applicable(read, target(arch=arch))] == names
+
+
+def test_what_is_rendered_reads_back_the_same() -> None:
+    pins = lock.parse(TEXT, "x").pins
+    assert lock.parse(lock.render(pins), "x").pins == pins
+
+
+def test_a_direct_reference_keeps_its_address() -> None:
+    [pin] = lock.parse(f"demo @ file:///there/demo.whl --hash={A}", "x").pins
+    assert (pin.version, pin.address) == ("", "file:///there/demo.whl")
+    assert lock.render([pin]).startswith("demo @ file:///there/demo.whl")
+
+
+def test_every_bad_line_is_told_at_once_with_its_number() -> None:
+    text = f"--index-url somewhere\nfree>=1 --hash={A}\nbare==1\n\n!!! --hash={A}\n"
+    with pytest.raises(LockError) as caught:
+        lock.parse(text, "my.lock")
+    assert [line.partition(": ")[0] for line in caught.value.details] == [
+        "my.lock:1",
+        "my.lock:2",
+        "my.lock:3",
+        "my.lock:5",
+    ]
+    assert "no index" in caught.value.details[0]
+    assert "not pinned" in caught.value.details[1]
+    assert "has no --hash" in caught.value.details[2]
+
+
+def test_a_name_that_is_locked_twice_for_one_target_is_refused() -> None:
+    read = lock.parse(f"a==1 --hash={A}\na==2 --hash={B}\n", "x")
+    with pytest.raises(LockError, match="holds a twice"):
+        lock.applicable(read, target())
+
+
+def test_a_lock_that_no_longer_fits_its_recipe_is_stale() -> None:
+    pins = lock.parse(f"a==1.5 --hash={A}", "x").pins
+    lock.check_fresh(["A>=1,<2", "b; sys_platform == 'win32'"], pins, target(), "layerforge lock a")
+    with pytest.raises(LockError) as caught:
+        lock.check_fresh(["a>=2", "c"], pins, target(), "layerforge lock a")
+    assert caught.value.details == ("a>=2 is required but 1.5 is locked", "c is required but not locked")
+    assert "layerforge lock a" in caught.value.hint
+
+
+def test_a_lock_for_newer_pythons_does_not_serve_an_older_one() -> None:
+    read = lock.parse(TEXT, "x")
+    lock.check_python(read, target("3.14"), "renew")
+    with pytest.raises(LockError, match=r"3\.12 and newer, the target is 3\.11"):
+        lock.check_python(read, target("3.11"), "renew")
+
+
+def test_a_lock_without_the_header_serves_every_python() -> None:
+    lock.check_python(lock.parse(f"a==1 --hash={A}", "x"), target("3.10"), "renew")
+    assert lock.parse("", "x").pins == ()
