@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
 _UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
-Check_ = Callable[[Any], str]
+Rule = Callable[[Any], str]
 """Looks at a value and says what is wrong with it; empty where nothing is."""
 
 
@@ -62,12 +62,17 @@ def _size(value: object) -> str:
     return "" if fits else 'must be a size such as "110 MiB"'
 
 
+def _schema_number(value: object) -> str:
+    return "" if value == 1 and value is not True else "must be 1"
+
+
 def _level(value: object) -> str:
     return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"
 
 
-def _one_of(*words: str) -> Check_:
-    return lambda value: "" if value in words else f"must be {' or '.join(map(repr, words))}"
+def _one_of(*words: str) -> Rule:
+    known = " or ".join(repr(str(word)) for word in words)
+    return lambda value: "" if value in words else f"must be {known}"
 
 
 def _flags(value: object) -> str:
@@ -84,7 +89,7 @@ _ENV = {"env": _flags}
 _ARCH = {"x86_64": _ENV, "arm64": _ENV}
 
 SCHEMA: Mapping[str, Any] = {
-    "schema": _one_of(1),  # type: ignore[arg-type]
+    "schema": _schema_number,
     "layer": {"name": _layer_name, "requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
     "library": [
         {

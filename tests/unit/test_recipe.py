@@ -1,0 +1,152 @@
+from pathlib import Path
+
+import pytest
+
+from layerforge import recipe
+from layerforge.errors import RecipeError
+from layerforge.model import BytecodeMode, Docstrings
+
+WHOLE = """
+schema = 1
+[layer]
+name = "demo"
+requires = ["demo>=1,<2"]
+budget = { unzipped = "1.5 MiB", zipped = 500 }
+[[library]]
+name = "openblas"
+version = "0.3.30"
+source = { url = "somewhere", sha256 = "abc" }
+env = { NUM_THREADS = "8" }
+script = "make"
+ship = ["lib/*.so"]
+[library.arch.x86_64.env]
+TARGET = "HASWELL"
+[[package]]
+name = "numpy"
+build = "source"
+needs = ["openblas"]
+config = { setup-args = ["-Da=b"] }
+[build]
+requires = ["meson-python"]
+system = ["libgomp.so.1"]
+[bytecode]
+mode = "only"
+docstrings = "drop"
+keep_docstrings = ["demo/cli/**"]
+optimize = 1
+[prune]
+remove = ["demo/data/**"]
+keep = ["demo/testing/**"]
+[check]
+imports = ["demo.a"]
+script = "check.py"
+single = ["libgomp*"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "recipe.toml").write_text(text)
+    (folder / "check.py").write_text("assert True\n")
+    return folder
+
+
+def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
+    made = recipe.load(write(tmp_path, WHOLE))
+    assert (made.name, made.requires, made.compiles) == ("demo", ("demo>=1,<2",), ("numpy",))
+    assert (made.budget.unzipped, made.budget.zipped) == (1_572_864, 500)
+    assert (made.bytecode.mode, made.bytecode.docstrings) == (BytecodeMode.ONLY, Docstrings.DROP)
+    assert (made.bytecode.keep_docstrings, made.bytecode.optimize) == (("demo/cli/**",), 1)
+    assert (made.prune.remove, made.prune.keep) == (("demo/data/**",), ("demo/testing/**",))
+    assert (made.check.imports, made.check.script, made.check.single) == (("demo.a",), "assert True\n", ("libgomp*",))
+
+
+def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
+    made = recipe.load(write(tmp_path, 'schema = 1\n[layer]\nname = "demo"\nrequires = ["demo"]\n'))
+    assert (made.bytecode.mode, made.bytecode.docstrings) == (BytecodeMode.BESIDE, Docstrings.KEEP)
+    assert made.bytecode.optimize == 0
+    assert made.budget.unzipped is None
+
+
+def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
+    text = """
+        schema = 2
+        [layer]
+        name = "has space"
+        requires = ["not a requirement!"]
+        budjet = { zipped = "1 MB" }
+        [bytecode]
+        mode = "besides"
+        optimize = 3
+        [check]
+        script = "absent.py"
+        [prun]
+        remove = []
+    """
+    with pytest.raises(RecipeError, match="has 8 mistakes") as caught:
+        recipe.load(write(tmp_path, text))
+    told = "\n".join(caught.value.details)
+    for part in (
+        "schema must be 1, not 2",
+        "layer.name must be",
+        "'not a requirement!' is no requirement",
+        "layer.budjet is unknown; perhaps you meant layer.budget",
+        "bytecode.mode must be 'beside' or 'only' or 'none', not 'besides'",
+        "bytecode.optimize must be 0, 1 or 2",
+        "check.script names absent.py",
+        "prun is unknown; perhaps you meant prune",
+    ):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "schema is missing"),
+        ("schema = 1\nlayer = 3", "layer must be a table"),
+        ("schema = 1\n[library]\nname = 'x'", r"library must be an array of tables"),
+        ("schema = true", "schema must be 1"),
+        ("schema = 1\n[[package]]\nname = 'x'\nneed = []", r"package[0].need is unknown; perhaps you meant"),
+        ("schema = 1\n[layer]\nbudget = { zipped = 'big' }", "layer.budget.zipped must be a size"),
+        ("schema = 1\n[prune]\nremove = 'x'", "prune.remove must be a list of texts"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(write(tmp_path, text))
+    assert any(problem in line for line in caught.value.details)
+
+
+def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="is not TOML") as caught:
+        recipe.load(write(tmp_path, "schema = 1\n[layer\n"))
+    assert "line 2" in caught.value.details[0]
+
+
+def test_a_folder_without_a_recipe_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"holds no recipe\.toml"):
+        recipe.load(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "size"), [("110 MiB", 115_343_360), ("1.5kB", 1500), ("7", 7), (9, 9)])
+def test_sizes_are_read_in_both_kinds_of_unit(text: str | int, size: int) -> None:
+    assert recipe.size(text) == size
+
+
+@pytest.mark.parametrize("name", sorted(recipe.bundled()))
+def test_every_bundled_recipe_is_sound(name: str) -> None:
+    made = recipe.load(recipe.bundled()[name])
+    assert made.name == name
+    assert made.budget.unzipped
+    assert made.budget.zipped
+    assert made.check.imports
+    assert "assert" in made.check.script
+
+
+def test_the_seven_recipes_are_there() -> None:
+    names = {"scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "pillow", "matplotlib"}
+    assert names <= set(recipe.bundled())
+
+
+def test_a_typo_finds_the_nearest_recipe() -> None:
+    assert recipe.nearest("scikit-lern") == "scikit-learn"
+    assert recipe.nearest("lxml") == ""
