@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -22,18 +23,16 @@ EXECUTABLE, SHARED = 2, 3
 """``e_type`` of programs and of shared libraries (and programs that load anywhere)."""
 MACHINES: Mapping[int, str] = {62: Arch.X86_64, 183: Arch.ARM64}
 """``e_machine`` of what Lambda runs."""
-LOAD, DYNAMIC = 1, 2
-"""``p_type`` of segments that are mapped, and of the dynamic table."""
+LOAD, DYNAMIC, HEADERS = 1, 2, 6
+"""``p_type`` of segments that are mapped, of the dynamic table, and of the program headers themselves."""
 SYMBOL_TABLE, NO_BITS = 2, 8
 """``sh_type`` of ``.symtab``, and of sections that take no place in the file."""
 
 _NEEDED, _STRTAB, _SYMTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 1, 5, 6, 10, 14, 15, 29
 _VERNEED, _VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
-_MANY = 0xFFFF
-"""A count of this size stands for "see elsewhere"; the loader knows no such files."""
-
-_LONGEST_NAME = 4096
-_LONGEST_TABLE = 10_000
+_LONGEST_NAME = 16_384
+_MOST_SEGMENTS = 200
+_MOST_NAMES = 10_000
 """Bounds far above what linkers write, so that a hostile file cannot make reading it slow."""
 
 _INIT = re.compile(rb"PyInit_(?!__init__\0)([^\0]+)\0")
@@ -152,7 +151,7 @@ def facts(data: bytes) -> ElfFacts:
     head = header(data)
     parts = segments(data)
     entries = _dynamic(data, head, parts)
-    names = _names(data, head, entries) if entries else _Names()
+    names = _names(data, head) if entries else _Names()
     return ElfFacts(
         machine=_machine(head),
         bits=head.bits,
@@ -199,8 +198,8 @@ def header(data: bytes) -> Header:
         shnum=values[12],
         shstrndx=values[13],
     )
-    if head.phnum == _MANY:
-        raise Damaged("it has more program headers than any loader takes")
+    if head.phnum > _MOST_SEGMENTS:
+        raise Damaged(f"it has {head.phnum:,} program headers")
     if head.phnum and head.phentsize != struct.calcsize(order + _FORMS[bits].segment):
         raise Damaged(f"its program headers are {head.phentsize} bytes long")
     return head
@@ -285,7 +284,7 @@ def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
         return {}
     form = head.order + _FORMS[head.bits].dynamic
     found: dict[int, list[int]] = {}
-    count = min(table.size // struct.calcsize(form), _LONGEST_TABLE)
+    count = min(table.size // struct.calcsize(form), _MOST_NAMES)
     for tag, value in _records(data, form, table.offset, count, "dynamic table"):
         if not tag:
             break
@@ -294,7 +293,7 @@ def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
         raise Damaged("its dynamic table has no end")
     for tag in found.keys() & {_STRTAB, _SYMTAB, _VERNEED}:
         found[tag] = [_offset(value, parts) for value in found[tag]]
-    _check_strings(data, found)
+    _check_names(data, found, list(islice(_version_names(data, head.order, found), _MOST_NAMES)))
     return {tag: tuple(values) for tag, values in found.items()}
 
 
@@ -305,16 +304,38 @@ def _offset(address: int, parts: tuple[Segment, ...]) -> int:
     raise Damaged(f"its dynamic table points to {address:#x}, which no segment holds")
 
 
-def _check_strings(data: bytes, found: Mapping[int, list[int]]) -> None:
-    """A repeated table would let two readers see two of them, so each may be there once."""
-    if any(len(found.get(tag, ())) != 1 for tag in (_STRTAB, _STRSZ)):
-        raise Damaged("its dynamic table does not have one table of strings")
+def _check_names(data: bytes, found: Mapping[int, list[int]], more: list[int]) -> None:
+    """Raises ``Damaged`` unless the names of the table, and ``more`` of them, lie in its one set of strings."""
+    if any(len(found.get(tag, ())) != 1 for tag in (_STRTAB, _STRSZ)) or len(found.get(_VERNEED, ())) > 1:
+        raise Damaged("its dynamic table does not have each of its parts once")
     (start,), (size,) = found[_STRTAB], found[_STRSZ]
-    if start + size > len(data):
-        raise Damaged("its dynamic strings end outside the file")
-    names = [name for tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) for name in found.get(tag, ())]
-    if any(name >= size or data.find(b"\0", start + name, start + size) < 0 for name in names):
+    strings = data[start : start + size]
+    if len(strings) < size or not strings.endswith(b"\0"):
+        raise Damaged("its dynamic strings have no end")
+    names = [name for tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) for name in found.get(tag, ())] + more
+    if max(names, default=0) >= size:
         raise Damaged("a name in its dynamic table lies outside its dynamic strings")
+    if len(more) == _MOST_NAMES or max(map(len, strings.split(b"\0"))) > _LONGEST_NAME:
+        raise Damaged("its dynamic table has more or longer names than any linker writes")
+
+
+def _version_names(data: bytes, order: str, found: Mapping[int, list[int]]) -> Iterator[int]:
+    """Offsets of all names in the symbol versions that are needed. Raises ``Damaged`` where a list ends too early."""
+    for place, count in zip(found.get(_VERNEED, ()), found.get(_VERNEEDNUM, ()), strict=False):
+        for at, (_, versions, library, first, _) in _chain(data, f"{order}HHIII", place, count):
+            yield library
+            for _, (*_, version, _) in _chain(data, f"{order}IHHII", at + first, versions):
+                yield version
+
+
+def _chain(data: bytes, form: str, place: int, count: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """``count`` records with their offsets, of which each ends in the distance to the next."""
+    for left in range(count, 0, -1):
+        values = next(_records(data, form, place, 1, "table of symbol versions"))
+        yield place, values
+        if left > 1 and not values[-1]:
+            raise Damaged("its table of symbol versions ends too early")
+        place += values[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -345,33 +366,37 @@ def _config() -> object:
     return config
 
 
-def _names(data: bytes, head: Header, entries: _Entries) -> _Names:
+def _names(data: bytes, head: Header) -> _Names:
     # Without section headers lief has nothing but segments to go by, as the loader has.
     bare = without_sections(data, phoff=head.phoff)
     elf = _lief().ELF
     binary = elf.parse(b"".join((bare, memoryview(data)[len(bare) :])), _config())
     if binary is None:
         raise Damaged("lief cannot read it")
-    try:
-        tags = elf.DynamicEntry.TAG
-        soname, runpath, rpath = (binary.get(tag) for tag in (tags.SONAME, tags.RUNPATH, tags.RPATH))
-        paths = runpath.runpath if runpath else rpath.rpath if rpath else ""
-        return _Names(
-            soname=soname.name if soname else "",
-            needed=tuple(binary.libraries),
-            runpath=tuple(path for path in paths.split(":") if path),
-            versions=_versions(binary, entries),
-        )
-    except UnicodeDecodeError as error:
-        raise Damaged("a name in its dynamic table is no text") from error
+    tags = elf.DynamicEntry.TAG
+    soname, runpath, rpath = (binary.get(tag) for tag in (tags.SONAME, tags.RUNPATH, tags.RPATH))
+    paths = _word(runpath.runpath) if runpath else _word(rpath.rpath) if rpath else ""
+    return _Names(
+        soname=_word(soname.name) if soname else "",
+        needed=tuple(map(_word, binary.libraries)),
+        runpath=tuple(path for path in paths.split(":") if path),
+        versions=_versions(binary),
+    )
 
 
-def _versions(binary: Any, entries: _Entries) -> dict[str, tuple[str, ...]]:
-    """Symbol versions needed, by library. lief stops silently where the records lead astray, so they are counted."""
-    needs = list(binary.symbols_version_requirement)
-    found = {need.name: [version.name for version in need.get_auxiliary_symbols()] for need in needs}
-    if _VERNEED in entries and entries.get(_VERNEEDNUM, (0,))[-1] != len(needs):
-        raise Damaged("its symbol versions do not have the number that its dynamic table says")
+def _word(name: str | bytes) -> str:
+    """The name, which lief gives as bytes where it is not UTF-8."""
+    if isinstance(name, bytes):
+        raise Damaged(f"its dynamic table has the name {name!r}, which is no text")
+    return name
+
+
+def _versions(binary: Any) -> dict[str, tuple[str, ...]]:
+    """Symbol versions needed, by library."""
+    found: dict[str, set[str]] = {}
+    for need in binary.symbols_version_requirement:
+        names = {_word(version.name) for version in need.get_auxiliary_symbols()}
+        found.setdefault(_word(need.name), set()).update(names)
     return {library: tuple(sorted(names)) for library, names in sorted(found.items())}
 
 

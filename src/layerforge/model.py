@@ -413,6 +413,8 @@ class Member:
     foreign: str = ""
     """Format of native code that is no ELF file: ``Mach-O`` (macOS) or ``PE`` (Windows)."""
     pyc: PycFacts | None = None
+    uncompilable: str = ""
+    """Why a module without bytecode does not compile; empty where it does, or was not tried."""
     unsafe: str = ""
     """Why the path must not be written to a disk; empty where it may."""
 

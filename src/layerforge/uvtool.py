@@ -20,6 +20,8 @@ from layerforge.errors import LayerforgeError, LockError, StepError
 from layerforge.model import Arch, Target
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
+_OWN_PYTHON = ("--python", sys.executable)
+"""Any interpreter will do. Without one uv looks for the target's, and downloads it."""
 _UNSAFE = re.compile(r"Skipping unsafe file name: (.*)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -107,7 +109,16 @@ def compile_universal(source: str | Path, python: str) -> str:
 
 def _compile(source: str | Path, options: Sequence[str], target: Target | None) -> str:
     given = str(source) if isinstance(source, Path) else "-"
-    argv = ["pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    argv = [
+        "pip",
+        "compile",
+        *_OWN_PYTHON,
+        "--quiet",
+        "--generate-hashes",
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+    ]
     argv += ["--only-binary", ":all:", "--no-emit-find-links", *options, given]
     done = _run(argv, stdin="" if isinstance(source, Path) else source)
     if done.status:
@@ -117,7 +128,16 @@ def _compile(source: str | Path, options: Sequence[str], target: Target | None) 
 
 def newest_with_wheel(package: str, target: Target) -> str:
     """Newest version of ``package`` that has a wheel for ``target``; empty where none does."""
-    argv = ["pip", "compile", "--quiet", "--no-deps", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    argv = [
+        "pip",
+        "compile",
+        *_OWN_PYTHON,
+        "--quiet",
+        "--no-deps",
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+    ]
     done = _run([*argv, "--only-binary", ":all:", *_target(target), "-"], stdin=package)
     match = re.search(r"^[\w.-]+==(\S+)", done.stdout.decode(), re.MULTILINE)
     return match[1] if match and not done.status else ""
@@ -128,7 +148,7 @@ def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None
 
     The dependencies are resolved again from the pins alone, so a lock that lacks one is found out.
     """
-    argv = ["pip", "install", "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
+    argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     done = _run([*argv, "--only-binary", ":all:", *_target(target), "-r", "-"], stdin=lock, on_line=on_line)
     if done.status:
         raise failure(done.stderr, target)
@@ -152,8 +172,7 @@ def _target(target: Target) -> list[str]:
 
 
 def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
-    # Without an interpreter of its own uv would look for the target's Python, and download it.
-    env = {**os.environ, "RUST_LOG": "uv_extract=warn", "UV_PYTHON": sys.executable}
+    env = {**os.environ, "RUST_LOG": "uv_extract=warn"}
     return process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
 
 

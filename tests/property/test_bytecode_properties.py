@@ -68,3 +68,10 @@ def test_cut_bytecode_is_never_read_past_its_end(cut: int) -> None:
 def test_the_source_hash_is_importlibs(source: bytes) -> None:
     assert bytecode.source_hash(source, MAGIC) == importlib.util.source_hash(source)
     assert bytecode.source_hash(source, MAGIC + 1) != importlib.util.source_hash(source)
+
+
+@given(source=st.binary())
+def test_the_source_hash_of_python_3_10_takes_every_byte_into_account(source: bytes) -> None:
+    known = bytecode.source_hash(source, 3439)
+    assert len(known) == 8
+    assert bytecode.source_hash(source + b"\0", 3439) != known

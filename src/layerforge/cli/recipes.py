@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import click
 
 from layerforge import lock, recipe
@@ -18,19 +20,29 @@ def command(as_json: bool) -> None:  # noqa: FBT001
     if as_json:
         screen.print_json({"recipes": rows})
         return
-    cells = [(row["name"], row["version"], f"{row['oldest_python']}+", megabytes(row["unzipped"] or 0)) for row in rows]
+    cells = [(row["name"], row["version"], row["python"], megabytes(row["unzipped_at_most"])) for row in rows]
     screen.console().print(screen.table("", ("recipe", "version", "Python", "unzipped at most"), cells))
 
 
-def _row(name: str) -> dict[str, str | int | None]:
+class Row(TypedDict):
+    """A recipe as ``--json`` shows it. Sizes are the recipe's budget in bytes, 0 where it has none."""
+
+    name: str
+    version: str
+    python: str
+    unzipped_at_most: int
+    zipped_at_most: int
+
+
+def _row(name: str) -> Row:
     folder = recipe.bundled()[name]
     made = recipe.load(folder)
     locked = lock.parse((folder / recipe.LOCK).read_text("utf-8"), recipe.LOCK)
     versions = [pin.version for pin in locked.pins if pin.name == name]
-    return {
-        "name": made.name,
-        "version": versions[-1] if versions else "",
-        "oldest_python": locked.oldest_python,
-        "unzipped": made.budget.unzipped,
-        "zipped": made.budget.zipped,
-    }
+    return Row(
+        name=made.name,
+        version=versions[-1] if versions else "",
+        python=f"{locked.oldest_python} and newer" if locked.oldest_python else "",
+        unzipped_at_most=made.budget.unzipped or 0,
+        zipped_at_most=made.budget.zipped or 0,
+    )

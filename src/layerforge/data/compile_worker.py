@@ -58,7 +58,7 @@ def empty_docstrings(node: Any) -> None:
 class _UnfoldSets(ast.NodeTransformer):
     """Writes ``{None, 1}`` as ``{*(None,), 1}``, which is built at run time instead of being a constant."""
 
-    def visit_Set(self, node: ast.Set) -> ast.Set:  # noqa: N802 - ast's own way to name a visitor
+    def visit_Set(self, node: ast.Set) -> ast.Set:
         self.generic_visit(node)
         if any(isinstance(part, ast.Constant) and hashed_by_address(part.value) for part in ast.walk(node)):
             first = ast.Tuple(elts=node.elts[:1], ctx=ast.Load())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import io
 import stat
 import struct
@@ -54,10 +55,12 @@ class ZipEntry:
 
     @property
     def is_folder(self) -> bool:
+        """Whether it stands for a folder, which holds no bytes."""
         return self.name.endswith("/")
 
     @property
     def is_link(self) -> bool:
+        """Whether its contents are the target of a symbolic link."""
         return stat.S_ISLNK(self.mode)
 
 
@@ -85,11 +88,11 @@ def entries(data: bytes, path: Path) -> tuple[ZipEntry, ...]:
 
     Raises ``UsageError`` where it is no zip, ``VerificationError`` where it is damaged or dangerous to read.
     """
-    infos = _infos(data, path)
+    infos = [info for info in _infos(data, path) if info.orig_filename != "./"]
     _refuse(infos, path)
-    times = Counter(info.orig_filename for info in infos)
+    times = Counter(_name(info).rstrip("/") for info in infos)
     try:
-        return tuple(_entry(data, info, times[info.orig_filename]) for info in infos)
+        return tuple(_entry(data, info, times[_name(info).rstrip("/")]) for info in infos)
     except (ValueError, struct.error) as error:
         raise _damaged(path, str(error)) from error
 
@@ -197,12 +200,11 @@ def _start(data: bytes, info: zipfile.ZipInfo) -> int:
 
 def _name(info: zipfile.ZipInfo) -> str:
     """The name as unpacked on Linux: bytes that are UTF-8 are taken as such, flagged or not."""
-    if info.flag_bits & _UTF8:
-        return info.orig_filename
-    try:
-        return info.orig_filename.encode("cp437").decode("utf-8")
-    except UnicodeDecodeError:
-        return info.orig_filename
+    name = info.orig_filename
+    if not info.flag_bits & _UTF8:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.removeprefix("./")
 
 
 def _mode(info: zipfile.ZipInfo) -> int:

@@ -49,7 +49,9 @@ def _rows(text: str) -> Iterator[RecordRow]:
     try:
         for row in csv.reader(text.replace("\0", "").splitlines()):
             if len(row) == 3 and row[0]:
-                yield RecordRow(path=row[0], sha256=_hexadecimal(row[1]), size=int(row[2]) if row[2].isdecimal() else None)
+                yield RecordRow(
+                    path=row[0], sha256=_hexadecimal(row[1]), size=int(row[2]) if row[2].isdecimal() else None
+                )
     except csv.Error:
         return
 

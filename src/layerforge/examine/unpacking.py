@@ -33,9 +33,9 @@ def unpack(path: Path, into: Path) -> None:
         for entry in entries:
             if entry.is_link:
                 _link(root, entry.name, directory.content(data, entry))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise VerificationError(
-            f"{path} cannot be unpacked: {error.strerror} ({error.filename})",
+            f"{path} cannot be unpacked: {error}",
             hint="`layerforge inspect` lists the entries; two of them need the same place, or a name is too long",
         ) from error
     _refuse(path, (f"{entry.name!r} leads out of the layer" for entry in entries if _escapes(root, entry)))
@@ -65,7 +65,9 @@ def _link(root: Path, name: str, content: bytes) -> None:
         target = posixpath.relpath(target.removeprefix(_OPT), posixpath.dirname(name) or ".")
     place = root / name
     if not place.parent.resolve().is_relative_to(root):
-        raise VerificationError(f"{name!r} lies behind a link that leads out of the layer", hint="make the archive again")
+        raise VerificationError(
+            f"{name!r} lies behind a link that leads out of the layer", hint="make the archive again"
+        )
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target)
 

@@ -171,6 +171,7 @@ def _prove(old: bytes, new: bytes) -> None:
     """Raises ``Unsafe`` unless the loader would find in ``new`` what it found in ``old``."""
     try:
         then, now = elf.segments(old), elf.segments(new)
+        was, is_now = _without_own_offsets(old), _without_own_offsets(new)
     except elf.Damaged as damaged:
         raise Unsafe(f"the cut file would be damaged: {damaged}") from damaged
     if [replace(part, offset=0) for part in then] != [replace(part, offset=0) for part in now]:
@@ -178,5 +179,25 @@ def _prove(old: bytes, new: bytes) -> None:
     for before, after in zip(then, now, strict=True):
         if before.type == elf.LOAD and not after.aligned:
             raise Unsafe("a cut segment's offset and address would not agree")
-        if memoryview(old)[before.offset : before.end] != memoryview(new)[after.offset : after.end]:
+        if was[before.offset : before.end] != is_now[after.offset : after.end]:
             raise Unsafe("a cut segment would hold other bytes")
+
+
+def _without_own_offsets(data: bytes) -> bytearray:
+    """``data`` with zeros where its headers say at which offset things are: all that a cut may change."""
+    head = elf.header(data)
+    table = range(head.phoff, head.phoff + head.phnum * _PROGRAM_HEADER)
+    if (table and table.start < _HEADER) or any(_clash(part, table) for part in elf.segments(data)):
+        raise Unsafe("its headers overlap each other or what they describe")
+    out = bytearray(data)
+    out[:_HEADER] = elf.without_sections(data, phoff=0)
+    for row in table[::_PROGRAM_HEADER]:
+        struct.pack_into("<Q", out, row + _OFFSET_IN_PROGRAM_HEADER, 0)
+    return out
+
+
+def _clash(part: elf.Segment, table: range) -> bool:
+    """Whether a segment other than those that are meant to hold the headers shares bytes with them."""
+    if part.type in (elf.LOAD, elf.HEADERS) or not part.size:
+        return False
+    return part.offset < _HEADER or (part.offset < table.stop and table.start < part.end)

@@ -1,0 +1,181 @@
+"""Reading any layer zip: what every file of it is, without running anything.
+
+``examine`` gives the facts, ``summarize`` sums them up, ``guess_target`` tells what the layer was made for, and
+``unpack`` writes it to a disk safely. Nothing here judges; that is the business of ``layerforge.verify``.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerforge import bytecode, digest, elf
+from layerforge.examine import directory, metadata
+from layerforge.examine.directory import ZipEntry
+from layerforge.examine.guessing import guess_target, likely_python
+from layerforge.examine.summary import Duplicate, Share, Summary, summarize
+from layerforge.examine.unpacking import unpack
+from layerforge.model import SITE, ElfFacts, Examination, Kind, Member, PycFacts, Target
+from layerforge.runtimes import runtimes
+
+__all__ = ["Duplicate", "Share", "Summary", "examine", "guess_target", "summarize", "unpack"]
+
+_MOST_COMPILED = 200
+"""Modules without bytecode that are tried for syntax; where there are more, bytecode was never meant to be there."""
+
+_MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
+_LINKER_SCRIPT = (b"/* GNU ld", b"INPUT", b"GROUP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Zip:
+    """An archive in memory. Where a path stands twice, the last entry counts, as when it is unpacked."""
+
+    data: bytes
+    entries: Mapping[str, ZipEntry]
+
+    def read(self, path: str) -> bytes | None:
+        """Contents of a file; ``None`` where there is none."""
+        entry = self.entries.get(path)
+        return None if entry is None or entry.is_folder else directory.content(self.data, entry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Native:
+    """What is known of a file of native code. All empty where it is none."""
+
+    elf: ElfFacts | None = None
+    damaged: str = ""
+    foreign: str = ""
+
+
+def examine(path: Path, target: Target | None = None) -> Examination:
+    """Everything that can be known about the zip at ``path`` without running it.
+
+    Bytecode is held against the Python of ``target``; without one, against the Python that the archive itself points
+    to. Raises ``UsageError`` where there is no zip, ``VerificationError`` where it is damaged or dangerous to read.
+    """
+    data = directory.load(path)
+    entries = sorted(directory.entries(data, path), key=lambda entry: entry.name)
+    archive = _Zip(data=data, entries={entry.name: entry for entry in entries})
+    files = [entry for entry in entries if not entry.is_folder]
+    distributions = metadata.distributions(archive.entries, archive.read)
+    owners = metadata.owners((entry.name for entry in files), distributions, archive.read)
+    magic = target.runtime.magic if target else _magic(files, archive)
+    uncompilable = dict(_uncompilable(archive))
+
+    def look(entry: ZipEntry) -> Member:
+        return _member(entry, archive, owners.get(entry.name, ""), magic, uncompilable.get(entry.name, ""))
+
+    # The largest first, so that no thread is left alone with one at the end.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        members = list(pool.map(look, sorted(files, key=lambda entry: -entry.size)))
+    members.sort(key=lambda member: member.path)
+    return Examination(
+        path=path,
+        sha256=digest.sha256(data),
+        content_sha256=digest.of_contents((member.mode, member.sha256, member.path) for member in members),
+        zipped=len(data),
+        unzipped=sum(member.size for member in members),
+        members=tuple(members),
+        distributions=distributions,
+        folders=tuple(_folder(entry) for entry in entries if entry.is_folder),
+    )
+
+
+def _magic(files: Iterable[ZipEntry], archive: _Zip) -> int:
+    """Magic number of the Python that the archive seems to be made for."""
+    paths = [entry.name for entry in files]
+    heads = (archive.read(path) for path in [path for path in paths if path.endswith(".pyc")][:20])
+    python = likely_python(paths, (int.from_bytes(head[:2], "little") for head in heads if head))
+    return runtimes()[python].magic
+
+
+def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int, uncompilable: str) -> Member:
+    data = directory.content(archive.data, entry)
+    native = _Native() if entry.is_link else _native(entry.name, data)
+    is_pyc = entry.name.endswith(".pyc") and not entry.is_link
+    return Member(
+        path=entry.name,
+        mode=entry.mode,
+        size=entry.size,
+        zipped=entry.zipped,
+        sha256=digest.sha256(data),
+        kind=_kind(entry.name, native),
+        package=package,
+        link=os.fsdecode(data) if entry.is_link else "",
+        elf=native.elf,
+        damaged=native.damaged,
+        foreign=native.foreign,
+        pyc=_pyc(entry.name, data, archive, magic) if is_pyc else None,
+        uncompilable=uncompilable,
+        unsafe=entry.unsafe,
+    )
+
+
+def _folder(entry: ZipEntry) -> Member:
+    return Member(
+        path=entry.name,
+        mode=entry.mode,
+        size=0,
+        zipped=0,
+        sha256=digest.sha256(b""),
+        kind=Kind.DATA,
+        package="",
+        unsafe=entry.unsafe,
+    )
+
+
+def _native(path: str, data: bytes) -> _Native:
+    """What the loader would see; a name that ends in ``.so`` claims to be a library too, unless it is a script."""
+    if elf.is_elf(data[:16]):
+        try:
+            return _Native(elf=elf.facts(data))
+        except elf.Damaged as error:
+            return _Native(damaged=str(error))
+    if path.endswith((".so", ".dylib")) and data.startswith(_MACH_O):
+        return _Native(foreign="Mach-O")
+    if path.endswith(".pyd") and data.startswith(b"MZ"):
+        return _Native(foreign="PE")
+    if path.endswith(".so") and not data.startswith(_LINKER_SCRIPT):
+        return _Native(damaged="it does not begin as an ELF file does")
+    return _Native()
+
+
+def _kind(path: str, native: _Native) -> Kind:
+    if native != _Native():
+        return Kind.NATIVE
+    if ".dist-info/" in path or ".egg-info/" in path:
+        return Kind.METADATA
+    return _KINDS.get(posixpath.splitext(path)[1], Kind.DATA)
+
+
+def _pyc(path: str, data: bytes, archive: _Zip, magic: int) -> PycFacts:
+    source = bytecode.source_path(path)
+    entry = archive.entries.get(source)
+    return bytecode.facts(data, magic=magic, source=archive.read(source), mtime=entry.mtime if entry else None)
+
+
+def _uncompilable(archive: _Zip) -> Iterator[tuple[str, str]]:
+    """Path and reason for each of the modules without bytecode that is no valid Python, such as a template.
+
+    It is this Python that tries them, so a module in newer syntax counts as one too.
+    """
+    compiled = {bytecode.source_path(path) for path in archive.entries if path.endswith(".pyc")}
+    modules = [path for path in archive.entries if path.endswith(".py") and path.startswith(f"{SITE}/")]
+    bare = [path for path in modules if path not in compiled]
+    if not compiled or len(bare) > _MOST_COMPILED:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for path in bare:
+            try:
+                compile(archive.read(path) or b"", path, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                yield path, str(error)

@@ -1,0 +1,107 @@
+"""Rules about the archive itself: its size, its names and modes, and where its files lie."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+
+from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Finding
+from layerforge.progress import megabytes
+from layerforge.verify.layout import follow, index
+from layerforge.verify.table import Expect, counted, finding, named
+
+_READ = ("python/", "lib/", "bin/", "extensions/")
+"""Folders of a layer that a Python function reads of its own accord."""
+
+_MOST_NAMED = 5
+
+
+def too_large(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
+    """LF301: more than a function and all its layers may hold."""
+    if examination.unzipped > LAMBDA_UNZIPPED_LIMIT:
+        message = f"{examination.unzipped:,} bytes unzipped, of at most {LAMBDA_UNZIPPED_LIMIT:,}"
+        yield finding("LF301", "", f"{message}; the largest packages are {largest(examination)}")
+
+
+def largest(examination: Examination) -> str:
+    """The packages that take most: ``scipy 75.2 MB, numpy 40.1 MB``."""
+    sizes: dict[str, int] = {}
+    for member in examination.members:
+        name = member.package or "(no package)"
+        sizes[name] = sizes.get(name, 0) + member.size
+    rows = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MOST_NAMED]
+    return ", ".join(f"{name} {megabytes(size)}" for name, size in rows)
+
+
+def above_budget(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF303: more than the recipe allows."""
+    if expect.recipe is None:
+        return
+    budget = expect.recipe.budget
+    rows = (("unzipped", examination.unzipped, budget.unzipped), ("zipped", examination.zipped, budget.zipped))
+    for what, size, most in rows:
+        if most is not None and size > most:
+            message = f"{size:,} bytes {what}, {size - most:,} above the budget of {most:,}"
+            yield finding("LF303", "", f"{message}; the largest packages are {largest(examination)}")
+
+
+def unreadable(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
+    """LF304: what the unprivileged user of a function may not read; a mode of 0 comes from no unix and is fine."""
+    files = [one for one in examination.members if one.mode and not one.link and not one.mode & stat.S_IROTH]
+    needed = stat.S_IROTH | stat.S_IXOTH
+    folders = [one for one in examination.folders if one.mode and one.mode & needed != needed]
+    for what, members in (("file", files), ("folder", folders)):
+        if members:
+            first = members[0]
+            others = f", and so are {len(members) - 1:,} more" if len(members) > 1 else ""
+            message = f"{what} with mode {stat.S_IMODE(first.mode):04o} is closed to the function's user{others}"
+            yield finding("LF304", first.path, message)
+
+
+def dead_links(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
+    """LF305: links that leave the layer, go in circles or lead to nothing."""
+    layer = index(examination)
+    for member in examination.members:
+        if not member.link:
+            continue
+        place = follow(layer, member.path)
+        if place is None:
+            yield finding("LF305", member.path, f"leads to {member.link}: out of the layer, or in circles")
+        elif place and place not in layer.members and place not in layer.folders:
+            yield finding("LF305", member.path, f"leads to {member.link}, which is not in the layer")
+
+
+def misplaced(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF306: files where no function looks for them."""
+    paths = [member.path for member in examination.members]
+    foreign = f"python/lib/python{expect.target.python}/"
+    if not paths:
+        yield finding("LF306", "", "the archive holds no files")
+    elif not any(path.startswith(_READ) for path in paths):
+        yield finding("LF306", "", f"nothing lies in {', '.join(_READ)}; {_instead(paths)}")
+    others = sorted({path.split("/")[2] for path in paths if path.startswith("python/lib/python3.")})
+    elsewhere = [name for name in others if not foreign.endswith(f"/{name}/")]
+    if elsewhere and len(elsewhere) == len(others):
+        message = (
+            f"only {', '.join(elsewhere)} is served; Python {expect.target.python} looks in {foreign}site-packages"
+        )
+        yield finding("LF306", f"python/lib/{elsewhere[0]}", message)
+
+
+def _instead(paths: list[str]) -> str:
+    """Where the files lie, and which folder to zip from if that is the whole mistake."""
+    wrapped = sorted({path.partition("/")[0] for path in paths if path.partition("/")[2].startswith(_READ)})
+    if wrapped:
+        return f"the layer lies one folder too deep, in {wrapped[0]}/: zip from inside that folder"
+    return f"the top of the zip holds {named(tuple(sorted({path.partition('/')[0] for path in paths})), 5)}"
+
+
+def unsafe_names(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
+    """LF307: names that would be written outside the layer, or not as meant; one finding a reason."""
+    reasons: dict[str, list[str]] = {}
+    for member in (*examination.members, *examination.folders):
+        if member.unsafe:
+            reasons.setdefault(member.unsafe, []).append(ascii(member.path)[1:-1])
+    for reason, paths in sorted(reasons.items()):
+        others = f"; so {counted(len(paths) - 1, 'other name')}" if len(paths) > 1 else ""
+        yield finding("LF307", paths[0], f"{reason}{others}")

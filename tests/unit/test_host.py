@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fakes import target
+from layerforge import interpreters
+from layerforge.errors import EngineError
+from layerforge.host import HostEngine, Machine, this_machine
+from layerforge.model import Arch, Engine, Interpreter, Job, Outcome
+
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+LAMBDA_LIKE = Machine(system="linux", processor="x86_64", glibc=(2, 36))
+
+
+@pytest.fixture(scope="module", params=["3.10", "3.11", "3.12", "3.13", "3.14"])
+def python(request: pytest.FixtureRequest) -> str:
+    if interpreters.find(request.param) is None:
+        pytest.skip(f"no CPython {request.param} on this machine")
+    return str(request.param)
+
+
+def an_interpreter(version: str = "3.13.5") -> Interpreter:
+    return Interpreter(path=Path("/nonexistent/python"), version=version)
+
+
+def run(opt: Path, program: str, *, python: str = RUNNING, timeout: float = 60.0) -> Outcome:
+    engine = HostEngine(interpreter=interpreters.find(python), machine=LAMBDA_LIKE)
+    return engine.run(Job(target=target(python), opt=opt, program=program, timeout=timeout))
+
+
+def said(opt: Path, program: str, *, python: str = RUNNING) -> list[str]:
+    outcome = run(opt, program, python=python)
+    assert outcome.status == 0, outcome.output
+    return outcome.output.splitlines()
+
+
+def a_layer_module(opt: Path, name: str, text: str, *, folder: str = "python") -> None:
+    path = opt / folder / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+# --- refusals
+
+
+def test_a_machine_like_lambda_is_not_refused() -> None:
+    engine: Engine = HostEngine(interpreter=an_interpreter(), machine=LAMBDA_LIKE)
+    assert engine.name == "host"
+    assert engine.refusal(target("3.13")) == ""
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (replace(LAMBDA_LIKE, system="darwin"), "darwin"),
+        (replace(LAMBDA_LIKE, processor="aarch64"), "processor is aarch64, the layer's is x86_64"),
+        (replace(LAMBDA_LIKE, processor="riscv64"), "riscv64"),
+        (replace(LAMBDA_LIKE, glibc=(2, 31)), "glibc 2.31 is older than Lambda's 2.34"),
+        (replace(LAMBDA_LIKE, glibc=(2, 4)), "glibc 2.4 is older than Lambda's 2.34"),
+        (replace(LAMBDA_LIKE, glibc=None), "not glibc"),
+    ],
+)
+def test_a_machine_that_cannot_run_the_code_says_why(machine: Machine, words: str) -> None:
+    assert words in HostEngine(interpreter=an_interpreter(), machine=machine).refusal(target("3.13"))
+
+
+def test_an_older_runtime_takes_an_older_glibc() -> None:
+    machine = replace(LAMBDA_LIKE, glibc=(2, 31))
+    assert HostEngine(interpreter=an_interpreter("3.11.9"), machine=machine).refusal(target("3.11")) == ""
+
+
+@pytest.mark.parametrize("processor", ["aarch64", "arm64"])
+def test_an_arm_machine_runs_arm_layers(processor: str) -> None:
+    machine = replace(LAMBDA_LIKE, processor=processor)
+    assert HostEngine(interpreter=an_interpreter(), machine=machine).refusal(target("3.13", Arch.ARM64)) == ""
+
+
+@pytest.mark.parametrize("interpreter", [None, an_interpreter("3.12.1"), an_interpreter("3.1.3")])
+def test_without_the_targets_python_the_host_refuses(interpreter: Interpreter | None) -> None:
+    refusal = HostEngine(interpreter=interpreter, machine=LAMBDA_LIKE).refusal(target("3.13"))
+    assert refusal == "there is no CPython 3.13 on this machine"
+
+
+def test_this_machine_is_described_as_it_is() -> None:
+    machine = this_machine()
+    assert (machine.system, machine.processor) == (sys.platform, platform.machine())
+    assert machine.glibc is None or machine.glibc > (2, 0)
+
+
+# --- runs
+
+
+def test_modules_of_both_folders_of_the_layer_are_found(tmp_path: Path, python: str) -> None:
+    a_layer_module(tmp_path, "one", "x = 1\n")
+    a_layer_module(tmp_path, "two", "x = 2\n", folder=f"python/lib/python{python}/site-packages")
+    program = "import one, two, sys\nprint(one.x, two.x, '%d.%d' % sys.version_info[:2])\n"
+    assert said(tmp_path, program, python=python) == [f"1 2 {python}"]
+
+
+def test_the_layer_comes_before_the_standard_library_as_on_lambda(tmp_path: Path) -> None:
+    a_layer_module(tmp_path, "this", "print('shadowed')\n")
+    assert said(tmp_path, "import this\n") == ["shadowed"]
+
+
+def test_nothing_installed_on_this_machine_is_visible(tmp_path: Path) -> None:
+    program = "import sys\nfor p in sys.path: print(p)\ntry:\n    import pytest\nexcept ImportError: print('none')\n"
+    lines = said(tmp_path, program)
+    assert lines[-1] == "none"
+    outside = [line for line in lines[:-1] if not line.startswith(str(tmp_path))]
+    assert not any("site-packages" in line or "dist-packages" in line for line in outside)
+
+
+def test_no_variable_of_this_process_reaches_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "MPLCONFIGDIR", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "/secret")
+    program = "import os\nfor pair in sorted(os.environ.items()): print(*pair)\n"
+    found = dict(line.split(" ", 1) for line in said(tmp_path, program))
+    assert "/secret" not in found.values()
+    assert set(found) <= {"HOME", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "TMPDIR"}
+    assert found["LD_LIBRARY_PATH"] == str(tmp_path / "lib")
+    assert found["PATH"] == "/usr/bin:/bin"
+
+
+def test_home_and_working_folder_are_empty_and_gone_afterwards(tmp_path: Path) -> None:
+    program = (
+        "import os, tempfile\n"
+        "print(os.getcwd())\nprint(os.path.expanduser('~'))\nprint(tempfile.gettempdir())\n"
+        "print(os.listdir('.'), os.listdir(os.path.expanduser('~')))\n"
+        "open('left', 'w').close()\nos.makedirs(os.path.expanduser('~/.cache/x'))\nos.chmod('.', 0o500)\n"
+    )
+    *folders, listing = said(tmp_path, program)
+    assert listing == "[] []"
+    assert len(set(folders)) == 2
+    assert not any(Path(folder).exists() for folder in folders)
+
+
+def test_the_folders_go_when_the_program_is_killed_too(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "import os, signal\nprint(os.getcwd())\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    assert outcome.status == -9
+    assert not Path(outcome.output.splitlines()[0]).exists()
+
+
+def test_the_program_is_main_and_has_no_arguments(tmp_path: Path) -> None:
+    program = (
+        "from __future__ import annotations\n"
+        "print(__name__, [n for n in dir() if not n.startswith('__')], __file__.rpartition('/')[2])\n"
+        "import sys\nprint(len(sys.argv), sys.modules['__main__'].__file__ == __file__)\n"
+    )
+    assert said(tmp_path, program) == ["__main__ ['annotations'] program.py", "1 True"]
+
+
+def test_both_outputs_are_one_in_the_order_of_writing(tmp_path: Path) -> None:
+    program = "import sys\nfor n in range(3):\n    print(n)\n    print(n, 'err', file=sys.stderr)\n"
+    assert said(tmp_path, program) == ["0", "0 err", "1", "1 err", "2", "2 err"]
+
+
+def test_a_failing_program_shows_the_line_that_failed(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "x = 1\nimport not_in_the_layer\n")
+    assert outcome.status == 1
+    assert "line 2" in outcome.output
+    assert "import not_in_the_layer" in outcome.output
+    assert "ModuleNotFoundError" in outcome.output
+
+
+def test_the_exit_status_is_the_programs(tmp_path: Path) -> None:
+    assert run(tmp_path, "raise SystemExit(7)\n").status == 7
+
+
+def test_a_crash_is_a_negative_status_with_the_place_it_happened_at(tmp_path: Path) -> None:
+    a_layer_module(tmp_path, "crashing", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    outcome = run(tmp_path, "import crashing\n")
+    assert outcome.status == -11
+    assert "crashing.py" in outcome.output
+
+
+def test_a_program_that_takes_too_long_is_killed(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "print('started')\nimport time\ntime.sleep(600)\n", timeout=2.0)
+    assert outcome.timed_out
+    assert outcome.status == -9
+    assert outcome.output == "started\n"
+    assert outcome.seconds < 300
+
+
+def test_no_bytecode_is_written_into_the_layer(tmp_path: Path) -> None:
+    a_layer_module(tmp_path, "one", "x = 1\n")
+    said(tmp_path, "import one\n")
+    assert [path.name for path in tmp_path.rglob("*")] == ["python", "one.py"]
+
+
+def test_a_relative_layer_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_layer_module(tmp_path / "opt", "one", "x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert said(Path("opt"), "import one\nprint(one.x)\n") == ["1"]
+
+
+def test_a_shared_library_of_the_layer_is_on_the_loaders_path(tmp_path: Path) -> None:
+    assert said(tmp_path, "import os\nprint(os.environ['LD_LIBRARY_PATH'])\n") == [f"{tmp_path}/lib"]
+
+
+@pytest.mark.parametrize("interpreter", [None, an_interpreter()])
+def test_a_run_without_a_working_interpreter_is_an_engine_error(
+    tmp_path: Path, interpreter: Interpreter | None
+) -> None:
+    before = time.time()
+    engine = HostEngine(interpreter=interpreter, machine=LAMBDA_LIKE)
+    with pytest.raises(EngineError, match=r"no CPython 3\.13|cannot be started"):
+        engine.run(Job(target=target("3.13"), opt=tmp_path, program="", timeout=5.0))
+    assert not [path for path in Path("/tmp").glob("layerforge-*") if os.stat(path).st_mtime > before + 3600]
