@@ -298,10 +298,10 @@ def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
 
 
 def _offset(address: int, parts: tuple[Segment, ...]) -> int:
-    for part in parts:
-        if part.type == LOAD and part.address <= address < part.address + part.size:
-            return part.offset + address - part.address
-    raise Damaged(f"its dynamic table points to {address:#x}, which no segment holds")
+    holders = [p for p in parts if p.type == LOAD and p.address <= address < p.address + p.size]
+    if len(holders) != 1:
+        raise Damaged(f"its dynamic table points to {address:#x}, which {len(holders) or 'no'} segments hold")
+    return holders[0].offset + address - holders[0].address
 
 
 def _check_names(data: bytes, found: Mapping[int, list[int]], more: list[int]) -> None:
@@ -373,30 +373,30 @@ def _names(data: bytes, head: Header) -> _Names:
     binary = elf.parse(b"".join((bare, memoryview(data)[len(bare) :])), _config())
     if binary is None:
         raise Damaged("lief cannot read it")
-    tags = elf.DynamicEntry.TAG
+    try:
+        return _read(binary, elf.DynamicEntry.TAG)
+    except (UnicodeDecodeError, TypeError) as error:
+        raise Damaged("a name in its dynamic table is no text") from error
+
+
+def _read(binary: Any, tags: Any) -> _Names:
+    # For a name that is not UTF-8 lief raises an error or gives bytes; joining those to a string is an error as well.
     soname, runpath, rpath = (binary.get(tag) for tag in (tags.SONAME, tags.RUNPATH, tags.RPATH))
-    paths = _word(runpath.runpath) if runpath else _word(rpath.rpath) if rpath else ""
+    paths = runpath.runpath if runpath else rpath.rpath if rpath else ""
     return _Names(
-        soname=_word(soname.name) if soname else "",
-        needed=tuple(map(_word, binary.libraries)),
-        runpath=tuple(path for path in paths.split(":") if path),
+        soname="" + soname.name if soname else "",
+        needed=tuple("" + name for name in binary.libraries),
+        runpath=tuple(path for path in ("" + paths).split(":") if path),
         versions=_versions(binary),
     )
-
-
-def _word(name: str | bytes) -> str:
-    """The name, which lief gives as bytes where it is not UTF-8."""
-    if isinstance(name, bytes):
-        raise Damaged(f"its dynamic table has the name {name!r}, which is no text")
-    return name
 
 
 def _versions(binary: Any) -> dict[str, tuple[str, ...]]:
     """Symbol versions needed, by library."""
     found: dict[str, set[str]] = {}
     for need in binary.symbols_version_requirement:
-        names = {_word(version.name) for version in need.get_auxiliary_symbols()}
-        found.setdefault(_word(need.name), set()).update(names)
+        names = {"" + version.name for version in need.get_auxiliary_symbols()}
+        found.setdefault("" + need.name, set()).update(names)
     return {library: tuple(sorted(names)) for library, names in sorted(found.items())}
 
 

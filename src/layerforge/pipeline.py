@@ -42,6 +42,8 @@ class Options:
     """What the command line decides for every layer of one run. ``None`` leaves it to the recipe."""
 
     target: Target
+    interpreter: Interpreter | None
+    """A CPython of the target's minor version; ``None`` where this machine has none."""
     compression: Compression
     output: Path
     epoch: int
@@ -74,22 +76,21 @@ class Layer:
 
 def forge(request: Request, options: Options, engine: Engine, store: DiskStore, progress: Progress) -> Layer:
     """Builds, verifies and delivers one layer; what was built before comes from the store."""
-    made, interpreter = prepare(request, options, progress)
-    forged = recall(made, store) or build(made, interpreter, engine, store, progress)
+    made = prepare(request, options, progress)
+    forged = recall(made, store) or build(made, options.interpreter, engine, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
     refuse_unfit(forged, verdict, store)
     return deliver(made, forged, verdict, options.output, progress)
 
 
-def prepare(request: Request, options: Options, progress: Progress) -> tuple[Plan, Interpreter | None]:
-    """The plan of a request, and the interpreter that will compile its modules."""
+def prepare(request: Request, options: Options, progress: Progress) -> Plan:
+    """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
+    recipe = overridden(request.recipe, options)
+    if options.interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
+        raise interpreters.missing(options.target.python)
     found = resolve.locked(request, options.target, progress)
     pins = resolve.pins(request, found, options.target)
-    recipe = overridden(request.recipe, options)
-    interpreter = interpreters.find(options.target.python)
-    if interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
-        raise interpreters.missing(options.target.python)
-    return plan(recipe, options.target, pins, options.compression, interpreter, options.epoch), interpreter
+    return plan(recipe, options.target, pins, options.compression, options.interpreter, options.epoch)
 
 
 def overridden(recipe: Recipe, options: Options) -> Recipe:
@@ -202,7 +203,7 @@ def refuse_unfit(forged: Forged, verdict: Verdict | None, store: DiskStore) -> N
 def describe(finding: Finding) -> str:
     """A finding on one line."""
     where = f" {finding.path}:" if finding.path else ""
-    return f"{finding.rule} {finding.severity}:{where} {finding.message} ({finding.hint})"
+    return f"{finding.rule}{where} {finding.message} ({finding.hint})"
 
 
 def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:

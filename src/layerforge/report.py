@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -26,6 +26,7 @@ from layerforge.model import (
     Compression,
     Docstrings,
     EditGroup,
+    Finding,
     Left,
     Manifest,
     Package,
@@ -87,12 +88,12 @@ def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict as data for JSON."""
-    return {"engine": verdict.engine, "skipped": verdict.skipped, "findings": findings_json(verdict)}
+    return {"engine": verdict.engine, "skipped": verdict.skipped, "findings": findings_json(verdict.findings)}
 
 
-def findings_json(verdict: Verdict) -> list[dict[str, str]]:
-    """The findings as data for JSON."""
-    return [{key: str(value) for key, value in asdict(finding).items()} for finding in verdict.findings]
+def findings_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Findings as data for JSON."""
+    return [{key: str(value) for key, value in asdict(finding).items()} for finding in findings]
 
 
 def read_manifest(text: str) -> Manifest:

@@ -243,9 +243,17 @@ def test_bytes_do_not_depend_on_what_is_compiled_in_the_same_process(interpreter
     assert together.pyc == backwards.pyc == pyc(alone, interpreter)
 
 
-def test_a_name_that_the_worker_itself_uses_leaves_no_trace(interpreter: Interpreter) -> None:
-    """``marshal`` is interned in the worker, ``narshal`` is not: all else being equal, so must be the bytes."""
-    text = "def f(marshal): return marshal\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(marshal): return marshal\n",
+        "def f(x): return x in {'marshal'}\ndef g(x): return x in {'marshal'}\n",
+        "def f(x): return x in {('marshal', 1)}\ndef g(x): return x in {('marshal', 1)}\n",
+    ],
+    ids=["an argument", "a set in two functions", "a tuple in a set"],
+)
+def test_a_name_that_the_worker_itself_uses_leaves_no_trace(interpreter: Interpreter, text: str) -> None:
+    """The worker has the name ``marshal`` and not the name ``narshal``; all else being equal, so must be the bytes."""
     used, unused = pyc(a_module(text), interpreter), pyc(a_module(text.replace("marshal", "narshal")), interpreter)
     assert used[16:] == unused[16:].replace(b"narshal", b"marshal")
 

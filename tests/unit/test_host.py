@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -212,4 +211,4 @@ def test_a_run_without_a_working_interpreter_is_an_engine_error(
     engine = HostEngine(interpreter=interpreter, machine=LAMBDA_LIKE)
     with pytest.raises(EngineError, match=r"no CPython 3\.13|cannot be started"):
         engine.run(Job(target=target("3.13"), opt=tmp_path, program="", timeout=5.0))
-    assert not [path for path in Path("/tmp").glob("layerforge-*") if os.stat(path).st_mtime > before + 3600]
+    assert not [path for path in Path("/tmp").glob("layerforge-*") if path.stat().st_mtime > before + 3600]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from layerforge import interpreters, report, resolve
+from layerforge import report, resolve
 from layerforge.cli import options as shared
 from layerforge.cli import screen
 from layerforge.errors import UsageError
@@ -52,7 +52,7 @@ def command(
     progress = TerminalProgress(out)
     store = shared.open_store(progress)
     wanted = resolve.requests(targets, lock_file)
-    runner = HostEngine(interpreter=interpreters.find(chosen.target.python))
+    runner = HostEngine(interpreter=chosen.interpreter)
     if engine == "auto":
         progress.say("engine host: locked wheels need no container")
     for request in wanted:
@@ -84,9 +84,7 @@ def show(out: Console, layers: Iterable[Layer]) -> None:
     """The table at the end, warnings and notes."""
     for layer in layers:
         if layer.verdict:
-            screen.findings(out, layer.verdict.findings)
-            for note in layer.verdict.notes:
-                out.print(f"  {note}", markup=False, soft_wrap=True)
+            screen.verdict(out, layer.verdict.findings, layer.verdict.notes)
         made = layer.manifest
         out.print()
         out.print(f"[bold]{layer.path}[/]", soft_wrap=True)
@@ -113,7 +111,7 @@ def as_data(layer: Layer) -> dict[str, Any]:
         "content_sha256": made.content_sha256,
         "packages": [{"name": one.name, "version": one.version, "origin": one.origin} for one in made.packages],
         "saved": report.saved(made),
-        "findings": report.findings_json(layer.verdict) if layer.verdict else [],
+        "findings": report.findings_json(layer.verdict.findings) if layer.verdict else [],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from layerforge import runtimes, store
+from layerforge import interpreters, runtimes, store
 from layerforge.archive import EARLIEST
 from layerforge.errors import UsageError
 from layerforge.model import Arch, BytecodeMode, Compression, Docstrings, Progress, Target
@@ -73,8 +73,10 @@ def options(
     verify: bool,
 ) -> Options:
     """The options of a build."""
+    made = target(python, arch)
     return Options(
-        target=target(python, arch),
+        target=made,
+        interpreter=interpreters.find(made.python),
         compression=Compression(compression),
         output=output,
         epoch=source_date_epoch(),

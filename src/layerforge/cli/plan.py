@@ -31,7 +31,7 @@ def command(
     chosen = shared.options(python, arch, compression, bytecode, docstrings, Path("dist"), verify=True)
     out = screen.console()
     [request] = resolve.requests([target], lock_file)
-    made, _ = prepare(request, chosen, TerminalProgress(out))
+    made = prepare(request, chosen, TerminalProgress(out))
     if as_json:
         screen.print_json(plan.as_json(made))
         return

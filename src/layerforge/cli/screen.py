@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,13 +37,15 @@ def errors(error: LayerforgeError) -> None:
         out.print(f"  [bold]→[/] {escape(error.hint)}", soft_wrap=True)
 
 
-def findings(out: Console, found: Iterable[Finding]) -> None:
-    """Shows findings, a line and a hint each."""
-    for one in found:
+def verdict(out: Console, findings: Iterable[Finding], notes: Iterable[str]) -> None:
+    """Shows findings, a line and a hint each, then what is worth knowing though nothing is wrong with it."""
+    for one in findings:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
         where = f" {escape(one.path)}:" if one.path else ""
         out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {escape(one.message)}", soft_wrap=True)
         out.print(f"      → {escape(one.hint)}", soft_wrap=True)
+    for note in notes:
+        out.print(f"  {note}", markup=False, soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -67,8 +68,3 @@ def step_summary(markdown: str) -> None:
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(markdown)
-
-
-def interactive() -> bool:
-    """Whether a person looks on."""
-    return sys.stderr.isatty()

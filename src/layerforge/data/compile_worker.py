@@ -103,19 +103,24 @@ def constants(code: CodeType) -> "list[Any]":
     return own + [value for inner in code.co_consts if isinstance(inner, CodeType) for value in constants(inner)]
 
 
-def settled(value: Any) -> Any:
-    """Code with each frozenset made anew from its sorted members.
+def has_set(value: object) -> bool:
+    """Whether a constant is a frozenset or holds one."""
+    return isinstance(value, frozenset) or (isinstance(value, tuple) and any(map(has_set, value)))
 
-    The order of a table also depends on that of insertion, and the compiler inserts anew where one of the members was
-    interned before.
+
+def settled(source: bytes, filename: str, optimize: int, *, drop: bool) -> CodeType:
+    """The code of a module, the same in every process.
+
+    The compiler makes a frozenset anew, in another order and no longer shared between functions, where one of its
+    members was interned before. Therefore a module that has frozensets is compiled a second time, while the first
+    code keeps all their members interned.
     """
-    if isinstance(value, CodeType):
-        return value.replace(co_consts=settled(value.co_consts))
-    if isinstance(value, tuple):
-        return tuple(map(settled, value))
-    if isinstance(value, frozenset):
-        return frozenset(sorted(map(settled, value), key=lambda member: (type(member).__name__, repr(member))))
-    return value
+    first = build(source, filename, optimize, drop=drop)
+    sets = [value for value in constants(first) if has_set(value)]
+    if not sets:
+        return first
+    unfold = SETS_IN_TABLE_ORDER and any(map(hashed_by_address, sets))
+    return build(source, filename, optimize, drop=drop, unfold=unfold)
 
 
 def strings(value: Any) -> "list[str]":
@@ -140,20 +145,9 @@ def serialize(code: CodeType) -> bytes:
 
 def compile_file(source: bytes, filename: str, optimize: int, *, drop: bool) -> bytes:
     """The whole ``.pyc``. Raises what ``compile`` raises."""
-    code = build(source, filename, optimize, drop=drop)
-    if SETS_IN_TABLE_ORDER:
-        sets = [value for value in constants(code) if isinstance(value, (tuple, frozenset)) and has_set(value)]
-        if any(map(hashed_by_address, sets)):
-            code = build(source, filename, optimize, drop=drop, unfold=True)
-        code = settled(code) if sets else code
-        del sets
+    code = settled(source, filename, optimize, drop=drop)
     header = importlib.util.MAGIC_NUMBER + struct.pack("<I", HASH_BASED) + importlib.util.source_hash(source)
     return header + serialize(code)
-
-
-def has_set(value: object) -> bool:
-    """Whether a constant is a frozenset or holds one."""
-    return isinstance(value, frozenset) or (isinstance(value, tuple) and any(map(has_set, value)))
 
 
 def read(job: "dict[str, Any]") -> bytes:
