@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +97,11 @@ def _drain(
 
 def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
     assert child.stdin is not None
-    try:
+    # A child may end before it has read everything; its status tells why.
+    with suppress(BrokenPipeError):
         child.stdin.write(data)
+    with suppress(BrokenPipeError):
         child.stdin.close()
-    except BrokenPipeError:
-        pass  # the child ended before it read everything; its status tells why
 
 
 def _read(child: subprocess.Popen[bytes], out: list[bytes]) -> None:

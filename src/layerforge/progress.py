@@ -53,18 +53,16 @@ class TerminalProgress:
     def step(self, title: str) -> Iterator[Step]:
         """Opens a step. It ends with a tick, or with a cross where an exception passes through."""
         started = time.monotonic()
-        mark = "[red]✕[/]"
-        with self._bars() as bars:
-            task = bars.add_task(title, total=None)
-            step = TerminalStep(bars, task)
-            try:
+        mark, text = "[red]✕[/]", ""
+        try:
+            with self._bars() as bars:
+                step = TerminalStep(bars, bars.add_task(title, total=None))
                 yield step
-                mark = "[green]✓[/]"
-            finally:
-                spent = time.monotonic() - started
-                self._seconds[title] = self._seconds.get(title, 0.0) + spent
-                bars.remove_task(task)
-        self._line(mark, title, step.text, spent)
+            mark, text = "[green]✓[/]", step.text
+        finally:
+            spent = time.monotonic() - started
+            self._seconds[title] = self._seconds.get(title, 0.0) + spent
+            self._line(mark, title, text, spent)
 
     def _bars(self) -> Bars:
         return Bars(

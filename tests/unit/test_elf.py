@@ -196,7 +196,7 @@ def test_endless_names_are_refused_before_they_cost_time() -> None:
         elf.facts(data)
 
 
-def test_a_circle_of_symbol_versions_is_refused() -> None:
+def test_more_symbol_versions_than_any_linker_writes_are_refused() -> None:
     data = elves.image(versions={"libc.so.6": tuple(f"V_{number}" for number in range(20_000))})
     with pytest.raises(elf.Damaged, match="more or longer names"):
         elf.facts(data)

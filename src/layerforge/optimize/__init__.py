@@ -6,22 +6,18 @@ import time
 from collections.abc import Callable, Iterable
 
 from layerforge.model import Edit, Interpreter, Left, PassResult, Plan, Progress, Setting, Store, Tree
-from layerforge.optimize.compile import compile_modules
-from layerforge.optimize.links import link_duplicates
-from layerforge.optimize.prune import prune
-from layerforge.optimize.records import rewrite_records
-from layerforge.optimize.strip import strip
+from layerforge.optimize import compile, links, prune, records, strip  # noqa: A004 - named after its pass
 from layerforge.progress import megabytes
 from layerforge.tree import apply
 
 Pass = Callable[[Tree, Setting], Iterable[Edit | Left]]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
-    ("prune", prune),
-    ("link", link_duplicates),
-    ("strip", strip),
-    ("bytecode", compile_modules),
-    ("record", rewrite_records),
+    ("prune", prune.prune),
+    ("link", links.link_duplicates),
+    ("strip", strip.strip),
+    ("bytecode", compile.compile_modules),
+    ("record", records.rewrite_records),
 )
 """In this order: each pass sees the tree that the one before left."""
 

@@ -87,9 +87,10 @@ def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
     queue = [path for path in files if path.endswith(".py") and path not in doomed]
     words = _telling_words(by_module.values(), queue)
     spared: dict[str, str] = {}
-    while queue:
+    while queue and by_module:
         path = queue.pop()
-        for module in _modules_imported(files[path], words):
+        # What is spared may import its neighbours by relative names, which tell nothing.
+        for module in _modules_imported(files[path], None if path in doomed else words):
             for wanted in _with_parents(module, by_module):
                 if wanted not in spared:
                     spared[wanted] = spared.get(path, path)
@@ -97,14 +98,14 @@ def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
     return spared
 
 
-def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[bytes] | None:
+def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[bytes]:
     """Words of which an import of a doomed module must hold one, so that most sources need no parsing.
 
     It is the name of the topmost folder that holds nothing kept, such as ``tests``, else the module's own.
     """
     alive = {folder for path in kept for folder in _folders(path)}
     words = {_first_word(path, alive) for path in doomed}
-    return re.compile(rb"\b(?:" + b"|".join(map(re.escape, sorted(words))) + rb")\b") if words else None
+    return re.compile(rb"\b(?:" + b"|".join(map(re.escape, sorted(words))) + rb")\b")
 
 
 def _folders(path: str) -> list[str]:
@@ -137,8 +138,8 @@ def _module(path: str) -> str:
 
 def _modules_imported(file: File, words: re.Pattern[bytes] | None) -> Iterator[str]:
     """Absolute names that ``file`` imports, wherever in it the statement stands; none where no word is in one."""
-    source = file.blob.read() if words else b""
-    if words is None or not words.search(source) or not words.search(b"\n".join(_IMPORTS.findall(source))):
+    source = file.blob.read()
+    if words and not (words.search(source) and words.search(b"\n".join(_IMPORTS.findall(source)))):
         return
     package = _module(file.path) if file.path.endswith("/__init__.py") else _module(file.path).rpartition(".")[0]
     try:

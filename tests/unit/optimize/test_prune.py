@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import a_file, a_setting, a_tree
+from layerforge.model import Edit, Left, Link, Prune, Recipe
+from layerforge.optimize import prune
+
+
+def run(files: Mapping[str, bytes], wishes: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """Reason by path of what goes, and of what is spared."""
+    recipe = Recipe(name="pkg", requires=("pkg",), prune=wishes or Prune())
+    said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(recipe=recipe)))
+    gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
+    return gone, {item.path: item.reason for item in said if isinstance(item, Left)}
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("python/pkg/tests/test_a.py", "tests"),
+        ("python/pkg/tests/data/big.bin", "tests"),
+        ("python/pkg/a.pyi", "type stubs"),
+        ("python/pkg/py.typed", "type stubs"),
+        ("python/pkg/_a.pyx", "C, Cython and Fortran sources"),
+        ("python/pkg/include/a.h", "C, Cython and Fortran sources"),
+        ("python/pkg/lib/libnpymath.a", "static libraries"),
+        ("python/pkg/meson.build", "build files"),
+        ("python/pkg/gui-64.exe", "other systems' programs"),
+        ("python/share/man/man1/f2py.1", "manual pages"),
+        ("python/pkg-1.dist-info/direct_url.json", "traces of the build machine"),
+        ("python/pkg-1.dist-info/uv_cache.json", "traces of the build machine"),
+    ],
+)
+def test_the_default_rules_drop(path: str, rule: str) -> None:
+    gone, _ = run({path: b"x", "python/pkg/__init__.py": b""})
+    assert gone == {path: rule}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "python/pkg/__init__.py",
+        "python/pkg/testing/utils.py",
+        "python/pkg/test/api.py",
+        "python/pkg/a.cpython-313-x86_64-linux-gnu.so",
+        "python/pkg-1.dist-info/METADATA",
+        "python/pkg-1.dist-info/licenses/tests/LICENSE.c",
+        "python/pkg.libs/liba.so.1",
+        "lib/liba.so",
+        "python/contests/a.py",
+    ],
+)
+def test_the_default_rules_leave_alone(path: str) -> None:
+    assert run({path: b"x"}) == ({}, {})
+
+
+def test_every_rule_says_why_and_is_named_once() -> None:
+    ids = [rule.id for rule in prune.rules()]
+    assert len(ids) == len(set(ids))
+    assert all(rule.why and rule.globs for rule in prune.rules())
+
+
+def test_scripts_go_and_programs_stay_in_bin() -> None:
+    gone, _ = run({"bin/f2py": b"#!/home/me/.venv/bin/python\n", "bin/ruff": b"\x7fELF"})
+    assert gone == {"bin/f2py": prune.SCRIPT}
+
+
+def test_a_recipe_removes_more_and_keeps_some() -> None:
+    files = {"python/pkg/data/a.csv": b"1", "python/pkg/tests/keep.py": b"", "python/pkg/tests/go.py": b""}
+    gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/keep.py",)))
+    assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/go.py": "tests"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"from pkg.tests._natype import NA",
+        b"import pkg.tests._natype",
+        b"from .tests._natype import NA",
+        b"from .tests import _natype",
+        b"from pkg.tests import (\n    other,\n    _natype,\n)",
+        b"def late():\n    from pkg.tests import \\\n        _natype",
+        b"try:\n    import pkg.tests._natype as n\nexcept ImportError:\n    n = None",
+    ],
+)
+def test_a_test_module_that_a_kept_module_imports_stays(statement: bytes) -> None:
+    files = {
+        "python/pkg/__init__.py": statement,
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/_natype.py": b"NA = 1",
+        "python/pkg/tests/test_a.py": b"",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/test_a.py"]
+    assert set(spared) == {"python/pkg/tests/__init__.py", "python/pkg/tests/_natype.py"}
+    assert spared["python/pkg/tests/_natype.py"] == "imported by python/pkg/__init__.py"
+
+
+def test_what_a_spared_module_imports_is_spared_too() -> None:
+    files = {
+        "python/pkg/a.py": b"import pkg.tests.one\n",
+        "python/pkg/tests/one.py": b"from . import two\n",
+        "python/pkg/tests/two.py": b"",
+        "python/pkg/tests/three.py": b"import pkg.tests.two\n",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/three.py"]
+    assert set(spared) == {"python/pkg/tests/one.py", "python/pkg/tests/two.py"}
+
+
+def test_a_module_that_only_mentions_tests_spares_nothing() -> None:
+    files = {
+        "python/pkg/a.py": b'"""Run the tests with import pkg.tests."""\nx = "tests"\n',
+        "python/pkg/tests/b.py": b"",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/b.py"]
+    assert not spared
+
+
+def test_a_compiled_module_that_is_imported_from_tests_stays() -> None:
+    files = {
+        "python/pkg/a.py": b"from pkg.tests import _fast\n",
+        "python/pkg/tests/_fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF",
+    }
+    assert run(files)[0] == {}
+
+
+def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
+    files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/b.py": b"\xff\xfe("}
+    assert list(run(files)[0]) == ["python/tests/b.py"]
+
+
+def test_links_are_pruned_like_files() -> None:
+    said = list(prune.prune(a_tree(Link(path="python/pkg/tests/a", target="b")), a_setting()))
+    assert [type(item) for item in said] == [Edit]
+
+
+paths = st.lists(st.sampled_from(["python", "pkg", "tests", "a.py", "b.pyi", "bin", "x-1.dist-info"]), min_size=1).map(
+    "/".join
+)
+
+
+@given(st.dictionaries(paths, st.sampled_from([b"", b"import pkg.tests.a", b"#!x", b"from . import a"]), max_size=12))
+def test_no_path_is_both_dropped_and_spared(files: dict[str, bytes]) -> None:
+    gone, spared = run(files)
+    assert not set(gone) & set(spared)
+    assert set(gone) | set(spared) <= set(files)
