@@ -198,9 +198,14 @@ def loaded(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def mappable(data: bytes) -> bool:
-    """Whether the loader takes the file: offsets and addresses of what it maps agree, and all of it is there."""
+    """Whether the loader takes the file: offsets and addresses of what it maps agree, and all of it is there.
+
+    A segment without bytes still has the page mapped in which its zeroed memory begins, unless it begins with one.
+    """
     rows = [row for row in table(data) if row[0] == LOAD]
-    return all((row[2] - row[3]) % row[7] == 0 and row[2] + row[5] <= len(data) for row in rows)
+    ends = [row[2] + row[5] if row[5] else row[2] - row[2] % PAGE + (row[2] % PAGE > 0) for row in rows]
+    used = [end for end, row in zip(ends, rows, strict=True) if row[5] or row[3] % PAGE]
+    return all((row[2] - row[3]) % row[7] == 0 for row in rows) and max(used, default=0) <= len(data)
 
 
 def patched(data: bytes, offset: int, form: str, *values: int) -> bytes:

@@ -26,8 +26,8 @@ MOST_BYTES = 1 << 30
 MOST_DIRECTORY_BYTES = 64 << 20
 """Bytes that the central directory may take: 335 for each of the most entries."""
 
-LONGEST_LINK = 4096
-"""Bytes of a link's target: Linux' own limit."""
+LONGEST_PATH = 4096
+"""Bytes of a name, and of a link's target: Linux' own limit."""
 
 UNIX = 3
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -161,8 +161,10 @@ def _problems(info: zipfile.ZipInfo) -> Iterator[str]:
         yield f"{name} is encrypted"
     if info.compress_type not in {_STORED, _DEFLATED}:
         yield f"{name} is compressed by method {info.compress_type}; only deflate (8) and stored (0) are accepted"
-    if stat.S_ISLNK(_mode(info)) and info.file_size > LONGEST_LINK:
+    if stat.S_ISLNK(_mode(info)) and info.file_size > LONGEST_PATH:
         yield f"{name} is a link with a target of {info.file_size:,} bytes"
+    if len(name) > LONGEST_PATH:
+        yield f"{name[:40]}… is a name of {len(name):,} characters"
 
 
 def _entry(data: bytes, info: zipfile.ZipInfo, times: int) -> ZipEntry:

@@ -103,8 +103,8 @@ def _folders(listed: Mapping[str, str]) -> Mapping[str, str]:
 def _parents(path: str) -> Iterator[str]:
     """Folders around ``path``, innermost first, without the site folder and what is above it."""
     site = _site(path)
-    while (path := posixpath.dirname(path)) and len(path) > len(site):
-        yield path
+    parts = path.removeprefix(site).split("/")[:-1]
+    yield from (site + "/".join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def _nearest(path: str, folders: Mapping[str, str]) -> str:

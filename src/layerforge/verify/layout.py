@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -30,8 +29,8 @@ def index(examination: Examination) -> Index:
     members = {member.path: member for member in examination.members}
     folders = {member.path.rstrip("/") for member in examination.folders}
     for path in members:
-        while (path := posixpath.dirname(path)) and path not in folders and path != "/":
-            folders.add(path)
+        parts = path.split("/")[:-1]
+        folders.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
     return Index(members=members, folders=frozenset(folders))
 
 

@@ -104,7 +104,7 @@ def test_memory_without_bytes_keeps_the_page_that_the_loader_maps_for_it() -> No
     offset, address = elves.table(shorter)[3][2:4]
     assert elves.mappable(shorter)
     assert address % elves.PAGE
-    assert len(shorter) > offset // elves.PAGE * elves.PAGE, "mapping a page behind the end is a bus error"
+    assert len(shorter) > offset // elves.PAGE * elves.PAGE, "a page behind the end is a bus error"
 
 
 def test_program_headers_at_the_end_move_with_what_precedes_them() -> None:

@@ -1,0 +1,6 @@
+"""``python -m layerforge``."""
+
+from layerforge.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from fakes import a_file, a_tree, target
+from layerforge import report
+from layerforge.model import (
+    Archive,
+    Compression,
+    Edit,
+    Finding,
+    Left,
+    Manifest,
+    Package,
+    PassResult,
+    Plan,
+    Recipe,
+    Severity,
+    Tree,
+    Verdict,
+)
+
+PLAN = Plan(
+    recipe=Recipe(name="demo", requires=("demo>=1",), folder=Path("/home/me/recipes/demo")),
+    target=target(),
+    compression=Compression.FAST,
+    interpreter="3.13.0",
+    steps=(),
+    epoch=0,
+    key="k",
+)
+ARCHIVE = Archive(sha256="a" * 64, content_sha256="b" * 64, zipped=10, unzipped=20, data=b"")
+PASSES = (
+    PassResult(
+        name="prune",
+        edits=(
+            Edit(path="python/b", entry=None, reason="tests", saved=5),
+            Edit(path="python/a", entry=None, reason="tests", saved=7),
+            Edit(path="python/c", entry=None, reason="type stubs", saved=20),
+        ),
+        left=(Left(path="python/d", reason="imported by python/e"),),
+    ),
+    PassResult(name="link", edits=()),
+)
+
+
+def a_layer(*packages: Package) -> Tree:
+    return a_tree(
+        a_file("python/demo.libs/libx-1.so.2", b"\x7fELF", package="demo"),
+        a_file("python/demo/_a.cpython-313-x86_64-linux-gnu.so", b"\x7fELF", package="demo"),
+        packages=packages,
+    )
+
+
+def a_manifest(*packages: Package) -> Manifest:
+    return report.manifest(PLAN, a_layer(*packages), PASSES, ARCHIVE, "host")
+
+
+DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
+
+
+def test_edits_are_grouped_by_reason_with_their_bytes_and_files() -> None:
+    made = a_manifest(DEMO)
+    assert [(one.reason, one.bytes, one.files) for one in made.edits] == [
+        ("type stubs", 20, ("python/c",)),
+        ("tests", 12, ("python/a", "python/b")),
+    ]
+    assert report.saved(made) == [{"pass": "prune", "bytes": 32, "files": 3}]
+
+
+def test_a_manifest_reads_back_as_it_was() -> None:
+    made = a_manifest(DEMO)
+    assert report.read_manifest(report.manifest_json(made)) == made
+
+
+def test_a_manifest_holds_no_path_of_the_machine_and_the_findings() -> None:
+    finding = Finding(rule="LF101", severity=Severity.WARNING, path="a", message="m", hint="h")
+    text = report.manifest_json(a_manifest(DEMO), Verdict(engine="host", skipped="", findings=(finding,), notes=("n",)))
+    assert "/home/me" not in text
+    assert json.loads(text)["verified"]["findings"][0]["severity"] == "warning"
+    assert json.loads(report.manifest_json(a_manifest(DEMO)))["verified"] is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"name": 1}'])
+def test_what_is_no_manifest_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        report.read_manifest(text)
+
+
+@pytest.mark.parametrize("licence", ["", "MIT", "BSD-3-Clause AND MIT", "BSD 3-Clause License", "Dual License"])
+def test_the_sbom_fits_the_schema_of_cyclonedx(licence: str) -> None:
+    package = replace(DEMO, licence=licence)
+    text = report.sbom(a_manifest(package), a_layer(package))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    [component] = json.loads(text)["components"]
+    assert component["purl"] == "pkg:pypi/demo@1.0"
+    assert ("licenses" in component) == bool(licence)
+
+
+def test_the_sbom_lists_the_shared_libraries_that_a_wheel_carries() -> None:
+    [component] = json.loads(report.sbom(a_manifest(DEMO), a_layer(DEMO)))["components"]
+    assert [one["name"] for one in component["components"]] == ["libx-1.so.2"]
+    assert component["components"][0]["hashes"][0]["alg"] == "SHA-256"
+
+
+def test_the_sbom_of_the_same_bytes_is_the_same() -> None:
+    assert report.sbom(a_manifest(DEMO), a_layer(DEMO)) == report.sbom(a_manifest(DEMO), a_layer(DEMO))
