@@ -1,0 +1,703 @@
+from __future__ import annotations
+
+import datetime
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import zips
+from fakes import FakeEngine, target
+from layerforge import verify
+from layerforge.examine import examine
+from layerforge.model import (
+    Arch,
+    Budget,
+    BytecodeMode,
+    Check,
+    Distribution,
+    Examination,
+    Finding,
+    Kind,
+    Member,
+    Outcome,
+    PycFacts,
+    PycState,
+    Recipe,
+    RecordRow,
+    Severity,
+)
+from layerforge.verify import RULES, RULES_TABLE, Expect, judge, notes, run_check, top_level_imports
+from zips import Put, a_member, an_elf, an_examination, link
+
+DOC = Path(__file__).parents[2] / "docs" / "rules.md"
+LIBRARIES = target().runtime.libraries
+
+
+def expect(
+    python: str = "3.13",
+    arch: Arch = Arch.X86_64,
+    *,
+    bytecode: BytecodeMode | None = None,
+    single: tuple[str, ...] = (),
+    budget: Budget = Budget(),
+) -> Expect:
+    recipe = Recipe(name="pkg", requires=("pkg",), check=Check(single=single), budget=budget)
+    return Expect(target=target(python, arch), recipe=recipe, bytecode=bytecode)
+
+
+def found(rule: str, examination: Examination, held: Expect | None = None) -> list[Finding]:
+    return [one for one in judge(examination, held or expect()) if one.rule == rule]
+
+
+def alone(rule: str, examination: Examination, held: Expect | None = None) -> Finding:
+    (one,) = found(rule, examination, held)
+    return one
+
+
+def rules(findings: Iterable[Finding]) -> list[str]:
+    return [finding.rule for finding in findings]
+
+
+# --- as a whole ------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_layer_has_no_findings(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", zips.sound())
+    held = expect("3.11", bytecode=BytecodeMode.BESIDE)
+    assert judge(examine(path, held.target), held) == ()
+
+
+def test_a_sound_layer_made_for_one_python_is_not_sound_for_another(tmp_path: Path) -> None:
+    examination = examine(zips.of(tmp_path / "a.zip", zips.sound()), target("3.12"))
+    assert rules(judge(examination, expect("3.12"))) == ["LF201", "LF203"]
+
+
+def test_errors_come_first_and_then_rule_and_path() -> None:
+    members = [
+        an_elf("lib/b.so", aligned=False),
+        an_elf("lib/a.so", aligned=False),
+        an_elf("lib/c.so", runpath=("/usr/local/lib",)),
+        an_elf("lib/d.so", machine="arm64"),
+    ]
+    order = [(one.rule, one.path) for one in judge(an_examination(*members), expect())]
+    assert order == [("LF102", "lib/d.so"), ("LF106", "lib/a.so"), ("LF106", "lib/b.so"), ("LF104", "lib/c.so")]
+
+
+def test_the_table_and_the_document_agree() -> None:
+    text = DOC.read_text("utf-8")
+    sections = dict(re.findall(r"^## (LF\d{3} · .+)\n\n\*(.+)\*$", text, re.MULTILINE))
+    assert sections == {f"{rule.id} · {rule.title}": " or ".join(sorted(rule.severities)) for rule in RULES_TABLE}
+
+
+def test_every_section_of_the_document_says_what_why_and_how() -> None:
+    for section in re.split(r"^## (?=LF)", DOC.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        section = section.partition("\n# ")[0]
+        assert [word for word in ("**What.**", "**Why.**", "**Mend.**") if word not in section] == [], section[:40]
+
+
+def test_every_rule_of_the_table_has_a_function_that_names_it() -> None:
+    documented = {doc[:5] for rule in RULES if (doc := rule.__doc__)}
+    assert documented == {rule.id for rule in RULES_TABLE if rule.id < "LF400"}
+
+
+# --- native code -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("python", "name", "bad"),
+    [
+        ("3.13", "GLIBC_2.34", False),
+        ("3.13", "GLIBC_2.35", True),
+        ("3.13", "GLIBC_2.4", False),
+        ("3.11", "GLIBC_2.28", True),
+        ("3.13", "GLIBCXX_3.4.30", True),
+        ("3.13", "CXXABI_1.3.13", False),
+        ("3.13", "CXXABI_1.3.15", True),
+        ("3.13", "CXXABI_FLOAT128", False),
+        ("3.13", "GCC_14.0", True),
+        ("3.13", "GLIBC_PRIVATE", False),
+        ("3.13", "GLIBC_ABI_DT_RELR", True),
+        ("3.13", "OPENSSL_3.9.0", False),
+    ],
+)
+def test_a_symbol_version_above_the_runtime_s_is_named(python: str, name: str, bad: bool) -> None:
+    member = an_elf("lib/a.so", versions={"libc.so.6": ("GLIBC_2.2.5", name)})
+    messages = [one.message for one in found("LF101", an_examination(member), expect(python))]
+    assert bool(messages) is bad
+    assert all(f"needs {name} of libc.so.6" in message for message in messages)
+
+
+def test_symbol_versions_of_a_library_that_the_layer_brings_are_its_own_business() -> None:
+    user = an_elf("python/a.so", needed=("libstdc++.so.6",), versions={"libstdc++.so.6": ("GLIBCXX_3.4.33",)})
+    assert found("LF101", an_examination(user))
+    assert not found("LF101", an_examination(user, an_elf("lib/libstdc++.so.6")))
+
+
+def test_native_code_for_another_processor_is_found_and_not_judged_further() -> None:
+    member = an_elf("lib/a.so", machine="arm64", needed=("libnone.so",), versions={"libc.so.6": ("GLIBC_2.99",)})
+    (one,) = judge(an_examination(member), expect())
+    assert (one.rule, one.message) == ("LF102", "is for arm64, not for x86_64")
+    assert found("LF102", an_examination(member), expect(arch=Arch.ARM64)) == []
+
+
+def test_native_code_of_32_bits_is_for_another_machine() -> None:
+    assert "(32 bits)" in alone("LF102", an_examination(an_elf("lib/a.so", machine="i386", bits=32))).message
+
+
+@pytest.mark.parametrize(("kind", "system"), [("Mach-O", "macOS"), ("PE", "Windows")])
+def test_native_code_of_another_system_is_found(kind: str, system: str) -> None:
+    member = a_member("python/_a.cpython-312-darwin.so", foreign=kind, kind=Kind.NATIVE)
+    (one,) = judge(an_examination(member), expect())
+    assert (one.rule, system in one.message) == ("LF102", True)
+
+
+def test_a_library_that_nothing_brings_is_missing() -> None:
+    one = alone("LF103", an_examination(an_elf("python/l/l.so", needed=("libc.so.6", "libgomp.so.1"))))
+    assert (one.path, one.message) == ("python/l/l.so", "needs libgomp.so.1, which is not in the layer or the runtime")
+
+
+def test_a_library_that_lies_where_the_loader_does_not_look_is_missing_and_its_place_is_named() -> None:
+    members = (an_elf("python/l/l.so", needed=("liba.so",)), an_elf("python/elsewhere/liba.so"))
+    assert "there is one at python/elsewhere/liba.so" in alone("LF103", an_examination(*members)).message
+
+
+@pytest.mark.parametrize(
+    ("user", "runpath", "library"),
+    [
+        ("python/p/_a.so", (), "lib/liba.so"),
+        ("python/p/_a.so", ("$ORIGIN",), "python/p/liba.so"),
+        ("python/p/q/_a.so", ("/x", "${ORIGIN}/../../p.libs"), "python/p.libs/liba.so"),
+        ("python/p/_a.so", ("/opt/share",), "share/liba.so"),
+        ("python/p.libs/libb.so", (), "python/p.libs/liba.so"),
+    ],
+)
+def test_a_library_is_found_where_the_loader_looks(user: str, runpath: tuple[str, ...], library: str) -> None:
+    needing = an_elf(user, needed=("liba.so",), runpath=runpath)
+    assert found("LF103", an_examination(needing, an_elf(library))) == []
+    assert found("LF103", an_examination(needing))
+
+
+def test_a_library_is_found_through_links() -> None:
+    members = (
+        an_elf("python/p/_a.so", needed=("liba.so.1",)),
+        a_member("lib/liba.so.1", link="liba.so"),
+        a_member("lib/liba.so", link="/opt/share/real.so"),
+        an_elf("share/real.so"),
+    )
+    assert found("LF103", an_examination(*members)) == []
+
+
+def test_an_origin_that_is_part_of_a_longer_word_is_none() -> None:
+    members = (an_elf("python/p/_a.so", needed=("liba.so",), runpath=("$ORIGINAL",)), an_elf("python/p/liba.so"))
+    assert found("LF103", an_examination(*members))
+
+
+def test_real_libraries_find_each_other_as_the_loader_would(tmp_path: Path) -> None:
+    base = zips.library(tmp_path / "python/p.libs/libbase.so", soname="libbase.so")
+    user = zips.library(tmp_path / "python/p/_a.so", needs=[base], rpath="$ORIGIN/../p.libs")
+    files = {place.relative_to(tmp_path).as_posix(): place.read_bytes() for place in (base, user)}
+    held = expect()
+    assert not found("LF103", examine(zips.of(tmp_path / "a.zip", files), held.target), held)
+    del files["python/p.libs/libbase.so"]
+    assert found("LF103", examine(zips.of(tmp_path / "b.zip", files), held.target), held)
+
+
+@pytest.mark.parametrize(
+    ("entry", "outside"),
+    [
+        ("$ORIGIN", False),
+        ("$ORIGIN/../..", False),
+        ("$ORIGIN/../../..", True),
+        ("/opt/lib", False),
+        ("/optional", True),
+        ("/home/me/lib", True),
+        ("lib", True),
+    ],
+)
+def test_a_search_path_outside_the_layer_is_found(entry: str, outside: bool) -> None:
+    assert bool(found("LF104", an_examination(an_elf("python/p/_a.so", runpath=(entry,))))) is outside
+
+
+def test_a_library_that_the_recipe_wants_once_may_have_links_but_no_copy() -> None:
+    linked = an_examination(an_elf("lib/libx.so.0", b"1" * 5000), a_member("lib/libx.so", link="libx.so.0"))
+    copied = an_examination(an_elf("lib/libx.so.0", b"1" * 5000), an_elf("python/p/libx-23.so", b"2" * 5000))
+    held = expect(single=("libx*",))
+    assert found("LF105", linked, held) == []
+    assert alone("LF105", copied, held).severity is Severity.ERROR
+
+
+def test_libraries_with_the_same_bytes_are_named_with_what_one_copy_would_save() -> None:
+    one = alone("LF105", an_examination(an_elf("lib/a.so", b"1" * 5000), an_elf("lib/b.so", b"1" * 5000)))
+    assert (one.severity, one.path) == (Severity.WARNING, "lib/a.so")
+    assert one.message == "has the same bytes as lib/b.so; one copy would save 5.0 kB"
+
+
+def test_small_libraries_and_other_files_may_have_copies() -> None:
+    members = (an_elf("a.so", b"1"), an_elf("b.so", b"1"), a_member("c", b"2" * 5000), a_member("d", b"2" * 5000))
+    assert found("LF105", an_examination(*members)) == []
+
+
+def test_what_the_loader_refuses_is_an_error_with_its_own_words() -> None:
+    members = (an_elf("lib/a.so", aligned=False), a_member("lib/b.so", damaged="it is cut short", kind=Kind.NATIVE))
+    messages = [one.message for one in found("LF106", an_examination(*members))]
+    assert "ELF load command address/offset not page-aligned" in messages[0]
+    assert "it is cut short" in messages[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "bad"),
+    [
+        (["_a.cpython-312-x86_64-linux-gnu.so"], True),
+        (["_a.cpython-313t-x86_64-linux-gnu.so"], True),
+        (["_a.pypy310-pp73-x86_64-linux-gnu.so"], True),
+        (["_a.cpython-313-x86_64-linux-gnu.so"], False),
+        (["_a.abi3.so"], False),
+        (["_a.so"], False),
+        (["libcpython-312.so.1"], False),
+        (["_a.cpython-312-x86_64-linux-gnu.so", "_a.cpython-313-x86_64-linux-gnu.so"], False),
+        (["_a.cpython-312-x86_64-linux-gnu.so", "_a.abi3.so"], False),
+        (["_a.cpython-312-x86_64-linux-gnu.so", "_a.py"], False),
+        (["_a.cpython-312-x86_64-linux-gnu.so", "_b.cpython-313-x86_64-linux-gnu.so"], True),
+    ],
+)
+def test_an_extension_module_that_no_import_finds_is_an_error(names: list[str], bad: bool) -> None:
+    examination = an_examination(*(an_elf(f"python/p/{name}", bytes([n])) for n, name in enumerate(names)))
+    assert [one.path for one in found("LF107", examination)] == [f"python/p/{names[0]}"] * bad
+
+
+# --- modules ---------------------------------------------------------------------------------------------------------
+
+
+def a_pyc(path: str, state: PycState = PycState.VALID, filename: str = "/opt/python/x.py") -> Member:
+    return a_member(path, b"code", kind=Kind.BYTECODE, pyc=PycFacts(state=state, magic=3571, filename=filename))
+
+
+def cached(name: str, state: PycState = PycState.VALID, tag: str = "cpython-313") -> Member:
+    return a_pyc(f"python/p/__pycache__/{name}.{tag}.pyc", state)
+
+
+@pytest.mark.parametrize(
+    ("mode", "severity"),
+    [(None, Severity.WARNING), (BytecodeMode.BESIDE, Severity.ERROR), (BytecodeMode.ONLY, Severity.ERROR)],
+)
+def test_modules_without_bytecode_are_counted_in_one_finding(mode: BytecodeMode | None, severity: Severity) -> None:
+    members = [a_member(f"python/p/m{number}.py", b"x = 1\n" * 100) for number in range(5)]
+    one = alone("LF201", an_examination(*members, cached("m0")), expect(bytecode=mode))
+    assert one.severity is severity
+    assert one.message.startswith("4 of 5 modules (2.4 kB) have no bytecode: python/p/m1.py")
+
+
+def test_a_layer_that_was_to_have_no_bytecode_misses_none() -> None:
+    assert not found("LF201", an_examination(a_member("python/a.py", b"x")), expect(bytecode=BytecodeMode.NONE))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        a_member("python/p/empty.py"),
+        a_member("python/p/template.py", b"{{", uncompilable="invalid syntax"),
+        a_member("python/p/not-a-module.py", b"x"),
+        a_member("python/a-1.dist-info/setup.py", b"x"),
+        a_member("bin/tool.py", b"x"),
+    ],
+)
+def test_what_is_no_module_needs_no_bytecode(member: Member) -> None:
+    assert found("LF201", an_examination(member), expect(bytecode=BytecodeMode.BESIDE)) == []
+
+
+def test_bytecode_of_an_optimized_run_is_none_that_lambda_reads() -> None:
+    members = (a_member("python/p/m.py", b"x"), a_pyc("python/p/__pycache__/m.cpython-313.opt-1.pyc"))
+    assert found("LF201", an_examination(*members))
+
+
+def test_stale_bytecode_is_counted_in_one_finding() -> None:
+    members = [a_member(f"python/p/{name}.py", b"x") for name in "ab"]
+    members += [cached("a", PycState.STALE), cached("b", PycState.STALE)]
+    assert "2 .pyc files" in alone("LF202", an_examination(*members)).message
+
+
+def test_checked_bytecode_is_wrong_only_in_a_layer_of_our_own() -> None:
+    examination = an_examination(a_member("python/p/a.py", b"x"), cached("a", PycState.CHECKED))
+    assert found("LF202", examination) == []
+    assert alone("LF202", examination, expect(bytecode=BytecodeMode.BESIDE)).severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("members", "severity"),
+    [
+        ([a_pyc("python/p/a.pyc", PycState.FOREIGN)], Severity.ERROR),
+        ([a_pyc("python/p/a.pyc", PycState.BROKEN)], Severity.ERROR),
+        ([a_pyc("python/p/a.pyc", PycState.FOREIGN), a_member("python/p/a.py")], Severity.WARNING),
+        ([cached("a", PycState.FOREIGN, "cpython-312"), a_member("python/p/a.py")], Severity.WARNING),
+        ([cached("a", PycState.BROKEN), a_member("python/p/a.py")], Severity.ERROR),
+        ([cached("a", PycState.FOREIGN)], Severity.WARNING),
+        ([cached("a")], Severity.WARNING),
+        ([cached("a"), a_member("python/p/a.py")], None),
+        ([a_pyc("python/p/a.pyc")], None),
+    ],
+)
+def test_bytecode_that_fails_is_an_error_and_bytecode_that_is_never_read_a_warning(
+    members: list[Member], severity: Severity | None
+) -> None:
+    assert [one.severity for one in found("LF203", an_examination(*members))] == [severity] * (severity is not None)
+
+
+def test_bytecode_that_names_files_of_another_machine_is_found() -> None:
+    members = (
+        a_pyc("python/a.pyc", filename="/home/me/a.py"),
+        a_pyc("python/b.pyc"),
+        a_pyc("python/c.pyc", filename=""),
+    )
+    one = alone("LF204", an_examination(*members))
+    assert one.message == "1 .pyc file name a source outside /opt/python/: python/a.pyc says /home/me/a.py"
+
+
+def a_distribution(*rows: RecordRow, record: bool = True) -> Distribution:
+    return Distribution(name="pkg", version="1", info=zips.INFO, record=rows if record else None)
+
+
+METADATA = a_member(f"{zips.INFO}/METADATA", b"Name: pkg\n")
+
+
+def row(member: Member) -> RecordRow:
+    return RecordRow(path=member.path.removeprefix("python/"), sha256=member.sha256, size=member.size)
+
+
+def test_a_distribution_without_metadata_is_an_error_and_one_without_record_a_warning() -> None:
+    none = an_examination(distributions=[a_distribution()])
+    assert alone("LF205", none).severity is Severity.ERROR
+    one = alone("LF205", an_examination(METADATA, distributions=[a_distribution(record=False)]))
+    assert (one.severity, "no RECORD" in one.message) == (Severity.WARNING, True)
+
+
+def test_packages_without_dist_info_are_named_once() -> None:
+    paths = (
+        "python/a/__init__.py",
+        "python/a/b.py",
+        "python/c/d.so",
+        "python/data/x.json",
+        "python/one.py",
+        "bin/t.py",
+    )
+    one = alone("LF205", an_examination(*(a_member(path, package="") for path in paths)))
+    assert one.message == "2 packages without .dist-info: a, c"
+
+
+def lies(*members: Member, rows: Iterable[RecordRow]) -> str:
+    examination = an_examination(METADATA, *members, distributions=[a_distribution(row(METADATA), *rows)])
+    return " ".join(one.message for one in found("LF206", examination))
+
+
+def test_a_record_that_tells_the_truth_is_fine() -> None:
+    good = a_member("python/p/a.py", b"x")
+    rows = (
+        row(good),
+        RecordRow(path="../bin/tool", sha256="", size=None),
+        RecordRow(path="../../bin/of_pip", sha256="00", size=1),
+        RecordRow(path="p/__pycache__/a.cpython-313.pyc", sha256="", size=None),
+    )
+    assert lies(good, cached("a"), a_member("bin/tool"), a_member("bin/other", package=""), rows=rows) == ""
+
+
+@pytest.mark.parametrize(
+    ("lie", "message"),
+    [
+        (RecordRow(path="p/gone.py", sha256="", size=None), "python/p/gone.py is missing"),
+        (RecordRow(path="p/a.py", sha256="00", size=1), "python/p/a.py has another hash"),
+        (RecordRow(path="p/a.py", sha256="", size=2), "python/p/a.py has another size"),
+        (RecordRow(path="p/b.py", sha256="", size=None), "python/p/a.py is not listed"),
+    ],
+)
+def test_a_record_that_lies_is_found(lie: RecordRow, message: str) -> None:
+    members = (a_member("python/p/a.py", b"x"), a_member("python/p/b.py", b"y"))
+    rows = [lie] if "listed" in message else [row(one) for one in members if one.path != f"python/{lie.path}"] + [lie]
+    assert lies(*members, rows=rows) == f"1 row wrong: {message}"
+
+
+def test_a_record_may_list_a_link_with_what_it_leads_to() -> None:
+    real = a_member("python/p/a.so.1", b"x")
+    linked = a_member("python/p/a.so", link="a.so.1")
+    rows = [row(real), RecordRow(path="p/a.so", sha256=real.sha256, size=1)]
+    assert lies(real, linked, rows=rows) == ""
+
+
+def test_a_pth_file_is_found_where_python_would_look_for_it() -> None:
+    members = (a_member("python/a.pth"), a_member("python/p/data.pth"))
+    assert alone("LF207", an_examination(*members)).path == "python/a.pth"
+    nested = a_member("python/lib/python3.13/site-packages/a.pth")
+    assert alone("LF207", an_examination(nested)).path == nested.path
+
+
+# --- packing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_layer_above_the_limit_names_its_largest_packages() -> None:
+    big = [a_member("python/a", size=200_000_000, package="a"), a_member("python/b", size=62_144_001, package="b")]
+    assert alone("LF301", an_examination(*big)).message == (
+        "262,144,001 bytes unzipped, of at most 262,144,000; the largest packages are a 200.0 MB, b 62.1 MB"
+    )
+
+
+def test_a_layer_at_the_limit_is_fine() -> None:
+    assert found("LF301", an_examination(a_member("python/a", size=262_144_000))) == []
+
+
+def test_a_budget_holds_for_both_sizes() -> None:
+    examination = an_examination(a_member("python/a", b"x" * 100), zipped=50)
+    assert found("LF303", examination, expect(budget=Budget(unzipped=100, zipped=50))) == []
+    messages = [one.message for one in found("LF303", examination, expect(budget=Budget(unzipped=99, zipped=40)))]
+    assert [message.split(";")[0] for message in messages] == [
+        "100 bytes unzipped, 1 above the budget of 99",
+        "50 bytes zipped, 10 above the budget of 40",
+    ]
+
+
+def test_files_that_the_function_may_not_read_are_counted_in_one_finding() -> None:
+    closed = [a_member(f"python/{name}.py", mode=0o100600) for name in "ab"]
+    fine = [a_member("python/c.py", mode=0), a_member("python/d", mode=0o120700, link="a.py")]
+    one = alone("LF304", an_examination(*closed, *fine))
+    assert (one.path, one.message) == (
+        "python/a.py",
+        "file with mode 0600 is closed to the function's user, and so are 1 more",
+    )
+
+
+def test_a_folder_that_cannot_be_entered_is_closed_too() -> None:
+    assert alone("LF304", an_examination(folders=(a_member("python/", mode=0o040744),))).path == "python/"
+
+
+@pytest.mark.parametrize(
+    ("to", "bad"),
+    [
+        ("b.so", False),
+        ("../lib/b.so", False),
+        ("/opt/lib/b.so", False),
+        ("../python", False),
+        ("../lib", False),
+        ("gone.so", True),
+        ("../../etc/passwd", True),
+        ("/etc/passwd", True),
+        ("a.so", True),
+    ],
+)
+def test_a_link_must_lead_to_something_in_the_layer(to: str, bad: bool) -> None:
+    examination = an_examination(a_member("lib/a.so", link=to), a_member("lib/b.so"), a_member("python/c.py"))
+    assert bool(found("LF305", examination)) is bad
+
+
+def test_a_link_behind_a_link_to_a_folder_is_followed_as_the_kernel_does() -> None:
+    members = (a_member("lib/here", link="../python/deep/er"), a_member("lib/a", link="here/../x"))
+    assert found("LF305", an_examination(*members, a_member("python/deep/er/y"), a_member("python/deep/x"))) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        (["numpy/__init__.py", "six.py"], "the top of the zip holds numpy, six.py"),
+        (["layer/python/six.py"], "one folder too deep, in layer/"),
+        ([], "holds no files"),
+        (["python/lib/python3.12/site-packages/six.py"], "only python3.12 is served"),
+    ],
+)
+def test_files_where_no_function_looks_are_an_error(paths: list[str], words: str) -> None:
+    assert words in alone("LF306", an_examination(*map(a_member, paths))).message
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["python/six.py", "README"],
+        ["lib/libx.so"],
+        ["bin/tool"],
+        ["extensions/x"],
+        ["python/lib/python3.13/site-packages/a.py"],
+        ["python/lib/python3.12/site-packages/a.py", "python/lib/python3.13/site-packages/a.py"],
+    ],
+)
+def test_a_layer_with_any_folder_that_is_read_is_laid_out_well(paths: list[str]) -> None:
+    assert found("LF306", an_examination(*map(a_member, paths))) == []
+
+
+def test_unsafe_names_are_reported_by_reason_and_without_control_characters(tmp_path: Path) -> None:
+    names = ["../a", "../b", "python/c\n.py", "python/ok.py"]
+    examination = examine(zips.write(tmp_path / "a.zip", [Put(name=name) for name in names]))
+    assert [(one.path, one.message) for one in found("LF307", examination)] == [
+        ("../a", "climbs out of the layer; so 1 other name"),
+        ("python/c\\n.py", "has control characters"),
+    ]
+
+
+# --- notes -----------------------------------------------------------------------------------------------------------
+
+LONG_AGO = datetime.date(2025, 1, 1)
+
+
+def test_a_small_layer_for_a_supported_runtime_has_no_notes() -> None:
+    assert notes(an_examination(a_member("python/a.py")), expect(), today=LONG_AGO) == ()
+
+
+def test_a_large_zip_needs_a_bucket_and_what_would_shrink_it_is_named() -> None:
+    examination = an_examination(zipped=52_428_801)
+    (note,) = notes(examination, expect(), today=LONG_AGO)
+    assert "publishing needs a bucket; `--compression max` and `--bytecode only` would shrink it" in note
+    (note,) = notes(examination, expect(bytecode=BytecodeMode.ONLY), today=LONG_AGO)
+    assert "--bytecode only" not in note
+    assert notes(an_examination(zipped=52_428_800), expect(), today=LONG_AGO) == ()
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [("2026-03-01", None), ("2026-06-01", "ends on 2026-10-31"), ("2026-11-01", "ended on 2026-10-31")],
+)
+def test_a_runtime_near_or_past_its_end_is_named(today: str, words: str | None) -> None:
+    said = notes(an_examination(), expect("3.10"), today=datetime.date.fromisoformat(today))
+    assert (words is None and said == ()) or (words is not None and words in said[0])
+
+
+def test_what_the_runtime_has_already_is_named_with_its_bytes() -> None:
+    members = (
+        a_member("python/boto3/a.py", b"x" * 1000),
+        a_member("python/six.py", b"x"),
+        a_member("python/boto3x.py"),
+    )
+    said = notes(an_examination(*members), expect(), today=LONG_AGO)
+    assert said == (
+        "boto3 is part of the runtime already; 1.0 kB unzipped (1.0 kB zipped, 1 file) in this layer could go",
+        "six is part of the runtime already; 1 bytes unzipped (1 bytes zipped, 1 file) in this layer could go",
+    )
+
+
+def test_tests_and_stubs_are_named_once_they_are_worth_it() -> None:
+    members = (a_member("python/p/tests/a.py", b"x" * 100_000), a_member("python/p/a.pyi", b"x" * 99_999))
+    (said,) = notes(an_examination(*members), expect(), today=LONG_AGO)
+    assert said == "tests take 100.0 kB unzipped (100.0 kB zipped, 1 file)"
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_top_level_module_of_a_layer_is_imported() -> None:
+    paths = (
+        "python/numpy/__init__.py",
+        "python/numpy/linalg/__init__.py",
+        "python/compiled/__init__.pyc",
+        "python/native/__init__.cpython-313-x86_64-linux-gnu.so",
+        "python/six.py",
+        "python/only.pyc",
+        "python/_private.py",
+        "python/fast.abi3.so",
+        "python/lib/python3.13/site-packages/deep/__init__.py",
+        "python/tests/__init__.py",
+        "python/docs/__init__.py",
+        "python/numpy.libs/libx.so",
+        "python/numpy-1.dist-info/METADATA",
+        "python/data/file.json",
+        "python/namespace/inner/__init__.py",
+        "python/__pycache__/six.cpython-313.pyc",
+        "python/bin/tool.py",
+        "lib/liba.so",
+        "bin/b.py",
+    )
+    names = top_level_imports(an_examination(*map(a_member, paths)))
+    assert names == ("compiled", "deep", "fast", "native", "numpy", "only", "six")
+
+
+def outcome_of(imports: tuple[str, ...], script: str, folder: Path) -> Outcome:
+    """What the program really does in a Python of its own."""
+    argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n"]
+    argv[-1] += verify.check_program(imports, script)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    return Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
+
+
+def check(outcome: Outcome) -> tuple[Finding, ...]:
+    engine = FakeEngine([outcome])
+    return run_check(engine, target(), Path("/opt"), (), "", 5.0)
+
+
+def test_the_engine_gets_the_program_the_folder_and_the_time() -> None:
+    engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)])
+    assert run_check(engine, target(), Path("/some/opt"), ("numpy",), "assert 1", 5.0) == ()
+    (job,) = engine.jobs
+    assert (job.opt, job.timeout, job.target) == (Path("/some/opt"), 5.0, target())
+    assert job.program == verify.check_program(("numpy",), "assert 1")
+
+
+def test_a_check_that_passes_has_no_findings(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text("import sys; sys.stdout.write('no line end')")
+    script = "if __name__ == '__main__':\n    import good, pickle\n    class A: pass\n    pickle.dumps(A())\nreport = main = 1\n"
+    assert check(outcome_of(("json", "good"), script, tmp_path)) == ()
+
+
+def test_every_import_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("raise ValueError('first\\nlast')")
+    (tmp_path / "leaves.py").write_text("import sys; sys.exit(3)")
+    found = check(outcome_of(("absent", "bad", "json", "leaves"), "raise OSError", tmp_path))
+    assert rules(found) == ["LF401"] * 3
+    assert found[0].message == "import absent: ModuleNotFoundError: No module named 'absent'"
+    assert found[1].message == "import bad: ValueError: first\nlast"
+    assert found[2].message == "import leaves: SystemExit: 3"
+
+
+def test_a_failed_assertion_shows_its_message_and_its_line(tmp_path: Path) -> None:
+    (one,) = check(outcome_of((), "x = 2\nassert x == 3, 'x is not three'\n", tmp_path))
+    assert one.rule == "LF402"
+    assert one.message.startswith("AssertionError: x is not three\n")
+    assert "assert x == 3" in one.message.partition("\n")[2]
+
+
+@pytest.mark.parametrize("script", ["import sys; sys.exit('no')", "def broken(:", "import os; os._exit(0)"])
+def test_a_check_that_does_not_reach_its_end_has_failed(script: str, tmp_path: Path) -> None:
+    assert rules(check(outcome_of((), script, tmp_path))) == ["LF402"]
+
+
+def test_a_check_may_leave_with_success(tmp_path: Path) -> None:
+    assert check(outcome_of((), "raise SystemExit(0)", tmp_path)) == ()
+
+
+def test_a_crash_names_the_signal_and_what_was_being_imported(tmp_path: Path) -> None:
+    (tmp_path / "crash.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    (one,) = check(outcome_of(("json", "crash"), "", tmp_path))
+    assert (one.rule, one.message) == ("LF403", "ended by SIGSEGV at: import crash")
+
+
+def test_a_crash_shows_the_last_lines_that_were_written() -> None:
+    output = "noise\n" * 50 + 'layerforge-check:{"doing": "import a"}\nFatal Python error: Segmentation fault\n'
+    (one,) = check(Outcome(status=-11, output=output, seconds=0.0))
+    assert one.message.splitlines()[-1] == "    Fatal Python error: Segmentation fault"
+    assert len(one.message.splitlines()) == 13
+
+
+def test_a_check_that_runs_out_of_time_says_where_it_was() -> None:
+    output = 'layerforge-check:{"doing": "check.py"}\nlayerforge-check:{"half'
+    (one,) = check(Outcome(status=-9, output=output, seconds=5.0, timed_out=True))
+    assert (one.rule, one.message) == ("LF404", "did not end within 5 seconds; it was at: check.py")
+
+
+def test_a_program_that_never_starts_is_a_failed_check() -> None:
+    (one,) = check(Outcome(status=127, output="python: not found\n", seconds=0.0))
+    assert (one.rule, one.message) == ("LF402", "ended with status 127 at: start\n    python: not found")
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"),
+    [
+        ("ImportError: libgomp.so.1: cannot open shared object file: No such file or directory", "LF103"),
+        ("ImportError: /lib64/libc.so.6: version `GLIBC_2.38' not found", "LF101"),
+        ("importlib.metadata.PackageNotFoundError: No package metadata was found for x", "LF205"),
+    ],
+)
+def test_the_hint_of_a_failed_import_suits_its_cause(error: str, rule: str) -> None:
+    output = f'layerforge-check:{{"failed": "x", "error": "{error}"}}\nlayerforge-check:{{"done": true}}\n'
+    (one,) = check(Outcome(status=0, output=output, seconds=0.0))
+    assert rule in one.hint
+
+
+def test_a_layer_with_a_link_is_judged_like_one_with_files(tmp_path: Path) -> None:
+    files = [Put(name=name, data=data) for name, data in zips.sound().items()]
+    path = zips.write(tmp_path / "a.zip", [*files, link("lib/alias", "../python/pkg")])
+    assert judge(examine(path, target("3.11")), expect("3.11")) == ()
