@@ -15,3 +15,14 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_CONFIG_FILE", str(config))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real", action="store_true", help="also build the large real layers; takes minutes")
+
+
+@pytest.fixture
+def real(request: pytest.FixtureRequest) -> None:
+    """For tests that build large layers from the real index."""
+    if not request.config.getoption("--real"):
+        pytest.skip("takes minutes; run with --real")

@@ -182,4 +182,3 @@ def _dos(epoch: int) -> tuple[int, int]:
     """Date and time of day in the form of MS-DOS, which counts from 1980 in steps of two seconds."""
     at = time.gmtime(max(epoch, EARLIEST))
     return (at.tm_year - 1980) << 9 | at.tm_mon << 5 | at.tm_mday, at.tm_hour << 11 | at.tm_min << 5 | at.tm_sec // 2
-

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from layerforge import lock, uvtool
 from layerforge.errors import LockError
 from layerforge.model import SITE, Blob, Entry, File, Link, Package, Plan, Progress, Step, Tree
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -38,7 +38,7 @@ def assemble(plan: Plan, workspace: Path, progress: Progress) -> Tree:
         downloads = Downloads(step)
         uvtool.install(lock.render(one.pin for one in plan.steps), plan.target, folder, downloads.read)
         tree = read(folder)
-        step.note(f"{len(tree.packages)} packages, {megabytes(tree.size)}")
+        step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}")
     return tree
 
 

@@ -29,7 +29,7 @@ from layerforge.model import (
 )
 from layerforge.optimize import optimize
 from layerforge.plan import plan
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
 from layerforge.store import DiskStore, write_atomically, write_together, writing
 
@@ -165,7 +165,9 @@ def verify_zip(path: Path, target: Target, recipe: Recipe | None, engine: Engine
     expect = verify.Expect(target=target, recipe=recipe, bytecode=recipe.bytecode.mode if recipe else None)
     findings = verify.judge(examination, expect)
     skipped = engine.refusal(target)
-    if not skipped and not any(finding.severity is Severity.ERROR for finding in findings):
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        skipped = "the rules found errors"
+    if not skipped:
         opt = workspace / "opt"
         unpack(path, opt)
         check = recipe.check if recipe else None
@@ -179,7 +181,7 @@ def summary(verdict: Verdict) -> str:
     """``no findings; imports and check pass on host``."""
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     warnings = len(verdict.findings) - errors
-    found = f"{errors} errors, {warnings} warnings" if verdict.findings else "no findings"
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}" if verdict.findings else "no findings"
     ran = f"not run: {verdict.skipped}" if verdict.skipped else f"imported and checked on {verdict.engine}"
     return f"{found}; {ran}"
 

@@ -94,3 +94,8 @@ def megabytes(size: int) -> str:
         if abs(size) >= factor:
             return f"{size / factor:,.1f} {unit}"
     return f"{size} bytes"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 file``, ``2,300 files``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

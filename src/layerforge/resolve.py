@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from layerforge import lock, recipe, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
 from layerforge.model import Lock, Pin, Progress, Recipe, Target
+from layerforge.progress import counted
 
 OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
@@ -117,7 +118,7 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
         found = lock.parse(text, "the resolved lock")
-        step.note(f"{len(found.pins)} packages")
+        step.note(counted(len(found.pins), "package"))
     return found
 
 

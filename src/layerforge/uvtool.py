@@ -194,7 +194,7 @@ def _without_wheel(package: str, target: Target, details: tuple[str, ...]) -> Lo
     glibc = ".".join(map(str, target.runtime.glibc))
     newest = newest_with_wheel(package, target)
     ways = [f"take {package}=={newest}, the newest version that has one"] if newest else []
-    ways.append("compile it with the container engine (`--engine docker`)")
+    ways.append("compile it with the container engine")
     return LockError(
         f"{package} has no wheel for Python {target.python} on {target.arch} with glibc {glibc}",
         hint=", or ".join(ways),

@@ -19,9 +19,7 @@ SCRIPTS = Path(sys.executable).parent
     ids=["lint", "format", "types", "imports"],
 )
 def test_the_house_is_in_order(command: list[str]) -> None:
-    done = subprocess.run(
-        [SCRIPTS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([SCRIPTS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

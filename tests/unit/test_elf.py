@@ -30,6 +30,11 @@ def place_of(data: bytes, tag: int) -> int:
     return next(at + 8 for at in range(row[2], row[2] + row[5], 16) if struct.unpack_from("<Q", data, at)[0] == tag)
 
 
+def value_of(data: bytes, tag: int) -> int:
+    """The value of a dynamic tag, which is an offset as well where it is an address."""
+    return int(struct.unpack_from("<Q", data, place_of(data, tag))[0])
+
+
 def test_facts_are_what_the_dynamic_table_says() -> None:
     facts = elf.facts(FULL)
     assert facts.soname == "liba.so.1"
@@ -173,6 +178,8 @@ def test_a_segment_whose_offset_and_address_disagree_is_not_aligned() -> None:
         (lambda data: elves.patched(data, place_of(data, 5), "<Q", 1 << 40), "which no segments hold"),
         (lambda data: elves.patched(data, place_of(data, 5) - 8, "<Q", 7777), "each of its parts once"),
         (lambda data: elves.patched(data, place_of(data, 10), "<Q", 1 << 40), "strings have no end"),
+        (lambda data: elves.patched(data, value_of(data, 5) + value_of(data, 10) - 1, "<B", 1), "strings have no end"),
+        (lambda data: elves.patched(data, value_of(data, 0x6FFFFFFE) + 4, "<I", 5_000), "outside its dynamic strings"),
         (lambda data: elves.patched(data, place_of(data, 1), "<Q", 5_000), "outside its dynamic strings"),
         (lambda data: elves.patched(data, place_of(data, 14), "<Q", 5_000), "outside its dynamic strings"),
         (lambda data: elves.patched(data, place_of(data, 0x6FFFFFFF), "<Q", 9), "versions ends too early"),
@@ -182,6 +189,17 @@ def test_a_segment_whose_offset_and_address_disagree_is_not_aligned() -> None:
 def test_a_damaged_file_says_what_is_wrong_with_it(damage: Callable[[bytes], bytes], reason: str) -> None:
     with pytest.raises(elf.Damaged, match=reason):
         elf.facts(damage(FULL))
+
+
+def test_an_address_that_two_segments_hold_is_damage() -> None:
+    data = elves.image(needed=("libc.so.6",), parts=(elves.Part(content=b"x" * 5000),))
+    with pytest.raises(elf.Damaged, match="which 2 segments hold"):
+        elf.facts(elves.patched(data, 64 + 2 * 56 + 16, "<Q", 0))
+
+
+def test_a_segment_without_bytes_may_stand_anywhere() -> None:
+    data = elves.image(parts=(elves.Part(content=b"", zeroed=4096),))
+    assert elf.facts(elves.patched(data, 64 + 2 * 56 + 8, "<Q", 1 << 30)).bits == 64
 
 
 def test_a_name_that_is_no_text_is_damage() -> None:

@@ -372,6 +372,12 @@ def test_a_link_with_an_endless_target_is_refused(tmp_path: Path) -> None:
     assert "target of 5,000 bytes" in caught.value.details[0]
 
 
+def test_a_name_longer_than_any_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError) as caught:
+        examine(zips.of(tmp_path / "a.zip", {"a/" * 3000: b"x"}))
+    assert "a name of" in caught.value.details[0]
+
+
 UNSAFE = {
     "/etc/passwd": "absolute",
     "C:/windows": "absolute",

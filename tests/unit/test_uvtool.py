@@ -40,7 +40,7 @@ def test_a_missing_wheel_names_the_newest_version_that_has_one(index: Path) -> N
         uvtool.compile_lock("demo>=2", target("3.11"))
     assert caught.value.message == "demo has no wheel for Python 3.11 on x86_64 with glibc 2.26"
     assert "demo==1.0" in caught.value.hint
-    assert "--engine docker" in caught.value.hint
+    assert "container engine" in caught.value.hint
 
 
 def test_a_missing_wheel_without_any_other_names_the_engine_only(index: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_missing_wheel_without_any_other_names_the_engine_only(index: Path) ->
     with pytest.raises(LockError) as caught:
         uvtool.compile_lock("demo", target())
     assert "newest" not in caught.value.hint
-    assert "--engine docker" in caught.value.hint
+    assert "container engine" in caught.value.hint
 
 
 def test_resolving_takes_the_newest_version_that_fits_the_target(index: Path) -> None:

@@ -43,9 +43,9 @@ def expect(
     *,
     bytecode: BytecodeMode | None = None,
     single: tuple[str, ...] = (),
-    budget: Budget = Budget(),
+    budget: Budget | None = None,
 ) -> Expect:
-    recipe = Recipe(name="pkg", requires=("pkg",), check=Check(single=single), budget=budget)
+    recipe = Recipe(name="pkg", requires=("pkg",), check=Check(single=single), budget=budget or Budget())
     return Expect(target=target(python, arch), recipe=recipe, bytecode=bytecode)
 
 
@@ -353,7 +353,7 @@ def test_bytecode_that_names_files_of_another_machine_is_found() -> None:
         a_pyc("python/c.pyc", filename=""),
     )
     one = alone("LF204", an_examination(*members))
-    assert one.message == "1 .pyc file name a source outside /opt/python/: python/a.pyc says /home/me/a.py"
+    assert one.message == "1 .pyc file with a source outside /opt/python/: python/a.pyc says /home/me/a.py"
 
 
 def a_distribution(*rows: RecordRow, record: bool = True) -> Distribution:
@@ -629,8 +629,14 @@ def test_the_engine_gets_the_program_the_folder_and_the_time() -> None:
 
 def test_a_check_that_passes_has_no_findings(tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text("import sys; sys.stdout.write('no line end')")
-    script = "if __name__ == '__main__':\n    import good, pickle\n    class A: pass\n    pickle.dumps(A())\nreport = main = 1\n"
-    assert check(outcome_of(("json", "good"), script, tmp_path)) == ()
+    script = (
+        "import good, pickle",
+        "class A: pass",
+        "assert __name__ == '__main__'",
+        "pickle.dumps(A())",
+        "report = 1",
+    )
+    assert check(outcome_of(("json", "good"), "\n".join(script), tmp_path)) == ()
 
 
 def test_every_import_that_fails_is_named_with_its_error(tmp_path: Path) -> None:

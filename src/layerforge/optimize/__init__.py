@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from layerforge.model import Edit, Interpreter, Left, PassResult, Plan, Progress, Setting, Store, Tree
 from layerforge.optimize import compile, links, prune, records, strip  # noqa: A004 - named after its pass
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.tree import apply
 
 Pass = Callable[[Tree, Setting], Iterable[Edit | Left]]
@@ -49,9 +49,9 @@ def _run(name: str, run: Pass, tree: Tree, setting: Setting) -> PassResult:
 
 
 def describe(result: PassResult) -> str:
-    """``11.9 MB saved in 96 files; 2 left as they were``."""
+    """``11.9 MB saved in 96 files; 2 files left alone``."""
     if not result.edits and not result.left:
         return "nothing to do"
     verb = "saved" if result.saved >= 0 else "added"
-    left = f"; {len(result.left)} left as they were" if result.left else ""
-    return f"{megabytes(abs(result.saved))} {verb} in {len(result.edits):,} files{left}"
+    left = f"; {counted(len(result.left), 'file')} left alone" if result.left else ""
+    return f"{megabytes(abs(result.saved))} {verb} in {counted(len(result.edits), 'file')}{left}"

@@ -90,7 +90,7 @@ def foreign_paths(examination: Examination, expect: Expect) -> Iterator[Finding]
     if found:
         member, facts = found[0]
         files = counted(len(found), ".pyc file")
-        yield finding("LF204", "", f"{files} name a source outside {_ON_LAMBDA}: {member.path} says {facts.filename}")
+        yield finding("LF204", "", f"{files} with a source outside {_ON_LAMBDA}: {member.path} says {facts.filename}")
 
 
 def metadata(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
