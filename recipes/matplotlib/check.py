@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Matplotlib writes a font cache when it is imported, and the home folder of a function is read-only or missing.
 CONFIG = tempfile.TemporaryDirectory()
-os.environ["MPLCONFIGDIR"] = CONFIG.name
+os.environ.setdefault("MPLCONFIGDIR", CONFIG.name)
 
 import matplotlib as mpl  # noqa: E402
 import numpy as np  # noqa: E402
@@ -33,7 +33,8 @@ def main() -> None:
 
 
 def fonts() -> None:
-    assert list(Path(CONFIG.name).glob("fontlist-*.json")), "no font cache was written"
+    # Not always CONFIG: when a layer is verified, its modules have been imported before this script starts.
+    assert list(Path(mpl.get_cachedir()).glob("fontlist-*.json")), "no font cache was written"
     for family in FAMILIES:
         file = font_manager.findfont(family, fallback_to_default=False)
         assert Path(file).is_relative_to(mpl.get_data_path()), family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -49,6 +50,8 @@ def run(
         stderr=subprocess.PIPE,
         env=None if env is None else dict(env),
         cwd=cwd,
+        # A group of its own, so that what the child has started ends with it.
+        start_new_session=True,
     )
     with _lock:
         _running.add(child)
@@ -82,7 +85,7 @@ def _drain(
         child.wait(timeout)
     except subprocess.TimeoutExpired:
         timed_out = True
-        child.kill()
+        _kill(child)
         child.wait()
     for thread in threads:
         thread.join()
@@ -122,8 +125,13 @@ def _lines(child: subprocess.Popen[bytes], err: list[str], on_line: Callable[[st
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
-        child.kill()
+        _kill(child)
         child.wait()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def stop_all() -> None:
@@ -131,7 +139,7 @@ def stop_all() -> None:
     with _lock:
         children = list(_running)
     for child in children:
-        child.kill()
+        _kill(child)
 
 
 def signal_name(status: int) -> str:

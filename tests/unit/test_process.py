@@ -36,6 +36,13 @@ def test_a_slow_child_is_ended() -> None:
     assert process.signal_name(done.status) == "SIGKILL"
 
 
+def test_what_a_slow_child_has_started_ends_with_it() -> None:
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    done = process.run([PYTHON, "-c", program], timeout=0.5)
+    assert done.timed_out
+    assert done.seconds < 50
+
+
 def test_the_environment_and_folder_are_as_given(tmp_path: Path) -> None:
     program = "import os; print(os.environ.get('HOME'), os.environ['ONLY'], os.getcwd())"
     done = process.run([PYTHON, "-c", program], env={"ONLY": "this"}, cwd=tmp_path)
