@@ -35,7 +35,7 @@ def coloured(line: str) -> Text:
 
 
 def without_fonts(svg: str) -> str:
-    """rich's picture asks the network for a font; the reader's own will do."""
+    """Rich's picture asks the network for a font; the reader's own will do."""
     return re.sub(r"\s*@font-face \{.*?\}\n", "\n", svg, flags=re.DOTALL).replace("Fira Code", "monospace")
 
 

@@ -200,6 +200,12 @@ def test_a_distribution_without_metadata_has_the_name_of_its_folder(tmp_path: Pa
     assert (one.name, one.version, one.record) == ("my-pkg", "2.0", None)
 
 
+def test_a_distribution_that_another_carries_inside_is_none(tmp_path: Path) -> None:
+    names = ("pkg/_vendor/other-1", "lib/python3.11/site-packages/deep-1")
+    files = zips.sound() | {f"python/{name}.dist-info/METADATA": b"" for name in names}
+    assert [one.name for one in examine(zips.of(tmp_path / "a.zip", files)).distributions] == ["deep", "pkg"]
+
+
 def test_a_broken_record_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     record = b'a.py,sha256=!!,x\nonly,two\n\n,,\nb\0.py,md5=1,7\n"' + b"x" * 200_000
     (one,) = examine(zips.of(tmp_path / "a.zip", {f"{zips.INFO}/RECORD": record})).distributions
@@ -229,6 +235,11 @@ def test_a_file_belongs_to_the_package_that_lists_it_or_whose_folder_it_lies_in(
 def test_a_file_belongs_to_the_package_that_names_its_top_level(tmp_path: Path) -> None:
     files = {"python/other-2.dist-info/METADATA": b"Name: other\n", "python/other-2.dist-info/top_level.txt": b"mod\n"}
     assert owner("python/mod/a.py", tmp_path, files) == "other"
+
+
+def test_bytecode_belongs_to_the_package_that_lists_its_source(tmp_path: Path) -> None:
+    files = {"python/one-1.dist-info/RECORD": b"six.py,,\n"}
+    assert owner("python/__pycache__/six.cpython-311.pyc", tmp_path, files) == "one"
 
 
 def test_a_file_that_no_package_brings_belongs_to_none(tmp_path: Path) -> None:
@@ -460,9 +471,10 @@ def test_unpacking_refuses_links_that_leave_the_folder(puts: list[Put], tmp_path
     assert not (tmp_path / "outside").exists()
 
 
-def test_unpacking_never_writes_through_a_link(tmp_path: Path) -> None:
+@pytest.mark.parametrize("put", [Put(name="a/file", data=b"x"), link("a/link", "b")])
+def test_unpacking_never_writes_through_a_link(put: Put, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
-    path = zips.write(tmp_path / "a.zip", [link("a", "../outside"), Put(name="a/file", data=b"x")])
+    path = zips.write(tmp_path / "a.zip", [link("a", "../outside"), put])
     with pytest.raises(VerificationError):
         unpack(path, tmp_path / "opt")
     assert not list((tmp_path / "outside").iterdir())

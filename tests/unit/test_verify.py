@@ -34,7 +34,6 @@ from layerforge.verify import RULES, RULES_TABLE, Expect, judge, notes, run_chec
 from zips import Put, a_member, an_elf, an_examination, link
 
 DOC = Path(__file__).parents[2] / "docs" / "rules.md"
-LIBRARIES = target().runtime.libraries
 
 
 def expect(
@@ -80,7 +79,7 @@ def test_errors_come_first_and_then_rule_and_path() -> None:
     members = [
         an_elf("lib/b.so", aligned=False),
         an_elf("lib/a.so", aligned=False),
-        an_elf("lib/c.so", runpath=("/usr/local/lib",)),
+        an_elf("lib/c.so", runpath=("elsewhere",)),
         an_elf("lib/d.so", machine="arm64"),
     ]
     order = [(one.rule, one.path) for one in judge(an_examination(*members), expect())]
@@ -207,19 +206,27 @@ def test_real_libraries_find_each_other_as_the_loader_would(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("entry", "outside"),
+    ("entries", "outside"),
     [
-        ("$ORIGIN", False),
-        ("$ORIGIN/../..", False),
-        ("$ORIGIN/../../..", True),
-        ("/opt/lib", False),
-        ("/optional", True),
-        ("/home/me/lib", True),
-        ("lib", True),
+        (("$ORIGIN",), False),
+        (("$ORIGIN/../..",), False),
+        (("$ORIGIN/../../..",), True),
+        (("/opt/lib",), False),
+        (("/optional",), True),
+        (("/home/me/lib",), True),
+        (("lib",), True),
+        (("/usr/local/lib64", "$ORIGIN/../p.libs"), False),
+        (("lib", "$ORIGIN/../p.libs"), True),
     ],
 )
-def test_a_search_path_outside_the_layer_is_found(entry: str, outside: bool) -> None:
-    assert bool(found("LF104", an_examination(an_elf("python/p/_a.so", runpath=(entry,))))) is outside
+def test_a_search_path_outside_the_layer_is_found(entries: tuple[str, ...], outside: bool) -> None:
+    member = an_elf("python/p/_a.so", runpath=entries, needed=("liba.so",))
+    assert bool(found("LF104", an_examination(member, an_elf("lib/liba.so")))) is outside
+
+
+def test_a_search_path_that_serves_nothing_is_harmless() -> None:
+    member = an_elf("python/p/_a.so", runpath=("/usr/local/lib64",), needed=("libc.so.6",))
+    assert found("LF104", an_examination(member)) == []
 
 
 def test_a_library_that_the_recipe_wants_once_may_have_links_but_no_copy() -> None:
@@ -543,7 +550,7 @@ def test_a_small_layer_for_a_supported_runtime_has_no_notes() -> None:
 def test_a_large_zip_needs_a_bucket_and_what_would_shrink_it_is_named() -> None:
     examination = an_examination(zipped=52_428_801)
     (note,) = notes(examination, expect(), today=LONG_AGO)
-    assert "publishing needs a bucket; `--compression max` and `--bytecode only` would shrink it" in note
+    assert "publishing needs a bucket; `--bytecode only --compression small` makes it smaller" in note
     (note,) = notes(examination, expect(bytecode=BytecodeMode.ONLY), today=LONG_AGO)
     assert "--bytecode only" not in note
     assert notes(an_examination(zipped=52_428_800), expect(), today=LONG_AGO) == ()
@@ -559,15 +566,12 @@ def test_a_runtime_near_or_past_its_end_is_named(today: str, words: str | None) 
 
 
 def test_what_the_runtime_has_already_is_named_with_its_bytes() -> None:
-    members = (
-        a_member("python/boto3/a.py", b"x" * 1000),
-        a_member("python/six.py", b"x"),
-        a_member("python/boto3x.py"),
-    )
-    said = notes(an_examination(*members), expect(), today=LONG_AGO)
-    assert said == (
-        "boto3 is part of the runtime already; 1.0 kB unzipped (1.0 kB zipped, 1 file) in this layer could go",
-        "six is part of the runtime already; 1 bytes unzipped (1 bytes zipped, 1 file) in this layer could go",
+    members = (a_member("python/boto3/a.py", size=900_000, zipped=200_000), a_member("python/boto3x.py", size=10**6))
+    assert notes(an_examination(*members), expect(), today=LONG_AGO) == ()
+    six = a_member("python/six.py", size=100_000, zipped=50_000)
+    assert notes(an_examination(*members, six), expect(), today=LONG_AGO) == (
+        "the runtime has its own boto3, six: without the layer's, "
+        "1.0 MB unzipped (250.0 kB zipped, 2 files) less, in the runtime's versions",
     )
 
 
@@ -682,6 +686,12 @@ def test_a_check_that_runs_out_of_time_says_where_it_was() -> None:
     output = 'layerforge-check:{"doing": "check.py"}\nlayerforge-check:{"half'
     (one,) = check(Outcome(status=-9, output=output, seconds=5.0, timed_out=True))
     assert (one.rule, one.message) == ("LF404", "did not end within 5 seconds; it was at: check.py")
+
+
+def test_a_check_that_fails_after_its_end_has_failed() -> None:
+    output = 'layerforge-check:{"doing": "exit"}\nlayerforge-check:{"done": true}\n'
+    (one,) = check(Outcome(status=3, output=output, seconds=0.0))
+    assert (one.rule, one.message) == ("LF402", "ended with status 3 at: exit")
 
 
 def test_a_program_that_never_starts_is_a_failed_check() -> None:

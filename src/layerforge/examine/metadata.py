@@ -23,9 +23,23 @@ Reader = Callable[[str], bytes | None]
 
 
 def distributions(paths: Iterable[str], read: Reader) -> tuple[Distribution, ...]:
-    """Every distribution that has a ``.dist-info`` folder, sorted by that folder's path."""
+    """Every distribution that has a ``.dist-info`` folder, sorted by that folder's path.
+
+    Those that another package carries inside, as setuptools does, are not installed, so they are left out.
+    """
     found = {match[1]: match[2] for path in paths if (match := _INFO.fullmatch(path))}
-    return tuple(_distribution(info, stem, read) for info, stem in sorted(found.items()))
+    folders = {posixpath.dirname(info) for info in found}
+    return tuple(
+        _distribution(info, stem, read)
+        for info, stem in sorted(found.items())
+        if _SITE_PACKAGES.fullmatch(f"{posixpath.dirname(info)}/") or folders.isdisjoint(_around(info))
+    )
+
+
+def _around(info: str) -> Iterator[str]:
+    """Folders around the one that a ``.dist-info`` folder stands in, the archive's top included."""
+    parts = info.split("/")[:-1]
+    return ("/".join(parts[:count]) for count in range(len(parts)))
 
 
 def _distribution(info: str, stem: str, read: Reader) -> Distribution:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from layerforge import bytecode
 from layerforge.model import BytecodeMode, Distribution, Examination, Finding, Member, PycFacts, PycState
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.verify.layout import Index, importable, index, reached, site
-from layerforge.verify.table import ERROR, WARNING, Expect, counted, finding, named
+from layerforge.verify.table import ERROR, WARNING, Expect, finding, named
 
 _ON_LAMBDA = "/opt/python/"
 _CACHE = "__pycache__"

@@ -9,10 +9,10 @@ from itertools import groupby
 
 from layerforge import globs
 from layerforge.model import ElfFacts, Examination, Finding, Kind, Member, Runtime
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.runtimes import version
 from layerforge.verify.layout import Index, index, reached
-from layerforge.verify.table import ERROR, Expect, counted, finding
+from layerforge.verify.table import ERROR, Expect, finding
 
 _SYMBOL_VERSION = re.compile(r"([A-Z]+)_(\d+(?:\.\d+)*)")
 
@@ -107,10 +107,17 @@ def _expanded(entry: str, path: str) -> str:
 
 
 def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]:
-    """LF104: an entry of RPATH or RUNPATH that leads out of the layer."""
+    """LF104: entries of RPATH or RUNPATH that lead out of the layer.
+
+    An absolute one that the linker left beside a good one, or in a file that needs the runtime alone, is harmless:
+    Lambda has no such folder.
+    """
     for member, elf in _elves(examination, expect):
-        outside = [entry for entry in elf.runpath if not f"{_expanded(entry, member.path)}/".startswith("/opt/")]
-        if outside:
+        paths = {entry: _expanded(entry, member.path) for entry in elf.runpath}
+        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith("/opt/")]
+        relative = any(not paths[entry].startswith("/") for entry in outside)
+        leans = len(outside) == len(paths) and not expect.target.runtime.libraries.issuperset(elf.needed)
+        if outside and (relative or leans):
             yield finding("LF104", member.path, f"searches {', '.join(outside)}, which is not part of the layer")
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Examination, Member
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.verify.layout import site
-from layerforge.verify.table import Expect, counted
+from layerforge.verify.table import Expect
 
 _NEAR = datetime.timedelta(days=180)
 _SMALLEST = 100_000
 """Bytes from which on something that could go is worth a line."""
+
+_SMALLEST_PROVIDED = 1_000_000
+"""The same for what the runtime has: small ones are mostly there because another package needs that very version."""
 
 _TESTS = re.compile(r"(?:.*/)?tests?/.*")
 _STUBS = re.compile(r".*\.(?:pyi|pyx|pxd|h|hpp|a|c|cpp)")
@@ -37,10 +40,12 @@ def notes(examination: Examination, expect: Expect, *, today: datetime.date | No
 
 def _upload(examination: Examination, expect: Expect) -> Iterator[str]:
     if examination.zipped > DIRECT_UPLOAD_LIMIT:
-        options = ["`--compression max`"] + ["`--bytecode only`"] * (expect.bytecode is not BytecodeMode.ONLY)
+        smaller = (
+            "--compression small" if expect.bytecode is BytecodeMode.ONLY else "--bytecode only --compression small"
+        )
         yield (
             f"{megabytes(examination.zipped)} zipped is more than a direct upload takes "
-            f"({megabytes(DIRECT_UPLOAD_LIMIT)}), so publishing needs a bucket; {' and '.join(options)} would shrink it"
+            f"({megabytes(DIRECT_UPLOAD_LIMIT)}), so publishing needs a bucket; `{smaller}` makes it smaller"
         )
 
 
@@ -54,11 +59,10 @@ def _support(expect: Expect, today: datetime.date) -> Iterator[str]:
 
 def _provided(examination: Examination, expect: Expect) -> Iterator[str]:
     """What the layer brings though the runtime has it: a choice, since the layer's copy comes first on the path."""
-    tops = expect.target.runtime.packages
-    for name in sorted(tops):
-        found = _select(examination.members, lambda member, name=name: _top(member) == name)  # type: ignore[misc]
-        if found:
-            yield f"{name} is part of the runtime already; {_cost(found)} in this layer could go"
+    found = [one for one in examination.members if _top(one) in expect.target.runtime.packages]
+    if _size(found) >= _SMALLEST_PROVIDED:
+        names = ", ".join(sorted({_top(one) for one in found}))
+        yield f"the runtime has its own {names}: without the layer's, {_cost(found)} less, in the runtime's versions"
 
 
 def _top(member: Member) -> str:
@@ -68,15 +72,15 @@ def _top(member: Member) -> str:
 
 def _removable(examination: Examination) -> Iterator[str]:
     for what, pattern in _DEAD_WEIGHT:
-        found = _select(examination.members, lambda member, pattern=pattern: bool(pattern.fullmatch(member.path)))  # type: ignore[misc]
-        if sum(member.size for member in found) >= _SMALLEST:
+        found = [one for one in examination.members if pattern.fullmatch(one.path)]
+        if _size(found) >= _SMALLEST:
             yield f"{what} take {_cost(found)}"
 
 
-def _select(members: Iterable[Member], wanted: Callable[[Member], bool]) -> tuple[Member, ...]:
-    return tuple(member for member in members if wanted(member))
+def _size(members: Sequence[Member]) -> int:
+    return sum(member.size for member in members)
 
 
-def _cost(members: tuple[Member, ...]) -> str:
-    size, zipped = (sum(sizes) for sizes in zip(*((one.size, one.zipped) for one in members), strict=True))
-    return f"{megabytes(size)} unzipped ({megabytes(zipped)} zipped, {counted(len(members), 'file')})"
+def _cost(members: Sequence[Member]) -> str:
+    zipped = sum(member.zipped for member in members)
+    return f"{megabytes(_size(members))} unzipped ({megabytes(zipped)} zipped, {counted(len(members), 'file')})"

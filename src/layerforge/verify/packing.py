@@ -6,9 +6,9 @@ import stat
 from collections.abc import Iterator
 
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Finding
-from layerforge.progress import megabytes
+from layerforge.progress import counted, megabytes
 from layerforge.verify.layout import follow, index
-from layerforge.verify.table import Expect, counted, finding, named
+from layerforge.verify.table import Expect, finding, named
 
 _READ = ("python/", "lib/", "bin/", "extensions/")
 """Folders of a layer that a Python function reads of its own accord."""

@@ -201,8 +201,3 @@ def named(paths: tuple[str, ...], most: int = 3) -> str:
     """The first few of ``paths`` for a message: ``a.py, b.py and 7 more``."""
     more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
     return ", ".join(paths[:most]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 file``, ``2,300 files``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -34,6 +34,8 @@ def run(files: Mapping[str, bytes], wishes: Prune | None = None) -> tuple[dict[s
         ("python/share/man/man1/f2py.1", "manual pages"),
         ("python/pkg-1.dist-info/direct_url.json", "traces of the build machine"),
         ("python/pkg-1.dist-info/uv_cache.json", "traces of the build machine"),
+        ("python/distutils-precedence.pth", "what Lambda cannot start"),
+        ("python/numba/np/ufunc/tbbpool.cpython-313-x86_64-linux-gnu.so", "what Lambda cannot start"),
     ],
 )
 def test_the_default_rules_drop(path: str, rule: str) -> None:
