@@ -71,10 +71,13 @@ def _ask_uv(python: str, uv: Path | None) -> Path | None:
 
 
 def _with_pyenv(env: Mapping[str, str], python: str) -> dict[str, str]:
-    """``env`` with pyenv's versions of that Python behind its ``PATH``, newest first."""
+    """``env`` with pyenv's versions of that Python before its ``PATH``, newest first.
+
+    Before it, since what lies there else is pyenv's shims, which take long to say that they are not active.
+    """
     root = Path(env.get("PYENV_ROOT") or Path("~/.pyenv").expanduser())
     folders = sorted(root.glob(f"versions/{python}.*/bin"), key=_by_version, reverse=True)
-    path = os.pathsep.join([env.get("PATH", os.defpath), *map(str, folders)])
+    path = os.pathsep.join([*map(str, folders), env.get("PATH", os.defpath)])
     return {**env, "PATH": path}
 
 

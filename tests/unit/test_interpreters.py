@@ -58,7 +58,7 @@ def test_uv_downloads_nothing_and_looks_past_the_virtual_environment(tmp_path: P
     assert said[-1] == f"cpython@{not_running()}"
 
 
-def test_uv_gets_pyenvs_inactive_versions_behind_the_path_newest_first(
+def test_uv_gets_pyenvs_inactive_versions_before_the_path_newest_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = not_running()
@@ -69,7 +69,7 @@ def test_uv_gets_pyenvs_inactive_versions_behind_the_path_newest_first(
     uv = a_program(tmp_path / "uv", f'echo "$PATH" > {tmp_path}/said')
     interpreters.find(python, uv=uv)
     versions = tmp_path / "pyenv" / "versions"
-    expected = f"/usr/bin:/bin:{versions}/{python}.10/bin:{versions}/{python}.9/bin"
+    expected = f"{versions}/{python}.10/bin:{versions}/{python}.9/bin:/usr/bin:/bin"
     assert (tmp_path / "said").read_text().strip() == expected
 
 
