@@ -230,19 +230,18 @@ def panels(results: Results) -> tuple[Panel, ...]:
     cpus = {way: [sample.cpu for sample in samples] for way, samples in results.builds.items()}
     zips = {layer.key: [layer.zipped / 1e6] for layer in layers}
     sizes = {layer.key: [layer.unzipped / 1e6] for layer in layers}
-    names = ", ".join(results.facts.imports)
     return (
         Panel(title="Time to a finished zip", unit="s", bars=_bars(walls)),
         Panel(title="Processor time to a finished zip", unit="s", bars=_bars(cpus)),
-        Panel(title=f"Processor time of import {names}", unit="s", bars=_bars(results.imports)),
+        Panel(title="Processor time of the import", unit="s", bars=_bars(results.imports)),
         Panel(
-            title="Zip",
+            title="Size, zipped",
             unit="MB",
             bars=_bars(zips),
             limit=DIRECT_UPLOAD_LIMIT / 1e6,
-            limit_label="direct upload",
+            limit_label="most for a direct upload:",
         ),
-        Panel(title="Unzipped", unit="MB", bars=_bars(sizes)),
+        Panel(title="Size, unzipped", unit="MB", bars=_bars(sizes)),
     )
 
 

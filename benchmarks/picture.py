@@ -14,8 +14,10 @@ from compare import LABELS, TODAY, Bar, Panel, figure, times
 
 PAPER, INK, FAINT = "#ffffff", "#1f2933", "#6b7785"
 GREY, ORANGE, LIMIT = "#b8c0c8", "#e8862e", "#c0392b"
+BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+"""Paper under a value, so that the line of a limit does not run through it."""
 COLUMNS = 2
-ROOM = 1.55
+ROOM = 1.42
 """How far an axis goes beyond its longest bar, to make room for the label."""
 
 
@@ -47,7 +49,9 @@ def _panel(axes: Axes, panel: Panel) -> None:
         places, [bar.spread.median for bar in panel.bars], color=[_colour(bar) for bar in panel.bars], height=0.68
     )
     for place, bar in zip(places, panel.bars, strict=True):
-        axes.text(bar.spread.median + longest * 0.02, place, _text(bar, panel), va="center", color=INK)
+        axes.text(
+            bar.spread.median + longest * 0.02, place, _text(bar, panel), va="center", color=INK, zorder=3, bbox=BEHIND
+        )
     if panel.limit is not None:
         axes.axvline(panel.limit, color=LIMIT, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.text(
@@ -60,7 +64,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
             va="top",
         )
     axes.set_xlim(0, longest * ROOM)
-    axes.set_yticks(places, [bar.label for bar in panel.bars], color=INK)
+    axes.set_yticks(places, [bar.label.replace(", ", "\n", 1) for bar in panel.bars], color=INK)
     axes.invert_yaxis()
     _bare(axes)
 

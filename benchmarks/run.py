@@ -232,20 +232,23 @@ def _words(argv: Sequence[str | Path]) -> str:
 
 def show(out: Console, results: Results, found: Sequence[Verdict]) -> None:
     """The table, then the goals."""
-    measured = Table("", "median", "least … most", "× today", box=box.SIMPLE_HEAD, title=headline(results.facts))
+    out.print(f"{headline(results.facts)}; import {', '.join(results.facts.imports)}", style="bold", soft_wrap=True)
     for panel in panels(results):
-        measured.add_row(f"[bold]{panel.title}[/]")
-        for row in table_rows(panel):
-            measured.add_row(*row)
-        measured.add_section()
-    out.print(measured)
+        out.print(_table((panel.title, "median", "least … most", "× today"), table_rows(panel)))
     for line in same_bytes(results):
-        out.print(line)
+        out.print(line, soft_wrap=True)
     if found:
-        goals = Table("must reach", "measured", "goal", "reached", box=box.SIMPLE_HEAD)
-        for row in verdict_rows(found):
-            goals.add_row(*row)
-        out.print(goals)
+        out.print(_table(("must reach", "measured", "goal", "reached"), verdict_rows(found)))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table that is never folded, so that it can be copied from wherever it was printed."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, (column, least) in enumerate(zip(columns, (32, 18, 20, 10), strict=True)):
+        made.add_column(column, justify="right" if number else "left", no_wrap=True, min_width=least)
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def headline(facts: Facts) -> str:
@@ -258,7 +261,7 @@ def small_print(results: Results) -> str:
     facts, versions = results.facts, results.facts.versions
     builds, imports = len(results.builds[TODAY]), len(results.imports[TODAY])
     tools = f"layerforge {versions['layerforge']}, uv {versions['uv']}, {facts.zip}"
-    runs = f"medians of {builds} builds and {imports} imports, in turns"
+    runs = f"medians, {builds} × built, {imports} × imported, in turns"
     return f"{tools} · {facts.cpus} processors · {runs} · less is better"
 
 

@@ -109,7 +109,10 @@ def build(made: Plan, interpreter: Interpreter | None, engine: Engine, store: Di
         tree, passes = optimize(tree, made, interpreter, store, progress)
         packed = archive(tree, made.compression, made.epoch, store, progress)
     manifest = report.manifest(made, tree, passes, packed, engine.name)
-    forged = Forged(manifest=manifest, sbom=report.sbom(manifest, tree), data=packed.data, reused=False)
+    # A build that comes from the store needs none of what this imports, and takes half a second in all.
+    from layerforge.sbom import sbom
+
+    forged = Forged(manifest=manifest, sbom=sbom(manifest, tree), data=packed.data, reused=False)
     keep(made, forged, store)
     return forged
 

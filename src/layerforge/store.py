@@ -43,12 +43,12 @@ class DiskStore:
         """The value, or ``None`` where there is none or it was damaged."""
         path = self._path(kind, key)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                digest, value = file.read(_DIGEST), file.read()
         except OSError:
             return None
-        value = memoryview(data)[_DIGEST:]
-        if hashlib.sha256(value).digest() == data[:_DIGEST]:
-            return bytes(value)
+        if hashlib.sha256(value).digest() == digest:
+            return value
         self.progress.warn(f"the stored {kind} {key[:12]} was damaged; it is made again")
         path.unlink(missing_ok=True)
         return None

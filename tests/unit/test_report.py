@@ -1,10 +1,7 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from fakes import a_file, a_tree, target
 from layerforge import report
@@ -89,23 +86,3 @@ def test_a_manifest_holds_no_path_of_the_machine_and_the_findings() -> None:
 def test_what_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         report.read_manifest(text)
-
-
-@pytest.mark.parametrize("licence", ["", "MIT", "BSD-3-Clause AND MIT", "BSD 3-Clause License", "Dual License"])
-def test_the_sbom_fits_the_schema_of_cyclonedx(licence: str) -> None:
-    package = replace(DEMO, licence=licence)
-    text = report.sbom(a_manifest(package), a_layer(package))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    [component] = json.loads(text)["components"]
-    assert component["purl"] == "pkg:pypi/demo@1.0"
-    assert ("licenses" in component) == bool(licence)
-
-
-def test_the_sbom_lists_the_shared_libraries_that_a_wheel_carries() -> None:
-    [component] = json.loads(report.sbom(a_manifest(DEMO), a_layer(DEMO)))["components"]
-    assert [one["name"] for one in component["components"]] == ["libx-1.so.2"]
-    assert component["components"][0]["hashes"][0]["alg"] == "SHA-256"
-
-
-def test_the_sbom_of_the_same_bytes_is_the_same() -> None:
-    assert report.sbom(a_manifest(DEMO), a_layer(DEMO)) == report.sbom(a_manifest(DEMO), a_layer(DEMO))
