@@ -52,7 +52,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
         axes.text(
             bar.spread.median + longest * 0.02, place, _text(bar, panel), va="center", color=INK, zorder=3, bbox=BEHIND
         )
-    if panel.limit is not None:
+    if panel.limit is not None and panel.limit < longest * ROOM:
         axes.axvline(panel.limit, color=LIMIT, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.text(
             panel.limit,

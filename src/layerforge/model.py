@@ -6,7 +6,7 @@ layer is a POSIX string relative to ``/opt``, such as ``python/numpy/__init__.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -599,6 +599,57 @@ class Outcome:
     output: str
     seconds: float
     timed_out: bool = False
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A container image that is there."""
+
+    reference: str
+    """As the user or a tag names it."""
+    digest: str
+    """Of its contents, ``sha256:…``, as the engine gives it."""
+    arch: Arch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A folder of this machine inside a container."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A program to run in a container of its own: no network, no rights, nothing of this machine but the mounts."""
+
+    name: str
+    """For people, ``openblas 0.3.30``."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """The whole environment."""
+    mounts: tuple[Mount, ...]
+    workdir: str
+    log: Path
+    """File that gets every line the program writes."""
+    memory: int
+    """Most bytes it may use."""
+    timeout: float
+    """Seconds."""
+
+
+class Builder(Protocol):
+    """Something that can run the source steps of a plan."""
+
+    @property
+    def image(self) -> Image:
+        """What the steps run in."""
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        """Runs a task to its end; ``on_line`` gets each line as it comes, and ``Outcome.output`` the last of them."""
 
 
 class Engine(Protocol):
