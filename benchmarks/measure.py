@@ -95,7 +95,7 @@ def zip_command(setting: Setting, out: str | Path) -> list[str | Path]:
 
 def forge_command(setting: Setting, output: str | Path, options: Sequence[str] = ()) -> list[str | Path]:
     """The way of layerforge, without the check that today's way has no counterpart for."""
-    return ["layerforge", "build", setting.name, "--no-verify", *options, "-o", output]
+    return ["layerforge", "build", setting.name, "--engine", "host", "--no-verify", *options, "-o", output]
 
 
 def programs(setting: Setting) -> Mapping[str, str]:

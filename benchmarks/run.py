@@ -69,6 +69,8 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
 }
 FEWEST_IMPORTS = 5
 """Imports vary more than builds, so that many are timed at least."""
+WIDTH = 100
+"""Characters of the widest table."""
 NOT_IN_PICTURE = 1
 """The panel that the picture leaves out: processor time of a build, which says nearly what its wall time says."""
 
@@ -104,9 +106,9 @@ def main(target: str, runs: int, output: Path | None, quick: bool) -> None:  # n
     with tempfile.TemporaryDirectory(prefix="layerforge-bench-") as name:
         results = compare_all(prepare(target, runs, Path(name).resolve(), screen, quick=quick))
     found = verdicts(results, GOALS.get(target, ()))
-    show(Console(highlight=False), results, found)
     folder = output or (Path("bench-results") if quick else HERE / "results")
     write(folder, results, found)
+    show(wide(), results, found)
     screen.print(f"results written to {folder}")
     sys.exit(0 if all(one.reached for one in found) else 1)
 
@@ -239,6 +241,11 @@ def show(out: Console, results: Results, found: Sequence[Verdict]) -> None:
         out.print(line, soft_wrap=True)
     if found:
         out.print(_table(("must reach", "measured", "goal", "reached"), verdict_rows(found)))
+
+
+def wide() -> Console:
+    """Standard output, wide enough for every column: without a terminal rich takes 80 and cuts the rest off."""
+    return Console(highlight=False, width=max(WIDTH, Console().width))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

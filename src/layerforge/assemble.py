@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -18,7 +19,24 @@ from packaging.utils import canonicalize_name
 
 from layerforge import lock, uvtool
 from layerforge.errors import LockError
-from layerforge.model import SITE, Blob, Entry, File, Link, Package, Plan, Progress, Step, Tree
+from layerforge.model import (
+    SITE,
+    SYSTEM,
+    Blob,
+    Built,
+    Entry,
+    File,
+    LibraryStep,
+    Link,
+    Package,
+    PackageStep,
+    Plan,
+    Progress,
+    Step,
+    SystemStep,
+    Tree,
+    WheelStep,
+)
 from layerforge.progress import counted, megabytes
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
@@ -30,16 +48,56 @@ _UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7
 """The only files that a RECORD lists without a digest."""
 
 
-def assemble(plan: Plan, workspace: Path, progress: Progress) -> Tree:
-    """Installs the plan's wheels below ``workspace`` and reads them as a tree; the folder must outlive the tree."""
+def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> Tree:
+    """Installs the plan's wheels below ``workspace`` and reads them, and what its libraries ship, as a tree.
+
+    The folder must outlive the tree, and so must those of ``built``.
+    """
     folder = workspace / "wheels"
     folder.mkdir()
     with progress.step("install") as step:
         downloads = Downloads(step)
-        uvtool.install(lock.render(one.pin for one in plan.steps), plan.target, folder, downloads.read)
-        tree = read(folder)
+        wheels = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
+        wheels += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
+        uvtool.install(lock.render(wheels), plan.target, folder, downloads.read)
+        tree = with_shipped(read(folder), plan, built)
         step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}")
     return tree
+
+
+def with_shipped(tree: Tree, plan: Plan, built: Built) -> Tree:
+    """The tree with what the compiled libraries ship, and with its compiled packages marked as such."""
+    entries: dict[str, Entry] = {entry.path: entry for entry in tree.entries}
+    packages = [replace(one, origin="compiled") if one.name in built.wheels else one for one in tree.packages]
+    for step in plan.steps:
+        match step:
+            case LibraryStep():
+                name, folder, globs = step.library.name, built.shipped[step.library.name], step.library.ship
+                packages.append(Package(name=name, version=step.library.version, info="", origin="compiled"))
+            case SystemStep():
+                name, folder, globs = SYSTEM, built.shipped[SYSTEM], ("lib/*",)
+            case WheelStep() | PackageStep():
+                continue
+        entries |= {entry.path: entry for entry in _shipped(folder, globs, name)}
+    ordered = tuple(sorted(packages, key=lambda package: package.name))
+    return Tree(entries=tuple(entries[path] for path in sorted(entries)), packages=ordered)
+
+
+def _shipped(folder: Path, globs: Iterable[str], package: str) -> Iterator[Entry]:
+    """Files and links below a library's prefix that its recipe ships; they keep their place."""
+    paths = {path for glob in globs for path in folder.glob(glob) if path.is_symlink() or path.is_file()}
+    for path in sorted(paths):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield Link(path=name, target=str(path.readlink()), package=package)
+        else:
+            yield _file(name, path, package)
+
+
+def _file(name: str, path: Path, package: str = "") -> File:
+    data = path.read_bytes()
+    blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
+    return File(path=name, blob=blob, executable=bool(path.stat().st_mode & stat.S_IXUSR), package=package)
 
 
 class Downloads:
@@ -87,9 +145,7 @@ def _entry(folder: Path, path: Path) -> Entry:
     relative = path.relative_to(folder).as_posix()
     if path.is_symlink():
         return _link(relative, str(path.readlink()))
-    data = path.read_bytes()
-    blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
-    return File(path=layer_path(relative), blob=blob, executable=bool(path.stat().st_mode & stat.S_IXUSR))
+    return _file(layer_path(relative), path)
 
 
 def _link(relative: str, target: str) -> Link:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -97,6 +99,13 @@ def render(pins: Iterable[Pin]) -> str:
         head = f"{what} ; {pin.marker}" if pin.marker else what
         lines.append(" \\\n    ".join([head, *(f"--hash={digest}" for digest in pin.hashes)]))
     return "\n".join(lines) + "\n"
+
+
+def local_pin(name: str, wheel: Path) -> Pin:
+    """The pin to a wheel on this machine's disk."""
+    with wheel.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Pin(name=name, version="", hashes=(f"sha256:{digest}",), address=wheel.resolve().as_uri())
 
 
 def environment(target: Target) -> dict[str, str]:

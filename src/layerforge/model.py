@@ -23,6 +23,10 @@ SITE = "python"
 """Folder of a layer that Lambda puts on ``sys.path`` as ``/opt/python``."""
 
 
+SYSTEM = "system libraries"
+"""Name of the step that takes libraries out of the image."""
+
+
 # --- what is asked for -----------------------------------------------------------------------------------------------
 
 
@@ -140,6 +144,42 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """An archive of sources and what it has to be."""
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """Native code that a recipe compiles with a script of its own."""
+
+    name: str
+    version: str
+    source: Source
+    script: str
+    needs: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    arch_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Environment by processor, beyond ``env``."""
+    ship: tuple[str, ...] = ()
+    """Globs below the library's prefix that the layer gets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePackage:
+    """A Python package that a recipe compiles from its source distribution."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    arch_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Settings for the package's build backend (PEP 517)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What differs from "install the locked wheels". A bare requirement makes an otherwise empty one."""
 
@@ -150,8 +190,13 @@ class Recipe:
     bytecode: Bytecode = Bytecode()
     prune: Prune = Prune()
     check: Check = Check()
-    compiles: tuple[str, ...] = ()
-    """Packages that the recipe compiles where a container engine is used."""
+    libraries: tuple[Library, ...] = ()
+    packages: tuple[SourcePackage, ...] = ()
+    """Packages that are compiled where a container engine is used, and come from their wheels elsewhere."""
+    build_requires: tuple[str, ...] = ()
+    """What the packages are compiled with, beyond what they declare themselves."""
+    system: tuple[str, ...] = ()
+    """Sonames of the image's own libraries that the layer ships."""
 
 
 # --- lock and plan ---------------------------------------------------------------------------------------------------
@@ -189,6 +234,40 @@ class WheelStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LibraryStep:
+    """Compile a library."""
+
+    library: Library
+    env: Mapping[str, str]
+    key: str
+    """Digest of all that can change the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageStep:
+    """Compile a package from its locked source distribution."""
+
+    package: SourcePackage
+    pin: Pin
+    env: Mapping[str, str]
+    build_pins: tuple[Pin, ...]
+    """What the build environment holds besides the packages that this one needs."""
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemStep:
+    """Take libraries out of the image."""
+
+    sonames: tuple[str, ...]
+    key: str
+
+
+SourceStep = LibraryStep | PackageStep | SystemStep
+PlanStep = WheelStep | SourceStep
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides the bytes of a layer, before anything happens."""
 
@@ -197,11 +276,26 @@ class Plan:
     compression: Compression
     interpreter: str
     """Full version of the interpreter that compiles the modules; empty where none does."""
-    steps: tuple[WheelStep, ...]
+    steps: tuple[PlanStep, ...]
+    """In an order in which each finds what it needs."""
     epoch: int
     """Date of every entry of the archive, in unix seconds."""
     key: str
     """Digest of all that can change the result."""
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Every package of the layer, whether it comes from a wheel or is compiled."""
+        return tuple(step.pin for step in self.steps if isinstance(step, WheelStep | PackageStep))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """Where the results of a plan's source steps lie, by name."""
+
+    wheels: Mapping[str, Path] = field(default_factory=dict)
+    shipped: Mapping[str, Path] = field(default_factory=dict)
+    """Folders with what the layer gets as it is."""
 
 
 # --- tree and edits --------------------------------------------------------------------------------------------------

@@ -10,9 +10,12 @@ from pathlib import Path
 from layerforge import __version__, digest, interpreters, lock, report, resolve, verify
 from layerforge.archive import archive
 from layerforge.assemble import assemble
+from layerforge.build import Workshop, build
 from layerforge.errors import VerificationError
 from layerforge.examine import examine, unpack
 from layerforge.model import (
+    Builder,
+    Built,
     BytecodeMode,
     Compression,
     Docstrings,
@@ -24,11 +27,12 @@ from layerforge.model import (
     Progress,
     Recipe,
     Severity,
+    SourcePackage,
     Target,
     Verdict,
 )
 from layerforge.optimize import optimize
-from layerforge.plan import plan
+from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
 from layerforge.store import DiskStore, write_atomically, write_together, writing
@@ -50,6 +54,12 @@ class Options:
     bytecode: BytecodeMode | None = None
     docstrings: Docstrings | None = None
     verify: bool = True
+    from_source: tuple[str, ...] = ()
+    """Packages to compile, beyond the recipe's."""
+    sources: Path | None = None
+    """Folder with source archives that need not be downloaded."""
+    jobs: int = 1
+    """Source steps that run at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,39 +84,53 @@ class Layer:
     reused: bool
 
 
-def forge(request: Request, options: Options, engine: Engine, store: DiskStore, progress: Progress) -> Layer:
-    """Builds, verifies and delivers one layer; what was built before comes from the store."""
-    made = prepare(request, options, progress)
-    forged = recall(made, store) or build(made, options.interpreter, engine, store, progress)
+def forge(
+    request: Request, options: Options, engine: Engine, builder: Builder | None, store: DiskStore, progress: Progress
+) -> Layer:
+    """Builds, verifies and delivers one layer; what was built before comes from the store.
+
+    Without a ``builder`` every package comes from its wheel.
+    """
+    made = prepare(request, options, builder, store, progress)
+    forged = recall(made, store) or carry_out(made, options, engine, builder, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
     refuse_unfit(forged, verdict, store)
     return deliver(made, forged, verdict, options.output, progress)
 
 
-def prepare(request: Request, options: Options, progress: Progress) -> Plan:
+def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:
     """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
     recipe = overridden(request.recipe, options)
     if options.interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
         raise interpreters.missing(options.target.python)
+    request = replace(request, recipe=recipe)
     found = resolve.locked(request, options.target, progress)
     pins = resolve.pins(request, found, options.target)
-    return plan(recipe, options.target, pins, options.compression, options.interpreter, options.epoch)
+    toolchain = None
+    if builder is not None:
+        build_pins = resolve.build_pins(recipe, pins, options.target, store, options.sources, progress)
+        toolchain = Toolchain(image=builder.image, build_pins=build_pins)
+    return plan(recipe, options.target, pins, options.compression, options.interpreter, options.epoch, toolchain)
 
 
 def overridden(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with what the command line says of its bytecode."""
-    code = recipe.bytecode
-    return replace(
-        recipe,
-        bytecode=replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings),
-    )
+    """The recipe with what the command line says of its bytecode and of what is compiled."""
+    code, known = recipe.bytecode, {part.name for part in recipe.packages}
+    more = tuple(SourcePackage(name=name) for name in options.from_source if name not in known)
+    code = replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings)
+    return replace(recipe, bytecode=code, packages=(*recipe.packages, *more))
 
 
-def build(made: Plan, interpreter: Interpreter | None, engine: Engine, store: DiskStore, progress: Progress) -> Forged:
+def carry_out(
+    made: Plan, options: Options, engine: Engine, builder: Builder | None, store: DiskStore, progress: Progress
+) -> Forged:
     """Carries a plan out, and keeps the result."""
     with store.workspace() as workspace:
-        tree = assemble(made, workspace, progress)
-        tree, passes = optimize(tree, made, interpreter, store, progress)
+        built = Built()
+        if builder is not None:
+            built = build(workshop(made, options, builder, store, progress, workspace), options.jobs)
+        tree = assemble(made, built, workspace, progress)
+        tree, passes = optimize(tree, made, options.interpreter, store, progress)
         packed = archive(tree, made.compression, made.epoch, store, progress)
     manifest = report.manifest(made, tree, passes, packed, engine.name)
     # A build that comes from the store needs none of what this imports, and takes half a second in all.
@@ -115,6 +139,24 @@ def build(made: Plan, interpreter: Interpreter | None, engine: Engine, store: Di
     forged = Forged(manifest=manifest, sbom=sbom(manifest, tree), data=packed.data, reused=False)
     keep(made, forged, store)
     return forged
+
+
+def workshop(
+    made: Plan, options: Options, builder: Builder, store: DiskStore, progress: Progress, workspace: Path
+) -> Workshop:
+    """What the source steps of a plan share. Their logs outlive the build."""
+    logs = store.root / "logs"
+    with writing(store.root):
+        logs.mkdir(parents=True, exist_ok=True)
+    return Workshop(
+        plan=made,
+        builder=builder,
+        store=store,
+        progress=progress,
+        workspace=workspace,
+        logs=logs,
+        sources=options.sources,
+    )
 
 
 def keep(made: Plan, forged: Forged, store: DiskStore) -> None:
@@ -217,7 +259,7 @@ def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, p
     files = {
         f"{stem}.manifest.json": report.manifest_json(forged.manifest, verdict).encode(),
         f"{stem}.sbom.json": forged.sbom.encode(),
-        f"{stem}.lock": lock.render(step.pin for step in made.steps).encode(),
+        f"{stem}.lock": lock.render(made.pins).encode(),
         f"{stem}.zip": forged.data,
     }
     with progress.step("write") as step, writing(output):

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from layerforge import __version__, digest
-from layerforge.model import BytecodeMode, Compression, Interpreter, Pin, Plan, Recipe, Target, WheelStep
+from layerforge.errors import LockError, RecipeError
+from layerforge.model import (
+    BytecodeMode,
+    Compression,
+    Image,
+    Interpreter,
+    Library,
+    LibraryStep,
+    PackageStep,
+    Pin,
+    Plan,
+    PlanStep,
+    Recipe,
+    SourcePackage,
+    SourceStep,
+    SystemStep,
+    Target,
+    WheelStep,
+)
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever the same plan would give other bytes than before."""
+
+SOURCE_SCHEMA = 1
+"""The same for what is compiled, which is not made anew for every version of layerforge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """What source steps are carried out with."""
+
+    image: Image
+    build_pins: Mapping[str, tuple[Pin, ...]]
+    """Build environment by package."""
 
 
 def plan(
@@ -20,19 +51,89 @@ def plan(
     compression: Compression,
     interpreter: Interpreter | None,
     epoch: int,
+    toolchain: Toolchain | None = None,
 ) -> Plan:
-    """The plan for ``recipe`` on ``target`` from the pins that apply there. ``epoch``: unix seconds."""
+    """The plan for ``recipe`` on ``target`` from the pins that apply there. ``epoch``: unix seconds.
+
+    Without a toolchain every package comes from its wheel. Raises ``RecipeError`` where the recipe's ``needs`` name
+    what is not there or form a cycle, ``LockError`` where it compiles what is not locked.
+    """
     compiles = recipe.bytecode.mode is not BytecodeMode.NONE
+    source = source_steps(recipe, target, pins, epoch, toolchain) if toolchain else ()
+    compiled = {step.pin.name for step in source if isinstance(step, PackageStep)}
+    wheels = tuple(WheelStep(pin=pin) for pin in pins if pin.name not in compiled)
     made = Plan(
         recipe=recipe,
         target=target,
         compression=compression,
         interpreter=interpreter.version if interpreter and compiles else "",
-        steps=tuple(WheelStep(pin=pin) for pin in pins),
+        steps=(*source, *wheels),
         epoch=epoch,
         key="",
     )
     return replace(made, key=digest.of([SCHEMA, __version__, _decisive(made)]))
+
+
+def source_steps(
+    recipe: Recipe, target: Target, pins: Sequence[Pin], epoch: int, toolchain: Toolchain
+) -> tuple[SourceStep, ...]:
+    """What is compiled, each after what it needs."""
+    common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch]
+    parts = {part.name: part for part in _parts(recipe)}
+    by_name = {pin.name: pin for pin in pins}
+    steps: dict[str, LibraryStep | PackageStep] = {}
+    for name in _ordered(recipe):
+        needs = [steps[need].key for need in parts[name].needs]
+        env = {**parts[name].env, **parts[name].arch_env.get(str(target.arch), {})}
+        steps[name] = _step(parts[name], env, by_name, toolchain, [*common, needs, env])
+    system = (SystemStep(sonames=recipe.system, key=digest.of([*common, "system", list(recipe.system)])),)
+    return (*steps.values(), *(system if recipe.system else ()))
+
+
+def _parts(recipe: Recipe) -> tuple[Library | SourcePackage, ...]:
+    return (*recipe.libraries, *recipe.packages)
+
+
+def _ordered(recipe: Recipe) -> list[str]:
+    parts = _parts(recipe)
+    known = {part.name for part in parts}
+    unknown = [f"{part.name} needs {need}" for part in parts for need in part.needs if need not in known]
+    if unknown:
+        raise RecipeError(
+            f"the recipe {recipe.name} needs what it does not build",
+            hint=f"`needs` may name {', '.join(sorted(known))}",
+            details=tuple(unknown),
+        )
+    try:
+        return list(TopologicalSorter({part.name: part.needs for part in parts}).static_order())
+    except CycleError as error:
+        raise RecipeError(
+            f"the `needs` of the recipe {recipe.name} form a cycle",
+            hint="take one of these needs away",
+            details=(" → ".join(reversed(error.args[1])),),
+        ) from error
+
+
+def _step(
+    part: Library | SourcePackage,
+    env: Mapping[str, str],
+    pins: Mapping[str, Pin],
+    toolchain: Toolchain,
+    facts: list[Any],
+) -> LibraryStep | PackageStep:
+    match part:
+        case Library():
+            own = [part.name, part.version, part.source.sha256, part.script]
+            return LibraryStep(library=part, env=env, key=digest.of([*facts, "library", own]))
+        case SourcePackage():
+            pin = pins.get(part.name)
+            if pin is None:
+                raise LockError(f"{part.name} is to be compiled but the lock does not hold it", hint="renew the lock")
+            build = toolchain.build_pins.get(part.name, ())
+            config = {key: list(values) for key, values in part.config.items()}
+            own_facts = [part.name, pin.version, list(pin.hashes), config, [_pin_json(one) for one in build]]
+            key = digest.of([*facts, "package", own_facts])
+            return PackageStep(package=part, pin=pin, env=env, build_pins=build, key=key)
 
 
 def _decisive(made: Plan) -> dict[str, Any]:
@@ -59,18 +160,27 @@ def as_json(made: Plan) -> dict[str, Any]:
             "bytecode": _plain(asdict(recipe.bytecode)),
             "prune": _plain(asdict(recipe.prune)),
         },
-        "steps": [
-            {
-                "step": "wheel",
-                "name": step.pin.name,
-                "version": step.pin.version,
-                "address": step.pin.address,
-                "hashes": list(step.pin.hashes),
-            }
-            for step in made.steps
-        ],
+        "steps": [_step_json(step) for step in made.steps],
         "key": made.key,
     }
+
+
+def _step_json(step: PlanStep) -> dict[str, Any]:
+    match step:
+        case WheelStep():
+            return {"step": "wheel", **_pin_json(step.pin)}
+        case LibraryStep():
+            library = step.library
+            ship = {"ship": list(library.ship)}
+            return {"step": "library", "name": library.name, "version": library.version, **ship, "key": step.key}
+        case PackageStep():
+            return {"step": "compile", "name": step.pin.name, "version": step.pin.version, "key": step.key}
+        case SystemStep():
+            return {"step": "system", "sonames": list(step.sonames), "key": step.key}
+
+
+def _pin_json(pin: Pin) -> dict[str, Any]:
+    return {"name": pin.name, "version": pin.version, "address": pin.address, "hashes": list(pin.hashes)}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from layerforge.errors import RecipeError
-from layerforge.model import Budget, Bytecode, BytecodeMode, Check, Docstrings, Prune, Recipe
+from layerforge.model import (
+    Budget,
+    Bytecode,
+    BytecodeMode,
+    Check,
+    Docstrings,
+    Library,
+    Prune,
+    Recipe,
+    Source,
+    SourcePackage,
+)
 
 FILE = "recipe.toml"
 LOCK = "requirements.lock"
+BUILD_LOCK = "build.lock"
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
@@ -126,6 +139,10 @@ SCHEMA: Mapping[str, Any] = {
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 
 REQUIRED = ("schema", "layer.name", "layer.requires")
+REQUIRED_IN_ROWS = {
+    "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "package": ("name", "build"),
+}
 
 
 def load(folder: Path) -> Recipe:
@@ -172,12 +189,17 @@ def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
 
 
 def _missing(data: Mapping[str, Any]) -> Iterable[str]:
-    for dotted in REQUIRED:
-        value: Any = data
-        for part in dotted.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is None:
-            yield f"{dotted} is missing"
+    yield from (f"{dotted} is missing" for dotted in REQUIRED if _value(data, dotted) is None)
+    for table, keys in REQUIRED_IN_ROWS.items():
+        rows = data.get(table, [])
+        for number, row in enumerate(rows if isinstance(rows, list) else []):
+            yield from (f"{table}[{number}].{dotted} is missing" for dotted in keys if _value(row, dotted) is None)
+
+
+def _value(data: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
 
 
 def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
@@ -217,8 +239,39 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
             script=(folder / check["script"]).read_text("utf-8") if "script" in check else "",
             single=tuple(check.get("single", ())),
         ),
-        compiles=tuple(row["name"] for row in data.get("package", ()) if "name" in row),
+        libraries=tuple(_library(row) for row in data.get("library", ())),
+        packages=tuple(_package(row) for row in data.get("package", ())),
+        build_requires=tuple(data.get("build", {}).get("requires", ())),
+        system=tuple(data.get("build", {}).get("system", ())),
     )
+
+
+def _library(row: Mapping[str, Any]) -> Library:
+    return Library(
+        name=row["name"],
+        version=row["version"],
+        source=Source(**row["source"]),
+        script=row["script"],
+        needs=tuple(row.get("needs", ())),
+        env=row.get("env", {}),
+        arch_env=_arch_env(row),
+        ship=tuple(row.get("ship", ())),
+    )
+
+
+def _package(row: Mapping[str, Any]) -> SourcePackage:
+    config = row.get("config", {})
+    return SourcePackage(
+        name=canonicalize_name(row["name"]),
+        needs=tuple(row.get("needs", ())),
+        env=row.get("env", {}),
+        arch_env=_arch_env(row),
+        config={key: (value,) if isinstance(value, str) else tuple(value) for key, value in config.items()},
+    )
+
+
+def _arch_env(row: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    return {arch: table.get("env", {}) for arch, table in row.get("arch", {}).items()}
 
 
 def bundled_folder() -> Path:

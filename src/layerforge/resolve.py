@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge import lock, recipe, uvtool
+from layerforge import lock, recipe, sources, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
-from layerforge.model import Lock, Pin, Progress, Recipe, Target
+from layerforge.model import Lock, Pin, Progress, Recipe, SourcePackage, Store, Target
 from layerforge.progress import counted
 
 OLDEST_LOCKED = "3.12"
@@ -114,7 +115,8 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
     _warn_of_typo(request, progress)
     with progress.step("resolve") as step:
         try:
-            text = uvtool.compile_lock(request.source, target)
+            names = [part.name for part in request.recipe.packages]
+            text = uvtool.compile_lock(request.source, target, from_source=names)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
         found = lock.parse(text, "the resolved lock")
@@ -159,3 +161,51 @@ def universal(request: Request, oldest_python: str) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     text = uvtool.compile_universal(request.source, oldest_python)
     return lock.header(oldest_python, request.renew) + lock.render(lock.parse(text, "the resolved lock").pins)
+
+
+DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
+"""What build backends ask for only once they run, by the backend's package."""
+
+
+def build_pins(
+    recipe_: Recipe, pins: Sequence[Pin], target: Target, store: Store, folder: Path | None, progress: Progress
+) -> dict[str, tuple[Pin, ...]]:
+    """The build environment of each package that is compiled.
+
+    From the recipe's ``build.lock`` where it has one, else resolved from what the source distribution declares. What
+    the layer holds too has the layer's version, and what the package needs of the same plan is left out.
+    """
+    locked = recipe_.folder / recipe.BUILD_LOCK if recipe_.folder else None
+    found: dict[str, tuple[Pin, ...]] = {}
+    for part in recipe_.packages:
+        if locked is not None and locked.is_file():
+            chosen = lock.applicable(lock.parse(_read(locked, "layerforge lock"), locked.name), target)
+        else:
+            chosen = _resolve_build(part, recipe_, pins, target, store, folder, progress)
+        found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
+    return found
+
+
+def _resolve_build(
+    part: SourcePackage,
+    recipe_: Recipe,
+    pins: Sequence[Pin],
+    target: Target,
+    store: Store,
+    folder: Path | None,
+    progress: Progress,
+) -> tuple[Pin, ...]:
+    by_name = {pin.name: pin for pin in pins}
+    if part.name not in by_name:
+        raise LockError(f"{part.name} is to be compiled but nothing requires it", hint="name it as a requirement too")
+    data = sources.fetch(uvtool.find_sdist(by_name[part.name], target), store, folder, progress)
+    with tempfile.TemporaryDirectory() as name:
+        requires = sources.build_requires(sources.unpack(data, part.name, Path(name)))
+    names = {canonicalize_name(Requirement(text).name) for text in requires}
+    requires += tuple(more for one in sorted(names) for more in DYNAMIC.get(one, ()))
+    same = [f"{one}=={by_name[one].version}" for one in sorted(names) if one in by_name]
+    with progress.step("resolve") as step:
+        text = uvtool.compile_lock("\n".join([*requires, *recipe_.build_requires, *same]), target)
+        chosen = lock.parse(text, "the build environment").pins
+        step.note(f"{counted(len(chosen), 'package')} to compile {part.name} with")
+    return chosen

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import uv
 
 from layerforge import process
 from layerforge.errors import LayerforgeError, LockError, StepError
-from layerforge.model import Arch, Target
+from layerforge.model import Arch, Pin, Source, Target
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
 _OWN_PYTHON = ("--python", sys.executable)
@@ -94,12 +95,14 @@ _NO_WHEEL = re.compile(r"Because (?:only )?(?P<package>[\w.-]+)\S*[^,]*? has no 
 _NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 
 
-def compile_lock(source: str | Path, target: Target, *, marks: Sequence[str] = ()) -> str:
-    """Resolves requirements for one target, wheels only: the lock's text, hashed, without addresses of an index.
+def compile_lock(source: str | Path, target: Target, *, from_source: Iterable[str] = ()) -> str:
+    """Resolves requirements for one target: the lock's text, hashed, without addresses of an index.
 
-    ``source`` is the text of requirements, or a file that uv reads itself (with its ``-r`` and ``-c`` lines).
+    Wheels only, but for the packages of ``from_source``. ``source`` is the text of requirements, or a file that uv
+    reads itself (with its ``-r`` and ``-c`` lines).
     """
-    return _compile(source, [*_target(target), *marks], target)
+    compiled = [word for name in from_source for word in ("--no-binary", name)]
+    return _compile(source, [*_target(target), *compiled], target)
 
 
 def compile_universal(source: str | Path, python: str) -> str:
@@ -141,6 +144,23 @@ def newest_with_wheel(package: str, target: Target) -> str:
     done = _run([*argv, "--only-binary", ":all:", *_target(target), "-"], stdin=package)
     match = re.search(r"^[\w.-]+==(\S+)", done.stdout.decode(), re.MULTILINE)
     return match[1] if match and not done.status else ""
+
+
+def find_sdist(pin: Pin, target: Target) -> Source:
+    """Where the source distribution of a pin lies. Raises ``LockError`` where there is none that the lock knows."""
+    argv = ["pip", "compile", *_OWN_PYTHON, "--quiet", "--no-deps", "--format", "pylock.toml", "--no-header"]
+    done = _run([*argv, "--no-binary", pin.name, *_target(target), "-"], stdin=f"{pin.name}=={pin.version}")
+    if done.status:
+        raise failure(done.stderr, None)
+    found = [row["sdist"] for row in tomllib.loads(done.stdout.decode()).get("packages", ()) if "sdist" in row]
+    for sdist in found:
+        if f"sha256:{sdist['hashes']['sha256']}" in pin.hashes:
+            where = sdist.get("url") or Path(sdist["path"]).resolve().as_uri()
+            return Source(url=where, sha256=sdist["hashes"]["sha256"])
+    raise LockError(
+        f"the lock knows no source distribution of {pin.name} {pin.version}",
+        hint="renew the lock; a package that publishes wheels only cannot be compiled",
+    )
 
 
 def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None]) -> None:

@@ -20,6 +20,8 @@ import pytest
 from wheels import lock_of, make_wheel
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+"""What these tests look at is the host engine, whatever runs on this machine."""
 LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
 
 
@@ -43,7 +45,7 @@ def layerforge(index: Path, tmp_path: Path) -> Command:
     assert index.is_dir()
 
     def run(*arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = tmp_path) -> Ran:
-        whole = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "NO_COLOR": "1", **(env or {})}
+        whole = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "NO_COLOR": "1", **NO_ENGINE, **(env or {})}
         argv = [sys.executable, "-m", "layerforge", *map(str, arguments)]
         done = subprocess.run(argv, env=whole, cwd=cwd, capture_output=True, text=True, check=False)
         assert done.returncode != 1, done.stderr
@@ -345,7 +347,7 @@ def test_an_interrupted_build_leaves_nothing_half_written(
     layerforge: Command, index: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     recipe = _slow_recipe(index, tmp_path / "mine")
-    env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store")}
+    env = {**os.environ, **NO_ENGINE, "LAYERFORGE_CACHE": str(tmp_path / "store")}
     argv = [sys.executable, "-m", "layerforge", "build", str(recipe), "--python", PYTHON]
     child = subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     while not list((tmp_path / "store").glob("v1/layer/*/*")):
@@ -365,7 +367,7 @@ def test_an_interrupted_build_leaves_nothing_half_written(
 
 def test_two_builds_at_once_share_a_store(layerforge: Command, index: Path, tmp_path: Path) -> None:
     make_wheel(index)
-    env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store")}
+    env = {**os.environ, **NO_ENGINE, "LAYERFORGE_CACHE": str(tmp_path / "store")}
     argv = [sys.executable, "-m", "layerforge", "build", "demo", "--python", PYTHON, "--output"]
     children = [
         subprocess.Popen([*argv, f"out-{number}"], env=env, cwd=tmp_path, stderr=subprocess.PIPE) for number in range(3)

@@ -24,7 +24,18 @@ def build(tmp_path: Path) -> Build:
 
     def run(*arguments: str) -> dict[str, Any]:
         env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store")}
-        argv = [sys.executable, "-m", "layerforge", "build", *arguments, "--json", "--output", str(tmp_path / "dist")]
+        argv = [
+            sys.executable,
+            "-m",
+            "layerforge",
+            "build",
+            *arguments,
+            "--engine",
+            "host",
+            "--json",
+            "--output",
+            str(tmp_path / "dist"),
+        ]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         [layer] = json.loads(done.stdout)["layers"]
@@ -102,7 +113,7 @@ def test_requirements_for_another_machine_share_one_layer(build: Build) -> None:
 @pytest.mark.usefixtures("real")
 def test_a_library_that_lambda_lacks_is_named(tmp_path: Path) -> None:
     needs("3.13")
-    argv = [sys.executable, "-m", "layerforge", "build", "lightgbm", "--output", str(tmp_path)]
+    argv = [sys.executable, "-m", "layerforge", "build", "lightgbm", "--engine", "host", "--output", str(tmp_path)]
     env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store")}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 7

@@ -5,7 +5,7 @@ import pytest
 from fakes import FakeProgress, FakeStep, target
 from layerforge import assemble, lock, uvtool
 from layerforge.errors import LockError
-from layerforge.model import Compression, File, Link, Plan, Recipe, WheelStep
+from layerforge.model import Built, Compression, File, Link, Plan, Recipe, WheelStep
 from wheels import lock_of, make_wheel, record_row
 
 
@@ -24,7 +24,7 @@ def a_plan(text: str) -> Plan:
 def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_path: Path) -> None:
     files = {"demo/__init__.py": b"X = 1\n", "demo-1.0.data/scripts/tool": b"#!python\n"}
     wheel = make_wheel(index, files=files, metadata="License-Expression: MIT\n")
-    tree = assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
     [package] = tree.packages
     assert (package.name, package.version, package.licence) == ("demo", "1.0", "MIT")
     assert package.info == "python/demo-1.0.dist-info"
@@ -40,14 +40,14 @@ def test_a_wheel_with_another_hash_than_the_lock_is_refused(index: Path, tmp_pat
     wrong = lock_of(wheel).replace("sha256:", "sha256:" + "0" * 64 + " --hash=sha256:", 1)
     wrong = wrong[: wrong.index(" --hash=", wrong.index("--hash") + 1)] + "\n"
     with pytest.raises(LockError, match="does not have the hash that the lock asks for"):
-        assemble.assemble(a_plan(wrong), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(wrong), Built(), tmp_path, FakeProgress())
 
 
 def test_a_lock_that_lacks_a_dependency_is_refused(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "other")
     wheel = make_wheel(index, requires=["other"])
     with pytest.raises(LockError, match="the lock is incomplete"):
-        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
 
 
 @pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "demo/../../evil.py"])
@@ -55,7 +55,7 @@ def test_a_wheel_that_writes_outside_is_refused_every_time(name: str, index: Pat
     wheel = make_wheel(index, files={"demo/__init__.py": b"", name: b"import os\n"})
     for attempt in ("first", "second"):
         with pytest.raises(LockError, match="outside the layer") as caught:
-            assemble.assemble(a_plan(lock_of(wheel)), _folder(tmp_path / attempt), FakeProgress())
+            assemble.assemble(a_plan(lock_of(wheel)), Built(), _folder(tmp_path / attempt), FakeProgress())
         assert name in caught.value.details
     assert not list(tmp_path.rglob("evil.py"))
 
@@ -68,7 +68,7 @@ def _folder(path: Path) -> Path:
 def test_a_symbolic_link_in_a_wheel_is_never_followed(index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(index, links={"demo/passwd": "/etc/passwd"})
     with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
-        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
     assert caught.value.details == ("python/demo/passwd is there but not listed",)
 
 
@@ -80,7 +80,7 @@ def test_a_lying_record_is_refused_with_the_files_it_lies_about(index: Path, tmp
     ]
     wheel = make_wheel(index, record=record)
     with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
-        assemble.assemble(a_plan(lock_of(wheel)), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
     assert "python/demo/__init__.py has other contents" in caught.value.details
 
 

@@ -52,11 +52,16 @@ def write(folder: Path, text: str) -> Path:
 
 def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     made = recipe.load(write(tmp_path, WHOLE))
-    assert (made.name, made.requires, made.compiles) == ("demo", ("demo>=1,<2",), ("numpy",))
+    assert (made.name, made.requires) == ("demo", ("demo>=1,<2",))
     assert (made.budget.unzipped, made.budget.zipped) == (1_572_864, 500)
     assert (made.bytecode.mode, made.bytecode.docstrings) == (BytecodeMode.ONLY, Docstrings.DROP)
     assert (made.bytecode.keep_docstrings, made.bytecode.optimize) == (("demo/cli/**",), 1)
     assert (made.prune.remove, made.prune.keep) == (("demo/data/**",), ("demo/testing/**",))
+    [openblas], [numpy] = made.libraries, made.packages
+    assert (openblas.name, openblas.source.sha256, openblas.ship) == ("openblas", "abc", ("lib/*.so",))
+    assert (openblas.env, openblas.arch_env) == ({"NUM_THREADS": "8"}, {"x86_64": {"TARGET": "HASWELL"}})
+    assert (numpy.name, numpy.needs, numpy.config) == ("numpy", ("openblas",), {"setup-args": ("-Da=b",)})
+    assert (made.build_requires, made.system) == (("meson-python",), ("libgomp.so.1",))
     assert (made.check.imports, made.check.script, made.check.single) == (("demo.a",), "assert True\n", ("libgomp*",))
 
 
@@ -105,6 +110,7 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         ("schema = 1\nlayer = 3", "layer must be a table"),
         ("schema = 1\n[library]\nname = 'x'", r"library must be an array of tables"),
         ("schema = true", "schema must be 1"),
+        ("schema = 1\n[[library]]\nname = 'x'", "library[0].source.sha256 is missing"),
         ("schema = 1\n[[package]]\nname = 'x'\nneed = []", r"package[0].need is unknown; perhaps you meant"),
         ("schema = 1\n[layer]\nbudget = { zipped = 'big' }", "layer.budget.zipped must be a size"),
         ("schema = 1\n[prune]\nremove = 'x'", "prune.remove must be a list of texts"),

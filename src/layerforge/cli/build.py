@@ -10,11 +10,10 @@ import click
 from rich.console import Console
 
 from layerforge import report, resolve
+from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
-from layerforge.cli import screen
-from layerforge.errors import UsageError
-from layerforge.host import HostEngine
-from layerforge.model import LAMBDA_UNZIPPED_LIMIT
+from layerforge.errors import EngineError, UsageError
+from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Progress
 from layerforge.pipeline import Layer, forge
 from layerforge.progress import TerminalProgress, megabytes
 
@@ -22,47 +21,52 @@ from layerforge.progress import TerminalProgress, megabytes
 @click.command("build")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @shared.build_options
-@click.option(
-    "--engine", type=click.Choice(["auto", "host"]), default="auto", show_default=True, help="Where to build."
-)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("dist"), show_default=True)
 @click.option("--no-verify", is_flag=True, help="Skip the rules and the check.")
 @shared.json_option
 def command(
     targets: tuple[str, ...],
-    python: str,
-    arch: str,
-    bytecode: str | None,
-    docstrings: str | None,
-    compression: str,
     lock_file: Path | None,
     engine: str,
+    image: str | None,
     output: Path,
     no_verify: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
+    **given: Any,
 ) -> None:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
     TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as lxml or
     "pandas>=3". Bare requirements share one layer.
     """
-    chosen = shared.options(python, arch, compression, bytecode, docstrings, output, verify=not no_verify)
+    chosen = shared.options(**given, output=output, verify=not no_verify)
     check_output(output)
     out = screen.console()
     progress = TerminalProgress(out)
     store = shared.open_store(progress)
     wanted = resolve.requests(targets, lock_file)
-    runner = HostEngine(interpreter=chosen.interpreter)
-    if engine == "auto":
-        progress.say("engine host: locked wheels need no container")
-    for request in wanted:
-        for name in request.recipe.compiles:
-            progress.say(f"{name} comes from its wheel; a container engine would compile it")
-    layers = [forge(request, chosen, runner, store, progress) for request in wanted]
+    where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
+    if where.builder is None:
+        tell_what_is_not_compiled(wanted, chosen.from_source, progress)
+    layers = [forge(request, chosen, where.engine, where.builder, store, progress) for request in wanted]
     show(out, layers)
     screen.step_summary(markdown(layers))
     if as_json:
         screen.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
+
+
+def tell_what_is_not_compiled(
+    wanted: Iterable[resolve.Request], from_source: tuple[str, ...], progress: Progress
+) -> None:
+    """Says which wheels stand in for what a recipe compiles. Raises ``EngineError`` where compiling is asked for."""
+    if from_source:
+        raise EngineError(
+            f"compiling {', '.join(from_source)} takes a container engine",
+            hint="start Docker or Podman, or leave --from-source out; `layerforge doctor` says more",
+        )
+    names = [package.name for request in wanted for package in request.recipe.packages]
+    if names:
+        progress.say(f"{', '.join(names)} come from their wheels; a container engine would compile them")
 
 
 def check_output(output: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from packaging.utils import canonicalize_name
 
 from layerforge import interpreters, runtimes, store
 from layerforge.archive import EARLIEST
@@ -28,9 +29,31 @@ def target_options(command: Command) -> Command:
     return python(arch(command))
 
 
+_ENGINE = (
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=os.cpu_count() or 1,
+        show_default="processors",
+        help="Source steps at the same time.",
+    ),
+    click.option("--sources", type=click.Path(path_type=Path), help="Folder of archives that need no download."),
+    click.option("--from-source", multiple=True, metavar="PKG", help="Compile this package too; repeatable."),
+    click.option("--image", help="Container image to build and run in.  [default: Lambda's own]"),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "docker", "host"]),
+        default="auto",
+        show_default=True,
+        help="A container engine, or this machine with wheels alone; auto takes the first that answers.",
+    ),
+)
+
+
 def build_options(command: Command) -> Command:
-    """What decides the bytes of a layer."""
+    """What decides the bytes of a layer, and where it is made."""
     for option in (
+        *_ENGINE,
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
@@ -68,8 +91,11 @@ def options(
     compression: str,
     bytecode: str | None,
     docstrings: str | None,
-    output: Path,
+    from_source: tuple[str, ...],
+    sources: Path | None,
+    jobs: int,
     *,
+    output: Path,
     verify: bool,
 ) -> Options:
     """The options of a build."""
@@ -83,6 +109,9 @@ def options(
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
         verify=verify,
+        from_source=tuple(canonicalize_name(name) for name in from_source),
+        sources=sources,
+        jobs=jobs,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from layerforge import plan, resolve
+from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
-from layerforge.cli import screen
 from layerforge.pipeline import prepare
 from layerforge.progress import TerminalProgress
 
@@ -19,26 +20,27 @@ from layerforge.progress import TerminalProgress
 @shared.json_option
 def command(
     target: str,
-    python: str,
-    arch: str,
-    bytecode: str | None,
-    docstrings: str | None,
-    compression: str,
     lock_file: Path | None,
+    engine: str,
+    image: str | None,
     as_json: bool,  # noqa: FBT001
+    **given: Any,
 ) -> None:
     """Show what a build of TARGET would do, without doing it."""
-    chosen = shared.options(python, arch, compression, bytecode, docstrings, Path("dist"), verify=True)
+    chosen = shared.options(**given, output=Path("dist"), verify=True)
     out = screen.console()
+    progress = TerminalProgress(out)
     [request] = resolve.requests([target], lock_file)
-    made = prepare(request, chosen, TerminalProgress(out))
+    where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
+    made = prepare(request, chosen, where.builder, shared.open_store(progress), progress)
     if as_json:
         screen.print_json(plan.as_json(made))
         return
     code = made.recipe.bytecode
     out.print(f"[bold]{made.recipe.name}-{made.target.label}[/]: key {made.key[:16]}")
-    for step in made.steps:
-        out.print(f"  wheel {step.pin.name} {step.pin.version or step.pin.address}", markup=False, soft_wrap=True)
+    for row in plan.as_json(made)["steps"]:
+        what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))
+        out.print(f"  {row['step']} {what}", markup=False, soft_wrap=True)
     out.print(
         f"  bytecode {code.mode}, docstrings {code.docstrings}, optimize {code.optimize}, compiled by "
         f"{made.interpreter or 'nobody'}"

@@ -1,0 +1,348 @@
+"""Carries out the source steps of a plan: each in a container of its own, its result kept by the step's key."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from importlib import resources
+from pathlib import Path
+
+from layerforge import lock, sources, uvtool
+from layerforge.errors import StepError
+from layerforge.model import (
+    SYSTEM,
+    Arch,
+    Builder,
+    Built,
+    LibraryStep,
+    Mount,
+    Outcome,
+    PackageStep,
+    Plan,
+    Progress,
+    Source,
+    SourceStep,
+    Store,
+    SystemStep,
+    Target,
+    Task,
+)
+from layerforge.progress import megabytes
+
+MEMORY = 8 * 2**30
+"""Most bytes that one step may use."""
+TIMEOUT = 4 * 3600.0
+"""Seconds that one step may take."""
+PREFIX = "/prefix"
+_LAST_LINES = 25
+
+FLAGS = {
+    # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64. Paths of the container do not get into the result.
+    Arch.X86_64: "-O2 -g0 -march=haswell -ffile-prefix-map=/work=.",
+    Arch.ARM64: "-O2 -g0 -mcpu=neoverse-n1 -ffile-prefix-map=/work=.",
+}
+LINK_FLAGS = "-Wl,--as-needed,-O1,-s"
+
+HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (
+            r"fatal error: '?(\S+?)'?:? (?:file not found|No such file)",
+            "the header {0} is missing: add the library to `needs`",
+        ),
+        (r"cannot find -l(\S+)|unable to find library -l(\S+)", "the library {0} is missing: add it to `needs`"),
+        (r"Dependency \"?(\S+?)\"? not found|No package '(\S+)' found", "{0} is missing: add it to `needs`"),
+        (
+            r"(\S+): (?:command )?not found",
+            "the program {0} is missing: add it to build.requires or take another image",
+        ),
+        (r"ModuleNotFoundError: No module named '(\S+)'", "the module {0} is missing: add it to build.requires"),
+        (r"No space left on device", "the disk is full: free some space or set LAYERFORGE_CACHE to a larger one"),
+        (
+            r"Temporary failure in name resolution|Network is unreachable",
+            "steps have no network: name what it fetches in the recipe",
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What every step of one build shares."""
+
+    plan: Plan
+    builder: Builder
+    store: Store
+    progress: Progress
+    workspace: Path
+    logs: Path
+    """Folder for the whole logs, which outlive the build."""
+    sources: Path | None
+    """Folder with archives that need not be downloaded."""
+
+
+def build(shop: Workshop, jobs: int) -> Built:
+    """Carries out every source step, ``jobs`` of them at a time. Raises ``StepError`` where one fails."""
+    steps = {name_of(step): step for step in shop.plan.steps if isinstance(step, SourceStep)}
+    done: dict[str, Path] = {}
+    graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
+    graph.prepare()
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        running: dict[Future[Path], str] = {}
+        while graph.is_active():
+            for name in graph.get_ready():
+                running[pool.submit(_carry_out, shop, steps[name], dict(done))] = name
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = running.pop(future)
+                done[name] = future.result()
+                graph.done(name)
+    wheels = {name: _one_wheel(done[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
+    shipped = {name: done[name] for name, step in steps.items() if not isinstance(step, PackageStep)}
+    return Built(wheels=wheels, shipped=shipped)
+
+
+def name_of(step: SourceStep) -> str:
+    """What a step is called among the others."""
+    match step:
+        case LibraryStep():
+            return step.library.name
+        case PackageStep():
+            return step.pin.name
+        case SystemStep():
+            return SYSTEM
+
+
+def needs_of(step: SourceStep) -> tuple[str, ...]:
+    """The steps that have to be done before."""
+    match step:
+        case LibraryStep():
+            return step.library.needs
+        case PackageStep():
+            return step.package.needs
+        case SystemStep():
+            return ()
+
+
+def _carry_out(shop: Workshop, step: SourceStep, done: Mapping[str, Path]) -> Path:
+    """Folder with the result of a step, from the store or made."""
+    name = name_of(step)
+    folder = shop.workspace / f"step-{name.replace(' ', '-')}"
+    out = folder / "out"
+    folder.mkdir()
+    with shop.progress.step(name) as shown:
+        kept = shop.store.get("built", step.key)
+        if kept is not None:
+            _untar(kept, out)
+            shown.note(f"from the store, {megabytes(len(kept))}")
+            return out
+        out.mkdir()
+        log = shop.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
+        outcome = shop.builder.perform(_task(shop, step, folder, log, done), lambda _line: None)
+        _check(outcome, step, out, log)
+        packed = _tar(out)
+        shop.store.put("built", step.key, packed)
+        shown.note(megabytes(len(packed)))
+    return out
+
+
+def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mapping[str, Path]) -> Task:
+    """The container's work for a step: its folders, its environment, its command."""
+    work = folder / "work"
+    work.mkdir()
+    needs = [(need, done[need]) for need in _prefixes(step, shop.plan)]
+    mounts = [Mount(source=work, target="/work", writable=True)]
+    mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
+    env = environment(shop.plan, [f"{PREFIX}/{need}" for need, _ in needs])
+    match step:
+        case LibraryStep():
+            library = step.library
+            mounts += [
+                Mount(source=_sources(shop, library.source, library.name, folder), target="/src"),
+                Mount(source=folder / "out", target=f"{PREFIX}/{library.name}", writable=True),
+            ]
+            env |= {"PREFIX": f"{PREFIX}/{library.name}", **step.env}
+            script = f"set -eu\ncp -R /src/. .\n{library.script}\n"
+        case PackageStep():
+            source = uvtool.find_sdist(step.pin, shop.plan.target)
+            mounts += [
+                Mount(source=(unpacked := _sources(shop, source, step.pin.name, folder)), target="/src"),
+                Mount(source=_environment(shop, step, folder, done), target="/env"),
+                Mount(source=_driver(step, unpacked, folder), target="/driver"),
+                Mount(source=folder / "out", target="/out", writable=True),
+            ]
+            env |= {"PYTHONPATH": "/env", **step.env}
+            script = "set -eu\ncp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
+        case SystemStep():
+            mounts += [Mount(source=folder / "out", target="/out", writable=True)]
+            script = "set -eu\n" + "".join(_copy_library(soname) for soname in step.sonames)
+    return Task(
+        name=name_of(step),
+        argv=("/bin/sh", "-c", script),
+        env=env,
+        mounts=tuple(mounts),
+        workdir="/work",
+        log=log,
+        memory=MEMORY,
+        timeout=TIMEOUT,
+    )
+
+
+def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
+    """Libraries that a step needs, those included that its needs need."""
+    steps = {name_of(one): one for one in plan.steps if isinstance(one, SourceStep)}
+    for need in needs_of(step):
+        yield from (name for name in _prefixes(steps[need], plan) if name != need)
+        if isinstance(steps[need], LibraryStep):
+            yield need
+
+
+def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
+    """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
+    flags = FLAGS[plan.target.arch]
+    return {
+        "HOME": "/work",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PATH": "/env/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",
+        "JOBS": str(os.cpu_count() or 1),
+        "SOURCE_DATE_EPOCH": str(plan.epoch),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CFLAGS": flags,
+        "CXXFLAGS": flags,
+        "FFLAGS": flags.replace(" -g0", ""),
+        "LDFLAGS": LINK_FLAGS,
+        "CPATH": ":".join(f"{prefix}/include" for prefix in prefixes),
+        "LIBRARY_PATH": ":".join(f"{prefix}/lib" for prefix in prefixes),
+        "LD_LIBRARY_PATH": ":".join(["/var/lang/lib", *(f"{prefix}/lib" for prefix in prefixes)]),
+        "PKG_CONFIG_PATH": ":".join(f"{prefix}/lib/pkgconfig" for prefix in prefixes),
+        "CMAKE_PREFIX_PATH": ";".join(prefixes),
+    }
+
+
+def _sources(shop: Workshop, source: Source, name: str, folder: Path) -> Path:
+    data = sources.fetch(source, shop.store, shop.sources, shop.progress)
+    return sources.unpack(data, name, folder)
+
+
+def _environment(shop: Workshop, step: PackageStep, folder: Path, done: Mapping[str, Path]) -> Path:
+    """The build environment: what is locked for it, and the packages that the same plan has compiled."""
+    env = folder / "env"
+    compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
+    own = [lock.local_pin(need, _one_wheel(path, need)) for need, path in compiled]
+    uvtool.install(lock.render([*step.build_pins, *own]), shop.plan.target, env, lambda _line: None)
+    _repair_scripts(env, shop.plan.target)
+    return env
+
+
+def _repair_scripts(env: Path, target: Target) -> None:
+    """Scripts that uv has written start this machine's interpreter; the container has its own."""
+    for script in (env / "bin").glob("*"):
+        data = script.read_bytes()
+        if data.startswith(b"#!"):
+            shebang = f"#!/var/lang/bin/python{target.python}\n".encode()
+            body = data.partition(b"\n")[2]
+            script.unlink()  # it may be a hard link into uv's cache
+            script.write_bytes(shebang + body)
+            script.chmod(0o755)
+
+
+def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:
+    """The program that calls the build backend, and its settings."""
+    driver = folder / "driver"
+    driver.mkdir()
+    program = resources.files("layerforge").joinpath("data/build_wheel.py").read_text("utf-8")
+    (driver / "build_wheel.py").write_text(program, "utf-8")
+    config = {key: list(values) for key, values in step.package.config.items()}
+    name, path = sources.build_backend(unpacked)
+    settings = {"backend": name, "backend_path": list(path), "config": config}
+    (driver / "settings.json").write_text(json.dumps(settings), "utf-8")
+    return driver
+
+
+def _copy_library(soname: str) -> str:
+    """Shell that copies a library to where the image's own compiler or loader finds it."""
+    name = shlex.quote(soname)
+    return f"""found=$(ldconfig -p 2>/dev/null | sed -n 's/.* => //p' | grep -F "/"{name} | head -n 1)
+[ -n "$found" ] || found=$(cc -print-file-name={name})
+[ -f "$found" ] || {{ echo "the image has no library "{name}; exit 1; }}
+mkdir -p /out/lib && cp -L "$found" /out/lib/{name}
+"""
+
+
+def _check(outcome: Outcome, step: SourceStep, out: Path, log: Path) -> None:
+    """Raises ``StepError`` where a step failed, or succeeded without a result."""
+    name = name_of(step)
+    evidence = tuple(outcome.output.splitlines()[-_LAST_LINES:])
+    where = f"the whole log: {log}"
+    if outcome.out_of_memory:
+        raise StepError(f"{name} ran out of memory", hint=f"fewer at a time with --jobs 1; {where}", details=evidence)
+    if outcome.timed_out:
+        raise StepError(f"{name} took more than {TIMEOUT / 3600:.0f} hours", hint=where, details=evidence)
+    if outcome.status:
+        hint = "; ".join([*_fitting_hint(outcome.output), where])
+        raise StepError(f"{name} failed with status {outcome.status}", hint=hint, details=evidence)
+    missing = [glob for glob in _promised(step) if not list(out.glob(glob))]
+    if missing:
+        raise StepError(
+            f"{name} ended well but did not make {', '.join(missing)}",
+            hint=f"does the script install into $PREFIX? {where}",
+            details=evidence,
+        )
+
+
+def _promised(step: SourceStep) -> Iterator[str]:
+    match step:
+        case LibraryStep():
+            yield from step.library.ship
+        case PackageStep():
+            yield "*.whl"
+        case SystemStep():
+            yield from (f"lib/{soname}" for soname in step.sonames)
+
+
+def _fitting_hint(output: str) -> Iterator[str]:
+    for pattern, hint in HINTS:
+        if match := pattern.search(output):
+            yield hint.format(next((group for group in match.groups() if group), ""))
+            return
+
+
+def _one_wheel(folder: Path, name: str) -> Path:
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise StepError(f"{name} made {len(wheels)} wheels instead of one", hint="is it the right package?")
+    return wheels[0]
+
+
+def _tar(folder: Path) -> bytes:
+    """A folder as an archive without dates and owners, the same for the same files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(folder.rglob("*")):
+            info = tar.gettarinfo(path, path.relative_to(folder).as_posix())
+            info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
+            info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644
+            if info.isreg():
+                # Hard links would name a file by whichever came first.
+                info.type, info.linkname, info.size = tarfile.REGTYPE, "", path.stat().st_size
+                with path.open("rb") as file:
+                    tar.addfile(info, file)
+            else:
+                tar.addfile(info)
+    return buffer.getvalue()
+
+
+def _untar(data: bytes, into: Path) -> None:
+    into.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        tar.extractall(into, filter="data")

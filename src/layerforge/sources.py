@@ -1,0 +1,109 @@
+"""Source archives: found in a folder or the store, else downloaded; their hash is always checked."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import tomllib
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from layerforge.errors import LockError, StepError
+from layerforge.model import Progress, Source, Store
+from layerforge.progress import megabytes
+
+_CHUNK = 1 << 20
+
+
+def fetch(source: Source, store: Store, folder: Path | None, progress: Progress) -> bytes:
+    """The bytes of an archive with the hash that ``source`` names.
+
+    A file of ``folder`` with that hash is taken instead of a download, whatever it is called. Raises ``LockError``
+    where a download has another hash or cannot be had.
+    """
+    local = _local(source, folder)
+    if local is not None:
+        return local
+    kept = store.get("source", source.sha256)
+    if kept is not None:
+        return kept
+    name = PurePosixPath(source.url).name
+    with progress.step("download") as step:
+        data = _download(source)
+        step.note(f"{name}, {megabytes(len(data))}")
+    if hashlib.sha256(data).hexdigest() != source.sha256:
+        raise LockError(
+            f"{name} does not have the hash that is asked for",
+            hint="find out why it changed before you change the hash",
+            details=(f"asked for {source.sha256}", f"got       {hashlib.sha256(data).hexdigest()}"),
+        )
+    store.put("source", source.sha256, data)
+    return data
+
+
+def _local(source: Source, folder: Path | None) -> bytes | None:
+    files: Iterable[Path] = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ()
+    for file in files:
+        if file.is_file() and _sha256(file) == source.sha256:
+            return file.read_bytes()
+    return None
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _download(source: Source) -> bytes:
+    try:
+        with urllib.request.urlopen(source.url, timeout=60) as answer:  # noqa: S310 - the hash decides, not the scheme
+            return b"".join(iter(lambda: answer.read(_CHUNK), b""))
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise LockError(
+            f"{source.url} cannot be downloaded",
+            hint="check the network, or put a file with that hash into a folder and name it with --sources",
+            details=(str(error), f"sha256 {source.sha256}"),
+        ) from error
+
+
+def unpack(data: bytes, name: str, workspace: Path) -> Path:
+    """Unpacks an archive below ``workspace``; returns its top folder. Raises ``StepError`` for what is none."""
+    archive, into = workspace / "archive", workspace / "unpacked"
+    archive.write_bytes(data)
+    into.mkdir()
+    try:
+        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(into, filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, OSError) as error:
+        raise StepError(
+            f"the sources of {name} cannot be unpacked", hint="is it a tar or zip archive?", details=(str(error),)
+        ) from error
+    archive.unlink()
+    tops = list(into.iterdir())
+    return tops[0] if len(tops) == 1 and tops[0].is_dir() else into
+
+
+def build_requires(folder: Path) -> tuple[str, ...]:
+    """What an unpacked source distribution declares to be compiled with (PEP 518); setuptools where it says nothing."""
+    table = _build_system(folder)
+    return tuple(table.get("requires", ("setuptools",)))
+
+
+def build_backend(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """The build backend of an unpacked source distribution and where it lies itself (PEP 517)."""
+    table = _build_system(folder)
+    return table.get("build-backend", "setuptools.build_meta:__legacy__"), tuple(table.get("backend-path", ()))
+
+
+def _build_system(folder: Path) -> Mapping[str, Any]:
+    file = folder / "pyproject.toml"
+    found = tomllib.loads(file.read_text("utf-8")).get("build-system", {}) if file.is_file() else {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeProgress, FakeStore, target
+from layerforge.build import Workshop, build
+from layerforge.errors import LockError, RecipeError, StepError
+from layerforge.model import (
+    Arch,
+    Builder,
+    Compression,
+    Image,
+    Library,
+    Outcome,
+    Recipe,
+    Source,
+    Task,
+)
+from layerforge.plan import Toolchain, plan
+
+IMAGE = Image(reference="test", digest="sha256:1", arch=Arch.X86_64)
+FINE = Outcome(status=0, output="done", seconds=0.1)
+
+
+def an_archive(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+ARCHIVE = an_archive({"demo-1/configure": b"#!/bin/sh\n"})
+SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
+
+
+@dataclass
+class FakeBuilder:
+    """Writes files where a task would install them, and remembers the tasks."""
+
+    makes: Mapping[str, Mapping[str, bytes]]
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    image: Image = IMAGE
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        self.tasks.append(task)
+        [out] = [mount for mount in task.mounts if mount.writable and mount.target != "/work"]
+        for name, data in self.makes.get(task.name, {}).items():
+            path = out.source / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        on_line("a line")
+        return self.outcomes.get(task.name, FINE)
+
+
+def a_library(name: str, *needs: str, ship: tuple[str, ...] = ("lib/*.so",), script: str = "make install") -> Library:
+    return Library(
+        name=name,
+        version="1.0",
+        source=Source(url="https://nowhere.invalid/demo.tar.gz", sha256=SHA256),
+        script=script,
+        needs=needs,
+        ship=ship,
+        env={"LEVEL": "1"},
+        arch_env={"x86_64": {"LEVEL": "2"}, "arm64": {"LEVEL": "3"}},
+    )
+
+
+def a_shop(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> Workshop:
+    recipe = Recipe(name="demo", requires=("demo",), libraries=libraries)
+    toolchain = Toolchain(image=builder.image, build_pins={})
+    workspace = tmp_path / f"workspace-{len(list(tmp_path.iterdir()))}"
+    workspace.mkdir()
+    return Workshop(
+        plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
+        builder=builder,
+        store=store or FakeStore(values={("source", SHA256): ARCHIVE}),
+        progress=FakeProgress(),
+        workspace=workspace,
+        logs=tmp_path,
+        sources=None,
+    )
+
+
+def test_a_library_is_made_once_and_then_comes_from_the_store(tmp_path: Path) -> None:
+    builder = FakeBuilder({"a": {"lib/liba.so": b"elf"}})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    first = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    assert (first.shipped["a"] / "lib/liba.so").read_bytes() == b"elf"
+    second = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    assert (second.shipped["a"] / "lib/liba.so").read_bytes() == b"elf"
+    assert len(builder.tasks) == 1
+
+
+def test_a_step_sees_its_sources_its_needs_and_nothing_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    builder = FakeBuilder({"a": {"lib/liba.so": b"a"}, "b": {"lib/libb.so": b"b"}, "c": {"lib/libc.so": b"c"}})
+    libraries = a_library("c", "b"), a_library("b", "a"), a_library("a")
+    build(a_shop(tmp_path, builder, *libraries), 2)
+    assert [task.name for task in builder.tasks] == ["a", "b", "c"]
+    last = builder.tasks[-1]
+    assert {mount.target: mount.writable for mount in last.mounts} == {
+        "/work": True,
+        "/src": False,
+        "/prefix/a": False,
+        "/prefix/b": False,
+        "/prefix/c": True,
+    }
+    assert last.env["PREFIX"] == "/prefix/c"
+    assert last.env["LEVEL"] == "2"
+    assert last.env["PKG_CONFIG_PATH"] == "/prefix/a/lib/pkgconfig:/prefix/b/lib/pkgconfig"
+    assert not [name for name in last.env if name.startswith(("AWS", "PYTEST", "UV"))]
+    assert "secret" not in last.env.values()
+    assert os.environ["HOME"] not in last.env.values()
+
+
+def test_steps_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Path) -> None:
+    builder = FakeBuilder({name: {"lib/x.so": b""} for name in "abcd"})
+    built = build(a_shop(tmp_path, builder, *(a_library(name) for name in "abcd")), 4)
+    assert sorted(built.shipped) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        ("x.c:1:10: fatal error: zlib.h: No such file or directory", "the header zlib.h is missing"),
+        ("x.c:1:10: fatal error: 'zlib.h' file not found", "the header zlib.h is missing"),
+        ("/usr/bin/ld: cannot find -lopenblas", "the library openblas is missing"),
+        ('../meson.build:2: ERROR: Dependency "openblas" not found', "openblas is missing"),
+        ("/bin/sh: 1: cmake: not found", "the program cmake: is missing"),
+        ("ModuleNotFoundError: No module named 'Cython'", "the module 'Cython' is missing"),
+        ("cc: No space left on device", "the disk is full"),
+        ("something else", "the whole log"),
+    ],
+)
+def test_a_failed_step_shows_its_last_lines_its_log_and_one_hint(tmp_path: Path, output: str, hint: str) -> None:
+    builder = FakeBuilder({}, {"a": Outcome(status=2, output=f"first\n{output}\n", seconds=1.0)})
+    with pytest.raises(StepError, match="a failed with status 2") as caught:
+        build(a_shop(tmp_path, builder, a_library("a")), 1)
+    assert caught.value.details[-1] == output
+    assert hint.replace("'", "").replace(":", "") in caught.value.hint.replace("'", "").replace(":", "")
+    assert str(tmp_path) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        (replace(FINE, status=-9, out_of_memory=True), "a ran out of memory"),
+        (replace(FINE, status=-9, timed_out=True), "a took more than"),
+        (FINE, r"a ended well but did not make lib/\*\.so"),
+    ],
+)
+def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
+    tmp_path: Path, outcome: Outcome, message: str
+) -> None:
+    shop = a_shop(tmp_path, FakeBuilder({}, {"a": outcome}), a_library("a"))
+    with pytest.raises(StepError, match=message):
+        build(shop, 1)
+    assert isinstance(shop.store, FakeStore)
+    assert not [kind for kind, _ in shop.store.values if kind == "built"]
+
+
+def test_what_changes_a_result_changes_its_key_and_that_of_what_needs_it(tmp_path: Path) -> None:
+    builder = FakeBuilder({name: {"lib/x.so": b""} for name in "ab"})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    build(a_shop(tmp_path, builder, a_library("a"), a_library("b", "a"), store=store), 1)
+    build(a_shop(tmp_path, builder, a_library("a"), a_library("b", "a", script="other"), store=store), 1)
+    assert [task.name for task in builder.tasks] == ["a", "b", "b"]
+    build(a_shop(tmp_path, builder, a_library("a", script="other"), a_library("b", "a"), store=store), 1)
+    assert [task.name for task in builder.tasks] == ["a", "b", "b", "a", "b"]
+
+
+def test_another_image_makes_everything_anew(tmp_path: Path) -> None:
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    for digest in ("sha256:1", "sha256:2"):
+        builder = FakeBuilder({"a": {"lib/x.so": b""}}, image=replace(IMAGE, digest=digest))
+        build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        assert len(builder.tasks) == 1
+
+
+def test_a_cycle_and_an_unknown_need_are_recipe_errors(tmp_path: Path) -> None:
+    builder = FakeBuilder({})
+    with pytest.raises(RecipeError, match="form a cycle") as caught:
+        a_shop(tmp_path, builder, a_library("a", "b"), a_library("b", "a"))
+    assert "→" in caught.value.details[0]
+    with pytest.raises(RecipeError, match="needs what it does not build") as caught:
+        a_shop(tmp_path, builder, a_library("a", "zlib"))
+    assert caught.value.details == ("a needs zlib",)
+
+
+def test_a_source_with_another_hash_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "demo.tar.gz"
+    wrong.write_bytes(b"something else")
+    library = replace(a_library("a"), source=Source(url=wrong.as_uri(), sha256=SHA256))
+    with pytest.raises(LockError, match="does not have the hash"):
+        build(a_shop(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
+
+
+def test_a_file_with_the_right_hash_is_taken_from_the_folder_of_sources(tmp_path: Path) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "whatever-it-is-called").write_bytes(ARCHIVE)
+    builder = FakeBuilder({"a": {"lib/x.so": b""}})
+    shop = a_shop(tmp_path, builder, a_library("a"), store=FakeStore())
+    build(replace(shop, sources=folder), 1)
+    assert builder.tasks
+
+
+def test_a_source_that_cannot_be_had_says_how_to_provide_it(tmp_path: Path) -> None:
+    library = replace(a_library("a"), source=Source(url=(tmp_path / "absent").as_uri(), sha256=SHA256))
+    with pytest.raises(LockError, match="cannot be downloaded") as caught:
+        build(a_shop(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
+    assert "--sources" in caught.value.hint
+
+
+def test_the_same_result_is_kept_as_the_same_bytes(tmp_path: Path) -> None:
+    kept = []
+    for umask in (0o022, 0o077):
+        store = FakeStore(values={("source", SHA256): ARCHIVE})
+        builder = FakeBuilder({"a": {"lib/b.so": b"b", "lib/a.so": b"a"}})
+        before = os.umask(umask)
+        try:
+            build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        finally:
+            os.umask(before)
+        kept += [value for (kind, _), value in store.values.items() if kind == "built"]
+    with tarfile.open(fileobj=io.BytesIO(kept[0])) as tar:
+        assert [member.name for member in tar] == ["lib", "lib/a.so", "lib/b.so"]
+    assert kept[0] == kept[1]
