@@ -37,6 +37,9 @@ from layerforge.progress import megabytes
 EARLIEST = 315_532_800
 """1980-01-01, the oldest date that a zip can hold, in unix seconds."""
 
+LATEST = 4_354_819_198
+"""2107-12-31, the newest."""
+
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
 _END = struct.Struct("<4s4H2LH")

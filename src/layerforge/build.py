@@ -92,22 +92,33 @@ class Workshop:
 def build(shop: Workshop, jobs: int) -> Built:
     """Carries out every source step, ``jobs`` of them at a time. Raises ``StepError`` where one fails."""
     steps = {name_of(step): step for step in shop.plan.steps if isinstance(step, SourceStep)}
+    done = _in_order(shop, steps, jobs)
+    wheels = {name: _one_wheel(done[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
+    shipped = {name: done[name] for name, step in steps.items() if not isinstance(step, PackageStep)}
+    return Built(wheels=wheels, shipped=shipped)
+
+
+def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dict[str, Path]:
+    """Result of each step by name. Where one fails or the user interrupts, those that still run are ended."""
     done: dict[str, Path] = {}
     graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
     graph.prepare()
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running: dict[Future[Path], str] = {}
-        while graph.is_active():
-            for name in graph.get_ready():
-                running[pool.submit(_carry_out, shop, steps[name], dict(done))] = name
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                name = running.pop(future)
-                done[name] = future.result()
-                graph.done(name)
-    wheels = {name: _one_wheel(done[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
-    shipped = {name: done[name] for name, step in steps.items() if not isinstance(step, PackageStep)}
-    return Built(wheels=wheels, shipped=shipped)
+        try:
+            while graph.is_active():
+                for name in graph.get_ready():
+                    running[pool.submit(_carry_out, shop, steps[name], dict(done))] = name
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = running.pop(future)
+                    done[name] = future.result()
+                    graph.done(name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            shop.builder.stop()
+            raise
+    return done
 
 
 def name_of(step: SourceStep) -> str:

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from layerforge.errors import LockError
 from layerforge.model import Arch, Lock, Pin, Target
 
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
+_OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
+_EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
+_INCLUDE = re.compile(r"(?:-r\s*|--requirement[\s=]+)(\S.*)")
+_PATH = re.compile(r"[./~]|[A-Za-z]:[\\/]|file:")
+_USER = re.compile(r"https?://[^/?#]*@")
+_PASSWORD = re.compile(r"//[^/?#@]*:[^/?#]*@")
+
+LOCAL_PROJECT = "editable and local projects cannot be locked: build a wheel of them"
+CREDENTIALS_HINT = "give the credentials to uv in a netrc file or a keyring instead"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What a file of requirements lists."""
+
+    requires: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Lines that only uv can make something of, with where they stand."""
 
 
 def header(oldest_python: str, renew: str) -> str:
@@ -62,24 +83,52 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _pin(line: str) -> Pin:
+    if editable := _EDITABLE.match(line):
+        raise ValueError(f"{redacted(editable[1])}: {LOCAL_PROJECT}")
     if line.startswith("-"):
-        raise ValueError(f"a lock names no index and no option: {line.split()[0]}")
+        # Of an option only its name: its value may hold a password.
+        option = _OPTION.match(line)
+        raise ValueError(f"a lock names no index and no option: delete that line, {option[0] if option else '-'}")
     head = line.partition("--hash")[0].strip()
-    try:
-        requirement = Requirement(head)
-    except (InvalidRequirement, InvalidMarker) as error:
-        raise ValueError(f"{head!r} is no requirement: {str(error).splitlines()[0]}") from error
+    if _PATH.match(head):
+        wheel = "name the wheel itself as a target, beside the other requirements"
+        raise ValueError(f"{redacted(head)}: {wheel if head.endswith('.whl') else LOCAL_PROJECT}")
+    requirement = _requirement(head)
+    if holds_credentials(requirement.url or ""):
+        raise ValueError(f"the address of {requirement.name} holds credentials: {CREDENTIALS_HINT}")
     version = _exact(requirement)
     hashes = tuple(sorted(set(_HASH.findall(line))))
     if not hashes:
-        raise ValueError(f"{requirement.name} has no --hash=sha256:…")
+        local = (requirement.url or "").startswith("file:")
+        raise ValueError(
+            f"{requirement.name}: {LOCAL_PROJECT}" if local else f"{requirement.name} has no --hash=sha256:…"
+        )
     return Pin(
         name=canonicalize_name(requirement.name),
         version=version,
         hashes=hashes,
         marker=str(requirement.marker or ""),
         address=requirement.url or "",
+        extras=tuple(sorted(requirement.extras)),
     )
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, InvalidMarker) as error:
+        why = redacted(str(error).splitlines()[0])
+        raise ValueError(f"{redacted(text)!r} is no requirement: {why}") from error
+
+
+def holds_credentials(address: str) -> bool:
+    """Whether an address names a user of a web server, or anyone's password."""
+    return bool(_USER.search(address) or _PASSWORD.search(address))
+
+
+def redacted(text: str) -> str:
+    """``text`` without what stands before the ``@`` of an address."""
+    return re.sub(r"//\S*@", "//…@", text)
 
 
 def _exact(requirement: Requirement) -> str:
@@ -95,10 +144,94 @@ def render(pins: Iterable[Pin]) -> str:
     """The text of ``pins`` as pip and uv read them: sorted, without comments."""
     lines: list[str] = []
     for pin in sorted(pins, key=_order):
-        what = f"{pin.name} @ {pin.address}" if pin.address else f"{pin.name}=={pin.version}"
+        name = f"{pin.name}[{','.join(pin.extras)}]" if pin.extras else pin.name
+        what = f"{name} @ {pin.address}" if pin.address else f"{name}=={pin.version}"
         head = f"{what} ; {pin.marker}" if pin.marker else what
         lines.append(" \\\n    ".join([head, *(f"--hash={digest}" for digest in pin.hashes)]))
     return "\n".join(lines) + "\n"
+
+
+def written(pins: Iterable[Pin]) -> str:
+    """The text of ``pins`` for a file that others get: a wheel on this machine's disk is its version and hash."""
+    return render(_portable(pin) for pin in pins)
+
+
+def _portable(pin: Pin) -> Pin:
+    version = wheel_version(pin.address)
+    return replace(pin, version=version, address="") if version else pin
+
+
+def wheel_version(address: str) -> str:
+    """Version of the wheel on disk that an address points to; empty where it points to anything else."""
+    if not address.startswith("file:"):
+        return ""
+    try:
+        return str(parse_wheel_filename(unquote(address.partition("#")[0].rpartition("/")[2]))[1])
+    except InvalidWheelFilename:
+        return ""
+
+
+def portable(requirement: Requirement) -> str:
+    """A requirement as text, without the path of a wheel on this machine's disk."""
+    version = wheel_version(requirement.url or "")
+    if not version:
+        return str(requirement)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return str(Requirement(f"{requirement.name}{extras}=={version}{marker}"))
+
+
+def with_extras(pins: Iterable[Pin], requires: Iterable[str], target: Target) -> tuple[Pin, ...]:
+    """The pins with the extras that ``requires`` ask for on ``target``."""
+    wanted: dict[str, set[str]] = {}
+    for requirement in _required(requires, target):
+        wanted.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
+    return tuple(replace(pin, extras=tuple(sorted({*pin.extras, *wanted.get(pin.name, ())}))) for pin in pins)
+
+
+def listed(path: Path) -> Listed:
+    """What a file requires: plain lines of a requirements file and of those that it includes, or the dependencies of
+    a ``pyproject.toml``. Constraints and options are left to uv, which reads the file itself.
+    """
+    return _of_project(path) if path.suffix == ".toml" else _of_file(path, frozenset())
+
+
+def _of_project(path: Path) -> Listed:
+    try:
+        project = tomllib.loads(path.read_text("utf-8")).get("project", {})
+        if "dependencies" in project.get("dynamic", ()):
+            return Listed(unread=(f"{path.name}: its dependencies are dynamic",))
+        return _sorted_out([(f"{path.name}: {one}", one) for one in project.get("dependencies", ())])
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return Listed(unread=(f"{path.name}: {error}",))
+
+
+def _of_file(path: Path, above: frozenset[Path]) -> Listed:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return Listed(unread=(f"{path.name}: {error}",))
+    parts: list[Listed] = []
+    for number, line in _logical_lines(text):
+        if included := _INCLUDE.match(line):
+            other = (path.parent / included[1].strip("\"'")).resolve()
+            parts += [] if other in above else [_of_file(other, above | {path.resolve()})]
+        elif _EDITABLE.match(line) or not line.startswith("-"):
+            parts.append(_sorted_out([(f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0])]))
+    requires = tuple(one for part in parts for one in part.requires)
+    return Listed(requires=requires, unread=tuple(one for part in parts for one in part.unread))
+
+
+def _sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
+    """Requirements apart from what is none. Each line comes with what to call it."""
+    requires: list[str] = []
+    unread: list[str] = []
+    for where, text in lines:
+        try:
+            requires.append(str(Requirement(text)))
+        except (InvalidRequirement, InvalidMarker):
+            unread.append(redacted(where))
+    return Listed(requires=tuple(requires), unread=tuple(unread))
 
 
 def local_pin(name: str, wheel: Path) -> Pin:
@@ -145,29 +278,40 @@ def _applies(pin: Pin, env: Mapping[str, str]) -> bool:
     return not pin.marker or Marker(pin.marker).evaluate(dict(env))
 
 
-def check_fresh(requires: Iterable[str], pins: Iterable[Pin], target: Target, renew: str) -> None:
+def _required(requires: Iterable[str], target: Target) -> Iterator[Requirement]:
+    """The requirements that count on ``target``."""
+    for requirement in map(Requirement, requires):
+        if not requirement.marker or requirement.marker.evaluate(environment(target)):
+            yield requirement
+
+
+def check_fresh(requires: Iterable[str], pins: Iterable[Pin], target: Target, hint: str) -> None:
     """Raises ``LockError`` where the pins do not satisfy ``requires``: the lock is older than what it locks."""
     by_name = {pin.name: pin for pin in pins}
     stale: list[str] = []
-    for requirement in map(Requirement, requires):
-        if requirement.marker and not requirement.marker.evaluate(environment(target)):
-            continue
+    for requirement in _required(requires, target):
         pin = by_name.get(canonicalize_name(requirement.name))
         if pin is None:
             stale.append(f"{requirement} is required but not locked")
         elif pin.version and not requirement.specifier.contains(pin.version, prereleases=True):
             stale.append(f"{requirement} is required but {pin.version} is locked")
+        elif requirement.url and not requirement.url.startswith("file:") and not _same(requirement.url, pin.address):
+            stale.append(f"{requirement} is required but {pin.address or pin.version} is locked")
     if stale:
-        raise LockError("the lock is stale", hint=f"renew it with `{renew}`", details=tuple(stale))
+        raise LockError("the lock is stale", hint=hint, details=tuple(stale))
 
 
-def check_python(lock: Lock, target: Target, renew: str) -> None:
+def _same(one: str, other: str) -> bool:
+    return one.partition("#")[0] == other.partition("#")[0]
+
+
+def check_python(lock: Lock, target: Target, hint: str) -> None:
     """Raises ``LockError`` where the lock was made for newer Pythons than the target's."""
     oldest = lock.oldest_python
     if oldest and _minor(target.python) < _minor(oldest):
         raise LockError(
             f"the lock is for Python {oldest} and newer, the target is {target.python}",
-            hint=f"renew it with `{renew} --python {target.python}`, or name requirements instead of the recipe",
+            hint=hint,
         )
 
 

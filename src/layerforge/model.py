@@ -215,6 +215,8 @@ class Pin:
     marker: str = ""
     address: str = ""
     """Where a direct reference points to; empty for a package of an index."""
+    extras: tuple[str, ...] = ()
+    """Extras that are asked for, sorted, so that a lock without what they need is found out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -507,8 +509,6 @@ class Member:
     foreign: str = ""
     """Format of native code that is no ELF file: ``Mach-O`` (macOS) or ``PE`` (Windows)."""
     pyc: PycFacts | None = None
-    uncompilable: str = ""
-    """Why a module without bytecode does not compile; empty where it does, or was not tried."""
     unsafe: str = ""
     """Why the path must not be written to a disk; empty where it may."""
 
@@ -606,6 +606,8 @@ class Manifest:
     interpreter: str
     compression: Compression
     bytecode: Bytecode
+    budget: Budget
+    check: Check
     requires: tuple[str, ...]
     sha256: str
     content_sha256: str
@@ -682,6 +684,8 @@ class Job:
     """Source text."""
     timeout: float
     """Seconds."""
+    init: str = ""
+    """Source text that runs before the program, in the same namespace: in Lambda's init phase, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -694,6 +698,10 @@ class Outcome:
     seconds: float
     timed_out: bool = False
     out_of_memory: bool = False
+    init_ms: float | None = None
+    """Milliseconds of Lambda's init phase; ``None`` where the engine has none."""
+    peak_memory: int | None = None
+    """Most bytes that the program held at once; ``None`` where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -744,6 +752,9 @@ class Builder(Protocol):
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a task to its end; ``on_line`` gets each line as it comes, and ``Outcome.output`` the last of them."""
+
+    def stop(self) -> None:
+        """Ends every task that runs, so that threads which wait for one come to an end."""
 
 
 class Engine(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,7 @@ from layerforge import __version__, digest, interpreters, lock, report, resolve,
 from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
-from layerforge.errors import VerificationError
+from layerforge.errors import LockError, VerificationError
 from layerforge.examine import examine, unpack
 from layerforge.model import (
     Builder,
@@ -69,8 +70,6 @@ class Forged:
     manifest: Manifest
     sbom: str
     data: bytes
-    reused: bool
-    """Taken from the store as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,6 @@ class Layer:
     manifest: Manifest
     verdict: Verdict | None
     """``None`` where nothing was verified."""
-    reused: bool
 
 
 def forge(
@@ -92,7 +90,7 @@ def forge(
     Without a ``builder`` every package comes from its wheel.
     """
     made = prepare(request, options, builder, store, progress)
-    forged = recall(made, store) or carry_out(made, options, engine, builder, store, progress)
+    forged = recall(made, store, progress) or carry_out(made, options, engine, builder, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
     refuse_unfit(forged, verdict, store)
     return deliver(made, forged, verdict, options.output, progress)
@@ -106,6 +104,11 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
     request = replace(request, recipe=recipe)
     found = resolve.locked(request, options.target, progress)
     pins = resolve.pins(request, found, options.target)
+    if not pins:
+        raise LockError(
+            f"nothing is required on Python {options.target.python} for {options.target.arch}",
+            hint="is the file empty, or do all its markers name other systems?",
+        )
     toolchain = None
     if builder is not None:
         build_pins = resolve.build_pins(recipe, pins, options.target, store, options.sources, progress)
@@ -136,7 +139,7 @@ def carry_out(
     # A build that comes from the store needs none of what this imports, and takes half a second in all.
     from layerforge.sbom import sbom
 
-    forged = Forged(manifest=manifest, sbom=sbom(manifest, tree), data=packed.data, reused=False)
+    forged = Forged(manifest=manifest, sbom=sbom(manifest, tree), data=packed.data)
     keep(made, forged, store)
     return forged
 
@@ -145,16 +148,13 @@ def workshop(
     made: Plan, options: Options, builder: Builder, store: DiskStore, progress: Progress, workspace: Path
 ) -> Workshop:
     """What the source steps of a plan share. Their logs outlive the build."""
-    logs = store.root / "logs"
-    with writing(store.root):
-        logs.mkdir(parents=True, exist_ok=True)
     return Workshop(
         plan=made,
         builder=builder,
         store=store,
         progress=progress,
         workspace=workspace,
-        logs=logs,
+        logs=store.place("logs"),
         sources=options.sources,
     )
 
@@ -166,48 +166,69 @@ def keep(made: Plan, forged: Forged, store: DiskStore) -> None:
     store.put("layer", made.key, json.dumps(record).encode())
 
 
-def recall(made: Plan, store: DiskStore) -> Forged | None:
+def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
     """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
     record = store.get("layer", made.key)
     if record is None:
         return None
-    texts: Mapping[str, str] = json.loads(record)
-    manifest = report.read_manifest(texts["manifest"])
+    try:
+        texts: Mapping[str, str] = json.loads(record)
+        manifest, sbom = report.read_manifest(texts["manifest"]), texts["sbom"]
+    except (ValueError, KeyError, TypeError):
+        return None  # written by another version
     data = store.get("archive", manifest.sha256)
-    return None if data is None else Forged(manifest=manifest, sbom=texts["sbom"], data=data, reused=True)
+    if data is None:
+        return None
+    progress.say(f"{manifest.name} was built before: the store has it")
+    # What a layer is held against does not decide its bytes, so it may have changed since.
+    current = replace(manifest, budget=made.recipe.budget, check=made.recipe.check)
+    return Forged(manifest=current, sbom=sbom, data=data)
 
 
 def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress: Progress) -> Verdict:
-    """The verdict on a layer; the same bytes under the same checks are judged once."""
-    recipe, checks = made.recipe, digest.of([asdict(made.recipe.check), asdict(made.recipe.budget)])
-    key = digest.of([__version__, forged.manifest.sha256, checks, engine.name, engine.refusal(made.target)])
+    """The verdict on a layer. Where the same bytes ran well under the same checks before, they are not run again."""
+    # Once a month anew: some of what is said of a layer depends on the date.
+    month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
+    key = digest.of(
+        [
+            [month, __version__, forged.manifest.sha256, made.target.label, made.interpreter, engine.name],
+            [engine.refusal(made.target), asdict(made.recipe.check), asdict(made.recipe.budget)],
+        ]
+    )
     with progress.step("verify") as step:
         if kept := store.get("verdict", key):
-            verdict = _verdict(json.loads(kept))
+            verdict = report.read_verdict(kept.decode())
             step.note(f"{summary(verdict)} (these bytes were verified before)")
             return verdict
-        with store.workspace() as workspace:
-            path = workspace / f"{recipe.name}.zip"
+        with store.workspace() as workspace, writing(store.root):
+            path = workspace / f"{made.recipe.name}.zip"
             path.write_bytes(forged.data)
-            verdict = verify_zip(path, made.target, recipe, engine, workspace)
-        store.put("verdict", key, json.dumps(asdict(verdict)).encode())
+            bad = frozenset(left.path for left in forged.manifest.left)
+            verdict = verify_zip(path, made.target, made.recipe, engine, workspace, uncompilable=bad)
+        if not errors_of(verdict):
+            store.put("verdict", key, report.verdict_json(verdict).encode())
         step.note(summary(verdict))
     return verdict
 
 
-def _verdict(data: Mapping[str, object]) -> Verdict:
-    rows = data["findings"]
-    assert isinstance(rows, list)
-    findings = tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in rows)
-    notes = data["notes"]
-    assert isinstance(notes, list)
-    return Verdict(engine=str(data["engine"]), skipped=str(data["skipped"]), findings=findings, notes=tuple(notes))
+def errors_of(verdict: Verdict) -> list[Finding]:
+    """The findings that keep a layer from being written."""
+    return [finding for finding in verdict.findings if finding.severity is Severity.ERROR]
 
 
-def verify_zip(path: Path, target: Target, recipe: Recipe | None, engine: Engine, workspace: Path) -> Verdict:
+def verify_zip(
+    path: Path,
+    target: Target,
+    recipe: Recipe | None,
+    engine: Engine,
+    workspace: Path,
+    *,
+    uncompilable: frozenset[str] = frozenset(),
+) -> Verdict:
     """Holds any layer zip against every rule, then runs its check where ``engine`` can."""
     examination = examine(path, target)
-    expect = verify.Expect(target=target, recipe=recipe, bytecode=recipe.bytecode.mode if recipe else None)
+    mode = recipe.bytecode.mode if recipe else None
+    expect = verify.Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=uncompilable)
     findings = verify.judge(examination, expect)
     skipped = engine.refusal(target)
     if any(finding.severity is Severity.ERROR for finding in findings):
@@ -223,25 +244,25 @@ def verify_zip(path: Path, target: Target, recipe: Recipe | None, engine: Engine
 
 
 def summary(verdict: Verdict) -> str:
-    """``no findings; imports and check pass on host``."""
-    errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
+    """``no findings; run on host``."""
+    errors = len(errors_of(verdict))
     warnings = len(verdict.findings) - errors
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}" if verdict.findings else "no findings"
-    ran = f"not run: {verdict.skipped}" if verdict.skipped else f"imported and checked on {verdict.engine}"
+    ran = f"not run: {verdict.skipped}" if verdict.skipped else f"run on {verdict.engine}"
     return f"{found}; {ran}"
 
 
 def refuse_unfit(forged: Forged, verdict: Verdict | None, store: DiskStore) -> None:
     """Raises ``VerificationError`` for a layer with errors, which is set aside where it can be looked at."""
-    errors = [one for one in verdict.findings if one.severity is Severity.ERROR] if verdict else []
+    errors = errors_of(verdict) if verdict else []
     if not errors:
         return
-    aside = store.root / "refused" / f"{forged.manifest.name}.zip"
+    made = forged.manifest
+    aside = store.place("refused") / f"{made.name}-py{made.python.replace('.', '')}-{made.arch}.zip"
     with writing(store.root):
-        aside.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(aside, forged.data)
     raise VerificationError(
-        f"the layer {forged.manifest.name} is not fit for Lambda, so it was not written",
+        f"the layer {made.name} is not fit for Lambda, so it was not written",
         hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
         details=tuple(describe(finding) for finding in errors),
     )
@@ -266,4 +287,4 @@ def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, p
         output.mkdir(parents=True, exist_ok=True)
         write_together(output, files)
         step.note(f"{output / stem}.zip, {megabytes(len(forged.data))}")
-    return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict, reused=forged.reused)
+    return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict)

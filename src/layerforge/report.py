@@ -11,8 +11,10 @@ from layerforge import __version__
 from layerforge.model import (
     Arch,
     Archive,
+    Budget,
     Bytecode,
     BytecodeMode,
+    Check,
     Compression,
     Docstrings,
     EditGroup,
@@ -22,6 +24,7 @@ from layerforge.model import (
     Package,
     PassResult,
     Plan,
+    Severity,
     Tree,
     Verdict,
 )
@@ -37,6 +40,8 @@ def manifest(plan: Plan, tree: Tree, passes: tuple[PassResult, ...], archive: Ar
         interpreter=plan.interpreter,
         compression=plan.compression,
         bytecode=plan.recipe.bytecode,
+        budget=plan.recipe.budget,
+        check=plan.recipe.check,
         requires=plan.recipe.requires,
         sha256=archive.sha256,
         content_sha256=archive.content_sha256,
@@ -72,13 +77,29 @@ def saved(made: Manifest) -> list[dict[str, Any]]:
 
 def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
     """The manifest as a file. ``verdict`` is ``None`` where nothing was verified."""
-    data = {"schema": 1, **asdict(made), "saved": saved(made), "verified": verdict and verdict_json(verdict)}
+    data = {"schema": 1, **asdict(made), "saved": saved(made), "verified": verdict and verdict_data(verdict)}
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as data for JSON."""
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as data for JSON, without the notes: some of them depend on the date."""
     return {"engine": verdict.engine, "skipped": verdict.skipped, "findings": findings_json(verdict.findings)}
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """A verdict as text that ``read_verdict`` takes."""
+    return json.dumps({**verdict_data(verdict), "notes": list(verdict.notes)})
+
+
+def read_verdict(text: str) -> Verdict:
+    """A verdict from its text."""
+    data = json.loads(text)
+    return Verdict(
+        engine=data["engine"],
+        skipped=data["skipped"],
+        findings=tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in data["findings"]),
+        notes=tuple(data["notes"]),
+    )
 
 
 def findings_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -100,6 +121,8 @@ def read_manifest(text: str) -> Manifest:
             keep_docstrings=tuple(code["keep_docstrings"]),
             optimize=code["optimize"],
         ),
+        "budget": Budget(**data["budget"]),
+        "check": Check(**{**data["check"], **{key: tuple(data["check"][key]) for key in ("imports", "single")}}),
         "requires": tuple(data["requires"]),
         "packages": tuple(Package(**row) for row in data["packages"]),
         "edits": tuple(EditGroup(**{**row, "files": tuple(row["files"])}) for row in data["edits"]),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from layerforge import lock, recipe, sources, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
@@ -18,6 +19,11 @@ from layerforge.progress import counted
 
 OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
+
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
+PROJECT = "pyproject.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,76 +35,163 @@ class Request:
     """Requirements as text, or a file of them that uv reads itself."""
     lock: Path | None = None
     """The lock to build from; ``None`` where the requirements are resolved."""
+    given: tuple[str, ...] = ()
+    """The words that asked for it."""
+    unread: tuple[str, ...] = ()
+    """What of a file only uv can read, so that no lock can be held against it."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether its recipe is one that came with an installed layerforge, whose files are not the user's."""
+        return self.recipe.folder is not None and not _INSTALLED.isdisjoint(self.recipe.folder.parts)
 
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        what = self.recipe.folder or (self.source if isinstance(self.source, Path) else " ".join(self.recipe.requires))
-        known = recipe.bundled().get(self.recipe.name)
-        return f"layerforge lock {self.recipe.name if what == known else what}"
+        return shlex.join(["layerforge", "lock", *self.given, *self._output(str(self.lock))])
+
+    @property
+    def shareable_renew(self) -> str:
+        """The same command without any path that only this machine has."""
+        words = [_shareable(word) for word in self.given]
+        return shlex.join(["layerforge", "lock", *words, *self._output(_shareable(str(self.lock)))])
+
+    def _output(self, path: str) -> tuple[str, ...]:
+        own = self.recipe.folder is not None and self.lock == self.recipe.folder / recipe.LOCK
+        return () if self.lock is None or own else ("-o", path)
+
+    def way_out(self, verb: str = "renew", python: str = "") -> str:
+        """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
+        if self.installed and self._output("") == ():
+            return f'name requirements instead of the recipe, such as "{self.recipe.requires[0]}"'
+        older = f" --python {python}" if python else ""
+        instead = ", or name requirements instead of the recipe" if python and self.recipe.folder else ""
+        return f"{verb} it with `{self.renew}{older}`{instead}"
+
+
+def _shareable(word: str) -> str:
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    return "FOLDER" if path.is_dir() else path.name
 
 
 def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, ...]:
     """The layers that ``targets`` ask for: one a recipe, folder or file, and one for all bare requirements together.
 
-    A recipe's name that stands beside a bare requirement is a requirement too.
+    A recipe's name or a wheel's path that stands beside a bare requirement is a requirement too.
     """
-    paths = [target for target in targets if _is_path(target)]
-    words = [target for target in targets if not _is_path(target)]
-    found = [_from_path(Path(target)) for target in paths]
-    if all(word in recipe.bundled() for word in words):
-        found += [_from_recipe(recipe.bundled()[word]) for word in words]
+    once = list(dict.fromkeys(targets))
+    words = [target for target in once if not _is_path(target) or target.endswith(_WHEEL)]
+    found = [_from_path(target) for target in once if target not in words]
+    names = [canonicalize_name(word.strip()) for word in words]
+    if all(name in recipe.bundled() for name in names):
+        found += [_from_recipe(recipe.bundled()[name], name) for name in dict.fromkeys(names)]
     else:
         found.append(_from_requirements(words))
+    _refuse_same_names(found)
     if given_lock is None:
         return tuple(found)
     if len(found) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
-    return (Request(recipe=found[0].recipe, source=found[0].source, lock=given_lock),)
+    return (replace(found[0], lock=given_lock),)
+
+
+def _refuse_same_names(found: Sequence[Request]) -> None:
+    """Layers are files that are called by their names, so a second one would overwrite the first."""
+    by_name: dict[str, Request] = {}
+    for request in found:
+        name = request.recipe.name.casefold()
+        if name in by_name:
+            raise UsageError(
+                f"{' '.join(by_name[name].given)} and {' '.join(request.given)} would both be the layer {name}",
+                hint="rename one of them, or build them one at a time into folders of their own with --output",
+            )
+        by_name[name] = request
 
 
 def _is_path(target: str) -> bool:
-    named = target.endswith((".txt", ".in", ".lock", ".toml")) and " " not in target
+    if "://" in target or " @" in target:
+        return False
+    named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
     return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
 
 
-def _from_path(path: Path) -> Request:
-    path = path.expanduser()
+def _existing(target: str) -> Path:
+    path = Path(target).expanduser()
     if path.name == recipe.FILE:
         path = path.parent
-    if path.is_dir():
-        return _from_recipe(path)
     if not path.exists():
         near = recipe.nearest(path.name)
         raise RecipeError(
             f"{path} does not exist",
             hint=f"perhaps you meant the recipe {near}" if near else "`layerforge recipes` lists the recipes",
         )
-    if path.suffix == ".whl":
-        return _from_requirements([f"{path.name.split('-')[0]} @ {path.resolve().as_uri()}"])
-    return Request(recipe=Recipe(name=_layer_name(path.stem), requires=()), source=path)
+    return path
 
 
-def _from_recipe(folder: Path) -> Request:
+def _from_path(target: str) -> Request:
+    path = _existing(target)
+    if path.is_dir():
+        if (path / recipe.FILE).exists() or not (path / PROJECT).is_file():
+            return _from_recipe(path, target)
+        path = path / PROJECT
+    if path.name.endswith(_SOURCE):
+        raise UsageError(
+            f"{target} is no wheel: of packages on disk, a target can be a wheel only",
+            hint=f"build a wheel of it first: `{shlex.join(['uv', 'build', '--wheel', target])}`",
+        )
+    listed = lock.listed(path)
+    requires = _sound(listed.requires, target)
+    made = Recipe(name=_layer_name(path.stem), requires=requires)
+    return Request(recipe=made, source=path, given=(target,), unread=listed.unread)
+
+
+def _from_recipe(folder: Path, given: str) -> Request:
     made = recipe.load(folder)
-    locked = folder / recipe.LOCK
-    return Request(recipe=made, source="\n".join(made.requires), lock=locked)
+    _sound(made.requires, given)
+    return Request(recipe=made, source="\n".join(made.requires), lock=folder / recipe.LOCK, given=(given,))
 
 
 def _from_requirements(words: Sequence[str]) -> Request:
-    requirements = tuple(str(_requirement(word)) for word in words)
-    name = "-".join(canonicalize_name(Requirement(text).name) for text in requirements)
-    return Request(recipe=Recipe(name=_layer_name(name), requires=requirements), source="\n".join(requirements))
+    requirements = [_from_wheel(word) if _is_path(word) else _requirement(word) for word in words]
+    texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
+    name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
+    made = Recipe(name=_layer_name(name), requires=_sound(texts, name))
+    return Request(recipe=made, source="\n".join(texts), given=tuple(words))
+
+
+def _sound(requires: Iterable[str], where: str) -> tuple[str, ...]:
+    """The requirements as they are written down. Raises ``UsageError`` where one holds credentials."""
+    found = [Requirement(text) for text in requires]
+    for requirement in found:
+        if lock.holds_credentials(requirement.url or ""):
+            raise UsageError(
+                f"{where}: the address of {requirement.name} holds credentials, which a layer's lock would tell",
+                hint=lock.CREDENTIALS_HINT,
+            )
+    return tuple(lock.portable(requirement) for requirement in found)
+
+
+def _from_wheel(target: str) -> Requirement:
+    path = _existing(target)
+    try:
+        name = parse_wheel_filename(path.name)[0]
+    except InvalidWheelFilename as error:
+        raise UsageError(
+            f"{target} is not called as a wheel is", hint="name-version-tags.whl", details=(str(error),)
+        ) from error
+    return Requirement(f"{name} @ {path.resolve().as_uri()}")
 
 
 def _requirement(word: str) -> Requirement:
     try:
-        return Requirement(word)
+        return Requirement(word.strip())
     except InvalidRequirement as error:
         raise UsageError(
-            f"{word!r} is neither a recipe, a path nor a requirement",
+            f"{lock.redacted(word)!r} is neither a recipe, a path nor a requirement",
             hint='requirements look like lxml or "pandas>=3" (quoted, since the shell reads < and >)',
-            details=(str(error).splitlines()[0],),
+            details=(lock.redacted(str(error).splitlines()[0]),),
         ) from error
 
 
@@ -109,8 +202,11 @@ def _layer_name(text: str) -> str:
 def locked(request: Request, target: Target, progress: Progress) -> Lock:
     """The lock of a request: read where there is one, else resolved for ``target``."""
     if request.lock is not None:
-        found = lock.parse(_read(request.lock, request.renew), request.lock.name)
-        lock.check_python(found, target, request.renew)
+        found = lock.parse(_read(request.lock, request.way_out("write")), request.lock.name)
+        lock.check_python(found, target, request.way_out(python=target.python))
+        if request.unread:
+            what = ", ".join(request.unread)
+            progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
         return found
     _warn_of_typo(request, progress)
     with progress.step("resolve") as step:
@@ -119,22 +215,34 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
             text = uvtool.compile_lock(request.source, target, from_source=names)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
-        found = lock.parse(text, "the resolved lock")
+        found = _resolved(text)
         step.note(counted(len(found.pins), "package"))
     return found
 
 
-def _read(path: Path, renew: str) -> str:
+def _resolved(text: str) -> Lock:
+    """What uv made of requirements. It passes on what has no version and hash, such as a project on disk."""
+    try:
+        return lock.parse(text, "the resolved lock")
+    except LockError as error:
+        raise LockError(
+            "the requirements cannot be locked",
+            hint="change the requirements that are named: a layer is made of exact versions with hashes",
+            details=error.details,
+        ) from error
+
+
+def _read(path: Path, hint: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LockError(f"{path} cannot be read", hint=f"write it with `{renew}`", details=(str(error),)) from error
+        raise LockError(f"{path} cannot be read", hint=hint, details=(str(error),)) from error
 
 
 def _warn_of_typo(request: Request, progress: Progress) -> None:
     """A name that is nearly a recipe's may be another's package: say so before anything of it is downloaded."""
     name = request.recipe.name
-    near = recipe.nearest(name) if len(request.recipe.requires) == 1 else ""
+    near = recipe.nearest(name) if len(request.given) == 1 and isinstance(request.source, str) else ""
     if near and near != name:
         progress.warn(f"{name} is no recipe, so it is taken as a package; perhaps you meant {near}")
 
@@ -151,16 +259,21 @@ def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeErr
 
 
 def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
-    """The pins of the lock that apply on ``target``, checked against what the request requires."""
+    """The pins of the lock that apply on ``target``, checked against what the request requires.
+
+    They ask for its extras too, whose own packages uv then looks for in the lock.
+    """
     chosen = lock.applicable(found, target)
-    lock.check_fresh(request.recipe.requires, chosen, target, request.renew)
-    return chosen
+    if request.lock is not None:
+        lock.check_fresh(request.recipe.requires, chosen, target, request.way_out())
+    return lock.with_extras(chosen, request.recipe.requires, target)
 
 
 def universal(request: Request, oldest_python: str) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     text = uvtool.compile_universal(request.source, oldest_python)
-    return lock.header(oldest_python, request.renew) + lock.render(lock.parse(text, "the resolved lock").pins)
+    older = "" if oldest_python == OLDEST_LOCKED else f" --python {oldest_python}"
+    return lock.header(oldest_python, request.shareable_renew + older) + lock.written(_resolved(text).pins)
 
 
 DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
@@ -179,7 +292,9 @@ def build_pins(
     found: dict[str, tuple[Pin, ...]] = {}
     for part in recipe_.packages:
         if locked is not None and locked.is_file():
-            chosen = lock.applicable(lock.parse(_read(locked, "layerforge lock"), locked.name), target)
+            chosen = lock.applicable(
+                lock.parse(_read(locked, "it is the recipe's own: restore it"), locked.name), target
+            )
         else:
             chosen = _resolve_build(part, recipe_, pins, target, store, folder, progress)
         found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
@@ -206,6 +321,6 @@ def _resolve_build(
     same = [f"{one}=={by_name[one].version}" for one in sorted(names) if one in by_name]
     with progress.step("resolve") as step:
         text = uvtool.compile_lock("\n".join([*requires, *recipe_.build_requires, *same]), target)
-        chosen = lock.parse(text, "the build environment").pins
+        chosen = _resolved(text).pins
         step.note(f"{counted(len(chosen), 'package')} to compile {part.name} with")
     return chosen

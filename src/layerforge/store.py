@@ -8,6 +8,7 @@ not match is deleted and reads as absent.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -23,7 +24,13 @@ import platformdirs
 from layerforge.errors import StepError, UsageError
 from layerforge.model import Progress
 
-SCHEMA = "v1"
+FOLDER = "store-v1"
+"""Everything lies in this folder below the root, which may be a folder that the user has other things in."""
+
+TAG = "CACHEDIR.TAG"
+_SIGNATURE = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A store of layerforge. `layerforge cache clear` empties it.\n"
+)
 _DIGEST = 32
 
 
@@ -60,74 +67,147 @@ class DiskStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, hashlib.sha256(value).digest() + value)
 
+    @property
+    def folder(self) -> Path:
+        """Where the values lie, and whatever else is kept between builds."""
+        return self.root / FOLDER
+
     def _path(self, kind: str, key: str) -> Path:
-        return self.root / SCHEMA / kind / key[:2] / key
+        return self.folder / "values" / kind / key[:2] / key
+
+    def place(self, name: str) -> Path:
+        """A folder for files that people look at: ``logs``, ``refused``."""
+        with writing(self.root):
+            folder = self.folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """A private folder beside the values, gone afterwards. Those of dead processes are cleared first."""
-        place = self.root / SCHEMA / "work"
+        place = self.place("work")
         with writing(self.root):
-            place.mkdir(parents=True, exist_ok=True)
-            _clear_dead(place)
-            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=place))
+            self._tag()
+            with _locked(place / "guard"):
+                _clear_dead(place)
+                folder = Path(tempfile.mkdtemp(dir=place))
+                alive = _lock(folder / _ALIVE)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(alive)
+
+    def _tag(self) -> None:
+        """Marks the folder as ours, and as one that no backup needs."""
+        if not (self.folder / TAG).exists():
+            write_atomically(self.folder / TAG, _SIGNATURE.encode())
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Count and bytes of the values by kind."""
         found: dict[str, tuple[int, int]] = {}
-        for folder in sorted(self.root.glob(f"{SCHEMA}/*")):
-            files = [path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        for folder in sorted(self.folder.glob("values/*")):
+            files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
             found[folder.name] = (len(files), sum(files))
         return found
 
-    def clear(self) -> None:
-        """Removes everything that layerforge put below ``root``."""
-        for folder in self.root.glob("v*"):
-            shutil.rmtree(folder)
+    def clear(self) -> int:
+        """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed."""
+        if not (self.folder / TAG).is_file():
+            return 0
+        before = _size(self.folder)
+        for name in ("values", "logs", "refused"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        with _locked(self.place("work") / "guard"):
+            _clear_dead(self.folder / "work")
+        return before - _size(self.folder)
+
+
+_ALIVE = ".alive"
+"""File in a workspace that its process holds a lock on. A process number would say nothing in another container."""
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _lock(path: Path, mode: int = fcntl.LOCK_EX) -> int:
+    """Opens and locks a file; the lock ends with the process at the latest. Raises ``BlockingIOError``."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, mode)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    handle = _lock(path)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clear_dead(place: Path) -> None:
+    """Removes the workspaces whose processes have ended. The guard is held meanwhile."""
+    for folder in (path for path in place.iterdir() if path.is_dir()):
+        try:
+            os.close(_lock(folder / _ALIVE, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes ``data`` to ``path`` so that no reader ever sees less than all of it."""
-    write_together(path.parent, {path.name: data})
+    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_together(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes several files so that none of them appears before the bytes of all are on disk.
+    """Writes several files: all of them, or none, with whatever stood there before left as it was.
 
-    The last one is renamed into place last, so whoever waits for it finds the others.
+    Each appears whole, and the last one last, so whoever waits for it finds the others.
     """
-    partial = {name: folder / f".{name[:40]}.{secrets.token_hex(8)}.part" for name in files}
+    token = secrets.token_hex(8)
+    new = {name: folder / f".{name[:40]}.{token}.part" for name in files}
+    old = {name: folder / f".{name[:40]}.{token}.old" for name in files if (folder / name).exists()}
+    done: list[str] = []
     try:
         for name, data in files.items():
-            with partial[name].open("xb") as file:
+            with new[name].open("xb") as file:
                 file.write(data)
+        for name, backup in old.items():
+            _copy(folder / name, backup)
         for name in files:
-            partial[name].replace(folder / name)
+            new[name].replace(folder / name)
+            done.append(name)
     except BaseException:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+        for name in done:
+            if name in old:
+                old[name].replace(folder / name)
+            else:
+                (folder / name).unlink()
         raise
+    finally:
+        for path in (*new.values(), *old.values()):
+            path.unlink(missing_ok=True)
 
 
-def _clear_dead(place: Path) -> None:
-    for folder in place.iterdir():
-        pid = folder.name.partition("-")[0]
-        if not pid.isdigit() or not _alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
+def _copy(file: Path, to: Path) -> None:
+    """A second name where the file system has such, else a second file."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        os.link(file, to)
+    except OSError:
+        shutil.copy2(file, to)
 
 
 @contextmanager

@@ -10,11 +10,14 @@ import os
 import re
 import sys
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import uv
+from packaging.utils import canonicalize_name
 
 from layerforge import process
 from layerforge.errors import LayerforgeError, LockError, StepError
@@ -25,6 +28,13 @@ _OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
 _UNSAFE = re.compile(r"Skipping unsafe file name: (.*)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PINNED = re.compile(r"^([\w.-]+)(?:\[.*?\])?(?:==| @ )", re.MULTILINE)
+_LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
+_OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
+"""Names in a wheel that are absolute, start with a drive or climb."""
+_SECRET = re.compile(r"//\S*@")
+_WORDS = 10
+"""Most lines of uv's own words that an error repeats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,25 +64,31 @@ FAILURES = (
         message="the lock is incomplete",
         hint="renew it with `layerforge lock`",
     ),
+    # uv calls a package not found, too, where it could not ask the index.
+    Failure(
+        pattern=re.compile(r"401 Unauthorized|HTTP status client error \(40[13]"),
+        message="the index refuses the credentials",
+        hint="give them as uv takes them: UV_INDEX_<NAME>_USERNAME and _PASSWORD, a keyring or a netrc file",
+    ),
+    Failure(
+        pattern=re.compile(r"Because (?P<package>\S+) was not found in the.*403 Forbidden", re.DOTALL),
+        message="the index does not give {package} to you, or does not have it",
+        hint="check the spelling, and the credentials: UV_INDEX_<NAME>_USERNAME and _PASSWORD, a keyring or a netrc file",
+    ),
+    Failure(
+        pattern=re.compile(r"Network connectivity is disabled|in the cache|because the network was disabled", re.I),
+        message="uv is offline and its cache does not hold all that is needed",
+        hint="unset UV_OFFLINE, or fill uv's cache once while online",
+    ),
     Failure(
         pattern=re.compile(r"Because (?P<package>\S+) was not found in the"),
         message="there is no package {package}",
         hint="check the spelling, and UV_INDEX or UV_DEFAULT_INDEX if it lies in an index of your own",
     ),
     Failure(
-        pattern=re.compile(r"401 Unauthorized|403 Forbidden|HTTP status client error \(40[13]"),
-        message="the index refuses the credentials",
-        hint="give them as uv takes them: UV_INDEX_<NAME>_USERNAME and _PASSWORD, a keyring or a netrc file",
-    ),
-    Failure(
         pattern=re.compile(r"invalid peer certificate|UnknownIssuer|certificate verify failed"),
         message="the index's certificate is not trusted",
         hint="set SSL_CERT_FILE to your proxy's certificates, or UV_SYSTEM_CERTS=1 to use the system's",
-    ),
-    Failure(
-        pattern=re.compile(r"Network connectivity is disabled|in the cache|because the network was disabled", re.I),
-        message="uv is offline and its cache does not hold all that is needed",
-        hint="unset UV_OFFLINE, or fill uv's cache once while online",
     ),
     Failure(
         pattern=re.compile(r"error sending request|dns error|[Cc]onnection refused|timed out|Failed to fetch"),
@@ -125,7 +141,7 @@ def _compile(source: str | Path, options: Sequence[str], target: Target | None) 
     argv += ["--only-binary", ":all:", "--no-emit-find-links", *options, given]
     done = _run(argv, stdin="" if isinstance(source, Path) else source)
     if done.status:
-        raise failure(done.stderr, target)
+        raise failure(done.stderr, target, done.status)
     return done.stdout.decode()
 
 
@@ -151,7 +167,7 @@ def find_sdist(pin: Pin, target: Target) -> Source:
     argv = ["pip", "compile", *_OWN_PYTHON, "--quiet", "--no-deps", "--format", "pylock.toml", "--no-header"]
     done = _run([*argv, "--no-binary", pin.name, *_target(target), "-"], stdin=f"{pin.name}=={pin.version}")
     if done.status:
-        raise failure(done.stderr, None)
+        raise failure(done.stderr, None, done.status)
     found = [row["sdist"] for row in tomllib.loads(done.stdout.decode()).get("packages", ()) if "sdist" in row]
     for sdist in found:
         if f"sha256:{sdist['hashes']['sha256']}" in pin.hashes:
@@ -168,22 +184,41 @@ def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None
 
     The dependencies are resolved again from the pins alone, so a lock that lacks one is found out.
     """
+    if outside := [name for address in _LOCAL_WHEEL.findall(lock) for name in _outside(address)]:
+        # Where the wheel is in uv's cache already, uv has nothing to say of it.
+        raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
-    done = _run([*argv, "--only-binary", ":all:", *_target(target), "-r", "-"], stdin=lock, on_line=on_line)
+    argv += ["--only-binary", ":all:", *_target(target), "-r", "-"]
+    done = _run(argv, stdin=lock, on_line=on_line, into=into)
     if done.status:
-        raise failure(done.stderr, target)
-    if unsafe := _UNSAFE.findall(done.stderr):
-        _forget(lock)
-        raise LockError(
-            "a wheel holds files that would lie outside the layer",
-            hint="do not use that wheel: no sound package does this",
-            details=tuple(unsafe),
-        )
+        raise failure(done.stderr, target, done.status)
 
 
-def _forget(lock: str) -> None:
-    """Takes a lock's wheels out of uv's cache, since uv tells of unsafe names only while it unpacks."""
-    _run(["cache", "clean", *re.findall(r"^[\w.-]+", lock, re.MULTILINE)], stdin="")
+def _outside(address: str) -> list[str]:
+    """Names in a wheel on disk that lie outside of it; none where uv has to say what is wrong with the file."""
+    try:
+        with zipfile.ZipFile(unquote(urlsplit(address).path)) as wheel:
+            return [name for name in wheel.namelist() if _OUTSIDE.match(name)]
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def _unsafe(names: Iterable[str]) -> LockError:
+    return LockError(
+        "a wheel holds files that would lie outside the layer",
+        hint="do not use that wheel: no sound package does this",
+        details=tuple(names),
+    )
+
+
+def _guilty(names: Iterable[str], text: str, into: Path | None) -> list[str]:
+    """The packages that hold unsafe names: by their RECORDs, else all that uv had to do with."""
+    wanted = [re.compile(rf'^"?{re.escape(name)}"?,', re.MULTILINE) for name in names]
+    guilty: list[str] = []
+    for record in into.glob("*.dist-info/RECORD") if into else ():
+        if any(name.search(record.read_text("utf-8", "replace")) for name in wanted):
+            guilty.append(canonicalize_name(record.parent.name.partition("-")[0]))
+    return guilty or sorted({canonicalize_name(name) for name in _PINNED.findall(text)})
 
 
 def _target(target: Target) -> list[str]:
@@ -191,15 +226,27 @@ def _target(target: Target) -> list[str]:
     return ["--python-version", target.python, "--python-platform", platform]
 
 
-def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
+def _run(
+    argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None, into: Path | None = None
+) -> process.Completed:
+    """Runs uv. Raises ``LockError`` where it meets a wheel with unsafe names, on whatever occasion it unpacks it."""
     env = {**os.environ, "RUST_LOG": "uv_extract=warn"}
-    return process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
+    done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
+    if unsafe := _UNSAFE.findall(_ANSI.sub("", done.stderr)):
+        # uv tells of them while it unpacks, and never again of what its cache holds unpacked.
+        if names := _guilty(unsafe, f"{stdin}\n{done.stdout.decode()}", into):
+            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *names])
+        raise _unsafe(unsafe)
+    return done
 
 
-def failure(stderr: str, target: Target | None) -> LayerforgeError:
-    """The error that uv's last words amount to."""
+def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeError:
+    """The error that uv's last words and its exit status amount to."""
     text = _ANSI.sub("", stderr)
-    details = tuple(line for line in text.splitlines() if line.strip() and not line.startswith("Using CPython"))
+    details = _own_words(text)
+    if signal := process.signal_name(status):
+        hint = "try again; where it is SIGKILL, the machine may have run out of memory"
+        return StepError(f"uv was ended by {signal}", hint=hint, details=details)
     no_wheel = _NO_WHEEL_HINT.search(text) or _NO_WHEEL.search(text)
     if no_wheel and target is not None:
         return _without_wheel(no_wheel["package"], target, details)
@@ -207,7 +254,17 @@ def failure(stderr: str, target: Target | None) -> LayerforgeError:
         if match := known.pattern.search(text):
             facts: Mapping[str, str] = match.groupdict()
             return known.error(known.message.format(**facts), hint=known.hint, details=details)
-    return LockError("uv failed", hint="its own words are above", details=details)
+    said = "its own words are above" if details else "it said nothing; `layerforge doctor` says whether it runs at all"
+    return LockError(f"uv failed with status {status}", hint=said, details=details)
+
+
+def _own_words(text: str) -> tuple[str, ...]:
+    """What uv says of its failure, without its progress before that, without passwords, and not at any length."""
+    lines = [_SECRET.sub("//…@", line) for line in text.splitlines() if line.strip()]
+    first = next((number for number, line in enumerate(lines) if line.startswith("error")), 0)
+    words = [line for line in lines[first:] if not line.startswith("Using CPython")]
+    more = len(words) - _WORDS + 1
+    return tuple(words) if more < 2 else (*words[: _WORDS - 1], f"… and {more} lines more")
 
 
 def _without_wheel(package: str, target: Target, details: tuple[str, ...]) -> LockError:

@@ -3,7 +3,8 @@
 # Amazon's, from Debian packages and PyPI alone. Prints the image's tag on standard output, all else on standard error.
 #
 # The tag is the digest of this folder, so an image that is there already is only named. Needs root, Debian's apt and
-# a container engine; containers here need no network, since the host fetches everything.
+# a container engine; containers here need no network, since the host fetches everything. Exit code 69: this machine
+# cannot build it, for want of one of those.
 #
 #   LAYERFORGE_STANDIN_CACHE  folder of downloads and logs; default: layerforge-standin in the user's cache
 #   DEBIAN_MIRROR             mirror to use instead of the one in the machine's own apt sources
@@ -16,7 +17,7 @@ readonly SUITE=bullseye
 # The interpreter's source, from the first Debian release that has it.
 readonly PYTHON=python3.13 PYTHON_SUITE=trixie
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-readonly TOOLCHAIN=clang-16,lld-16,llvm-16,libomp-16-dev,gfortran,make,cmake,pkg-config,patch,xz-utils,bzip2
+readonly TOOLCHAIN=clang-16,lld-16,llvm-16,libomp-16-dev,gcc,g++,gfortran,make,cmake,pkg-config,patch,xz-utils,bzip2
 readonly PYTHON_NEEDS=libssl-dev,zlib1g-dev,libffi-dev,libbz2-dev,liblzma-dev,libsqlite3-dev,uuid-dev
 readonly SYSTEM=ca-certificates,locales,tzdata
 
@@ -35,7 +36,7 @@ readonly CONFIG=(
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-cache=${LAYERFORGE_STANDIN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/layerforge-standin}
+cache=${LAYERFORGE_STANDIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/layerforge-standin}
 readonly cache
 
 digest_of() { # FILE... relative to this folder
@@ -54,6 +55,11 @@ readonly tag base
 have() { docker image inspect "$1" > /dev/null 2>&1; }
 
 say() { echo "standin: $*" >&2; }
+
+unable() {
+    say "cannot be built here: $*"
+    exit 69
+}
 
 finish() {
     status=$?
@@ -80,23 +86,12 @@ step() { # MESSAGE COMMAND...: runs the command with its output in the log
     say "  $((SECONDS - began)) s"
 }
 
-# The mirror that the machine's own apt sources name for its own release.
-mirror() {
-    if [ -n "${DEBIAN_MIRROR:-}" ]; then
-        echo "${DEBIAN_MIRROR%/}/"
-        return
-    fi
-    local found=
-    if grep -qx 'ID=debian' /etc/os-release; then
-        # A suite with a hyphen is one of updates, which lies elsewhere or holds only a part.
-        found=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' \
-            | awk '$1 !~ /-/ && $2 == "main" && !seen++ { print $3 }')
-    fi
-    if [ -z "$found" ]; then
-        echo "this machine's apt sources name no Debian mirror; set DEBIAN_MIRROR to one" >&2
-        return 1
-    fi
-    echo "$found"
+# The mirror that the machine's own apt sources name for its own release; empty when it is no Debian machine.
+machines_mirror() {
+    grep -qsx 'ID=debian' /etc/os-release || return 0
+    # A suite with a hyphen is one of updates, which lies elsewhere or holds only a part.
+    apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' \
+        | awk '$1 !~ /-/ && $2 == "main" && !seen++ { print $3 }'
 }
 
 ensure_tools() {
@@ -108,12 +103,17 @@ ensure_tools() {
 
 make_base() {
     mkdir -p "$cache/debs" "$work/root"
-    debootstrap --variant=minbase --components=main --keyring="$KEYRING" --cache-dir="$cache/debs" \
-        --include="$TOOLCHAIN,$PYTHON_NEEDS,$SYSTEM" "$SUITE" "$work/root" "$(mirror)"
+    if ! debootstrap --variant=minbase --components=main --keyring="$KEYRING" --cache-dir="$cache/debs" \
+        --include="$TOOLCHAIN,$PYTHON_NEEDS,$SYSTEM" "$SUITE" "$work/root" "$mirror"; then
+        cat "$work/root/debootstrap/debootstrap.log" || true
+        return 1
+    fi
     tar --create --directory="$work/root" --numeric-owner --one-file-system \
         --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./var/log/*' \
         --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' --exclude='./proc/*' --exclude='./sys/*' . \
-        | docker import - "$base"
+        | docker import - "$base.partial"
+    docker tag "$base.partial" "$base"
+    docker rmi --no-prune "$base.partial"
     rm --recursive --force --one-file-system "$work/root"
 }
 
@@ -121,7 +121,7 @@ make_base() {
 # changes. Its other settings (a proxy, say) stay in force.
 fetch_python() {
     mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$cache/source"
-    echo "deb-src [signed-by=$KEYRING] $(mirror) $PYTHON_SUITE main" > "$work/apt/sources.list"
+    echo "deb-src [signed-by=$KEYRING] $mirror $PYTHON_SUITE main" > "$work/apt/sources.list"
     local apt=(apt-get -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=-
         -o "Dir::State::lists=$work/apt/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/apt/cache"
         -o APT::Sandbox::User=root)
@@ -149,16 +149,22 @@ END
 }
 
 install() {
-    cp "$here"/{install.sh,runtime.txt,bootstrap.py,lambda-entrypoint.sh} "$work/context/"
-    container=$(docker create --network none --label layerforge-standin --volume "$work/context:/context:ro" \
-        "$base" bash /context/install.sh)
+    cp "$here"/{install.sh,runtime.txt,bootstrap,bootstrap.py,lambda-entrypoint.sh} "$work/context/"
+    container=$(docker create --network none "$base" bash /tmp/context/install.sh)
+    # Copied, not mounted: a mount point would stay in the image, and the engine may be on another machine.
+    docker cp --quiet "$work/context" "$container:/tmp/context"
     docker start --attach "$container"
     docker commit "${CONFIG[@]}" "$container" "$tag"
 }
 
 if ! have "$tag"; then
-    docker info > /dev/null 2>&1 || { say "no container engine answers; start one"; exit 5; }
+    docker info > /dev/null 2>&1 || unable "no container engine answers"
+    [ "$(id -u)" -eq 0 ] || unable "only root can unpack Debian's packages"
+    mirror=${DEBIAN_MIRROR:-$(machines_mirror)}
+    [ -n "$mirror" ] || unable "this machine's apt sources name no Debian mirror; DEBIAN_MIRROR can"
     trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     mkdir -p "$cache"
     exec 9> "$cache/lock"
     flock 9

@@ -52,6 +52,10 @@ class FakeBuilder:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     image: Image = IMAGE
+    stopped: bool = False
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         self.tasks.append(task)
@@ -166,9 +170,11 @@ def test_a_failed_step_shows_its_last_lines_its_log_and_one_hint(tmp_path: Path,
 def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
     tmp_path: Path, outcome: Outcome, message: str
 ) -> None:
-    shop = a_shop(tmp_path, FakeBuilder({}, {"a": outcome}), a_library("a"))
+    builder = FakeBuilder({}, {"a": outcome})
+    shop = a_shop(tmp_path, builder, a_library("a"))
     with pytest.raises(StepError, match=message):
         build(shop, 1)
+    assert builder.stopped
     assert isinstance(shop.store, FakeStore)
     assert not [kind for kind, _ in shop.store.values if kind == "built"]
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
 import py_compile
+import resource
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -177,11 +181,24 @@ def test_bytecode_is_held_against_the_guessed_python_otherwise(tmp_path: Path) -
     assert pyc.state is PycState.VALID
 
 
-def test_a_module_that_is_no_python_is_told_from_one_that_misses_bytecode(tmp_path: Path) -> None:
-    files = zips.sound() | {"python/pkg/template.py": b"{{ name }} = (", "python/pkg/plain.py": b"x = 1\n"}
-    found = by_path(examine(zips.of(tmp_path / "a.zip", files)))
-    assert found["python/pkg/template.py"].uncompilable
-    assert not found["python/pkg/plain.py"].uncompilable
+WITNESS = """
+import sys
+from pathlib import Path
+from layerforge.examine import examine
+
+compiled = []
+sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == "compile" else None)
+compile("1", "witness", "eval")
+examine(Path(sys.argv[1]))
+print(sorted(name for name in compiled if name.startswith(("witness", "python/", "/opt/"))))
+"""
+
+
+def test_no_source_of_an_archive_is_ever_compiled(tmp_path: Path) -> None:
+    # A few kB of zip may hold a module whose compilation takes gigabytes.
+    path = zips.of(tmp_path / "a.zip", zips.sound() | {"python/pkg/bare.py": b"x=1\n", "python/pkg/no.py": b"{{ ("})
+    done = subprocess.run([sys.executable, "-c", WITNESS, path], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "['witness']\n"
 
 
 # --- packages --------------------------------------------------------------------------------------------------------
@@ -492,6 +509,33 @@ def test_unpacking_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="cannot be unpacked"):
         unpack(zips.of(tmp_path / "a.zip", {"a": b"theirs"}), tmp_path / "opt")
     assert (tmp_path / "opt/a").read_text() == "mine"
+
+
+def test_unpacking_leaves_a_file_beyond_what_the_system_allows_to_the_caller(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"python/a.bin": b"\0" * 500_000})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            unpack(path, tmp_path / "opt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_unpacking_leaves_a_full_disk_to_the_caller(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(number, os.strerror(number))
+
+    def refuse(*_: object) -> None:
+        raise full
+
+    monkeypatch.setattr("layerforge.examine.unpacking._write", refuse)
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        unpack(zips.of(tmp_path / "a.zip", {"python/a.py": b"x"}), tmp_path / "opt")
+    assert caught.value is full
 
 
 # --- sums ------------------------------------------------------------------------------------------------------------

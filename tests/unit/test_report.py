@@ -7,6 +7,8 @@ from fakes import a_file, a_tree, target
 from layerforge import report
 from layerforge.model import (
     Archive,
+    Budget,
+    Check,
     Compression,
     Edit,
     Finding,
@@ -22,7 +24,13 @@ from layerforge.model import (
 )
 
 PLAN = Plan(
-    recipe=Recipe(name="demo", requires=("demo>=1",), folder=Path("/home/me/recipes/demo")),
+    recipe=Recipe(
+        name="demo",
+        requires=("demo>=1",),
+        folder=Path("/home/me/recipes/demo"),
+        budget=Budget(zipped=5),
+        check=Check(imports=("demo",), script="assert True", single=("libgomp*",)),
+    ),
     target=target(),
     compression=Compression.FAST,
     interpreter="3.13.0",

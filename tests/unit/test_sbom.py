@@ -6,7 +6,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from fakes import a_file, a_tree, target
-from layerforge.model import Arch, Bytecode, Compression, Manifest, Package, Tree
+from layerforge.model import Arch, Budget, Bytecode, Check, Compression, Manifest, Package, Tree
 from layerforge.sbom import sbom
 
 DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
@@ -29,6 +29,8 @@ def a_manifest(*packages: Package) -> Manifest:
         interpreter="3.13.0",
         compression=Compression.FAST,
         bytecode=Bytecode(),
+        budget=Budget(),
+        check=Check(),
         requires=("demo",),
         sha256="a" * 64,
         content_sha256="b" * 64,

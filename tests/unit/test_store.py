@@ -62,19 +62,32 @@ def test_a_writer_that_is_killed_leaves_no_value(tmp_path: Path) -> None:
     assert store.get("kind", KEY) == b"value"
 
 
-def test_a_workspace_goes_away_and_that_of_a_dead_process_too(tmp_path: Path) -> None:
-    store = a_store(tmp_path)
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    dead = tmp_path / "v1" / "work" / f"{child.pid}-left"
-    dead.mkdir(parents=True)
-    living = tmp_path / "v1" / "work" / f"{os.getppid()}-busy"
-    living.mkdir()
-    with store.workspace() as folder:
-        (folder / "file").write_text("x")
-        assert not dead.exists()
-        assert living.exists()
-    assert not folder.exists()
+HOLD = """
+from pathlib import Path
+from layerforge.store import DiskStore
+with DiskStore(root=Path({root!r}), progress=None).workspace() as folder:
+    print(folder, flush=True)
+    input()
+"""
+
+
+def test_a_workspace_goes_away_and_that_of_a_dead_process_too_but_not_a_living_ones(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", HOLD.format(root=str(tmp_path))]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(argv, **pipes) as killed, subprocess.Popen(argv, **pipes) as living:  # type: ignore[call-overload]
+        dead, busy = Path(killed.stdout.readline().strip()), Path(living.stdout.readline().strip())
+        killed.kill()
+        killed.wait()
+        assert dead.exists()
+        with a_store(tmp_path).workspace() as folder:
+            (folder / "file").write_text("x")
+            assert not dead.exists()
+            assert busy.exists()
+        assert not folder.exists()
+        a_store(tmp_path).clear()
+        assert busy.exists()
+        living.communicate("\n")
+    assert not busy.exists()
 
 
 def test_a_workspace_goes_away_when_the_work_fails(tmp_path: Path) -> None:
@@ -83,21 +96,37 @@ def test_a_workspace_goes_away_when_the_work_fails(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_clearing_removes_values_and_nothing_else(tmp_path: Path) -> None:
+def test_clearing_removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    store.put("kind", KEY, b"value")
+    for name in ("videos", "v1", "venv"):
+        (tmp_path / name).mkdir()
     (tmp_path / "mine.txt").write_text("x")
-    store.clear()
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with store.workspace():
+        store.put("kind", KEY, b"value")
+    (store.place("refused") / "a.zip").write_bytes(b"12345")
+    assert store.clear() >= 5 + 5 + 32
+    assert store.get("kind", KEY) is None
+    assert not (store.folder / "refused").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "store-v1", "v1", "venv", "videos"]
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    file = tmp_path / "out.zip"
-    write_atomically(file, b"first")
+def test_a_folder_that_is_not_marked_as_a_store_is_not_cleared(tmp_path: Path) -> None:
+    (tmp_path / "store-v1/values").mkdir(parents=True)
+    assert a_store(tmp_path).clear() == 0
+    assert (tmp_path / "store-v1/values").is_dir()
+
+
+def test_files_are_written_together_or_what_was_there_stays(tmp_path: Path) -> None:
+    write_together(tmp_path, {"a": b"old a", "b": b"old b"})
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "full").touch()
     with pytest.raises(OSError, match="folder"):
-        write_together(tmp_path, {"out.zip": b"second", "folder": b"cannot replace a folder"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "out.zip"]
+        write_together(tmp_path, {"a": b"new a", "c": b"new c", "folder": b"cannot replace a folder"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "folder"]
+    assert (tmp_path / "a").read_bytes() == b"old a"
+    write_together(tmp_path, {"a": b"new a", "b": b"new b"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "folder"]
+    assert (tmp_path / "a").read_bytes() == b"new a"
 
 
 def test_files_get_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:

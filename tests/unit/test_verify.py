@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,8 +90,9 @@ def test_errors_come_first_and_then_rule_and_path() -> None:
 
 def test_the_table_and_the_document_agree() -> None:
     text = DOC.read_text("utf-8")
-    sections = dict(re.findall(r"^## (LF\d{3} · .+)\n\n\*(.+)\*$", text, re.MULTILINE))
-    assert sections == {f"{rule.id} · {rule.title}": " or ".join(sorted(rule.severities)) for rule in RULES_TABLE}
+    sections = re.findall(r"^## (LF\d{3} · .+)\n\n\*(.+)\*$", text, re.MULTILINE)
+    assert sections == [(f"{rule.id} · {rule.title}", " or ".join(sorted(rule.severities))) for rule in RULES_TABLE]
+    assert len({rule.id for rule in RULES_TABLE}) == len(RULES_TABLE) == text.count("\n## ")
 
 
 def test_every_section_of_the_document_says_what_why_and_how() -> None:
@@ -157,6 +160,13 @@ def test_native_code_of_another_system_is_found(kind: str, system: str) -> None:
 def test_a_library_that_nothing_brings_is_missing() -> None:
     one = alone("LF103", an_examination(an_elf("python/l/l.so", needed=("libc.so.6", "libgomp.so.1"))))
     assert (one.path, one.message) == ("python/l/l.so", "needs libgomp.so.1, which is not in the layer or the runtime")
+
+
+def test_the_hint_of_a_missing_library_tells_how_a_recipe_ships_one() -> None:
+    hint = alone("LF103", an_examination(an_elf("python/l/l.so", needed=("libgomp.so.1",)))).hint
+    assert "container engine" in hint
+    assert "[build] system" in hint
+    assert "`[build] system" in DOC.read_text("utf-8").partition("## LF103")[2].partition("## LF104")[0]
 
 
 def test_a_library_that_lies_where_the_loader_does_not_look_is_missing_and_its_place_is_named() -> None:
@@ -306,7 +316,6 @@ def test_a_layer_that_was_to_have_no_bytecode_misses_none() -> None:
     "member",
     [
         a_member("python/p/empty.py"),
-        a_member("python/p/template.py", b"{{", uncompilable="invalid syntax"),
         a_member("python/p/not-a-module.py", b"x"),
         a_member("python/a-1.dist-info/setup.py", b"x"),
         a_member("bin/tool.py", b"x"),
@@ -314,6 +323,20 @@ def test_a_layer_that_was_to_have_no_bytecode_misses_none() -> None:
 )
 def test_what_is_no_module_needs_no_bytecode(member: Member) -> None:
     assert found("LF201", an_examination(member), expect(bytecode=BytecodeMode.BESIDE)) == []
+
+
+def test_a_module_that_the_build_could_not_compile_is_excused_and_no_other(tmp_path: Path) -> None:
+    # Newer syntax than the target's: what this Python makes of it does not matter.
+    newer = b"try:\n    pass\nexcept* OSError:\n    pass\n"
+    files = {"python/p/newer.py": newer, "python/p/bare.py": b"x = 1\n"}
+    held = expect("3.10", bytecode=BytecodeMode.BESIDE)
+    examination = examine(zips.of(tmp_path / "a.zip", files), held.target)
+    assert alone("LF201", examination, held).message.startswith("2 of 2 modules")
+    held = replace(held, uncompilable=frozenset({"python/p/newer.py"}))
+    one = alone("LF201", examination, held)
+    assert (one.severity, one.message.partition(": ")[2]) == (Severity.ERROR, "python/p/bare.py")
+    held = replace(held, uncompilable=frozenset(files))
+    assert found("LF201", examination, held) == []
 
 
 def test_bytecode_of_an_optimized_run_is_none_that_lambda_reads() -> None:
@@ -658,6 +681,79 @@ def test_a_failed_assertion_shows_its_message_and_its_line(tmp_path: Path) -> No
     assert one.rule == "LF402"
     assert one.message.startswith("AssertionError: x is not three\n")
     assert "assert x == 3" in one.message.partition("\n")[2]
+
+
+HEAD = "Traceback (most recent call last):"
+
+
+def frames(message: str) -> list[str]:
+    """The lines of a message that name a frame, or begin a traceback."""
+    return [line.strip() for line in message.splitlines() if line.strip().startswith(("File ", HEAD))]
+
+
+CHAINED = """
+def lower():
+    raise KeyError(1)
+def run():
+    try:
+        lower()
+    except KeyError as error:
+        raise ValueError(2) from error
+run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("assert 0", [HEAD, 'File "check.py", line 1, in <module>']),
+        ("def broken(:", [HEAD, 'File "check.py", line 1']),
+        (
+            CHAINED,
+            [
+                *(HEAD, 'File "check.py", line 6, in run', 'File "check.py", line 3, in lower'),
+                *(HEAD, 'File "check.py", line 9, in <module>', 'File "check.py", line 8, in run'),
+            ],
+        ),
+    ],
+)
+def test_the_traceback_of_a_check_begins_at_the_check(script: str, lines: list[str], tmp_path: Path) -> None:
+    (one,) = check(outcome_of((), script, tmp_path))
+    # The program keeps the last lines only, so a long traceback may lack its first ones.
+    shown = frames(one.message)
+    assert shown == lines[-len(shown) :]
+    assert len(shown) >= min(len(lines), 3)
+
+
+def failed(*trace: str) -> list[str]:
+    """What is shown of a traceback."""
+    report = json.dumps({"failed": "check.py", "error": "ValueError: 1", "trace": trace})
+    (one,) = check(Outcome(status=0, output=f'layerforge-check:{report}\nlayerforge-check:{{"done": true}}', seconds=0))
+    return [line.removeprefix("    ") for line in one.message.splitlines()[1:]]
+
+
+OWN = ['  File "/tmp/x/program.py", line 58, in run', "    exec(code)", "    ~~~~^^^^^^"]
+CHECKS = ['  File "check.py", line 9, in <module>', "    f()", '  File "/opt/python/p.py", line 1, in f', "Error: 1"]
+
+
+@pytest.mark.parametrize("own", [[], OWN[:1], OWN[:2], OWN])
+def test_frames_of_the_program_are_left_out_with_their_source_lines(own: list[str]) -> None:
+    assert failed(HEAD, *own, *CHECKS) == [HEAD, *CHECKS]
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_frames_of_the_program_are_left_out_where_the_traceback_was_cut_in_them(cut: int) -> None:
+    assert failed(*OWN[cut:], *CHECKS) == CHECKS
+
+
+def test_frames_of_a_package_that_calls_back_into_the_check_stay() -> None:
+    back = ['  File "/opt/python/p.py", line 7, in run', "    call()", '  File "check.py", line 2, in call']
+    assert failed(HEAD, *OWN, *CHECKS[:-1], *back, CHECKS[-1]) == [HEAD, *CHECKS[:-1], *back, CHECKS[-1]]
+
+
+def test_a_traceback_without_a_frame_of_the_check_is_shown_as_it_is() -> None:
+    trace = [HEAD, '  File "/opt/python/p.py", line 1, in run', "    f()", "ValueError: 1"]
+    assert failed(*trace) == trace
 
 
 @pytest.mark.parametrize("script", ["import sys; sys.exit('no')", "def broken(:", "import os; os._exit(0)"])

@@ -65,7 +65,10 @@ def group() -> None:
 def main() -> None:
     """Runs the program and leaves with an exit code of the contract."""
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # All is written by now; what is left is to go.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:

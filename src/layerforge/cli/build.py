@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,10 @@ def tell_what_is_not_compiled(
 
 def check_output(output: Path) -> None:
     """Raises ``UsageError`` where the output folder cannot take files, before anything is built."""
-    probe = output / ".layerforge-probe"
     try:
         output.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=output):
+            pass
     except OSError as error:
         raise UsageError(
             f"nothing can be written to {output}",

@@ -34,6 +34,5 @@ def clear() -> None:
     """Remove everything from the store."""
     out = screen.console()
     store = shared.open_store(TerminalProgress(out))
-    freed = sum(size for _, size in store.sizes().values())
-    store.clear()
+    freed = store.clear()
     out.print(f"{megabytes(freed)} freed in {store.root}", markup=False, soft_wrap=True)

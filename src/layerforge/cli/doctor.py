@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 import uv
 
-from layerforge import __version__, interpreters, process, runtimes, store
+from layerforge import __version__, container, interpreters, process, runtimes, store
 from layerforge.cli import options as shared
 from layerforge.cli import screen
 from layerforge.host import HostEngine
@@ -29,7 +29,7 @@ class Report:
 @shared.json_option
 def command(as_json: bool) -> None:  # noqa: FBT001
     """Say what this machine can build, and how to get what it lacks."""
-    reports = [_tool(), _store(), *(_runtime(target) for target in _targets())]
+    reports = [_tool(), _store(), _engine(), *(_runtime(target) for target in _targets())]
     if as_json:
         screen.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
         return
@@ -55,6 +55,13 @@ def _store() -> Report:
     place = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     return Report(name="store", good=free > 2 * 10**9, says=f"{root}, {megabytes(free)} free")
+
+
+def _engine() -> Report:
+    """Whether packages can be compiled, and layers run in Lambda's own image."""
+    reason = container.available()
+    says = "answers: packages can be compiled, and layers run in Lambda's image"
+    return Report(name="container", good=not reason, says=reason or says)
 
 
 def _runtime(target: Target) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from layerforge.errors import EngineError, UsageError
 from layerforge.host import HostEngine
@@ -19,8 +19,17 @@ class Chosen:
     builder: Builder | None
 
 
-def choose(name: str, image: str | None, target: Target, interpreter: Interpreter | None, progress: Progress) -> Chosen:
+def choose(
+    name: str,
+    image: str | None,
+    target: Target,
+    interpreter: Interpreter | None,
+    progress: Progress,
+    memory: int | None = None,
+) -> Chosen:
     """The engine that ``name`` asks for. ``auto`` takes the container engine where it answers, else the host.
+
+    ``memory`` is the function's, in MB, where layers are run in containers.
 
     Raises ``EngineError`` where the container engine is asked for and cannot be used.
     """
@@ -45,5 +54,7 @@ def choose(name: str, image: str | None, target: Target, interpreter: Interprete
         progress.say(f"engine host: {error.message}")
         return host
     engine = container.DockerEngine(client=client, image=found)
+    if memory is not None:
+        engine = replace(engine, memory=memory * 2**20)
     progress.say(f"engine docker: {found.reference}")
     return Chosen(engine=engine, builder=engine)

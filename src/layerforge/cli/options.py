@@ -11,7 +11,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge import interpreters, runtimes, store
-from layerforge.archive import EARLIEST
+from layerforge.archive import EARLIEST, LATEST
 from layerforge.errors import UsageError
 from layerforge.model import Arch, BytecodeMode, Compression, Docstrings, Progress, Target
 from layerforge.pipeline import Options
@@ -118,8 +118,10 @@ def options(
 def source_date_epoch() -> int:
     """The date that every entry gets: ``SOURCE_DATE_EPOCH``, else the oldest that a zip can hold."""
     text = os.environ.get("SOURCE_DATE_EPOCH", str(EARLIEST))
-    if not text.isdigit():
-        raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}", hint="it takes seconds since 1970, such as 1735689600")
+    if not text.isdecimal() or int(text) > LATEST:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {text!r}", hint="it takes seconds since 1970, such as 1735689600, until 2107"
+        )
     return max(int(text), EARLIEST)
 
 

@@ -64,7 +64,10 @@ def print_json(value: Any) -> None:
 
 
 def step_summary(markdown: str) -> None:
-    """Adds Markdown to the summary of a GitHub job, where one runs."""
+    """Adds Markdown to the summary of a GitHub job, where one runs. Failing to is no reason to lose a layer."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown)
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(markdown)
+        except OSError as error:
+            console().print(f"[yellow]![/] the job's summary cannot be written: {escape(str(error))}", soft_wrap=True)

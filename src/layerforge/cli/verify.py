@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from layerforge import examine, interpreters, pipeline, recipe, report
+from layerforge import examine, interpreters, pipeline, report
+from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
-from layerforge.cli import screen
 from layerforge.errors import VerificationError
-from layerforge.host import HostEngine
 from layerforge.model import Manifest, Recipe, Severity
 from layerforge.progress import TerminalProgress
 
@@ -19,22 +18,36 @@ from layerforge.progress import TerminalProgress
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @click.option("--python", help="Python of the function.  [default: the manifest's, else what the files point to]")
 @click.option("--arch", help="Processor of the function.  [default: the manifest's, else what the files point to]")
-@click.option("--engine", type=click.Choice(["host"]), default="host", expose_value=False, help="Where to run it.")
+@click.option(
+    "--engine", type=click.Choice(engines.CHOICES), default="auto", show_default=True, help="Where to run it."
+)
+@click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
+@click.option("--memory", type=click.IntRange(128, 10_240), metavar="MB", help="Memory of the function, in containers.")
 @shared.json_option
-def command(zip_file: Path, python: str | None, arch: str | None, as_json: bool) -> None:  # noqa: FBT001
+def command(
+    zip_file: Path,
+    python: str | None,
+    arch: str | None,
+    engine: str,
+    image: str | None,
+    memory: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
     """Hold a layer's ZIP against every rule, then import it and run its check as Lambda would. Exits 7 on errors."""
     out = screen.console()
-    store = shared.open_store(TerminalProgress(out))
+    progress = TerminalProgress(out)
+    store = shared.open_store(progress)
     seen = examine.examine(zip_file)
     guess, made = examine.guess_target(seen), manifest(zip_file, seen.sha256)
     told = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
     target = shared.target(python or told[0], arch or told[1])
-    runner = HostEngine(interpreter=interpreters.find(target.python))
-    with store.progress.step("verify") as step, store.workspace() as workspace:
-        verdict = pipeline.verify_zip(zip_file, target, expected(made), runner, workspace)
+    runner = engines.choose(engine, image, target, interpreters.find(target.python), progress, memory).engine
+    with progress.step("verify") as step, store.workspace() as workspace:
+        bad = frozenset(left.path for left in made.left) if made else frozenset()
+        verdict = pipeline.verify_zip(zip_file, target, expected(made), runner, workspace, uncompilable=bad)
         step.note(pipeline.summary(verdict))
     if as_json:
-        screen.print_json({"path": str(zip_file), **report.verdict_json(verdict), "notes": list(verdict.notes)})
+        screen.print_json({"path": str(zip_file), **report.verdict_data(verdict), "notes": list(verdict.notes)})
     screen.verdict(out, verdict.findings, verdict.notes)
     if any(one.severity is Severity.ERROR for one in verdict.findings):
         raise VerificationError(f"{zip_file} is not fit for Lambda", hint="docs/rules.md explains each rule")
@@ -51,16 +64,7 @@ def manifest(zip_file: Path, sha256: str) -> Manifest | None:
 
 
 def expected(made: Manifest | None) -> Recipe | None:
-    """The recipe that a layer is held against: the bundled one of its name, compiled as the manifest says."""
+    """What a layer is held against, as its manifest says; ``None`` for a layer of unknown make."""
     if made is None:
         return None
-    folder = recipe.bundled().get(made.name)
-    known = recipe.load(folder) if folder else Recipe(name=made.name, requires=made.requires)
-    return Recipe(
-        name=made.name,
-        requires=made.requires,
-        folder=folder,
-        budget=known.budget,
-        bytecode=made.bytecode,
-        check=known.check,
-    )
+    return Recipe(name=made.name, requires=made.requires, budget=made.budget, bytecode=made.bytecode, check=made.check)

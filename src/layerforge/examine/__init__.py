@@ -1,15 +1,15 @@
 """Reading any layer zip: what every file of it is, without running anything.
 
 ``examine`` gives the facts, ``summarize`` sums them up, ``guess_target`` tells what the layer was made for, and
-``unpack`` writes it to a disk safely. Nothing here judges; that is the business of ``layerforge.verify``.
+``unpack`` writes it to a disk safely. Nothing here judges; that is the business of ``layerforge.verify``. Nothing here
+compiles sources either: a zip of a few kB can hold one that takes gigabytes.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,10 @@ from layerforge.examine.directory import ZipEntry
 from layerforge.examine.guessing import guess_target, likely_python
 from layerforge.examine.summary import Duplicate, Share, Summary, summarize
 from layerforge.examine.unpacking import unpack
-from layerforge.model import SITE, ElfFacts, Examination, Kind, Member, PycFacts, Target
+from layerforge.model import ElfFacts, Examination, Kind, Member, PycFacts, Target
 from layerforge.runtimes import runtimes
 
 __all__ = ["Duplicate", "Share", "Summary", "examine", "guess_target", "summarize", "unpack"]
-
-_MOST_COMPILED = 200
-"""Modules without bytecode that are tried for syntax; where there are more, bytecode was never meant to be there."""
 
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
@@ -68,10 +65,9 @@ def examine(path: Path, target: Target | None = None) -> Examination:
     distributions = metadata.distributions(archive.entries, archive.read)
     owners = metadata.owners((entry.name for entry in files), distributions, archive.read)
     magic = target.runtime.magic if target else _magic(files, archive)
-    uncompilable = dict(_uncompilable(archive))
 
     def look(entry: ZipEntry) -> Member:
-        return _member(entry, archive, owners.get(entry.name, ""), magic, uncompilable.get(entry.name, ""))
+        return _member(entry, archive, owners.get(entry.name, ""), magic)
 
     # The largest first, so that no thread is left alone with one at the end.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -97,7 +93,7 @@ def _magic(files: Iterable[ZipEntry], archive: _Zip) -> int:
     return runtimes()[python].magic
 
 
-def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int, uncompilable: str) -> Member:
+def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int) -> Member:
     data = directory.content(archive.data, entry)
     native = _Native() if entry.is_link else _native(entry.name, data)
     is_pyc = entry.name.endswith(".pyc") and not entry.is_link
@@ -114,7 +110,6 @@ def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int, uncompilab
         damaged=native.damaged,
         foreign=native.foreign,
         pyc=_pyc(entry.name, data, archive, magic) if is_pyc else None,
-        uncompilable=uncompilable,
         unsafe=entry.unsafe,
     )
 
@@ -160,22 +155,3 @@ def _pyc(path: str, data: bytes, archive: _Zip, magic: int) -> PycFacts:
     source = bytecode.source_path(path)
     entry = archive.entries.get(source)
     return bytecode.facts(data, magic=magic, source=archive.read(source), mtime=entry.mtime if entry else None)
-
-
-def _uncompilable(archive: _Zip) -> Iterator[tuple[str, str]]:
-    """Path and reason for each of the modules without bytecode that is no valid Python, such as a template.
-
-    It is this Python that tries them, so a module in newer syntax counts as one too.
-    """
-    compiled = {bytecode.source_path(path) for path in archive.entries if path.endswith(".pyc")}
-    modules = [path for path in archive.entries if path.endswith(".py") and path.startswith(f"{SITE}/")]
-    bare = [path for path in modules if path not in compiled]
-    if not compiled or len(bare) > _MOST_COMPILED:
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for path in bare:
-            try:
-                compile(archive.read(path) or b"", path, "exec", dont_inherit=True)
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                yield path, str(error)

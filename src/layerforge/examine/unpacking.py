@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 from collections.abc import Iterable
@@ -12,13 +13,16 @@ from layerforge.examine import directory
 from layerforge.examine.directory import ZipEntry
 
 _OPT = "/opt/"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a disk says for which the archive is not to blame."""
 
 
 def unpack(path: Path, into: Path) -> None:
     """Writes the files of the archive at ``path`` below ``into``, which must be empty or absent, as Lambda does below
     ``/opt``. Modes are kept; an absolute link into ``/opt`` becomes a relative one.
 
-    Raises ``VerificationError`` where an entry would leave ``into``, and what ``examine`` raises.
+    Raises ``VerificationError`` where an entry would leave ``into``, what ``examine`` raises, and the ``OSError`` as it
+    comes where the disk has no room.
     """
     data = directory.load(path)
     entries = directory.entries(data, path)
@@ -34,6 +38,8 @@ def unpack(path: Path, into: Path) -> None:
             if entry.is_link:
                 _link(root, entry.name, directory.content(data, entry))
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise
         raise VerificationError(
             f"{path} cannot be unpacked: {error}",
             hint="`layerforge inspect` lists the entries; two of them need the same place, or a name is too long",

@@ -28,17 +28,19 @@ class Rule:
     id: str
     why: str
     globs: tuple[str, ...]
+    unless_imported: bool = False
+    """Whether a module of the layer that imports what the rule matches saves it."""
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """The default rules, first match first."""
     data = tomllib.loads(resources.files("layerforge").joinpath("data/prune.toml").read_text("utf-8"))
-    return tuple(Rule(id=row["id"], why=row["why"], globs=tuple(row["globs"])) for row in data["rule"])
+    return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in data["rule"])
 
 
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
-    """Drops what a rule matches, but nothing that the recipe keeps or that a module of the layer imports."""
+    """Drops what a rule matches, but nothing that the recipe keeps, nor tests that a module of the layer imports."""
     doomed = {entry.path: reason for entry in tree.entries if (reason := _reason(entry, setting))}
     spared = _imported(tree, doomed)
     for entry in tree.entries:
@@ -82,7 +84,9 @@ def _is_script(entry: Entry) -> bool:
 
 def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
     """Doomed files that a kept module imports, each with the module's path; what those import in turn included."""
-    by_module = {_module(path): path for path in doomed if path.endswith((".py", ".so"))}
+    saved = {rule.id for rule in rules() if rule.unless_imported}
+    modules = (path for path, reason in doomed.items() if reason in saved and path.endswith((".py", ".so")))
+    by_module = {_module(path): path for path in modules}
     files = {file.path: file for file in tree.files}
     queue = [path for path in files if path.endswith(".py") and path not in doomed]
     words = _telling_words(by_module.values(), queue)

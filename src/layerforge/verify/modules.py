@@ -16,18 +16,15 @@ _CACHE = "__pycache__"
 
 
 def without_bytecode(examination: Examination, expect: Expect) -> Iterator[Finding]:
-    """LF201: modules that every cold start compiles; those that do not compile at all are left out."""
+    """LF201: modules that every cold start compiles; those that the build found not to compile are left out."""
     if expect.bytecode is BytecodeMode.NONE:
         return
     tag = expect.target.cache_tag
     paths = {member.path for member in examination.members}
     # Empty ones cost nothing to compile.
     modules = [one for one in examination.members if one.size and one.path.endswith(".py") and importable(one.path)]
-    bare = [
-        one
-        for one in modules
-        if bytecode.pyc_path(one.path, tag, BytecodeMode.BESIDE) not in paths and not one.uncompilable
-    ]
+    missing = [one for one in modules if bytecode.pyc_path(one.path, tag, BytecodeMode.BESIDE) not in paths]
+    bare = [one for one in missing if one.path not in expect.uncompilable]
     if bare:
         size = megabytes(sum(member.size for member in bare))
         message = f"{len(bare):,} of {counted(len(modules), 'module')} ({size}) have no bytecode: {_names(bare)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,17 @@ _NO_MODULES = frozenset(
 """Top-level names that wheels leave behind by mistake, or that are no modules."""
 
 _LINES = 12
+
+_OWN_FRAME = re.compile(
+    r"""
+    (?: \A | (?<=Traceback\ \(most\ recent\ call\ last\):\n) )     # outermost frame, or where the program cut it
+    (?: [ ]{2}File\ "(?!check\.py"|/opt/)[^"\n]*",\ line\ \d+,\ in\ run\n )?
+    (?: [ ]{4}.*\n )*                                                # its source, and marks below
+    (?= [ ]{2}File\ "check\.py" )
+    """,
+    re.VERBOSE,
+)
+"""The frame of the check program that runs ``check.py``, in the text of a traceback."""
 
 
 def top_level_imports(examination: Examination) -> tuple[str, ...]:
@@ -88,8 +100,13 @@ def _reports(output: str) -> Iterator[Mapping[str, Any]]:
 def _failed(report: Mapping[str, Any]) -> Finding:
     what, error = str(report["failed"]), str(report.get("error", ""))
     if what == "check.py":
-        return finding("LF402", "", _with_lines(error, [str(line) for line in report.get("trace", ())]))
+        return finding("LF402", "", _with_lines(error, _trace(report)))
     return finding("LF401", "", f"import {what}: {error}", hint=_hint(error))
+
+
+def _trace(report: Mapping[str, Any]) -> list[str]:
+    """Lines of the traceback, from ``check.py`` on."""
+    return _OWN_FRAME.sub("", "\n".join(map(str, report.get("trace", ())))).splitlines()
 
 
 def _hint(error: str) -> str:

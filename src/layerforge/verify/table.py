@@ -17,6 +17,8 @@ class Expect:
     recipe: Recipe | None = None
     bytecode: BytecodeMode | None = None
     """How its modules were to be compiled; ``None`` for a layer of unknown make."""
+    uncompilable: frozenset[str] = frozenset()
+    """Paths of sources that the target's own Python could not compile, such as templates; the build knows them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,8 @@ RULES_TABLE: tuple[Rule, ...] = (
         "LF103",
         "A needed library is missing",
         ERROR,
-        hint="put the library into the layer's lib/ folder, or, if nothing imports this file, leave the file out",
+        hint="put the library into the layer's lib/ folder, or let the container engine ship its own "
+        "([build] system = [...] in a recipe), or, if nothing imports this file, leave the file out",
     ),
     _rule(
         "LF104",

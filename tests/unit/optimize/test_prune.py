@@ -133,6 +133,19 @@ def test_a_compiled_module_that_is_imported_from_tests_stays() -> None:
     assert run(files)[0] == {}
 
 
+def test_what_a_recipe_removes_goes_though_it_is_imported() -> None:
+    files = {"python/pkg/__init__.py": b"from pkg import plugin\n", "python/pkg/plugin.py": b""}
+    gone, spared = run(files, Prune(remove=("pkg/plugin.py",)))
+    assert list(gone) == ["python/pkg/plugin.py"]
+    assert not spared
+
+
+def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
+    pool = "python/numba/np/ufunc/omppool.cpython-313-x86_64-linux-gnu.so"
+    files = {"python/numba/np/ufunc/parallel.py": b"from numba.np.ufunc import omppool\n", pool: b"\x7fELF"}
+    assert list(run(files)[0]) == [pool]
+
+
 def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
     files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/b.py": b"\xff\xfe("}
     assert list(run(files)[0]) == ["python/tests/b.py"]

@@ -1,0 +1,47 @@
+"""The engine that runs source steps and finished layers in containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from docker import DockerClient
+
+from layerforge.container import sandbox
+from layerforge.container.owning import stop_all
+from layerforge.container.running import perform
+from layerforge.container.sandbox import FULL_CPU
+from layerforge.model import Image, Job, Outcome, Target, Task
+
+SPARE = 512 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerEngine:
+    """A container engine with the image that everything runs in. Fit for several threads."""
+
+    client: DockerClient
+    image: Image
+    memory: int = FULL_CPU
+    """Bytes of the function that checks run in."""
+    spare: int = SPARE
+    """Bytes of the disk that a source step may not take."""
+    name: str = "docker"
+
+    def refusal(self, target: Target) -> str:
+        """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""
+        if self.image.arch is not target.arch:
+            return f"the image {self.image.reference} is for {self.image.arch}, the layer for {target.arch}"
+        return sandbox.lacking(self.client, self.image, target.python)
+
+    def run(self, job: Job) -> Outcome:
+        """Runs a job as Lambda would run it. Raises ``EngineError``."""
+        return sandbox.invoke(self.client, self.image, self.memory, job)
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        """Runs a source step in a container of its own. Raises ``EngineError``."""
+        return perform(self.client, self.image, self.spare, task, on_line)
+
+    def stop(self) -> None:
+        """Ends every source step that runs. Raises ``EngineError``."""
+        stop_all(self.client)

@@ -1,0 +1,184 @@
+"""The image that a layer is compiled and checked in: one that the user names, or one built from ``docker/``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker.models.images
+from docker import DockerClient
+from docker.errors import APIError, ImageNotFound
+from docker.utils import parse_repository_tag
+
+from layerforge import digest
+from layerforge.container.errors import EMULATION, FAILURES, failure, told
+from layerforge.container.owning import container
+from layerforge.container.running import LOCKED
+from layerforge.errors import EngineError
+from layerforge.model import Arch, Image, Progress, Step, Target
+
+PLATFORMS = {Arch.X86_64: "linux/amd64", Arch.ARM64: "linux/arm64"}
+PROCESSORS = {"amd64": Arch.X86_64, "x86_64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}
+"""Lambda's word for a processor by those that engines use."""
+LABEL = "layerforge.build-image"
+"""Of images only: a container inherits the labels of its image."""
+
+_Found = docker.models.images.Image
+
+
+def find_image(client: DockerClient, target: Target, reference: str | None, progress: Progress) -> Image:
+    """The image that ``reference`` names, pulled where it is not here; without one, the build image of the target.
+
+    Raises ``EngineError`` where it can be neither found nor made, or has another processor than the target.
+    """
+    if reference is None:
+        found, name = _build_image(client, target, dockerfile(target), progress)
+    else:
+        found, name = _named(client, target, reference, progress), reference
+    image = Image(reference=name, digest=str(found.id), arch=_arch(found, target, name))
+    _refuse_unrunnable(client, image)
+    return image
+
+
+def dockerfile(target: Target) -> str:
+    """Text of the Dockerfile of the target's operating system."""
+    package = Path(__file__).parents[1]
+    installed = package / "data" / "docker"
+    folder = installed if installed.is_dir() else package.parents[1] / "docker"
+    return (folder / target.runtime.os / "Dockerfile").read_text("utf-8")
+
+
+def _arch(found: _Found, target: Target, name: str) -> Arch:
+    said = str(found.attrs.get("Architecture", ""))
+    arch = PROCESSORS.get(said)
+    if arch is not target.arch:
+        raise EngineError(
+            f"the image {name} is for {arch or said or 'an unknown processor'}, the layer for {target.arch}",
+            hint=f"`docker pull --platform {PLATFORMS[target.arch]} {name}` gets the other one where there is one; "
+            f"--arch {arch or Arch.X86_64} makes a layer for this one",
+        )
+    return arch
+
+
+def _refuse_unrunnable(client: DockerClient, image: Image) -> None:
+    """Programs of another processor run through emulation, where that is set up."""
+    with told():
+        own = PROCESSORS.get(str(client.info().get("Architecture", "")))
+    if own is image.arch:
+        return
+    try:
+        with container(client, LOCKED | {"image": image.digest, "entrypoint": ["/bin/true"]}) as box:
+            box.start()
+            if int(box.wait()["StatusCode"]) == 0:
+                return
+    except (*FAILURES, EngineError):
+        pass
+    raise EngineError(f"this machine cannot run programs for {image.arch}", hint=EMULATION)
+
+
+def _named(client: DockerClient, target: Target, reference: str, progress: Progress) -> _Found:
+    with told():
+        try:
+            return client.images.get(reference)
+        except ImageNotFound:
+            _pull(client, target, reference, progress)
+        except APIError as error:
+            raise _unknown(reference, str(error.explanation)) from error
+        return client.images.get(reference)
+
+
+def _pull(client: DockerClient, target: Target, reference: str, progress: Progress) -> None:
+    repository, tag = parse_repository_tag(reference)
+    with progress.step("pull") as step:
+        step.note(reference)
+        try:
+            events = client.api.pull(
+                repository, tag or "latest", stream=True, decode=True, platform=PLATFORMS[target.arch]
+            )
+            _show_layers(_unless_failed(events), step)
+        except (APIError, ChildError) as error:
+            raise _unknown(reference, str(error)) from error
+
+
+def _show_layers(events: Iterator[Mapping[str, Any]], step: Step) -> None:
+    """Moves the step with the bytes of every layer."""
+    sizes: dict[str, int] = {}
+    for event in events:
+        detail, layer = event.get("progressDetail") or {}, str(event.get("id"))
+        if event.get("status") != "Downloading" or "total" not in detail:
+            continue
+        if layer not in sizes:
+            step.expect(int(detail["total"]))
+        step.advance(max(0, int(detail["current"]) - sizes.get(layer, 0)))
+        sizes[layer] = int(detail["current"])
+
+
+class ChildError(Exception):
+    """What an engine says at the end of a stream that began well."""
+
+
+def _unless_failed(events: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        if "error" in event:
+            raise ChildError(str(event["error"]))
+        yield event
+
+
+def _unknown(reference: str, said: str) -> EngineError:
+    if "no space left" in said.lower():
+        return failure(OSError(said))
+    unreachable = any(part in said.lower() for part in ("lookup", "timeout", "refused", "no route", "unreachable"))
+    hint = (
+        "its registry cannot be reached: on a closed network, load it with `docker load` and name it again"
+        if unreachable
+        else "see `docker images` for what is here; a private registry needs `docker login`"
+    )
+    return EngineError(f"there is no image {reference}, and it cannot be pulled", hint=hint, details=(said,))
+
+
+def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[_Found, str]:
+    """The image that the Dockerfile gives for the target, and its tag: found by its label, else built."""
+    tag = f"layerforge-build:{target.label}"
+    key = digest.of([text, target.python, target.arch])
+    with told():
+        here = client.images.list(filters={"label": f"{LABEL}={key}"})
+        if here:
+            return here[0], tag
+        with progress.step("image") as step:
+            step.note(f"{tag}, kept for next time")
+            _build(client, target, text, tag, key, progress)
+        return client.images.get(tag), tag
+
+
+def _build(client: DockerClient, target: Target, text: str, tag: str, key: str, progress: Progress) -> None:
+    lines: list[str] = []
+    try:
+        events = client.api.build(
+            fileobj=io.BytesIO(text.encode()),
+            tag=tag,
+            labels={LABEL: key},
+            buildargs={"PYTHON": target.python},
+            platform=PLATFORMS[target.arch],
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        for event in _unless_failed(events):
+            said = str(event.get("stream") or event.get("status") or "").rstrip()
+            lines += said.splitlines()
+            if said.startswith("Step "):
+                progress.say(said)
+    except (APIError, ChildError) as error:
+        raise _unbuilt(tag, str(error), lines) from error
+
+
+def _unbuilt(tag: str, said: str, lines: list[str]) -> EngineError:
+    if "no space left" in said.lower():
+        return failure(OSError(said))
+    return EngineError(
+        f"the build image {tag} cannot be made",
+        hint="it needs Amazon's registry and package lists; name another image with --image, or use --engine host",
+        details=(*lines[-12:], said),
+    )

@@ -1,0 +1,186 @@
+"""The Lambda-like sandbox: AWS's own emulator and client in the runtime's image, under Lambda's constraints."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import signal
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
+
+from layerforge.container.errors import told
+from layerforge.container.owning import container
+from layerforge.container.running import LOCKED, Ended, Ending, Limits, binds, run
+from layerforge.errors import EngineError
+from layerforge.model import Image, Job, Mount, Outcome
+
+USER = "993:990"
+MEGABYTE = 2**20
+FULL_CPU = 1769 * MEGABYTE
+"""Bytes of memory that come with one whole processor."""
+PROCESSES = 1024
+ENTRY_POINT = "/lambda-entrypoint.sh"
+BEGIN = "layerforge-sandbox: begin"
+END = "layerforge-sandbox: end"
+ANSWER = "layerforge-sandbox: "
+_KEPT_LINES = 20_000
+
+EXIT = re.compile(r"\(rapid\) Process runtime-\d+ exited: (?:signal: ([a-z0-9 /]+?)|exit status (\d+))(?: \(|$)", re.M)
+INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
+
+SIGNALS = {
+    "aborted": signal.SIGABRT,
+    "broken pipe": signal.SIGPIPE,
+    "bus error": signal.SIGBUS,
+    "floating point exception": signal.SIGFPE,
+    "illegal instruction": signal.SIGILL,
+    "interrupt": signal.SIGINT,
+    "killed": signal.SIGKILL,
+    "segmentation fault": signal.SIGSEGV,
+    "terminated": signal.SIGTERM,
+    "trace/breakpoint trap": signal.SIGTRAP,
+}
+"""Signals by the emulator's words for them."""
+
+
+def invoke(client: DockerClient, image: Image, memory: int, job: Job) -> Outcome:
+    """Runs a job's program as the handler of a function with ``memory`` bytes that has the layer at ``/opt``.
+
+    Raises ``EngineError`` where the engine fails or the image has no working emulator.
+    """
+    with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
+        task = _function(Path(name), job)
+        with container(client, _settings(client, image, memory, job, task)) as box:
+            ended = run(box, lambda _line: None, Limits(seconds=job.timeout))
+            with told():
+                output = box.logs(stdout=True, stderr=False, tail=_KEPT_LINES).decode("utf-8", "replace")
+                log = box.logs(stdout=False, stderr=True, tail=_KEPT_LINES).decode("utf-8", "replace")
+    return read(output, log, ended)
+
+
+def _function(folder: Path, job: Job) -> Path:
+    """The folder that stands for ``/var/task``, readable for the function's user."""
+    task = folder / "task"
+    task.mkdir()
+    data = resources.files("layerforge").joinpath("data")
+    texts = {
+        **{name: data.joinpath(name).read_text("utf-8") for name in ("sandbox_handler.py", "sandbox_client.py")},
+        # Not named as modules, which they would hide.
+        "init.txt": job.init,
+        "program.txt": job.program,
+    }
+    for name, text in texts.items():
+        (task / name).write_text(text, "utf-8")
+        (task / name).chmod(0o644)
+    task.chmod(0o755)
+    return task
+
+
+def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: Path) -> dict[str, Any]:
+    python = f"/var/lang/bin/python{job.target.python}"
+    mounts = (Mount(source=job.opt, target="/opt"), Mount(source=task, target="/var/task"))
+    return LOCKED | {
+        "image": image.digest,
+        "entrypoint": [python, "-I", "-S", "-B", "/var/task/sandbox_client.py"],
+        "environment": _environment(memory, job.timeout),
+        "user": USER,
+        "working_dir": "/var/task",
+        "mounts": binds(mounts),
+        # On Lambda it is a disk; here it counts as memory.
+        "tmpfs": {"/tmp": "size=512m,mode=1777,exec"},  # noqa: S108
+        # No /dev/shm.
+        "ipc_mode": "none",
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "nano_cpus": _nano_cpus(client, memory),
+        "pids_limit": PROCESSES,
+    }
+
+
+def _environment(memory: int, timeout: float) -> dict[str, str]:
+    """What a function finds in its environment beyond the image's own variables."""
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": "layerforge",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory // MEGABYTE),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        # The container is stopped at the job's own limit; the emulator must not come before.
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(math.ceil(timeout) + 60),
+    }
+
+
+def _nano_cpus(client: DockerClient, memory: int) -> int:
+    """Lambda's share of processors for a function's memory; whole ones, as its init phase gets them."""
+    with told():
+        machine = int(client.info().get("NCPU") or 1)
+    return min(machine, max(1, math.ceil(memory / FULL_CPU))) * 10**9
+
+
+def read(output: str, log: str, ended: Ended) -> Outcome:
+    """What a sandbox's standard output and the emulator's log mean."""
+    answer = _answer(log)
+    exited = EXIT.search(log)
+    timed_out = ended.ending is Ending.TIME
+    if answer is None and exited is None and not timed_out and not ended.out_of_memory:
+        raise EngineError(
+            "the image's runtime interface emulator did not answer",
+            hint="take Amazon's image of the runtime, or one of the same layout; see `--image`",
+            details=tuple((output + log).splitlines()[-12:]),
+        )
+    status = _status(answer or {}, exited, ended)
+    init = INIT.search(log)
+    return Outcome(
+        status=status,
+        output=_program_output(output),
+        seconds=ended.seconds,
+        timed_out=timed_out,
+        # The emulator ends the runtime only when time is up, so it was the kernel.
+        out_of_memory=not timed_out and status == -signal.SIGKILL,
+        init_ms=float(init[1]) if init else None,
+        peak_memory=(answer or {}).get("peak_memory"),
+    )
+
+
+def _answer(log: str) -> Mapping[str, Any] | None:
+    """The handler's own answer; ``None`` where the emulator gave one in its place, or nobody did."""
+    said = [line.removeprefix(ANSWER) for line in log.splitlines() if line.startswith(ANSWER)]
+    try:
+        answer = json.loads(json.loads(said[-1]))
+    except (IndexError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) and "status" in answer else None
+
+
+def _status(answer: Mapping[str, Any], exited: re.Match[str] | None, ended: Ended) -> int:
+    if "status" in answer:
+        return int(answer["status"])
+    if exited and exited[1]:
+        return -SIGNALS.get(exited[1], signal.SIGKILL)
+    # A runtime that ends between two answers has failed, whatever it says.
+    return int(exited[2]) or 1 if exited else ended.status or 1
+
+
+def _program_output(output: str) -> str:
+    """What the program printed, without the emulator's lines around it. After a restart, what came last."""
+    _, begun, text = output.rpartition(f"{BEGIN}\n")
+    return text.partition(f"\n{END}\n")[0] if begun else output
+
+
+@cache
+def lacking(client: DockerClient, image: Image, python: str) -> str:
+    """Why an image cannot stand for the runtime of a Python; empty where it can."""
+    needed = (f"/var/lang/bin/python{python}", ENTRY_POINT)
+    script = 'for file in "$@"; do [ -x "$file" ] || echo "$file"; done'
+    settings = LOCKED | {"image": image.digest, "entrypoint": ["/bin/sh", "-c", script, "sh", *needed], "user": USER}
+    missing: list[str] = []
+    with container(client, settings) as box:
+        run(box, missing.append, Limits(seconds=60))
+    return f"the image {image.reference} has no {' and no '.join(missing)}" if missing else ""

@@ -1,0 +1,201 @@
+"""A C library and a Python package on it, compiled from source in a container, verified in the sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerforge import interpreters
+
+LIBRARY = {
+    "tiny-1.0/tiny.h": "int tiny_answer(void);\n",
+    "tiny-1.0/tiny.c": '#include "tiny.h"\nint tiny_answer(void) { return 42; }\n',
+    "tiny-1.0/Makefile": """
+libtiny.so.1: tiny.c tiny.h
+\t$(CC) $(CFLAGS) $(LDFLAGS) -fPIC -shared -Wl,-soname,libtiny.so.1 -o $@ tiny.c
+install: libtiny.so.1
+\tmkdir -p $(PREFIX)/lib $(PREFIX)/include
+\tcp libtiny.so.1 $(PREFIX)/lib/
+\tln -s libtiny.so.1 $(PREFIX)/lib/libtiny.so
+\tcp tiny.h $(PREFIX)/include/
+""",
+}
+PACKAGE = {
+    "tinypy-1.0/PKG-INFO": "Metadata-Version: 2.2\nName: tinypy\nVersion: 1.0\n",
+    "tinypy-1.0/pyproject.toml": """
+[build-system]
+requires = ["setuptools>=75"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "tinypy"
+version = "1.0"
+""",
+    "tinypy-1.0/setup.py": """
+from setuptools import Extension, setup
+setup(packages=["tinypy"], ext_modules=[Extension("tinypy._tiny", ["tinypy/_tiny.c"], libraries=["tiny"])])
+""",
+    "tinypy-1.0/tinypy/__init__.py": '"""Doc."""\nfrom tinypy._tiny import answer\n',
+    "tinypy-1.0/tinypy/_tiny.c": """
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <tiny.h>
+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(tiny_answer()); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, ""}, {0}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_tiny", "", -1, methods};
+PyMODINIT_FUNC PyInit__tiny(void) { return PyModule_Create(&module); }
+""",
+}
+RECIPE = """
+schema = 1
+[layer]
+name = "tiny"
+requires = ["tinypy"]
+[[library]]
+name = "tiny"
+version = "1.0"
+source = {{ url = "https://nowhere.invalid/tiny-1.0.tar.gz", sha256 = "{sha256}" }}
+script = '''
+{script}
+'''
+ship = ["lib/libtiny.so.1"]
+[[package]]
+name = "tinypy"
+build = "source"
+needs = ["tiny"]
+[build]
+system = ["libgfortran.so.5", "libquadmath.so.0"]
+[check]
+imports = ["tinypy"]
+script = "check.py"
+"""
+CHECK = """
+import os
+import tinypy
+assert tinypy.answer() == 42
+assert not os.path.exists("/opt/python/tinypy/_tiny.c")
+try:
+    open("/opt/python/x", "w")
+    raise SystemExit("/opt can be written")
+except OSError:
+    pass
+"""
+
+
+def archive(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A recipe with its sources, and the program to build it."""
+
+    folder: Path
+    build: Callable[..., subprocess.CompletedProcess[str]]
+
+    def recipe(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
+        sha256 = hashlib.sha256((self.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
+        (self.folder / "recipe/recipe.toml").write_text(RECIPE.format(sha256=sha256, script=script))
+
+
+@pytest.fixture
+def place(tmp_path: Path, standin: str) -> Place:
+    if interpreters.find("3.13") is None:
+        pytest.skip("there is no CPython 3.13 here")
+    for name in ("recipe", "sources", "index"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "sources/tiny-1.0.tar.gz").write_bytes(archive(LIBRARY))
+    sdist = tmp_path / "index/tinypy-1.0.tar.gz"
+    sdist.write_bytes(archive(PACKAGE))
+    lock = f"tinypy==1.0 --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
+    (tmp_path / "recipe/requirements.lock").write_text(lock)
+    (tmp_path / "recipe/check.py").write_text(CHECK)
+
+    def build(*arguments: str, store: str = "store") -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / store), "UV_FIND_LINKS": str(tmp_path / "index")}
+        argv = [sys.executable, "-m", "layerforge", "build", "./recipe", "--engine", "docker", "--image", standin]
+        argv += ["--sources", "sources", "--json", *arguments]
+        return subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    made = Place(tmp_path, build)
+    made.recipe()
+    return made
+
+
+def layer_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    [layer] = json.loads(done.stdout)["layers"]
+    assert isinstance(layer, dict)
+    return layer
+
+
+def leftovers() -> str:
+    argv = ["docker", "ps", "--all", "--quiet", "--filter", "label=layerforge"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_library_and_a_package_on_it_become_a_layer_that_runs_in_the_sandbox(place: Place) -> None:
+    done = place.build()
+    layer = layer_of(done)
+    assert layer["engine"] == "docker"
+    assert layer["findings"] == []
+    assert [(one["name"], one["origin"]) for one in layer["packages"]] == [("tiny", "compiled"), ("tinypy", "compiled")]
+    with zipfile.ZipFile(place.folder / layer["path"]) as made:
+        names = made.namelist()
+    assert {"lib/libtiny.so.1", "lib/libgfortran.so.5", "python/tinypy/__init__.py"} <= set(names)
+    assert not [name for name in names if name.endswith((".c", ".h"))]
+    assert "run on docker" in done.stderr
+    assert leftovers() == ""
+
+
+def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_same_bytes(place: Place) -> None:
+    first = layer_of(place.build())
+    again = place.build("--compression", "small", "--no-verify")
+    assert again.stderr.count("from the store") == 3
+    assert layer_of(again)["content_sha256"] == first["content_sha256"]
+    assert layer_of(place.build(store="another"))["content_sha256"] == first["content_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("cc -c missing.c -include zlib.h", "failed with status"),
+        ("true", "ended well but did not make lib/libtiny.so.1"),
+        ("python3 -c 'import urllib.request as u; u.urlopen(\"http://192.0.2.1\", timeout=3)'", "failed with status"),
+    ],
+)
+def test_a_script_that_fails_or_makes_nothing_is_a_failed_step_with_a_log(
+    place: Place, script: str, words: str
+) -> None:
+    place.recipe(script)
+    done = place.build()
+    assert done.returncode == 6, done.stderr
+    assert words in done.stderr
+    assert list((place.folder / "store/store-v1/logs").glob("tiny-*.log"))
+    assert not list((place.folder / "dist").iterdir())
+    assert leftovers() == ""
+
+
+def test_a_check_that_fails_in_the_sandbox_refuses_the_layer(place: Place) -> None:
+    (place.folder / "recipe/check.py").write_text("import os\nos.abort()\n")
+    done = place.build()
+    assert done.returncode == 7
+    assert "LF403" in done.stderr
+    assert leftovers() == ""

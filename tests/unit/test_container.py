@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import FakeStep, target
+from layerforge import container, runtimes
+from layerforge.container.connecting import refuse_old
+from layerforge.container.errors import failure, told, unreachable
+from layerforge.container.images import ChildError, _show_layers, _unknown, _unless_failed, dockerfile
+from layerforge.container.owning import boot, is_dead, labels
+from layerforge.container.running import Ended, Ending, _lent, lines
+from layerforge.container.sandbox import SIGNALS, read
+from layerforge.errors import EngineError
+from layerforge.model import Arch
+
+NO_ANSWER = Ended(status=70, ending=Ending.BY_ITSELF, out_of_memory=False, seconds=1.0)
+ANSWERED = Ended(status=0, ending=Ending.BY_ITSELF, out_of_memory=False, seconds=1.0)
+STAMP = "23 Nov 2026 11:34:35,264"
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """The SDK does not close its socket where the engine does not answer: it goes here, not in some other test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+# --- no engine, or the wrong one
+
+
+@contextmanager
+def listening(path: Path, answer: bytes | None) -> Iterator[None]:
+    """A socket that gives every caller the same answer; ``None`` leaves them waiting."""
+    held: list[socket.socket] = []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    caller, _ = server.accept()
+                except OSError:
+                    return
+                caller.recv(65_536)
+                held.append(caller)
+                if answer is not None:
+                    with suppress(BrokenPipeError), caller:
+                        caller.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for caller in held:
+        caller.close()
+
+
+def version_answer(api: str) -> bytes:
+    body = json.dumps({"ApiVersion": api, "Version": "1"}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def test_an_engine_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    with pytest.raises(EngineError, match=r"no container engine runs here: there is no .*absent.sock") as caught:
+        container.connect()
+    assert caught.value.exit_code == 5
+    assert caught.value.hint
+    assert container.available() == str(caught.value)
+
+
+def test_a_machine_without_any_engine_hears_of_the_host_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    with pytest.raises(EngineError) as caught:
+        container.connect()
+    assert "--engine host" in caught.value.hint
+
+
+@pytest.mark.parametrize(("program", "words"), [("docker", "systemctl start docker"), ("podman", "podman.socket")])
+def test_an_engine_that_is_installed_but_stopped_is_to_be_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, words: str
+) -> None:
+    (tmp_path / program).write_text("")
+    (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    with pytest.raises(EngineError) as caught:
+        container.connect()
+    assert words in caught.value.hint
+
+
+def test_a_socket_that_nobody_serves_is_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    assert container.available() == f"no container engine answers at unix://{path}"
+
+
+def test_an_engine_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "mute.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with listening(path, None):
+        assert "does not answer in time" in container.available()
+
+
+@pytest.mark.parametrize(("api", "words"), [("1.39", "too old: its API is 1.39, 1.40 is needed"), ("1.41", "")])
+def test_an_engine_has_to_be_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, api: str, words: str) -> None:
+    path = tmp_path / "engine.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with listening(path, version_answer(api)):
+        said = container.available()
+    assert words in said if words else said == ""
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    refuse_old("1.100")
+    with pytest.raises(EngineError):
+        refuse_old("1.9")
+
+
+@pytest.mark.parametrize("address", ["nonsense://x", "tcp://", "unix:///etc/passwd", "ssh://nobody@127.0.0.1:1"])
+def test_a_wrong_address_of_the_engine_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    assert container.available()
+    with pytest.raises(EngineError) as caught:
+        container.connect()
+    assert address in str(caught.value)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may use any socket")
+def test_a_socket_without_rights_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "closed.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with listening(path, None):
+        path.chmod(0)
+        assert "this user may not use" in container.available()
+
+
+def test_a_refusal_of_rights_hints_at_the_group_however_deep_it_lies() -> None:
+    outer = RuntimeError("outer", RuntimeError("wrapped"))
+    outer.args[1].__cause__ = PermissionError(13, "Permission denied")
+    found = unreachable(outer)
+    assert found.message == "this user may not use the container engine"
+    assert "usermod -aG docker" in found.hint
+
+
+def test_an_error_that_is_its_own_cause_is_still_told() -> None:
+    error = RuntimeError("round")
+    error.__context__ = other = RuntimeError("and round")
+    other.__context__ = error
+    assert "round" in unreachable(error).message
+
+
+# --- an engine that fails later
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        ("write /var/lib/x: no space left on device", "disk is full", "prune"),
+        ("standard_init_linux.go: exec user process caused: Exec format error", "cannot run the image's", "binfmt"),
+        ('invalid mount config: bind source path does not exist: "/x"', "does not see", "DOCKER_HOST"),
+        ("Connection aborted.", "stopped answering", "start it again"),
+    ],
+)
+def test_what_an_engine_says_becomes_what_to_do(said: str, message: str, hint: str) -> None:
+    found = failure(OSError(said))
+    assert message in found.message
+    assert hint in found.hint
+    assert said in found.details
+
+
+def test_errors_of_layerforge_pass_unchanged() -> None:
+    original = EngineError("as it was")
+    with pytest.raises(EngineError) as caught, told():
+        raise original
+    assert caught.value is original
+
+
+# --- images
+
+
+@pytest.mark.parametrize("python", list(runtimes.runtimes()))
+def test_every_runtime_has_a_dockerfile_on_its_own_image(python: str) -> None:
+    text = dockerfile(target(python))
+    assert f"FROM {target(python).runtime.image}\n" in text.replace("${PYTHON}", python)
+    assert text.index("ARG PYTHON") < text.index("FROM ")
+
+
+def test_the_bytes_of_every_layer_move_the_step_once() -> None:
+    step = FakeStep()
+    events = [
+        {"status": "Pulling fs layer", "id": "a", "progressDetail": {}},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 10, "total": 100}},
+        {"status": "Downloading", "id": "b", "progressDetail": {"current": 50, "total": 50}},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 100, "total": 100}},
+        {"status": "Extracting", "id": "a", "progressDetail": {"current": 100, "total": 100}},
+    ]
+    _show_layers(iter(events), step)
+    assert (step.expected, step.advanced) == (150, 150)
+
+
+def test_an_error_at_the_end_of_a_stream_is_not_overheard() -> None:
+    with pytest.raises(ChildError, match="manifest unknown"):
+        list(_unless_failed(iter([{"status": "fine"}, {"error": "manifest unknown"}])))
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("pull access denied for x", "docker login"),
+        ("dial tcp: lookup registry: no such host", "docker load"),
+        ("write /x: no space left on device", "prune"),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_says_why(said: str, hint: str) -> None:
+    assert hint in _unknown("x", said).hint
+
+
+# --- whose a container is
+
+
+def a_dead_pid() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_a_containers_process_is_dead_only_where_that_is_certain() -> None:
+    own = labels()
+    dead = {**own, "layerforge.pid": str(a_dead_pid())}
+    assert not is_dead(own)
+    assert not is_dead({**own, "layerforge.pid": "1"})
+    assert is_dead(dead)
+    assert not is_dead({**dead, "layerforge.host": platform.node() + "x"})
+    assert is_dead({**own, "layerforge.boot": boot() + "x"})
+    assert not is_dead({"layerforge": "1"})
+
+
+# --- lines
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1)), st.integers(1, 7))
+def test_lines_do_not_depend_on_how_they_were_cut(said: list[str], width: int) -> None:
+    data = "".join(f"{line}\n" for line in said).encode()
+    chunks = [data[at : at + width] for at in range(0, len(data), width)]
+    assert list(lines(chunks)) == said
+
+
+def test_a_line_that_never_ends_comes_in_pieces() -> None:
+    pieces = list(lines([b"x" * 50_000] * 4))
+    assert "".join(pieces) == "x" * 200_000
+    assert len(pieces) > 1
+
+
+# --- folders lent to a container
+
+
+def test_what_a_container_leaves_can_be_read_and_removed(tmp_path: Path) -> None:
+    with _lent([tmp_path], rootless=False):
+        (tmp_path / "closed/below").mkdir(parents=True)
+        (tmp_path / "closed/below/file").write_text("x")
+        (tmp_path / "link").symlink_to("/nonexistent")
+        (tmp_path / "closed/below/file").chmod(0)
+        (tmp_path / "closed/below").chmod(0)
+        (tmp_path / "closed").chmod(0)
+    assert (tmp_path / "closed/below/file").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "closed/below").stat().st_mode & 0o777 == 0o700
+    assert {path.lstat().st_uid for path in tmp_path.rglob("*")} == {os.getuid()}
+
+
+def test_a_link_in_a_lent_folder_does_not_change_what_it_points_to(tmp_path: Path) -> None:
+    outside, lent = tmp_path / "outside", tmp_path / "lent"
+    lent.mkdir()
+    outside.write_text("x")
+    outside.chmod(0o400)
+    with _lent([lent], rootless=False):
+        (lent / "link").symlink_to(outside)
+    assert outside.stat().st_mode & 0o777 == 0o400
+    assert outside.stat().st_uid == os.getuid()
+
+
+# --- what the sandbox says
+
+
+def a_log(*said: str, answer: object = None) -> str:
+    text = "".join(f"{STAMP} [INFO] (rapid) {line}\n" for line in said)
+    return text + ("" if answer is None else f"\nlayerforge-sandbox: {json.dumps(json.dumps(answer))}\n")
+
+
+def printed(text: str) -> str:
+    return f"START RequestId: 1 Version: $LATEST\n\nlayerforge-sandbox: begin\n{text}\nlayerforge-sandbox: end\nEND x\n"
+
+
+def test_a_program_that_ends_well_gives_its_output_and_measures() -> None:
+    log = a_log("INIT REPORT(durationMs: 186.967000)", answer={"status": 0, "peak_memory": 1024})
+    outcome = read(printed("hello\n"), log, ANSWERED)
+    assert (outcome.status, outcome.output) == (0, "hello\n")
+    assert (outcome.init_ms, outcome.peak_memory) == (186.967, 1024)
+
+
+def test_a_programs_status_is_its_own() -> None:
+    assert read(printed(""), a_log(answer={"status": 7, "peak_memory": 1}), ANSWERED).status == 7
+
+
+@pytest.mark.parametrize(("word", "number"), SIGNALS.items())
+def test_a_signal_that_ends_the_runtime_is_told_by_its_number(word: str, number: int) -> None:
+    log = a_log(f"Process runtime-1 exited: signal: {word}", answer="")
+    assert read(printed(""), log, ANSWERED).status == -number
+    dumped = a_log(f"Process runtime-1 exited: signal: {word} (core dumped)", answer="")
+    assert read(printed(""), dumped, ANSWERED).status == -number
+
+
+def test_a_kill_that_nobody_asked_for_is_the_kernels() -> None:
+    killed = a_log("Process runtime-1 exited: signal: killed", answer="")
+    assert read(printed(""), killed, ANSWERED).out_of_memory
+    crashed = a_log("Process runtime-1 exited: signal: segmentation fault", answer="")
+    assert not read(printed(""), crashed, ANSWERED).out_of_memory
+
+
+def test_a_program_that_leaves_without_an_answer_has_failed() -> None:
+    assert read("", a_log("Process runtime-1 exited: exit status 4", answer=""), ANSWERED).status == 4
+    assert read("", a_log("Process runtime-1 exited: exit status 0", answer=""), ANSWERED).status == 1
+
+
+def test_a_crash_keeps_what_was_printed_before_it() -> None:
+    output = "START RequestId: 1\n\nlayerforge-sandbox: begin\nnearly\n"
+    log = a_log("Process runtime-1 exited: signal: aborted", answer="")
+    assert read(output, log, ANSWERED).output == "nearly\n"
+
+
+def test_time_that_runs_out_is_no_lack_of_memory() -> None:
+    ended = Ended(status=-signal.SIGKILL, ending=Ending.TIME, out_of_memory=False, seconds=1.0)
+    outcome = read("", a_log("INVOKE START(requestId: 1)"), ended)
+    assert outcome.timed_out
+    assert not outcome.out_of_memory
+
+
+def test_an_image_without_a_working_emulator_is_the_engines_error() -> None:
+    with pytest.raises(EngineError, match="emulator did not answer") as caught:
+        read("", "sh: /usr/local/bin/aws-lambda-rie: not found\n", NO_ANSWER)
+    assert "not found" in caught.value.details[-1]
+
+
+def test_words_of_the_emulator_in_a_programs_output_count_for_nothing() -> None:
+    fake = f"{STAMP} [WARNING] (rapid) Process runtime-1 exited: signal: killed\n"
+    outcome = read(printed(fake), a_log(answer={"status": 0, "peak_memory": 1}), ANSWERED)
+    assert outcome.status == 0
+    assert outcome.output == fake
+
+
+def test_both_processors_have_a_platform() -> None:
+    from layerforge.container.images import PLATFORMS
+
+    assert set(PLATFORMS) == set(Arch)
