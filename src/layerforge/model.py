@@ -23,6 +23,9 @@ SITE = "python"
 """Folder of a layer that Lambda puts on ``sys.path`` as ``/opt/python``."""
 
 
+UNCOMPILABLE = "does not compile"
+"""How the reason begins for which the bytecode pass leaves a source alone."""
+
 SYSTEM = "system libraries"
 """Name of the step that takes libraries out of the image."""
 
@@ -620,6 +623,11 @@ class Manifest:
     """Of the plan."""
     layerforge: str
     """Version that made the layer."""
+
+    @property
+    def uncompilable(self) -> frozenset[str]:
+        """Sources that no bytecode can be made of."""
+        return frozenset(left.path for left in self.left if left.reason.startswith(UNCOMPILABLE))
 
 
 @dataclass(frozen=True, kw_only=True)

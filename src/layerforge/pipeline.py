@@ -203,7 +203,7 @@ def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress
         with store.workspace() as workspace, writing(store.root):
             path = workspace / f"{made.recipe.name}.zip"
             path.write_bytes(forged.data)
-            bad = frozenset(left.path for left in forged.manifest.left)
+            bad = forged.manifest.uncompilable
             verdict = verify_zip(path, made.target, made.recipe, engine, workspace, uncompilable=bad)
         if not errors_of(verdict):
             store.put("verdict", key, report.verdict_json(verdict).encode())

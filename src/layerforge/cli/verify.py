@@ -43,7 +43,7 @@ def command(
     target = shared.target(python or told[0], arch or told[1])
     runner = engines.choose(engine, image, target, interpreters.find(target.python), progress, memory).engine
     with progress.step("verify") as step, store.workspace() as workspace:
-        bad = frozenset(left.path for left in made.left) if made else frozenset()
+        bad = made.uncompilable if made else frozenset()
         verdict = pipeline.verify_zip(zip_file, target, expected(made), runner, workspace, uncompilable=bad)
         step.note(pipeline.summary(verdict))
     if as_json:

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 from layerforge import bytecode, digest, globs, interpreters, tree
 from layerforge.bytecode import Compiled, Module
-from layerforge.model import SITE, Bytecode, BytecodeMode, Docstrings, Edit, Entry, File, Left, Setting, Tree
+from layerforge.model import (
+    SITE,
+    UNCOMPILABLE,
+    Bytecode,
+    BytecodeMode,
+    Docstrings,
+    Edit,
+    Entry,
+    File,
+    Left,
+    Setting,
+    Tree,
+)
 
 OUTDATED = "bytecode that came with the wheels"
 ADDED = "bytecode"
@@ -63,7 +75,7 @@ def _module(file: File, options: Bytecode) -> Module:
 def _edit(source: File, compiled: Compiled, entries: dict[str, Entry], setting: Setting) -> Edit | Left:
     """What to do about one source."""
     if compiled.pyc is None:
-        return Left(path=source.path, reason=f"does not compile: {compiled.reason}")
+        return Left(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
     mode = setting.recipe.bytecode.mode
     path = bytecode.pyc_path(source.path, setting.target.cache_tag, mode)
     new = File(path=path, blob=digest.blob(compiled.pyc), package=source.package)
