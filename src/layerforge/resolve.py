@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,21 +48,25 @@ class Request:
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        return shlex.join(["layerforge", "lock", *self.given, *self._output(str(self.lock))])
+        return shlex.join(["layerforge", "lock", *self.given, *self._output(str)])
 
     @property
     def shareable_renew(self) -> str:
         """The same command without any path that only this machine has."""
         words = [_shareable(word) for word in self.given]
-        return shlex.join(["layerforge", "lock", *words, *self._output(_shareable(str(self.lock)))])
+        return shlex.join(["layerforge", "lock", *words, *self._output(_shareable)])
 
-    def _output(self, path: str) -> tuple[str, ...]:
-        own = self.recipe.folder is not None and self.lock == self.recipe.folder / recipe.LOCK
-        return () if self.lock is None or own else ("-o", path)
+    @property
+    def own_lock(self) -> bool:
+        """Whether its lock is the one that lies in the recipe's folder."""
+        return self.recipe.folder is not None and self.lock == self.recipe.folder / recipe.LOCK
+
+    def _output(self, told: Callable[[str], str]) -> tuple[str, ...]:
+        return () if self.lock is None or self.own_lock else ("-o", told(str(self.lock)))
 
     def way_out(self, verb: str = "renew", python: str = "") -> str:
         """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
-        if self.installed and self._output("") == ():
+        if self.installed and self.own_lock:
             return f'name requirements instead of the recipe, such as "{self.recipe.requires[0]}"'
         older = f" --python {python}" if python else ""
         instead = ", or name requirements instead of the recipe" if python and self.recipe.folder else ""
@@ -73,7 +77,7 @@ def _shareable(word: str) -> str:
     path = Path(word)
     if not path.is_absolute():
         return word
-    return "FOLDER" if path.is_dir() else path.name
+    return "FOLDER" if path.is_dir() or path.name == recipe.FILE else path.name
 
 
 def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, ...]:
@@ -241,15 +245,21 @@ def _read(path: Path, hint: str) -> str:
 
 def _warn_of_typo(request: Request, progress: Progress) -> None:
     """A name that is nearly a recipe's may be another's package: say so before anything of it is downloaded."""
-    name = request.recipe.name
-    near = recipe.nearest(name) if len(request.given) == 1 and isinstance(request.source, str) else ""
-    if near and near != name:
+    name, near = request.recipe.name, _near(request)
+    if near:
         progress.warn(f"{name} is no recipe, so it is taken as a package; perhaps you meant {near}")
 
 
-def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
+def _near(request: Request) -> str:
+    """The recipe that a single bare requirement is nearly called like; empty where there is none."""
     near = recipe.nearest(request.recipe.name)
-    if not near or not error.message.startswith("there is no package") or near == request.recipe.name:
+    single = len(request.given) == 1 and isinstance(request.source, str)
+    return near if single and near != request.recipe.name else ""
+
+
+def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
+    near = _near(request)
+    if not near or not error.message.startswith("there is no package"):
         return error
     return RecipeError(
         f"there is no recipe and no package {request.recipe.name}",

@@ -73,7 +73,7 @@ FAILURES = (
     Failure(
         pattern=re.compile(r"Because (?P<package>\S+) was not found in the.*403 Forbidden", re.DOTALL),
         message="the index does not give {package} to you, or does not have it",
-        hint="check the spelling, and the credentials: UV_INDEX_<NAME>_USERNAME and _PASSWORD, a keyring or a netrc file",
+        hint="check the spelling, and the credentials that uv has for it, in a netrc file or a keyring",
     ),
     Failure(
         pattern=re.compile(r"Network connectivity is disabled|in the cache|because the network was disabled", re.I),
@@ -214,11 +214,13 @@ def _unsafe(names: Iterable[str]) -> LockError:
 def _guilty(names: Iterable[str], text: str, into: Path | None) -> list[str]:
     """The packages that hold unsafe names: by their RECORDs, else all that uv had to do with."""
     wanted = [re.compile(rf'^"?{re.escape(name)}"?,', re.MULTILINE) for name in names]
-    guilty: list[str] = []
-    for record in into.glob("*.dist-info/RECORD") if into else ():
-        if any(name.search(record.read_text("utf-8", "replace")) for name in wanted):
-            guilty.append(canonicalize_name(record.parent.name.partition("-")[0]))
-    return guilty or sorted({canonicalize_name(name) for name in _PINNED.findall(text)})
+    records = {} if into is None else {path.parent.name: _text(path) for path in into.glob("*.dist-info/RECORD")}
+    guilty = [info for info, record in records.items() if any(name.search(record) for name in wanted)]
+    return [canonicalize_name(info.partition("-")[0]) for info in guilty] or sorted(set(_PINNED.findall(text)))
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "replace")
 
 
 def _target(target: Target) -> list[str]:

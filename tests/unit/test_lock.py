@@ -82,3 +82,60 @@ def test_a_lock_for_newer_pythons_does_not_serve_an_older_one() -> None:
 def test_a_lock_without_the_header_serves_every_python() -> None:
     lock.check_python(lock.parse(f"a==1 --hash={A}", "x"), target("3.10"), "renew")
     assert lock.parse("", "x").pins == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url=https://user:s3cret@there/simple",
+        "--extra-index-url https://user:s3cret@there/simple",
+        "-ihttps://user:s3cret@there/simple",
+        f"demo @ https://user:s3cret@there/demo.whl --hash={A}",
+        f"demo @ https://user:s3cret@there/demo.whl ;; --hash={A}",
+        "-e git+https://user:s3cret@there/demo",
+        "https://user:s3cret@there/demo.whl",
+    ],
+)
+def test_a_bad_line_is_told_without_its_password(line: str) -> None:
+    with pytest.raises(LockError) as caught:
+        lock.parse(f"{line}\n", "x")
+    assert "s3cret" not in f"{caught.value.message}{caught.value.hint}{caught.value.details}"
+
+
+def test_a_line_that_names_an_index_is_to_be_deleted() -> None:
+    with pytest.raises(LockError) as caught:
+        lock.parse("--index-url=https://there/simple\n", "x")
+    assert caught.value.details == ("x:1: a lock names no index and no option: delete that line, --index-url",)
+
+
+@pytest.mark.parametrize("line", ["-e ./project", "./project", "project @ file:///there/project"])
+def test_a_project_on_disk_is_no_pin(line: str) -> None:
+    with pytest.raises(LockError) as caught:
+        lock.parse(f"{line}\n", "x")
+    assert lock.LOCAL_PROJECT in caught.value.details[0]
+
+
+def test_a_wheel_on_disk_in_a_file_is_to_be_a_target() -> None:
+    with pytest.raises(LockError) as caught:
+        lock.parse(f"./wheels/demo-1.0-py3-none-any.whl --hash={A}\n", "x")
+    assert "name the wheel itself as a target" in caught.value.details[0]
+
+
+def test_extras_are_read_and_written() -> None:
+    [pin] = lock.parse(f"requests[use_chardet,socks]==2 --hash={A}", "x").pins
+    assert pin.extras == ("socks", "use_chardet")
+    assert lock.parse(lock.render([pin]), "x").pins == (pin,)
+
+
+def test_what_is_written_holds_no_path_of_this_machine() -> None:
+    text = f"demo[a] @ file:///there/demo-1.0%2Bcpu-py3-none-any.whl ; python_version > '3' --hash={A}\nz @ https://b/z.whl --hash={A}"
+    written = lock.written(lock.parse(text, "x").pins)
+    assert written.splitlines()[0] == 'demo[a]==1.0+cpu ; python_version > "3" \\'
+    assert "z @ https://b/z.whl" in written
+
+
+def test_a_pin_to_another_address_than_is_required_is_stale() -> None:
+    pins = lock.parse(f"a @ https://there/a-1.whl --hash={A}", "x").pins
+    lock.check_fresh(["a @ https://there/a-1.whl#sha256=1"], pins, target(), "")
+    with pytest.raises(LockError, match="stale"):
+        lock.check_fresh(["a @ https://there/a-2.whl"], pins, target(), "")

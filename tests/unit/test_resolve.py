@@ -1,10 +1,13 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fakes import FakeProgress, target
-from layerforge import recipe, resolve
+from layerforge import lock, recipe, resolve
+from layerforge.cli import lock as lock_command
 from layerforge.errors import LockError, RecipeError, UsageError
+from layerforge.model import Pin
 from wheels import lock_of, make_wheel
 
 RECIPE = 'schema = 1\n[layer]\nname = "mine"\nrequires = ["demo>=1"]\n'
@@ -38,9 +41,10 @@ def test_bare_requirements_share_a_layer_and_a_recipes_name_beside_them_is_one_o
 def test_a_folder_a_recipe_file_and_a_requirements_file_are_paths(tmp_path: Path) -> None:
     folder = a_recipe(tmp_path / "mine")
     (tmp_path / "needs.txt").write_text("demo\n")
-    found = resolve.requests([str(folder), str(folder / "recipe.toml"), str(tmp_path / "needs.txt")], None)
-    assert [one.recipe.name for one in found] == ["mine", "mine", "needs"]
-    assert found[2].source == tmp_path / "needs.txt"
+    found = resolve.requests([str(folder), str(tmp_path / "needs.txt")], None)
+    assert [one.recipe.name for one in found] == ["mine", "needs"]
+    assert found[1].source == tmp_path / "needs.txt"
+    assert resolve.requests([str(folder / "recipe.toml")], None)[0].recipe == found[0].recipe
 
 
 def test_a_path_that_is_not_there_suggests_the_nearest_recipe() -> None:
@@ -122,3 +126,205 @@ def test_a_wheel_on_disk_is_a_target(index: Path, tmp_path: Path) -> None:
     assert index.is_dir()
     [pin] = resolve.locked(request, target(), FakeProgress()).pins
     assert (pin.name, pin.address) == ("demo", wheel.resolve().as_uri())
+
+
+def build_pins_of(words: list[str], text: str, folder: Path) -> tuple[Pin, ...]:
+    (folder / "given.lock").write_text(text)
+    [request] = resolve.requests(words, folder / "given.lock")
+    return resolve.pins(request, resolve.locked(request, target(), FakeProgress()), target())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("needs.txt", "other  # why\n"),
+        ("needs.txt", "--index-url https://us:s3cret@there/simple\n-c limits.txt\nother>=1 ; python_version >= '3'\n"),
+        ("needs.txt", "-r more.txt\n"),
+        ("needs.in", f"other==1.0 \\\n  --hash=sha256:{'a' * 64}\n"),
+        ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["other>=1"]\n'),
+    ],
+)
+def test_a_lock_that_lacks_what_a_file_requires_is_stale(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "more.txt").write_text("-r needs.txt\nother\n")
+    hashes = f"--hash=sha256:{'a' * 64}\n"
+    with pytest.raises(LockError, match="the lock is stale") as caught:
+        build_pins_of([str(tmp_path / name)], f"demo==1.0 {hashes}", tmp_path)
+    assert "other" in caught.value.details[0]
+    assert f"{name} -o {tmp_path / 'given.lock'}" in caught.value.hint
+    assert len(build_pins_of([str(tmp_path / name)], f"demo==1.0 {hashes}other==1.0 {hashes}", tmp_path)) == 2
+
+
+def test_lines_that_only_uv_can_read_are_told_where_a_lock_is_given(tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_text("demo\n-e ./project\n./other-1.0-py3-none-any.whl\n")
+    (tmp_path / "my.lock").write_text(f"demo==1.0 --hash=sha256:{'a' * 64}\n")
+    [request] = resolve.requests([str(tmp_path / "needs.txt")], tmp_path / "my.lock")
+    progress = FakeProgress()
+    resolve.locked(request, target(), progress)
+    [warning] = progress.warnings
+    assert "needs.txt:2: -e ./project" in warning
+    assert "needs.txt:3: ./other" in warning
+
+
+def test_a_file_that_is_resolved_is_not_held_against_its_own_lines(index: Path, tmp_path: Path) -> None:
+    make_wheel(index)
+    make_wheel(tmp_path / "wheels", "other")
+    (tmp_path / "needs.txt").write_text(f"demo\n-r {tmp_path / 'more.txt'}\n")
+    (tmp_path / "more.txt").write_text(f"other @ {(tmp_path / 'wheels/other-1.0-py3-none-any.whl').as_uri()}\n")
+    [request] = resolve.requests([str(tmp_path / "needs.txt")], None)
+    progress = FakeProgress()
+    found = resolve.locked(request, target(), progress)
+    assert [pin.name for pin in resolve.pins(request, found, target())] == ["demo", "other"]
+    assert request.recipe.requires == ("demo", "other==1.0")
+    assert progress.warnings == []
+
+
+def test_extras_that_are_asked_for_stand_on_the_pins(tmp_path: Path) -> None:
+    text = f"demo==1.0 --hash=sha256:{'a' * 64}\n"
+    [pin] = build_pins_of(["demo[fast,small]>=1"], text, tmp_path)
+    assert pin.extras == ("fast", "small")
+    assert lock.render([pin]).startswith("demo[fast,small]==1.0 ")
+    [pin] = build_pins_of(["demo[fast]; sys_platform == 'win32'", "demo"], text, tmp_path)
+    assert pin.extras == ()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://us:s3cret@there/x.whl", "https://t0ken@there/x.whl", "git+ssh://a:s3cret@b/c"]
+)
+def test_an_address_with_credentials_is_refused_without_telling_them(address: str, tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_text(f"demo\nidna @ {address}\n")
+    for asked in (f"idna @ {address}", str(tmp_path / "needs.txt")):
+        with pytest.raises(UsageError, match="idna holds credentials") as caught:
+            resolve.requests([asked], None)
+        assert "netrc" in caught.value.hint
+        told = f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+        assert "s3cret" not in told
+        assert "t0ken" not in told
+
+
+def test_what_is_no_requirement_is_told_without_its_password() -> None:
+    for word in ("https://us:s3cret@there/x.whl", "idna @ https://us:s3cret@there/x.whl ;;"):
+        with pytest.raises(UsageError) as caught:
+            resolve.requests([word], None)
+        assert "s3cret" not in f"{caught.value.message}{caught.value.details}"
+
+
+def test_two_layers_of_one_name_are_refused_with_both(tmp_path: Path) -> None:
+    files = [tmp_path / name / "requirements.txt" for name in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("demo\n")
+    with pytest.raises(UsageError, match="would both be the layer requirements") as caught:
+        resolve.requests([str(file) for file in files], None)
+    assert all(str(file) in caught.value.message for file in files)
+    assert len(resolve.requests([str(files[0]), str(files[0])], None)) == 1
+
+
+@pytest.mark.parametrize("word", ["Scikit_Learn", "scikit.learn ", " SCIKIT-LEARN"])
+def test_a_recipes_name_is_normalised(word: str) -> None:
+    [request] = resolve.requests([word], None)
+    assert request.recipe.folder == recipe.bundled()["scikit-learn"]
+
+
+def test_a_requirement_that_is_named_twice_counts_once() -> None:
+    [request] = resolve.requests(["six", "six ", "six"], None)
+    assert (request.recipe.name, request.recipe.requires) == ("six", ("six",))
+
+
+def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(tmp_path, "my-demo", "4.0")
+    monkeypatch.chdir(tmp_path)
+    [request] = resolve.requests([wheel.name, "lxml"], None)
+    assert request.recipe.name == "my-demo-lxml"
+    assert request.recipe.requires == ("my-demo==4.0", "lxml")
+    assert request.source == f"my-demo @ {wheel.as_uri()}\nlxml"
+
+
+@pytest.mark.parametrize("name", ["demo-1.0.tar.gz", "demo-1.0.zip"])
+def test_a_source_distribution_on_disk_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="a target can be a wheel only"):
+        resolve.requests([str(tmp_path / name)], None)
+
+
+def test_a_file_that_is_not_called_as_a_wheel_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "demo.whl").touch()
+    with pytest.raises(UsageError, match="not called as a wheel"):
+        resolve.requests([str(tmp_path / "demo.whl")], None)
+
+
+def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["demo"]\n')
+    [request] = resolve.requests([str(tmp_path)], None)
+    assert request.source == tmp_path / "pyproject.toml"
+    assert request.recipe.requires == ("demo",)
+
+
+@pytest.mark.parametrize("line", ["-e ./project", "./project"])
+def test_a_local_project_in_a_file_is_told_as_such(line: str, index: Path, tmp_path: Path) -> None:
+    hatch = '[project]\nname = "proj"\nversion = "1"\ndependencies = []\n[build-system]\nrequires = ["none"]\n'
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/pyproject.toml").write_text(hatch)
+    (tmp_path / "needs.txt").write_text(f"{line}\n")
+    [request] = resolve.requests([str(tmp_path / "needs.txt")], None)
+    assert index.is_dir()
+    with pytest.raises(LockError, match="cannot be locked") as caught:
+        resolve.locked(request, target(), FakeProgress())
+    assert "build a wheel of them" in caught.value.details[0]
+
+
+def test_the_command_that_renews_a_lock_can_be_run() -> None:
+    [request] = resolve.requests(["pandas>=3", "pyarrow"], None)
+    assert request.renew == "layerforge lock 'pandas>=3' pyarrow"
+    [request] = resolve.requests(["pandas>=3", "pyarrow"], Path("my.lock"))
+    assert request.renew == "layerforge lock 'pandas>=3' pyarrow -o my.lock"
+    [request] = resolve.requests(["numpy"], Path("my.lock"))
+    assert request.renew == "layerforge lock numpy -o my.lock"
+
+
+def test_a_recipe_of_an_installed_layerforge_names_the_way_out(tmp_path: Path) -> None:
+    folder = a_recipe(tmp_path / "site-packages/layerforge/data/recipes/mine", f"demo==0.5 --hash=sha256:{'a' * 64}")
+    [request] = resolve.requests([str(folder)], None)
+    with pytest.raises(LockError, match="stale") as caught:
+        resolve.pins(request, resolve.locked(request, target(), FakeProgress()), target())
+    assert caught.value.hint == 'name requirements instead of the recipe, such as "demo>=1"'
+    with pytest.raises(UsageError) as refused:
+        lock_command.place(request)
+    assert '"demo>=1"' in refused.value.hint
+
+
+def test_a_lock_names_no_path_of_the_machine_that_wrote_it(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, version="2.0")
+    wheel = make_wheel(tmp_path / "wheels", "other", "3.0")
+    (tmp_path / "needs.txt").write_text("demo\n")
+    folder = a_recipe(tmp_path / "mine")
+    for words, named in (
+        ([str(folder)], "FOLDER"),
+        ([str(tmp_path / "needs.txt")], "needs.txt"),
+        ([str(wheel)], wheel.name),
+    ):
+        [request] = resolve.requests(words, None)
+        text = resolve.universal(request, "3.12")
+        assert str(tmp_path) not in text
+        assert f"Renew with: layerforge lock {named}\n" in text
+    assert "\nother==3.0 " in text
+
+
+def test_several_requirements_are_locked_together_and_counted(index: Path, tmp_path: Path) -> None:
+    make_wheel(index)
+    make_wheel(index, "other")
+    place = tmp_path / "my.lock"
+    done = CliRunner().invoke(lock_command.command, ["demo>=1", "other", "--python", "3.13", "-o", str(place)])
+    assert done.exit_code == 0, done.output
+    first, *rest = place.read_text().splitlines()
+    assert first.endswith("layerforge lock 'demo>=1' other -o my.lock --python 3.13")
+    assert [line.split("==")[0] for line in rest if "==" in line] == ["demo", "other"]
+    assert "2 packages in" in done.stderr
+
+
+def test_one_file_cannot_take_several_locks(tmp_path: Path) -> None:
+    done = CliRunner().invoke(lock_command.command, ["numpy", "scipy", "-o", str(tmp_path / "my.lock")])
+    assert isinstance(done.exception, UsageError)
+    assert "single lock" in done.exception.message

@@ -1,11 +1,16 @@
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import uv
 
 from fakes import target
-from layerforge import uvtool
+from layerforge import lock, uvtool
 from layerforge.errors import LayerforgeError, LockError, StepError
-from wheels import make_wheel
+from wheels import lock_of, make_wheel
 
 
 @pytest.mark.parametrize(
@@ -77,3 +82,117 @@ def test_conflicting_requirements_are_told_with_uvs_own_reasons(index: Path) -> 
     with pytest.raises(LayerforgeError, match="cannot be satisfied together") as caught:
         uvtool.compile_lock("one\ntwo<2", target())
     assert any("two" in line for line in caught.value.details)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Asks for credentials and takes none."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.split("/")[1]))
+        self.send_header("WWW-Authenticate", 'Basic realm="index"')
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that refuses everyone, with the status that a path starts with."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_wrong_password_is_told_as_one_and_stays_secret(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://us:s3cret@{private}/401/simple")
+    with pytest.raises(LockError, match="the index refuses the credentials") as caught:
+        uvtool.compile_lock("demo", target())
+    assert "s3cret" not in "".join(caught.value.details)
+
+
+def test_an_index_that_forbids_a_package_may_not_have_it(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{private}/403/simple")
+    with pytest.raises(LockError, match="does not give demo to you, or does not have it"):
+        uvtool.compile_lock("demo", target())
+
+
+def test_being_offline_is_not_told_as_a_missing_package(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{private}/200/simple")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(LockError, match="uv is offline"):
+        uvtool.compile_lock("demo", target())
+
+
+def test_a_line_that_uv_cannot_read_is_told_without_its_password() -> None:
+    with pytest.raises(LockError, match="cannot read the requirements") as caught:
+        uvtool.compile_lock("demo @ https://us:s3cret@there/demo.whl ;;", target())
+    assert "s3cret" not in "".join(caught.value.details)
+
+
+def test_a_killed_uv_is_told_with_its_signal() -> None:
+    error = uvtool.failure("", target(), -9)
+    assert isinstance(error, StepError)
+    assert error.message == "uv was ended by SIGKILL"
+
+
+def test_a_uv_that_says_nothing_is_told_with_its_status() -> None:
+    error = uvtool.failure("", target(), 3)
+    assert error.message == "uv failed with status 3"
+    assert "it said nothing" in error.hint
+
+
+def test_only_the_first_words_of_uvs_failure_are_told() -> None:
+    said = ["Resolved 3 packages in 2ms", "error: something new", *(f"  cause: {number}" for number in range(20))]
+    details = uvtool.failure("\n".join(said), target()).details
+    assert details[0] == "error: something new"
+    assert len(details) == 10
+    assert details[-1] == "… and 12 lines more"
+    assert uvtool.failure("\n".join(said[:11]), target()).details == tuple(said[1:11])
+
+
+HOSTILE = {"demo/__init__.py": b"", "../evil.py": b"import os\n"}
+
+
+def test_a_hostile_wheel_is_found_while_it_is_resolved_and_again(index: Path) -> None:
+    make_wheel(index, files=HOSTILE)
+    for _ in range(2):
+        with pytest.raises(LockError, match="outside the layer") as caught:
+            uvtool.compile_lock("demo", target())
+        assert "../evil.py" in caught.value.details
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "demo/../../evil.py", "C:/evil.py", "..\\evil.py"])
+def test_a_hostile_wheel_at_an_address_is_found_in_a_warm_cache(name: str, index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index, files={"demo/__init__.py": b"", name: b""})
+    text = lock.render([lock.local_pin("demo", wheel)])
+    argv = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(tmp_path / "warm"), str(wheel)]
+    subprocess.run(argv, check=False, capture_output=True)
+    with pytest.raises(LockError, match="outside the layer") as caught:
+        uvtool.install(text, target(), tmp_path / "cold", lambda _line: None)
+    assert caught.value.details == (name,)
+
+
+def test_only_the_hostile_package_leaves_uvs_cache(index: Path, tmp_path: Path) -> None:
+    wheels = make_wheel(index, files=HOSTILE), make_wheel(index, "other")
+    with pytest.raises(LockError, match="outside the layer"):
+        uvtool.install(lock_of(*wheels), target(), tmp_path / "layer", lambda _line: None)
+    kept = {path.name for path in (tmp_path / "uv-cache").rglob("*.dist-info")}
+    assert kept == {"other-1.0.dist-info"}
+
+
+def test_an_extra_whose_packages_are_not_locked_is_found_out(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "socks")
+    wheel = make_wheel(index, requires=["socks; extra == 'socks'"], metadata="Provides-Extra: socks\n")
+    uvtool.install(lock_of(wheel), target(), tmp_path / "plain", lambda _line: None)
+    asked = lock.with_extras(lock.parse(lock_of(wheel), "x").pins, ["demo[socks]"], target())
+    with pytest.raises(LockError, match="the lock is incomplete"):
+        uvtool.install(lock.render(asked), target(), tmp_path / "extra", lambda _line: None)
