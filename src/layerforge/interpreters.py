@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,9 +45,11 @@ def find(python: str, *, uv: Path | None = None) -> Interpreter | None:
 
 def missing(python: str) -> UsageError:
     """The error for a Python that has to be there and is not."""
+    # layerforge brings uv along, but perhaps not onto the user's PATH.
+    tool = "uv" if shutil.which("uv") else find_uv_bin()
     return UsageError(
         f"no CPython {python} on this machine, and bytecode for Lambda's Python {python} takes one",
-        hint=f"install it with `uv python install {python}`, or leave bytecode out with `--bytecode none`",
+        hint=f"install it with `{tool} python install {python}`, or leave bytecode out with `--bytecode none`",
     )
 
 

@@ -56,7 +56,7 @@ def parse(text: str, name: str) -> Lock:
     if problems:
         raise LockError(
             f"{name} is not a lock that holds",
-            hint="write it anew with `layerforge lock`, or with `uv pip compile --generate-hashes`",
+            hint="write it anew with `layerforge lock TARGET`, or with `uv pip compile --generate-hashes`",
             details=tuple(problems),
         )
     oldest = _OLDEST.search(text)
@@ -267,7 +267,7 @@ def applicable(lock: Lock, target: Target) -> tuple[Pin, ...]:
         if pin.name in chosen:
             raise LockError(
                 f"the lock holds {pin.name} twice for Python {target.python} on {target.arch}",
-                hint="write it anew with `layerforge lock`",
+                hint="write it anew with `layerforge lock TARGET`",
                 details=(f"{chosen[pin.name].version} and {pin.version}",),
             )
         chosen[pin.name] = pin

@@ -280,7 +280,7 @@ def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, p
     files = {
         f"{stem}.manifest.json": report.manifest_json(forged.manifest, verdict).encode(),
         f"{stem}.sbom.json": forged.sbom.encode(),
-        f"{stem}.lock": lock.render(made.pins).encode(),
+        f"{stem}.lock": lock.written(made.pins).encode(),
         f"{stem}.zip": forged.data,
     }
     with progress.step("write") as step, writing(output):

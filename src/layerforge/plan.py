@@ -180,7 +180,10 @@ def _step_json(step: PlanStep) -> dict[str, Any]:
 
 
 def _pin_json(pin: Pin) -> dict[str, Any]:
-    return {"name": pin.name, "version": pin.version, "address": pin.address, "hashes": list(pin.hashes)}
+    """A pin without the folder that a wheel of this machine lies in: its hashes say all."""
+    address = "" if pin.address.startswith("file:") else pin.address
+    extras = {"extras": list(pin.extras)} if pin.extras else {}
+    return {"name": pin.name, "version": pin.version, "address": address, "hashes": list(pin.hashes), **extras}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import uv
-from packaging.utils import canonicalize_name
 
 from layerforge import process
 from layerforge.errors import LayerforgeError, LockError, StepError
@@ -28,11 +27,13 @@ _OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
 _UNSAFE = re.compile(r"Skipping unsafe file name: (.*)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_UNPACKED = re.compile(r"Identified uncached distribution: ([\w.-]+?)(?:==| @ )")
 _PINNED = re.compile(r"^([\w.-]+)(?:\[.*?\])?(?:==| @ )", re.MULTILINE)
 _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
 """Names in a wheel that are absolute, start with a drive or climb."""
 _SECRET = re.compile(r"//\S*@")
+_CHATTER = ("Using CPython", "DEBUG ", "WARN ")
 _WORDS = 10
 """Most lines of uv's own words that an error repeats."""
 
@@ -62,7 +63,7 @@ FAILURES = (
     Failure(
         pattern=re.compile(r"Hash-checking is required|must have their versions pinned|`--require-hashes` mode"),
         message="the lock is incomplete",
-        hint="renew it with `layerforge lock`",
+        hint="renew it with `layerforge lock TARGET`",
     ),
     # uv calls a package not found, too, where it could not ask the index.
     Failure(
@@ -189,7 +190,7 @@ def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None
         raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     argv += ["--only-binary", ":all:", *_target(target), "-r", "-"]
-    done = _run(argv, stdin=lock, on_line=on_line, into=into)
+    done = _run(argv, stdin=lock, on_line=on_line)
     if done.status:
         raise failure(done.stderr, target, done.status)
 
@@ -211,33 +212,19 @@ def _unsafe(names: Iterable[str]) -> LockError:
     )
 
 
-def _guilty(names: Iterable[str], text: str, into: Path | None) -> list[str]:
-    """The packages that hold unsafe names: by their RECORDs, else all that uv had to do with."""
-    wanted = [re.compile(rf'^"?{re.escape(name)}"?,', re.MULTILINE) for name in names]
-    records = {} if into is None else {path.parent.name: _text(path) for path in into.glob("*.dist-info/RECORD")}
-    guilty = [info for info, record in records.items() if any(name.search(record) for name in wanted)]
-    return [canonicalize_name(info.partition("-")[0]) for info in guilty] or sorted(set(_PINNED.findall(text)))
-
-
-def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace")
-
-
 def _target(target: Target) -> list[str]:
     platform = f"{_PLATFORM[target.arch]}-{target.runtime.manylinux}"
     return ["--python-version", target.python, "--python-platform", platform]
 
 
-def _run(
-    argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None, into: Path | None = None
-) -> process.Completed:
+def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
     """Runs uv. Raises ``LockError`` where it meets a wheel with unsafe names, on whatever occasion it unpacks it."""
-    env = {**os.environ, "RUST_LOG": "uv_extract=warn"}
+    env = {**os.environ, "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
     done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
     if unsafe := _UNSAFE.findall(_ANSI.sub("", done.stderr)):
         # uv tells of them while it unpacks, and never again of what its cache holds unpacked.
-        if names := _guilty(unsafe, f"{stdin}\n{done.stdout.decode()}", into):
-            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *names])
+        if names := set(_UNPACKED.findall(done.stderr) or _PINNED.findall(f"{stdin}\n{done.stdout.decode()}")):
+            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *sorted(names)])
         raise _unsafe(unsafe)
     return done
 
@@ -264,7 +251,7 @@ def _own_words(text: str) -> tuple[str, ...]:
     """What uv says of its failure, without its progress before that, without passwords, and not at any length."""
     lines = [_SECRET.sub("//…@", line) for line in text.splitlines() if line.strip()]
     first = next((number for number, line in enumerate(lines) if line.startswith("error")), 0)
-    words = [line for line in lines[first:] if not line.startswith("Using CPython")]
+    words = [line for line in lines[first:] if not line.startswith(_CHATTER)]
     more = len(words) - _WORDS + 1
     return tuple(words) if more < 2 else (*words[: _WORDS - 1], f"… and {more} lines more")
 

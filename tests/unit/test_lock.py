@@ -128,7 +128,8 @@ def test_extras_are_read_and_written() -> None:
 
 
 def test_what_is_written_holds_no_path_of_this_machine() -> None:
-    text = f"demo[a] @ file:///there/demo-1.0%2Bcpu-py3-none-any.whl ; python_version > '3' --hash={A}\nz @ https://b/z.whl --hash={A}"
+    local = "demo[a] @ file:///there/demo-1.0%2Bcpu-py3-none-any.whl ; python_version > '3'"
+    text = f"{local} --hash={A}\nz @ https://b/z.whl --hash={A}"
     written = lock.written(lock.parse(text, "x").pins)
     assert written.splitlines()[0] == 'demo[a]==1.0+cpu ; python_version > "3" \\'
     assert "z @ https://b/z.whl" in written

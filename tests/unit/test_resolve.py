@@ -263,7 +263,10 @@ def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["-e ./project", "./project"])
-def test_a_local_project_in_a_file_is_told_as_such(line: str, index: Path, tmp_path: Path) -> None:
+def test_a_local_project_in_a_file_is_told_as_such(
+    line: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     hatch = '[project]\nname = "proj"\nversion = "1"\ndependencies = []\n[build-system]\nrequires = ["none"]\n'
     (tmp_path / "project").mkdir()
     (tmp_path / "project/pyproject.toml").write_text(hatch)

@@ -1,4 +1,5 @@
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -92,7 +93,7 @@ class Refusing(BaseHTTPRequestHandler):
         self.send_header("WWW-Authenticate", 'Basic realm="index"')
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_request(self, code: object = "-", size: object = "-") -> None:
         pass
 
 
@@ -174,8 +175,8 @@ def test_a_hostile_wheel_is_found_while_it_is_resolved_and_again(index: Path) ->
 def test_a_hostile_wheel_at_an_address_is_found_in_a_warm_cache(name: str, index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(index, files={"demo/__init__.py": b"", name: b""})
     text = lock.render([lock.local_pin("demo", wheel)])
-    argv = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(tmp_path / "warm"), str(wheel)]
-    subprocess.run(argv, check=False, capture_output=True)
+    argv = [uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--target", str(tmp_path / "warm")]
+    subprocess.run([*argv, "--require-hashes", "-r", "-"], input=text.encode(), check=True, capture_output=True)
     with pytest.raises(LockError, match="outside the layer") as caught:
         uvtool.install(text, target(), tmp_path / "cold", lambda _line: None)
     assert caught.value.details == (name,)
@@ -183,6 +184,7 @@ def test_a_hostile_wheel_at_an_address_is_found_in_a_warm_cache(name: str, index
 
 def test_only_the_hostile_package_leaves_uvs_cache(index: Path, tmp_path: Path) -> None:
     wheels = make_wheel(index, files=HOSTILE), make_wheel(index, "other")
+    uvtool.install(lock_of(wheels[1]), target(), tmp_path / "before", lambda _line: None)
     with pytest.raises(LockError, match="outside the layer"):
         uvtool.install(lock_of(*wheels), target(), tmp_path / "layer", lambda _line: None)
     kept = {path.name for path in (tmp_path / "uv-cache").rglob("*.dist-info")}

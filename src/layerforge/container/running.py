@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -179,13 +179,14 @@ def run(box: Container, on_line: Callable[[str], None], limits: Limits) -> Ended
 
 def _chunks(box: Container) -> Iterator[bytes]:
     with told():
-        stream = iter(box.logs(stream=True, follow=True, stdout=True, stderr=True))
-    while True:
-        with told():
-            chunk = next(stream, None)
-        if chunk is None:
-            return
-        yield chunk
+        stream = box.logs(stream=True, follow=True, stdout=True, stderr=True)
+    with closing(stream):
+        while True:
+            with told():
+                chunk = next(stream, None)
+            if chunk is None:
+                return
+            yield chunk
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:
