@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -178,6 +179,58 @@ def test_a_layer_that_does_not_import_is_refused_and_set_aside(
     assert layerforge("build", "demo", "--python", PYTHON, "--no-verify").code == 0
 
 
+def test_what_ran_on_one_python_counts_for_no_other(layerforge: Command, index: Path) -> None:
+    make_wheel(index)
+    other = "3.13" if PYTHON != "3.13" else "3.12"
+    for python in (PYTHON, other):
+        ran = layerforge("build", "demo", "--bytecode", "none", "--python", python)
+        assert ran.code == 0, ran.err
+        assert "verified before" not in ran.err
+    assert "verified before" in layerforge("build", "demo", "--bytecode", "none", "--python", other).err
+
+
+def test_a_layer_that_failed_once_is_run_again(layerforge: Command, index: Path, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    script = f"import pathlib\nassert pathlib.Path({str(flag)!r}).exists()\n"
+    recipe = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
+    (recipe / "check.py").write_text(script)
+    assert layerforge("build", recipe, "--python", PYTHON).code == 7
+    flag.touch()
+    assert layerforge("build", recipe, "--python", PYTHON).code == 0
+
+
+def test_verify_takes_the_check_and_budget_from_the_manifest(layerforge: Command, index: Path, tmp_path: Path) -> None:
+    recipe = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
+    (recipe / "check.py").write_text("import demo\nassert demo.VALUE == 2\n")
+    assert layerforge("build", recipe, "--python", PYTHON, "--no-verify").code == 0
+    ran = layerforge("verify", f"dist/mine-{LABEL}.zip", "--json")
+    assert ran.code == 7
+    assert [one["rule"] for one in ran.json["findings"]] == ["LF402"]
+
+
+def test_nothing_to_install_is_told(layerforge: Command, index: Path, tmp_path: Path) -> None:
+    make_wheel(index)
+    (tmp_path / "none.txt").write_text("demo; sys_platform == 'win32'\n")
+    ran = layerforge("build", "none.txt", "--python", PYTHON)
+    assert ran.code == 4
+    assert "nothing is required" in ran.err
+
+
+def test_a_job_summary_that_cannot_be_written_costs_no_layer(layerforge: Command, index: Path) -> None:
+    make_wheel(index)
+    ran = layerforge("build", "demo", "--python", PYTHON, env={"GITHUB_STEP_SUMMARY": "/nonexistent/summary"})
+    assert ran.code == 0
+    assert "summary cannot be written" in ran.err
+
+
+def test_compiling_without_a_container_engine_is_an_engine_error(layerforge: Command, index: Path) -> None:
+    make_wheel(index)
+    for arguments in (["--from-source", "demo"], ["--engine", "docker"], ["--image", "some"]):
+        ran = layerforge("build", "demo", "--python", PYTHON, *arguments)
+        assert ran.code == 5, ran.err
+        assert "→" in ran.err
+
+
 def test_a_recipes_check_and_budget_decide(layerforge: Command, index: Path, tmp_path: Path) -> None:
     lock = lock_of(make_wheel(index))
     recipe = a_recipe(tmp_path / "mine", lock, '[check]\nscript = "check.py"\n')
@@ -203,6 +256,7 @@ def test_a_recipes_check_and_budget_decide(layerforge: Command, index: Path, tmp
         (["build", "./absent"], 3, ["does not exist"]),
         (["build", "scikit-lern", "--python", PYTHON], 3, ["perhaps you meant scikit-learn"]),
         (["build", "qwertyuiop", "--python", PYTHON], 4, ["there is no package qwertyuiop"]),
+        (["build", "demo", "demo.txt", "sub/demo.txt"], 3, ["does not exist"]),
         (["build", "demo", "--lock", "absent.lock", "--python", PYTHON], 4, ["absent.lock cannot be read"]),
         (["build", "demo", "--output", "/dev/null/dist", "--python", PYTHON], 2, ["nothing can be written to"]),
         (["build", "demo", "--compression", "tiny"], 2, ["fast", "small", "max"]),
@@ -379,6 +433,13 @@ def test_two_builds_at_once_share_a_store(layerforge: Command, index: Path, tmp_
     assert layerforge("cache", "info").code == 0
 
 
+def fill(file: Path) -> None:
+    """Writes until the disk is full."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as opened:
+        while opened.write(bytes(4096)):
+            pass
+
+
 def test_a_full_disk_is_told_and_leaves_nothing(layerforge: Command, index: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -393,5 +454,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(layerforge: Command, index: Path
         ran = layerforge("build", "demo", "--python", PYTHON, "--output", small / "dist")
         assert ran.code == 6
         assert not list((small / "dist").iterdir())
+        make_wheel(index, version="2.0")
+        own = {"LAYERFORGE_CACHE": str(small / "store")}
+        assert layerforge("build", "demo", "--python", PYTHON, "--no-verify", env=own).code == 0
+        fill(small / "filler")
+        ran = layerforge("build", "demo", "--python", PYTHON, env=own)
+        assert ran.code == 6, ran.err
     finally:
         subprocess.run(["umount", str(small)], check=True)
