@@ -15,6 +15,7 @@ import tarfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -283,12 +284,23 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(image: Image, t
         living.wait()
 
 
-def test_a_container_that_is_removed_from_outside_is_an_error_and_no_hang(docker: DockerEngine, tmp_path: Path) -> None:
-    def remove(line: str) -> None:
-        container.stop_all(docker.client)
+def test_steps_of_every_thread_end_when_the_engine_is_told_to_stop(docker: DockerEngine, tmp_path: Path) -> None:
+    ready = threading.Barrier(3, timeout=60)
 
-    with pytest.raises(EngineError, match="removed while it ran"):
-        docker.perform(a_task(tmp_path, "echo started; sleep 600"), remove)
+    def a_step(name: str) -> str:
+        (tmp_path / name).mkdir()
+        with pytest.raises(EngineError) as caught:
+            docker.perform(a_task(tmp_path / name, "echo started; sleep 600"), lambda _line: void(ready.wait()))
+        return caught.value.message
+
+    with ThreadPoolExecutor() as pool:
+        steps = [pool.submit(a_step, name) for name in ("one", "two")]
+        ready.wait()
+        docker.stop()
+        assert {step.result() for step in steps} == {"the container was removed while it ran"}
+
+
+def void(_value: object) -> None: ...
 
 
 @contextmanager
@@ -346,7 +358,7 @@ def test_an_engine_that_stops_in_the_middle_is_an_error_that_says_what_to_do(
         assert "start it again" in caught.value.hint
     finally:
         path.unlink()
-        container.stop_all(client)
+        DockerEngine(client=client, image=image).stop()
 
 
 # --- images

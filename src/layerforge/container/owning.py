@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import NotFound
+from docker.errors import APIError
 from docker.models.containers import Container
 
 from layerforge.container.errors import FAILURES, told
@@ -58,12 +58,20 @@ def stop_all(client: DockerClient) -> None:
     _remove(client, lambda found: found.labels.items() >= labels().items())
 
 
-def _remove(client: DockerClient, chosen: Any) -> None:
+def _remove(client: DockerClient, chosen: Callable[[Container], bool]) -> None:
     with told():
         for found in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
             if chosen(found):
-                with suppress(NotFound):
-                    found.remove(force=True, v=True)
+                _remove_one(found)
+
+
+def _remove_one(found: Container) -> None:
+    try:
+        found.remove(force=True, v=True)
+    except APIError as error:
+        # Gone already, or going: another thread or process does the same.
+        if error.status_code not in {404, 409}:
+            raise
 
 
 def is_dead(owner: Mapping[str, str]) -> bool:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
+from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 from docker.types import Mount as Bind
 
-from layerforge.container.errors import FAILURES, told
+from layerforge.container.errors import FAILURES, failure, told
 from layerforge.container.owning import container
 from layerforge.errors import EngineError
 from layerforge.model import Image, Mount, Outcome, Task
@@ -160,8 +161,8 @@ def run(box: Container, on_line: Callable[[str], None], limits: Limits) -> Ended
     with told():
         box.start()
     with ThreadPoolExecutor(max_workers=1) as pool:
-        watching = pool.submit(_watch, box, over, limits)
         try:
+            watching = pool.submit(_watch, box, over, limits)
             for line in lines(_chunks(box)):
                 on_line(line)
         finally:
@@ -169,6 +170,9 @@ def run(box: Container, on_line: Callable[[str], None], limits: Limits) -> Ended
     with told():
         status = int(box.wait()["StatusCode"])
         box.reload()
+    if box.status in {"removing", "dead"}:
+        # Its end is then no result of the program: somebody took it away.
+        raise failure(NotFound("no such container"))
     return Ended(
         status=_signed(status),
         ending=watching.result(),
