@@ -43,6 +43,7 @@ TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
 PREFIX = "/prefix"
 _LAST_LINES = 25
+_START = "set -eu\nmkdir -p /work/build /work/tmp\ncd /work/build\n"
 
 FLAGS = {
     # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64. Paths of the container do not get into the result.
@@ -181,7 +182,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
                 Mount(source=folder / "out", target=f"{PREFIX}/{library.name}", writable=True),
             ]
             env |= {"PREFIX": f"{PREFIX}/{library.name}", **step.env}
-            script = f"set -eu\ncp -R /src/. .\n{library.script}\n"
+            script = f"{_START}cp -R /src/. .\n{library.script}\n"
         case PackageStep():
             source = uvtool.find_sdist(step.pin, shop.plan.target)
             mounts += [
@@ -191,10 +192,10 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
             env |= {"PYTHONPATH": "/env", **step.env}
-            script = "set -eu\ncp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
+            script = f"{_START}cp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
         case SystemStep():
             mounts += [Mount(source=folder / "out", target="/out", writable=True)]
-            script = "set -eu\n" + "".join(_copy_library(soname) for soname in step.sonames)
+            script = _START + "".join(_copy_library(soname) for soname in step.sonames)
     return Task(
         name=name_of(step),
         argv=("/bin/sh", "-c", script),
@@ -221,6 +222,8 @@ def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
     flags = FLAGS[plan.target.arch]
     return {
         "HOME": "/work",
+        # A container's own /tmp is memory, and small.
+        "TMPDIR": "/work/tmp",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PATH": "/env/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",

@@ -568,3 +568,14 @@ def test_a_real_zip_of_the_standard_library_s_writer_reads_alike(tmp_path: Path)
         file.write(b"streamed")
     (tmp_path / "a.zip").write_bytes(buffer.getvalue())
     assert only(examine(tmp_path / "a.zip")).sha256 == digest.sha256(b"streamed")
+
+
+def test_unpacked_folders_are_open_to_every_user_whatever_the_umask(tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "a.zip", [Put(name="python/pkg/a.py", data=b"")])
+    before = os.umask(0o077)
+    try:
+        unpack(path, tmp_path / "opt")
+    finally:
+        os.umask(before)
+    for name in ("opt", "opt/python", "opt/python/pkg"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o755

@@ -37,6 +37,7 @@ def unpack(path: Path, into: Path) -> None:
         for entry in entries:
             if entry.is_link:
                 _link(root, entry.name, directory.content(data, entry))
+        _open_folders(root)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise
@@ -62,6 +63,12 @@ def _write(place: Path, content: bytes, mode: int) -> None:
     with place.open("xb") as file:
         file.write(content)
     place.chmod(mode & 0o777 or 0o644)
+
+
+def _open_folders(root: Path) -> None:
+    """Lets every user look into the folders, whatever this process's umask is: a layer is run as another one."""
+    for folder, _, _ in os.walk(root):
+        Path(folder).chmod(0o755)
 
 
 def _link(root: Path, name: str, content: bytes) -> None:
