@@ -43,7 +43,8 @@ TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
 PREFIX = "/prefix"
 _LAST_LINES = 25
-_START = "set -eu\nmkdir -p /work/build /work/tmp\ncd /work/build\n"
+WORK = "/work"
+_START = "set -eu\nmkdir -p build tmp\ncd build\n"
 
 FLAGS = {
     # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64. Paths of the container do not get into the result.
@@ -171,7 +172,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
     work = folder / "work"
     work.mkdir()
     needs = [(need, done[need]) for need in _prefixes(step, shop.plan)]
-    mounts = [Mount(source=work, target="/work", writable=True)]
+    mounts = [Mount(source=work, target=WORK, writable=True)]
     mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
     env = environment(shop.plan, [f"{PREFIX}/{need}" for need, _ in needs])
     match step:
@@ -201,7 +202,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
         argv=("/bin/sh", "-c", script),
         env=env,
         mounts=tuple(mounts),
-        workdir="/work",
+        workdir=WORK,
         log=log,
         memory=MEMORY,
         timeout=TIMEOUT,
@@ -221,9 +222,9 @@ def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
     """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
     flags = FLAGS[plan.target.arch]
     return {
-        "HOME": "/work",
+        "HOME": WORK,
         # A container's own /tmp is memory, and small.
-        "TMPDIR": "/work/tmp",
+        "TMPDIR": f"{WORK}/tmp",  # noqa: S108 - a folder of the step
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PATH": "/env/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",

@@ -262,9 +262,9 @@ def compile_all(
     """
     keys = [_key(module, interpreter, optimize) for module in modules]
     values = [store.get(KIND, key) for key in keys]
-    todo = [index for index, value in enumerate(values) if value is None]
-    advance(len(modules) - len(todo))
-    batches = _balanced(todo, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
+    ahead = [index for index, value in enumerate(values) if value is None]
+    advance(len(modules) - len(ahead))
+    batches = _balanced(ahead, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
     work = [[modules[index] for index in batch] for batch in batches]
     results = _run_all(interpreter, optimize, work, _serially(advance))
     for batch, frames in zip(batches, results, strict=True):
@@ -285,11 +285,11 @@ def _worker_digest() -> str:
     return digest.sha256(WORKER.read_bytes())
 
 
-def _balanced(todo: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:
-    """Shares ``todo`` out, the largest first, each to the batch that has least."""
-    batches: list[list[int]] = [[] for _ in range(min(jobs, len(todo)))]
+def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:
+    """Shares ``ahead`` out, the largest first, each to the batch that has least."""
+    batches: list[list[int]] = [[] for _ in range(min(jobs, len(ahead)))]
     loads = [(0, number) for number in range(len(batches))]
-    for index in sorted(todo, key=lambda index: -sizes[index]):
+    for index in sorted(ahead, key=lambda index: -sizes[index]):
         load, number = loads[0]
         batches[number].append(index)
         heapq.heapreplace(loads, (load + sizes[index] + 1, number))

@@ -96,7 +96,8 @@ def test_a_damaged_zip_is_either_read_or_refused_with_a_reason(
         with contextlib.suppress(UsageError, VerificationError):
             examination = examine(path)
             held = Expect(target=guess_target(examination))
-            judge(examination, held), notes(examination, held), top_level_imports(examination), summarize(examination)
+            judge(examination, held), notes(examination, held), top_level_imports(examination)
+            assert summarize(examination).total.files == len(examination.members)
             unpack(path, folder / "opt")
 
 

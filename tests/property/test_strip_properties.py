@@ -45,7 +45,7 @@ FULL = elves.image(
 )
 
 
-def read(data: bytes) -> list[str]:
+def check_read(data: bytes) -> list[str]:
     """Why ``data`` could not be read, and why not cut; any other error is a failure, and so is a change when loaded."""
     reasons = []
     try:
@@ -102,16 +102,16 @@ def test_where_there_were_sections_none_are_left(data: bytes) -> None:
 
 
 def test_a_synthetic_file_that_ends_anywhere_is_read_or_refused() -> None:
-    assert read(FULL) == []
-    assert all(len(read(FULL[:end])) == 2 for end in range(200))
-    assert all(read(FULL[:end]) for end in range(200, len(FULL)))
+    assert check_read(FULL) == []
+    assert all(len(check_read(FULL[:end])) == 2 for end in range(200))
+    assert all(check_read(FULL[:end]) for end in range(200, len(FULL)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="gcc makes ELF files on Linux only")
 def test_a_real_file_that_ends_anywhere_is_read_or_refused(tmp_path: Path) -> None:
     data = elves.tiny(tmp_path)
-    assert read(data) == []
-    assert all(read(data[:end]) for end in range(len(data)))
+    assert check_read(data) == []
+    assert all(check_read(data[:end]) for end in range(len(data)))
 
 
 @given(
@@ -132,12 +132,12 @@ def test_overwritten_bytes_are_read_or_refused(changes: list[tuple[int, bytes]])
     data = bytearray(FULL)
     for at, value in changes:
         data[at : at + len(value)] = value
-    read(bytes(data[: len(FULL)]))
+    check_read(bytes(data[: len(FULL)]))
 
 
 @given(st.binary(max_size=300))
 @settings(deadline=None)
 def test_anything_that_claims_to_be_elf_is_read_or_refused(rest: bytes) -> None:
-    read(elf.MAGIC + rest)
-    read(elf.MAGIC + b"\x02\x01\x01" + rest)
-    read(elf.MAGIC + b"\x01\x02\x01" + rest)
+    check_read(elf.MAGIC + rest)
+    check_read(elf.MAGIC + b"\x02\x01\x01" + rest)
+    check_read(elf.MAGIC + b"\x01\x02\x01" + rest)

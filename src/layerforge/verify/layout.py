@@ -39,9 +39,9 @@ def follow(layer: Index, path: str) -> str | None:
 
     What it leads to need not be there.
     """
-    todo, done, links = deque(path.split("/")), list[str](), 0
-    while todo:
-        part = todo.popleft()
+    ahead, done, links = deque(path.split("/")), list[str](), 0
+    while ahead:
+        part = ahead.popleft()
         if part == "..":
             if not done:
                 return None
@@ -55,7 +55,7 @@ def follow(layer: Index, path: str) -> str | None:
             if links > _MOST_LINKS or (member.link.startswith("/") and not member.link.startswith(_OPT)):
                 return None
             done = [] if member.link.startswith(_OPT) else done[:-1]
-            todo.extendleft(reversed(member.link.removeprefix(_OPT).split("/")))
+            ahead.extendleft(reversed(member.link.removeprefix(_OPT).split("/")))
     return "/".join(done)
 
 
