@@ -43,6 +43,8 @@ TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
 PREFIX = "/prefix"
 _LAST_LINES = 25
+_PATIENCE = 0.5
+"""Seconds between two attempts to end what still runs."""
 WORK = "/work"
 _START = "set -eu\nmkdir -p build tmp\ncd build\n"
 
@@ -118,7 +120,10 @@ def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dic
                     graph.done(name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            shop.builder.stop()
+            # Again and again, since a thread may have been just about to start its container.
+            while not all(future.done() for future in running):
+                shop.builder.stop()
+                wait(running, timeout=_PATIENCE)
             raise
     return done
 

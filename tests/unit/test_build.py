@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tarfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,10 +53,9 @@ class FakeBuilder:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     image: Image = IMAGE
-    stopped: bool = False
 
     def stop(self) -> None:
-        self.stopped = True
+        """Nothing runs longer than the call."""
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         self.tasks.append(task)
@@ -174,9 +174,34 @@ def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
     shop = a_shop(tmp_path, builder, a_library("a"))
     with pytest.raises(StepError, match=message):
         build(shop, 1)
-    assert builder.stopped
     assert isinstance(shop.store, FakeStore)
     assert not [kind for kind, _ in shop.store.values if kind == "built"]
+
+
+@dataclass
+class SlowBuilder(FakeBuilder):
+    """One library fails at once; the other runs until it is stopped, for which it is not ready at first."""
+
+    ends: threading.Event = field(default_factory=threading.Event)
+    calls: int = 0
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        if task.name == "fails":
+            return Outcome(status=1, output="", seconds=0.0)
+        assert self.ends.wait(30)
+        return Outcome(status=-9, output="", seconds=0.0)
+
+    def stop(self) -> None:
+        self.calls += 1
+        if self.calls > 1:
+            self.ends.set()
+
+
+def test_what_still_runs_when_a_step_fails_is_ended_even_if_it_starts_late(tmp_path: Path) -> None:
+    builder = SlowBuilder({})
+    with pytest.raises(StepError, match="fails failed"):
+        build(a_shop(tmp_path, builder, a_library("fails"), a_library("runs")), 2)
+    assert builder.ends.is_set()
 
 
 def test_what_changes_a_result_changes_its_key_and_that_of_what_needs_it(tmp_path: Path) -> None:
