@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import hashlib
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from layerforge import lock, uvtool
+from layerforge.digest import of_record
 from layerforge.errors import LockError
 from layerforge.model import (
     SITE,
@@ -200,17 +200,7 @@ def _rows(record: Entry | None) -> Iterator[tuple[str, str]]:
         return
     for row in csv.reader(record.blob.read().decode("utf-8", "replace").splitlines()):
         if len(row) == 3:
-            yield layer_path(posixpath.normpath(row[0])), _hexadecimal(row[1])
-
-
-def _hexadecimal(field: str) -> str:
-    name, _, value = field.partition("=")
-    if name != "sha256":
-        return ""
-    try:
-        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
-    except ValueError:
-        return "unreadable"
+            yield layer_path(posixpath.normpath(row[0])), of_record(row[1])
 
 
 def _lies(path: str, digest: str, entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from layerforge.model import Blob
 
@@ -12,6 +14,23 @@ from layerforge.model import Blob
 def sha256(data: bytes | memoryview) -> str:
     """Lower-case hexadecimal SHA-256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, which are not held in memory at once. Raises ``OSError``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_record(field: str) -> str:
+    """Hexadecimal SHA-256 of a RECORD's digest field; empty where it has none, ``unreadable`` where it is broken."""
+    algorithm, _, value = field.partition("=")
+    if algorithm != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+    except ValueError:
+        return "unreadable"
 
 
 def of(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from layerforge import digest
 from layerforge.errors import LockError
 from layerforge.model import Arch, Lock, Pin, Target
 
@@ -147,7 +147,7 @@ def render(pins: Iterable[Pin]) -> str:
         name = f"{pin.name}[{','.join(pin.extras)}]" if pin.extras else pin.name
         what = f"{name} @ {pin.address}" if pin.address else f"{name}=={pin.version}"
         head = f"{what} ; {pin.marker}" if pin.marker else what
-        lines.append(" \\\n    ".join([head, *(f"--hash={digest}" for digest in pin.hashes)]))
+        lines.append(" \\\n    ".join([head, *(f"--hash={one}" for one in pin.hashes)]))
     return "\n".join(lines) + "\n"
 
 
@@ -236,9 +236,7 @@ def _sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
 
 def local_pin(name: str, wheel: Path) -> Pin:
     """The pin to a wheel on this machine's disk."""
-    with wheel.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Pin(name=name, version="", hashes=(f"sha256:{digest}",), address=wheel.resolve().as_uri())
+    return Pin(name=name, version="", hashes=(f"sha256:{digest.of_file(wheel)}",), address=wheel.resolve().as_uri())
 
 
 def environment(target: Target) -> dict[str, str]:

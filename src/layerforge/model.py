@@ -409,7 +409,6 @@ class PassResult:
     name: str
     edits: tuple[Edit, ...]
     left: tuple[Left, ...] = ()
-    seconds: float = 0.0
 
     @property
     def saved(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import tomllib
 import urllib.error
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from layerforge import digest
 from layerforge.errors import LockError, StepError
 from layerforge.model import Progress, Source, Store
 from layerforge.progress import megabytes
@@ -35,11 +35,11 @@ def fetch(source: Source, store: Store, folder: Path | None, progress: Progress)
     with progress.step("download") as step:
         data = _download(source)
         step.note(f"{name}, {megabytes(len(data))}")
-    if hashlib.sha256(data).hexdigest() != source.sha256:
+    if digest.sha256(data) != source.sha256:
         raise LockError(
             f"{name} does not have the hash that is asked for",
             hint="find out why it changed before you change the hash",
-            details=(f"asked for {source.sha256}", f"got       {hashlib.sha256(data).hexdigest()}"),
+            details=(f"asked for {source.sha256}", f"got       {digest.sha256(data)}"),
         )
     store.put("source", source.sha256, data)
     return data
@@ -48,14 +48,9 @@ def fetch(source: Source, store: Store, folder: Path | None, progress: Progress)
 def _local(source: Source, folder: Path | None) -> bytes | None:
     files: Iterable[Path] = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ()
     for file in files:
-        if file.is_file() and _sha256(file) == source.sha256:
+        if file.is_file() and digest.of_file(file) == source.sha256:
             return file.read_bytes()
     return None
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _download(source: Source) -> bytes:

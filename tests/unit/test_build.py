@@ -182,12 +182,15 @@ def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
 class SlowBuilder(FakeBuilder):
     """One library fails at once; the other runs until it is stopped, for which it is not ready at first."""
 
+    starts: threading.Event = field(default_factory=threading.Event)
     ends: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         if task.name == "fails":
+            assert self.starts.wait(30)
             return Outcome(status=1, output="", seconds=0.0)
+        self.starts.set()
         assert self.ends.wait(30)
         return Outcome(status=-9, output="", seconds=0.0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import posixpath
 import re
@@ -13,6 +12,7 @@ from email.parser import HeaderParser
 from packaging.utils import canonicalize_name
 
 from layerforge import bytecode
+from layerforge.digest import of_record
 from layerforge.model import SITE, Distribution, RecordRow
 
 _INFO = re.compile(r"((?:.*/)?([^/]+)\.dist-info)/[^/]+")
@@ -63,21 +63,9 @@ def _rows(text: str) -> Iterator[RecordRow]:
     try:
         for row in csv.reader(text.replace("\0", "").splitlines()):
             if len(row) == 3 and row[0]:
-                yield RecordRow(
-                    path=row[0], sha256=_hexadecimal(row[1]), size=int(row[2]) if row[2].isdecimal() else None
-                )
+                yield RecordRow(path=row[0], sha256=of_record(row[1]), size=int(row[2]) if row[2].isdecimal() else None)
     except csv.Error:
         return
-
-
-def _hexadecimal(field: str) -> str:
-    algorithm, _, value = field.partition("=")
-    if algorithm != "sha256":
-        return ""
-    try:
-        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
-    except ValueError:
-        return "unreadable"
 
 
 def owners(paths: Iterable[str], found: Iterable[Distribution], read: Reader) -> Mapping[str, str]:

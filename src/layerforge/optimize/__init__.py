@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 from layerforge.model import Edit, Interpreter, Left, PassResult, Plan, Progress, Setting, Store, Tree
@@ -38,13 +37,11 @@ def optimize(
 
 
 def _run(name: str, run: Pass, tree: Tree, setting: Setting) -> PassResult:
-    started = time.monotonic()
     said = list(run(tree, setting))
     return PassResult(
         name=name,
         edits=tuple(item for item in said if isinstance(item, Edit)),
         left=tuple(item for item in said if isinstance(item, Left)),
-        seconds=time.monotonic() - started,
     )
 
 
