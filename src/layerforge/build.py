@@ -15,11 +15,10 @@ from graphlib import TopologicalSorter
 from importlib import resources
 from pathlib import Path
 
-from layerforge import lock, sources, uvtool
+from layerforge import lock, runtimes, sources, uvtool
 from layerforge.errors import StepError
 from layerforge.model import (
     SYSTEM,
-    Arch,
     Builder,
     Built,
     LibraryStep,
@@ -28,6 +27,7 @@ from layerforge.model import (
     PackageStep,
     Plan,
     Progress,
+    Settings,
     Source,
     SourceStep,
     Store,
@@ -47,13 +47,6 @@ _PATIENCE = 0.5
 """Seconds between two attempts to end what still runs."""
 WORK = "/work"
 _START = "set -eu\nmkdir -p build tmp\ncd build\n"
-
-FLAGS = {
-    # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64. Paths of the container do not get into the result.
-    Arch.X86_64: "-O2 -g0 -march=haswell -ffile-prefix-map=/work=.",
-    Arch.ARM64: "-O2 -g0 -mcpu=neoverse-n1 -ffile-prefix-map=/work=.",
-}
-LINK_FLAGS = "-Wl,--as-needed,-O1,-s"
 
 HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), hint)
@@ -89,8 +82,8 @@ class Workshop:
     workspace: Path
     logs: Path
     """Folder for the whole logs, which outlive the build."""
-    sources: Path | None
-    """Folder with archives that need not be downloaded."""
+    sources: Sequence[Path]
+    """Folders with archives that need not be downloaded."""
 
 
 def build(shop: Workshop, jobs: int) -> Built:
@@ -187,7 +180,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
                 Mount(source=_sources(shop, library.source, library.name, folder), target="/src"),
                 Mount(source=folder / "out", target=f"{PREFIX}/{library.name}", writable=True),
             ]
-            env |= {"PREFIX": f"{PREFIX}/{library.name}", **step.env}
+            env |= {"PREFIX": f"{PREFIX}/{library.name}"}
             script = f"{_START}cp -R /src/. .\n{library.script}\n"
         case PackageStep():
             source = uvtool.find_sdist(step.pin, shop.plan.target)
@@ -197,7 +190,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
                 Mount(source=_driver(step, unpacked, folder), target="/driver"),
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
-            env |= {"PYTHONPATH": "/env", **step.env}
+            env |= {"PYTHONPATH": "/env"}
             script = f"{_START}cp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
         case SystemStep():
             mounts += [Mount(source=folder / "out", target="/out", writable=True)]
@@ -205,7 +198,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
     return Task(
         name=name_of(step),
         argv=("/bin/sh", "-c", script),
-        env=env,
+        env=with_settings(env, step),
         mounts=tuple(mounts),
         workdir=WORK,
         log=log,
@@ -225,7 +218,7 @@ def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
 
 def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
     """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
-    flags = FLAGS[plan.target.arch]
+    flags = runtimes.FLAGS[plan.target.arch]
     return {
         "HOME": WORK,
         # A container's own /tmp is memory, and small.
@@ -240,13 +233,20 @@ def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
         "CFLAGS": flags,
         "CXXFLAGS": flags,
         "FFLAGS": flags.replace(" -g0", ""),
-        "LDFLAGS": LINK_FLAGS,
+        "LDFLAGS": runtimes.LINK_FLAGS,
         "CPATH": ":".join(f"{prefix}/include" for prefix in prefixes),
         "LIBRARY_PATH": ":".join(f"{prefix}/lib" for prefix in prefixes),
         "LD_LIBRARY_PATH": ":".join(["/var/lang/lib", *(f"{prefix}/lib" for prefix in prefixes)]),
         "PKG_CONFIG_PATH": ":".join(f"{prefix}/lib/pkgconfig" for prefix in prefixes),
         "CMAKE_PREFIX_PATH": ";".join(prefixes),
     }
+
+
+def with_settings(env: Mapping[str, str], step: SourceStep) -> dict[str, str]:
+    """The environment with what the recipe sets for the step, and adds to it."""
+    settings = Settings() if isinstance(step, SystemStep) else step.settings
+    made = {**env, **settings.env}
+    return made | {name: f"{made.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
 
 
 def _sources(shop: Workshop, source: Source, name: str, folder: Path) -> Path:
@@ -282,7 +282,7 @@ def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:
     driver.mkdir()
     program = resources.files("layerforge").joinpath("data/build_wheel.py").read_text("utf-8")
     (driver / "build_wheel.py").write_text(program, "utf-8")
-    config = {key: list(values) for key, values in step.package.config.items()}
+    config = {key: list(values) for key, values in step.settings.config.items()}
     name, path = sources.build_backend(unpacked)
     settings = {"backend": name, "backend_path": list(path), "config": config}
     (driver / "settings.json").write_text(json.dumps(settings), "utf-8")

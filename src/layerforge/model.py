@@ -155,6 +155,18 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a recipe sets for one step."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables, in the place of the step's own."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """What is added to variables, such as to ``CFLAGS``."""
+    config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Settings for the package's build backend (PEP 517)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Library:
     """Native code that a recipe compiles with a script of its own."""
 
@@ -163,9 +175,9 @@ class Library:
     source: Source
     script: str
     needs: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    arch_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Environment by processor, beyond ``env``."""
+    settings: Settings = Settings()
+    arch_settings: Mapping[str, Settings] = field(default_factory=dict)
+    """By processor, beyond ``settings``."""
     ship: tuple[str, ...] = ()
     """Globs below the library's prefix that the layer gets."""
 
@@ -176,10 +188,9 @@ class SourcePackage:
 
     name: str
     needs: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    arch_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Settings for the package's build backend (PEP 517)."""
+    settings: Settings = Settings()
+    arch_settings: Mapping[str, Settings] = field(default_factory=dict)
+    """By processor, beyond ``settings``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +211,8 @@ class Recipe:
     """What the packages are compiled with, beyond what they declare themselves."""
     system: tuple[str, ...] = ()
     """Sonames of the image's own libraries that the layer ships."""
+    arch_system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """More of them, by processor."""
 
 
 # --- lock and plan ---------------------------------------------------------------------------------------------------
@@ -243,7 +256,7 @@ class LibraryStep:
     """Compile a library."""
 
     library: Library
-    env: Mapping[str, str]
+    settings: Settings
     key: str
     """Digest of all that can change the result."""
 
@@ -254,7 +267,7 @@ class PackageStep:
 
     package: SourcePackage
     pin: Pin
-    env: Mapping[str, str]
+    settings: Settings
     build_pins: tuple[Pin, ...]
     """What the build environment holds besides the packages that this one needs."""
     key: str
@@ -720,6 +733,8 @@ class Image:
     digest: str
     """Of its contents, ``sha256:…``, as the engine gives it."""
     arch: Arch
+    sources: str = ""
+    """Folder in it with source archives, for closed networks; empty where it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -759,6 +774,9 @@ class Builder(Protocol):
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a task to its end; ``on_line`` gets each line as it comes, and ``Outcome.output`` the last of them."""
+
+    def copy_out(self, path: str, into: Path) -> None:
+        """Copies a folder of the image into a folder of this machine."""
 
     def stop(self) -> None:
         """Ends every task that runs, so that threads which wait for one come to an end."""

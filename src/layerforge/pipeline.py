@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from layerforge import __version__, digest, interpreters, lock, report, resolve, verify
+from layerforge import __version__, digest, interpreters, lock, report, resolve, sources, verify
 from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
@@ -101,7 +101,8 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
     recipe = overridden(request.recipe, options)
     if options.interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
         raise interpreters.missing(options.target.python)
-    request = replace(request, recipe=recipe)
+    folders = source_folders(options, builder, store)
+    request = replace(request, recipe=sources.substituted(recipe, folders, progress) if builder else recipe)
     found = resolve.locked(request, options.target, progress)
     pins = resolve.pins(request, found, options.target)
     if not pins:
@@ -111,9 +112,11 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
         )
     toolchain = None
     if builder is not None:
-        build_pins = resolve.build_pins(recipe, pins, options.target, store, options.sources, progress)
+        build_pins = resolve.build_pins(request.recipe, pins, options.target, store, folders, progress)
         toolchain = Toolchain(image=builder.image, build_pins=build_pins)
-    return plan(recipe, options.target, pins, options.compression, options.interpreter, options.epoch, toolchain)
+    return plan(
+        request.recipe, options.target, pins, options.compression, options.interpreter, options.epoch, toolchain
+    )
 
 
 def overridden(recipe: Recipe, options: Options) -> Recipe:
@@ -144,6 +147,18 @@ def carry_out(
     return forged
 
 
+def source_folders(options: Options, builder: Builder | None, store: DiskStore) -> tuple[Path, ...]:
+    """Where archives lie that need no download: the user's folder, then the one that the build image carries."""
+    folders = (options.sources,) if options.sources else ()
+    if builder is None or not builder.image.sources:
+        return folders
+    carried = store.place("image-sources") / digest.of([builder.image.digest, builder.image.sources])
+    with writing(store.root):
+        if not carried.is_dir():
+            builder.copy_out(builder.image.sources, carried)
+    return (*folders, carried)
+
+
 def workshop(
     made: Plan, options: Options, builder: Builder, store: DiskStore, progress: Progress, workspace: Path
 ) -> Workshop:
@@ -155,7 +170,7 @@ def workshop(
         progress=progress,
         workspace=workspace,
         logs=store.place("logs"),
-        sources=options.sources,
+        sources=source_folders(options, builder, store),
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from layerforge import __version__, digest
+from layerforge import __version__, digest, runtimes
 from layerforge.errors import LockError, RecipeError
 from layerforge.model import (
+    Arch,
     BytecodeMode,
     Compression,
     Image,
@@ -21,6 +22,7 @@ from layerforge.model import (
     Plan,
     PlanStep,
     Recipe,
+    Settings,
     SourcePackage,
     SourceStep,
     SystemStep,
@@ -31,7 +33,7 @@ from layerforge.model import (
 SCHEMA = 2
 """Raised whenever the same plan would give other bytes than before."""
 
-SOURCE_SCHEMA = 1
+SOURCE_SCHEMA = 2
 """The same for what is compiled, which is not made anew for every version of layerforge."""
 
 
@@ -78,16 +80,30 @@ def source_steps(
     recipe: Recipe, target: Target, pins: Sequence[Pin], epoch: int, toolchain: Toolchain
 ) -> tuple[SourceStep, ...]:
     """What is compiled, each after what it needs."""
-    common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch]
+    flags = [runtimes.FLAGS[target.arch], runtimes.LINK_FLAGS]
+    common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch, *flags]
     parts = {part.name: part for part in _parts(recipe)}
     by_name = {pin.name: pin for pin in pins}
     steps: dict[str, LibraryStep | PackageStep] = {}
     for name in _ordered(recipe):
         needs = [steps[need].key for need in parts[name].needs]
-        env = {**parts[name].env, **parts[name].arch_env.get(str(target.arch), {})}
-        steps[name] = _step(parts[name], env, by_name, toolchain, [*common, needs, env])
-    system = (SystemStep(sonames=recipe.system, key=digest.of([*common, "system", list(recipe.system)])),)
-    return (*steps.values(), *(system if recipe.system else ()))
+        settings = settings_of(parts[name], target.arch)
+        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
+    sonames = (*recipe.system, *recipe.arch_system.get(str(target.arch), ()))
+    system = (SystemStep(sonames=sonames, key=digest.of([*common, "system", list(sonames)])),)
+    return (*steps.values(), *(system if sonames else ()))
+
+
+def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
+    """What a recipe sets for a part on a processor: variables replace, flags and lists are added."""
+    own, more = part.settings, part.arch_settings.get(str(arch), Settings())
+    names = sorted({*own.config, *more.config})
+    flags = sorted({*own.flags, *more.flags})
+    return Settings(
+        env={**own.env, **more.env},
+        flags={name: f"{own.flags.get(name, '')} {more.flags.get(name, '')}".strip() for name in flags},
+        config={name: (*own.config.get(name, ()), *more.config.get(name, ())) for name in names},
+    )
 
 
 def _parts(recipe: Recipe) -> tuple[Library | SourcePackage, ...]:
@@ -116,7 +132,7 @@ def _ordered(recipe: Recipe) -> list[str]:
 
 def _step(
     part: Library | SourcePackage,
-    env: Mapping[str, str],
+    settings: Settings,
     pins: Mapping[str, Pin],
     toolchain: Toolchain,
     facts: list[Any],
@@ -124,16 +140,15 @@ def _step(
     match part:
         case Library():
             own = [part.name, part.version, part.source.sha256, part.script]
-            return LibraryStep(library=part, env=env, key=digest.of([*facts, "library", own]))
+            return LibraryStep(library=part, settings=settings, key=digest.of([*facts, "library", own]))
         case SourcePackage():
             pin = pins.get(part.name)
             if pin is None:
                 raise LockError(f"{part.name} is to be compiled but the lock does not hold it", hint="renew the lock")
             build = toolchain.build_pins.get(part.name, ())
-            config = {key: list(values) for key, values in part.config.items()}
-            own_facts = [part.name, pin.version, list(pin.hashes), config, [_pin_json(one) for one in build]]
+            own_facts = [part.name, pin.version, list(pin.hashes), [_pin_json(one) for one in build]]
             key = digest.of([*facts, "package", own_facts])
-            return PackageStep(package=part, pin=pin, env=env, build_pins=build, key=key)
+            return PackageStep(package=part, pin=pin, settings=settings, build_pins=build, key=key)
 
 
 def _decisive(made: Plan) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from layerforge.model import (
     Library,
     Prune,
     Recipe,
+    Settings,
     Source,
     SourcePackage,
 )
@@ -98,8 +99,9 @@ def _config(value: object) -> str:
     return "" if fits else "must be a table of texts or lists of texts"
 
 
-_ENV = {"env": _flags}
-_ARCH = {"x86_64": _ENV, "arm64": _ENV}
+_LIBRARY = {"env": _flags, "flags": _flags}
+_PACKAGE = {**_LIBRARY, "config": _config}
+_SYSTEM = {"system": _texts}
 
 SCHEMA: Mapping[str, Any] = {
     "schema": _schema_number,
@@ -110,10 +112,10 @@ SCHEMA: Mapping[str, Any] = {
             "version": _text,
             "source": {"url": _text, "sha256": _text},
             "needs": _texts,
-            "env": _flags,
             "script": _text,
             "ship": _texts,
-            "arch": _ARCH,
+            **_LIBRARY,
+            "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
         }
     ],
     "package": [
@@ -121,12 +123,11 @@ SCHEMA: Mapping[str, Any] = {
             "name": _text,
             "build": _one_of("source"),
             "needs": _texts,
-            "env": _flags,
-            "config": _config,
-            "arch": _ARCH,
+            **_PACKAGE,
+            "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
         }
     ],
-    "build": {"requires": _requirements, "system": _texts},
+    "build": {"requires": _requirements, **_SYSTEM, "arch": {"x86_64": _SYSTEM, "arm64": _SYSTEM}},
     "bytecode": {
         "mode": _one_of(*BytecodeMode),
         "docstrings": _one_of(*Docstrings),
@@ -221,7 +222,7 @@ def size(value: int | str) -> int:
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
     layer, bytecode = data["layer"], data.get("bytecode", {})
-    prune, check = data.get("prune", {}), data.get("check", {})
+    prune, check, build = data.get("prune", {}), data.get("check", {}), data.get("build", {})
     return Recipe(
         name=layer["name"],
         requires=tuple(layer["requires"]),
@@ -241,8 +242,9 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         ),
         libraries=tuple(_library(row) for row in data.get("library", ())),
         packages=tuple(_package(row) for row in data.get("package", ())),
-        build_requires=tuple(data.get("build", {}).get("requires", ())),
-        system=tuple(data.get("build", {}).get("system", ())),
+        build_requires=tuple(build.get("requires", ())),
+        system=tuple(build.get("system", ())),
+        arch_system={arch: tuple(table.get("system", ())) for arch, table in build.get("arch", {}).items()},
     )
 
 
@@ -253,25 +255,32 @@ def _library(row: Mapping[str, Any]) -> Library:
         source=Source(**row["source"]),
         script=row["script"],
         needs=tuple(row.get("needs", ())),
-        env=row.get("env", {}),
-        arch_env=_arch_env(row),
+        settings=_settings(row),
+        arch_settings=_arch_settings(row),
         ship=tuple(row.get("ship", ())),
     )
 
 
 def _package(row: Mapping[str, Any]) -> SourcePackage:
-    config = row.get("config", {})
     return SourcePackage(
         name=canonicalize_name(row["name"]),
         needs=tuple(row.get("needs", ())),
+        settings=_settings(row),
+        arch_settings=_arch_settings(row),
+    )
+
+
+def _settings(row: Mapping[str, Any]) -> Settings:
+    config = row.get("config", {})
+    return Settings(
         env=row.get("env", {}),
-        arch_env=_arch_env(row),
+        flags=row.get("flags", {}),
         config={key: (value,) if isinstance(value, str) else tuple(value) for key, value in config.items()},
     )
 
 
-def _arch_env(row: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
-    return {arch: table.get("env", {}) for arch, table in row.get("arch", {}).items()}
+def _arch_settings(row: Mapping[str, Any]) -> dict[str, Settings]:
+    return {arch: _settings(table) for arch, table in row.get("arch", {}).items()}
 
 
 def bundled_folder() -> Path:

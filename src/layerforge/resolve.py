@@ -291,7 +291,7 @@ DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), 
 
 
 def build_pins(
-    recipe_: Recipe, pins: Sequence[Pin], target: Target, store: Store, folder: Path | None, progress: Progress
+    recipe_: Recipe, pins: Sequence[Pin], target: Target, store: Store, folders: Sequence[Path], progress: Progress
 ) -> dict[str, tuple[Pin, ...]]:
     """The build environment of each package that is compiled.
 
@@ -306,7 +306,7 @@ def build_pins(
                 lock.parse(_read(locked, "it is the recipe's own: restore it"), locked.name), target
             )
         else:
-            chosen = _resolve_build(part, recipe_, pins, target, store, folder, progress)
+            chosen = _resolve_build(part, recipe_, pins, target, store, folders, progress)
         found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
     return found
 
@@ -317,13 +317,13 @@ def _resolve_build(
     pins: Sequence[Pin],
     target: Target,
     store: Store,
-    folder: Path | None,
+    folders: Sequence[Path],
     progress: Progress,
 ) -> tuple[Pin, ...]:
     by_name = {pin.name: pin for pin in pins}
     if part.name not in by_name:
         raise LockError(f"{part.name} is to be compiled but nothing requires it", hint="name it as a requirement too")
-    data = sources.fetch(uvtool.find_sdist(by_name[part.name], target), store, folder, progress)
+    data = sources.fetch(uvtool.find_sdist(by_name[part.name], target), store, folders, progress)
     with tempfile.TemporaryDirectory() as name:
         requires = sources.build_requires(sources.unpack(data, part.name, Path(name)))
     names = {canonicalize_name(Requirement(text).name) for text in requires}

@@ -12,6 +12,16 @@ from typing import Any
 from layerforge.errors import UsageError
 from layerforge.model import Arch, Runtime, Target
 
+_COMMON = "-O2 -g0 -ffunction-sections -fdata-sections -ffile-prefix-map=/work=."
+"""Each function in a section of its own, so that the linker drops what nothing calls; no path of the container."""
+FLAGS = {
+    # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64.
+    Arch.X86_64: f"{_COMMON} -march=haswell",
+    Arch.ARM64: f"{_COMMON} -mcpu=neoverse-n1",
+}
+"""What C, C++ and Fortran are compiled with, unless a recipe says more."""
+LINK_FLAGS = "-Wl,-O1,-s,--as-needed,--gc-sections,-z,noseparate-code"
+
 
 def version(text: str) -> tuple[int, ...]:
     """``"2.34"`` as ``(2, 34)``, to be compared as numbers."""

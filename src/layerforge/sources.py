@@ -1,4 +1,14 @@
-"""Source archives: found in a folder or the store, else downloaded; their hash is always checked."""
+"""Source archives: found in a folder or the store, else downloaded; their hash is always checked.
+
+A folder of archives may hold a ``sources.toml``, which says what stands in for an archive that cannot be had::
+
+    [[source]]
+    instead_of = "…"            # the hash that the recipe names
+    file = "openblas.tar.gz"    # in the same folder
+    sha256 = "…"
+    version = "0.3.29"          # what it really is
+    reason = "…"
+"""
 
 from __future__ import annotations
 
@@ -7,25 +17,63 @@ import tomllib
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from layerforge import digest
-from layerforge.errors import LockError, StepError
-from layerforge.model import Progress, Source, Store
+from layerforge.errors import LockError, StepError, UsageError
+from layerforge.model import Library, Progress, Recipe, Source, Store
 from layerforge.progress import megabytes
 
+SUBSTITUTES = "sources.toml"
+_KEYS = {"instead_of", "file", "sha256", "version", "reason"}
 _CHUNK = 1 << 20
 
 
-def fetch(source: Source, store: Store, folder: Path | None, progress: Progress) -> bytes:
+def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> Recipe:
+    """The recipe with the sources that ``sources.toml`` of a folder puts in the place of its own; says each.
+
+    What is compiled, and with it plan, manifest and SBOM, then names what it is really made of. Raises ``UsageError``
+    for a file that cannot be understood.
+    """
+    instead = {row["instead_of"]: (row, folder) for folder in reversed(folders) for row in _substitutes(folder)}
+    libraries: list[Library] = []
+    for library in recipe.libraries:
+        if library.source.sha256 in instead:
+            row, folder = instead[library.source.sha256]
+            progress.say(f"{library.name}: {row['file']} instead of {library.version} ({row['reason']})")
+            source = Source(url=(folder / row["file"]).resolve().as_uri(), sha256=row["sha256"])
+            library = replace(library, source=source, version=row["version"])
+        libraries.append(library)
+    return replace(recipe, libraries=tuple(libraries))
+
+
+def _substitutes(folder: Path) -> Sequence[Mapping[str, str]]:
+    file = folder / SUBSTITUTES
+    if not file.is_file():
+        return ()
+    try:
+        rows = tomllib.loads(file.read_text("utf-8")).get("source", [])
+        fits = all(set(row) == _KEYS and all(isinstance(text, str) for text in row.values()) for row in rows)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise UsageError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
+    if not fits:
+        raise UsageError(
+            f"{file} cannot be understood",
+            hint=f"each [[source]] has the texts {', '.join(sorted(_KEYS))} and no other",
+        )
+    return tuple(rows)
+
+
+def fetch(source: Source, store: Store, folders: Sequence[Path], progress: Progress) -> bytes:
     """The bytes of an archive with the hash that ``source`` names.
 
-    A file of ``folder`` with that hash is taken instead of a download, whatever it is called. Raises ``LockError``
+    A file of ``folders`` with that hash is taken instead of a download, whatever it is called. Raises ``LockError``
     where a download has another hash or cannot be had.
     """
-    local = _local(source, folder)
+    local = _local(source, folders)
     if local is not None:
         return local
     kept = store.get("source", source.sha256)
@@ -45,9 +93,8 @@ def fetch(source: Source, store: Store, folder: Path | None, progress: Progress)
     return data
 
 
-def _local(source: Source, folder: Path | None) -> bytes | None:
-    files: Iterable[Path] = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ()
-    for file in files:
+def _local(source: Source, folders: Sequence[Path]) -> bytes | None:
+    for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())):
         if file.is_file() and digest.of_file(file) == source.sha256:
             return file.read_bytes()
     return None

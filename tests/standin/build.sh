@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image with the layout of Amazon's python:3.13 Lambda image plus a compiler, for machines that cannot pull
 # Amazon's, from Debian packages and PyPI alone. Prints the image's tag on standard output, all else on standard error.
+# It carries the sources of OpenBLAS as well, as Debian has them, for machines that cannot download upstream's.
 #
 # The tag is the digest of this folder, so an image that is there already is only named. Needs root, Debian's apt and
 # a container engine; containers here need no network, since the host fetches everything. Exit code 69: this machine
@@ -14,10 +15,10 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
 
 # glibc 2.31: older than Amazon Linux 2023's 2.34, so what is compiled here loads there.
 readonly SUITE=bullseye
-# The interpreter's source, from the first Debian release that has it.
-readonly PYTHON=python3.13 PYTHON_SUITE=trixie
+# The first Debian release that has the interpreter, and an OpenBLAS of this decade: sources are taken from it.
+readonly PYTHON=python3.13 SOURCE_SUITE=trixie
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-readonly TOOLCHAIN=clang-16,lld-16,llvm-16,libomp-16-dev,gcc,g++,gfortran,make,cmake,pkg-config,patch,xz-utils,bzip2
+readonly TOOLCHAIN=clang-16,lld-16,llvm-16,libomp-16-dev,gcc,g++,gfortran,make,cmake,pkg-config,patch,patchelf,xz-utils,bzip2
 readonly PYTHON_NEEDS=libssl-dev,zlib1g-dev,libffi-dev,libbz2-dev,liblzma-dev,libsqlite3-dev,uuid-dev
 readonly SYSTEM=ca-certificates,locales,tzdata
 
@@ -32,6 +33,7 @@ readonly CONFIG=(
     --change 'WORKDIR /var/task'
     --change 'ENTRYPOINT ["/lambda-entrypoint.sh"]'
     --change 'CMD []'
+    --change 'LABEL layerforge.sources=/usr/src/layerforge'
 )
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -117,19 +119,25 @@ make_base() {
     rm --recursive --force --one-file-system "$work/root"
 }
 
-# apt with a configuration of its own, so that Debian's signatures vouch for the source and no setting of the machine
+# apt with a configuration of its own, so that Debian's signatures vouch for the sources and no setting of the machine
 # changes. Its other settings (a proxy, say) stay in force.
-fetch_python() {
-    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$cache/source"
-    echo "deb-src [signed-by=$KEYRING] $mirror $PYTHON_SUITE main" > "$work/apt/sources.list"
-    local apt=(apt-get -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=-
-        -o "Dir::State::lists=$work/apt/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/apt/cache"
-        -o APT::Sandbox::User=root)
-    "${apt[@]}" update
-    (cd "$cache/source" && "${apt[@]}" source --download-only "$PYTHON")
-    local archive
-    archive=$("${apt[@]}" source --print-uris "$PYTHON" | awk '$2 ~ /\.orig\.tar\.xz$/ { print $2 }')
-    cp "$cache/source/$archive" "$work/context/python.tar.xz"
+own_apt() { # SUBCOMMAND...
+    apt-get -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=- \
+        -o "Dir::State::lists=$work/apt/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/apt/cache" \
+        -o APT::Sandbox::User=root "$@"
+}
+
+fetch_source() { # PACKAGE: prints the path of its upstream archive
+    (cd "$cache/source" && own_apt source --tar-only --download-only "$1" >&2)
+    own_apt source --tar-only --print-uris "$1" | awk -v folder="$cache/source" '$2 ~ /\.orig\.tar\./ { print folder "/" $2 }'
+}
+
+fetch_sources() {
+    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$cache/source" "$work/context/sources"
+    echo "deb-src [signed-by=$KEYRING] $mirror $SOURCE_SUITE main" > "$work/apt/sources.list"
+    own_apt update
+    cp "$(fetch_source "$PYTHON")" "$work/context/python.tar.xz"
+    bash "$here/openblas.sh" "$(fetch_source openblas)" "$(fetch_source lapack)" "$work/context/sources"
 }
 
 fetch_wheels() {
@@ -177,7 +185,7 @@ if ! have "$tag"; then
     mkdir "$work/context"
     step "getting the tools" ensure_tools
     have "$base" || step "unpacking Debian $SUITE and the compilers" make_base
-    step "fetching the source of $PYTHON" fetch_python
+    step "fetching the sources of $PYTHON and OpenBLAS" fetch_sources
     step "fetching the runtime interface client and the emulator" fetch_wheels
     step "compiling the interpreter" install
 fi

@@ -13,6 +13,15 @@ for pair in cc=clang c++=clang++ clang=clang clang++=clang++ ld.lld=ld.lld llvm-
     ln -s "/usr/lib/llvm-16/bin/${pair#*=}" "/usr/local/bin/${pair%=*}"
 done
 
+# Amazon's gcc links programs with OpenMP to GNU's libgomp.so.1, clang to LLVM's libomp.so.5, which has the functions
+# of both. Under the other's name it stands in for it, so that one recipe serves either image.
+openmp=/usr/lib/x86_64-linux-gnu/libgomp.so.1
+rm "$openmp"
+cp /usr/lib/llvm-16/lib/libomp.so.5 "$openmp"
+patchelf --set-soname libgomp.so.1 "$openmp"
+ln -sf "$openmp" /usr/lib/llvm-16/lib/libomp.so
+ldconfig
+
 # No profile-guided or link-time optimisation: those take an hour. No rpath, as in Amazon's build: LD_LIBRARY_PATH
 # of the image is what finds libpython.
 mkdir /tmp/python
@@ -33,6 +42,7 @@ install --mode=0644 /tmp/context/bootstrap.py /var/runtime/bootstrap.py
 install --mode=0755 /tmp/context/bootstrap /var/runtime/bootstrap
 install --mode=0755 /tmp/context/lambda-entrypoint.sh /lambda-entrypoint.sh
 install --mode=0755 /tmp/context/aws-lambda-rie /usr/local/bin/aws-lambda-rie
+install -D --mode=0644 --target-directory=/usr/src/layerforge /tmp/context/sources/*
 
 # What only the interpreter needed: a package must not find Debian's OpenSSL headers and link to a library that
 # Lambda lacks. zlib stays, since it is the same library there.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeProgress, FakeStore, target
+from layerforge import runtimes
 from layerforge.build import Workshop, build
 from layerforge.errors import LockError, RecipeError, StepError
 from layerforge.model import (
@@ -22,6 +23,7 @@ from layerforge.model import (
     Library,
     Outcome,
     Recipe,
+    Settings,
     Source,
     Task,
 )
@@ -54,6 +56,12 @@ class FakeBuilder:
     tasks: list[Task] = field(default_factory=list)
     image: Image = IMAGE
 
+    def copy_out(self, path: str, into: Path) -> None:
+        """The image carries one archive."""
+        assert path == self.image.sources
+        into.mkdir()
+        (into / "demo.tar.gz").write_bytes(ARCHIVE)
+
     def stop(self) -> None:
         """Nothing runs longer than the call."""
 
@@ -76,8 +84,8 @@ def a_library(name: str, *needs: str, ship: tuple[str, ...] = ("lib/*.so",), scr
         script=script,
         needs=needs,
         ship=ship,
-        env={"LEVEL": "1"},
-        arch_env={"x86_64": {"LEVEL": "2"}, "arm64": {"LEVEL": "3"}},
+        settings=Settings(env={"LEVEL": "1"}, flags={"CFLAGS": "-DMORE"}),
+        arch_settings={"x86_64": Settings(env={"LEVEL": "2"}), "arm64": Settings(env={"LEVEL": "3"})},
     )
 
 
@@ -93,7 +101,7 @@ def a_shop(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeSto
         progress=FakeProgress(),
         workspace=workspace,
         logs=tmp_path,
-        sources=None,
+        sources=(),
     )
 
 
@@ -125,6 +133,7 @@ def test_a_step_sees_its_sources_its_needs_and_nothing_of_this_machine(
     }
     assert last.env["PREFIX"] == "/prefix/c"
     assert last.env["LEVEL"] == "2"
+    assert last.env["CFLAGS"] == f"{runtimes.FLAGS[Arch.X86_64]} -DMORE"
     assert last.env["PKG_CONFIG_PATH"] == "/prefix/a/lib/pkgconfig:/prefix/b/lib/pkgconfig"
     assert not [name for name in last.env if name.startswith(("AWS", "PYTEST", "UV"))]
     assert "secret" not in last.env.values()
@@ -249,7 +258,7 @@ def test_a_file_with_the_right_hash_is_taken_from_the_folder_of_sources(tmp_path
     (folder / "whatever-it-is-called").write_bytes(ARCHIVE)
     builder = FakeBuilder({"a": {"lib/x.so": b""}})
     shop = a_shop(tmp_path, builder, a_library("a"), store=FakeStore())
-    build(replace(shop, sources=folder), 1)
+    build(replace(shop, sources=[folder]), 1)
     assert builder.tasks
 
 

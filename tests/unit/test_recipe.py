@@ -4,7 +4,7 @@ import pytest
 
 from layerforge import recipe
 from layerforge.errors import RecipeError
-from layerforge.model import BytecodeMode, Docstrings
+from layerforge.model import BytecodeMode, Docstrings, Settings
 
 WHOLE = """
 schema = 1
@@ -17,6 +17,7 @@ name = "openblas"
 version = "0.3.30"
 source = { url = "somewhere", sha256 = "abc" }
 env = { NUM_THREADS = "8" }
+flags = { CFLAGS = "-fdemo" }
 script = "make"
 ship = ["lib/*.so"]
 [library.arch.x86_64.env]
@@ -26,9 +27,11 @@ name = "numpy"
 build = "source"
 needs = ["openblas"]
 config = { setup-args = ["-Da=b"] }
+arch.arm64.config = { setup-args = ["-Dc=d", "-De=f"] }
 [build]
 requires = ["meson-python"]
 system = ["libgomp.so.1"]
+arch.x86_64.system = ["libquadmath.so.0"]
 [bytecode]
 mode = "only"
 docstrings = "drop"
@@ -59,8 +62,12 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert (made.prune.remove, made.prune.keep) == (("demo/data/**",), ("demo/testing/**",))
     [openblas], [numpy] = made.libraries, made.packages
     assert (openblas.name, openblas.source.sha256, openblas.ship) == ("openblas", "abc", ("lib/*.so",))
-    assert (openblas.env, openblas.arch_env) == ({"NUM_THREADS": "8"}, {"x86_64": {"TARGET": "HASWELL"}})
-    assert (numpy.name, numpy.needs, numpy.config) == ("numpy", ("openblas",), {"setup-args": ("-Da=b",)})
+    assert openblas.settings == Settings(env={"NUM_THREADS": "8"}, flags={"CFLAGS": "-fdemo"})
+    assert openblas.arch_settings == {"x86_64": Settings(env={"TARGET": "HASWELL"})}
+    assert (numpy.name, numpy.needs) == ("numpy", ("openblas",))
+    assert numpy.settings.config == {"setup-args": ("-Da=b",)}
+    assert numpy.arch_settings == {"arm64": Settings(config={"setup-args": ("-Dc=d", "-De=f")})}
+    assert made.arch_system == {"x86_64": ("libquadmath.so.0",)}
     assert (made.build_requires, made.system) == (("meson-python",), ("libgomp.so.1",))
     assert (made.check.imports, made.check.script, made.check.single) == (("demo.a",), "assert True\n", ("libgomp*",))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from docker import DockerClient
 
-from layerforge.container import sandbox
+from layerforge.container import images, sandbox
 from layerforge.container.owning import stop_all
 from layerforge.container.running import perform
 from layerforge.container.sandbox import FULL_CPU
@@ -41,6 +42,10 @@ class DockerEngine:
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a source step in a container of its own. Raises ``EngineError``."""
         return perform(self.client, self.image, self.spare, task, on_line)
+
+    def copy_out(self, path: str, into: Path) -> None:
+        """Copies a folder of the image to this machine. Raises ``EngineError``."""
+        images.copy_out(self.client, self.image, path, into)
 
     def stop(self) -> None:
         """Ends every source step that runs. Raises ``EngineError``."""

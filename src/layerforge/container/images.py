@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import docker.models.images
 from docker import DockerClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from layerforge import digest
@@ -24,6 +26,8 @@ PROCESSORS = {"amd64": Arch.X86_64, "x86_64": Arch.X86_64, "arm64": Arch.ARM64, 
 """Lambda's word for a processor by those that engines use."""
 LABEL = "layerforge.build-image"
 """Of images only: a container inherits the labels of its image."""
+SOURCES = "layerforge.sources"
+"""Label of an image that carries source archives: the folder that they lie in."""
 
 _Found = docker.models.images.Image
 
@@ -37,7 +41,8 @@ def find_image(client: DockerClient, target: Target, reference: str | None, prog
         found, name = _build_image(client, target, dockerfile(target), progress)
     else:
         found, name = _named(client, target, reference, progress), reference
-    image = Image(reference=name, digest=str(found.id), arch=_arch(found, target, name))
+    carried = str(found.labels.get(SOURCES, ""))
+    image = Image(reference=name, digest=str(found.id), arch=_arch(found, target, name), sources=carried)
     _refuse_unrunnable(client, image)
     return image
 
@@ -48,6 +53,24 @@ def dockerfile(target: Target) -> str:
     installed = package / "data" / "docker"
     folder = installed if installed.is_dir() else package.parents[1] / "docker"
     return (folder / target.runtime.os / "Dockerfile").read_text("utf-8")
+
+
+def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
+    """Copies the files of a folder of the image into ``into``, which is made. Raises ``EngineError``."""
+    with container(client, LOCKED | {"image": image.digest, "entrypoint": ["/bin/true"]}) as box, told():
+        try:
+            stream, _ = box.get_archive(path)
+        except NotFound as error:
+            raise EngineError(
+                f"the image {image.reference} has no folder {path}", hint=f"its label {SOURCES} names it"
+            ) from error
+        with tempfile.TemporaryFile() as file:
+            for chunk in stream:
+                file.write(chunk)
+            file.seek(0)
+            with tempfile.TemporaryDirectory(dir=into.parent) as name, tarfile.open(fileobj=file) as tar:
+                tar.extractall(name, filter="data")
+                (Path(name) / PurePosixPath(path).name).rename(into)
 
 
 def _arch(found: _Found, target: Target, name: str) -> Arch:
