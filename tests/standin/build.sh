@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image with the layout of Amazon's python:3.13 Lambda image plus a compiler, for machines that cannot pull
 # Amazon's, from Debian packages and PyPI alone. Prints the image's tag on standard output, all else on standard error.
-# It carries the sources of OpenBLAS as well, as Debian has them, for machines that cannot download upstream's.
+# It carries the sources of some libraries as well, as Debian has them, for machines that cannot download upstream's.
 #
 # The tag is the digest of this folder, so an image that is there already is only named. Needs root, Debian's apt and
 # a container engine; containers here need no network, since the host fetches everything. Exit code 69: this machine
@@ -137,7 +137,9 @@ fetch_sources() {
     echo "deb-src [signed-by=$KEYRING] $mirror $SOURCE_SUITE main" > "$work/apt/sources.list"
     own_apt update
     cp "$(fetch_source "$PYTHON")" "$work/context/python.tar.xz"
-    bash "$here/openblas.sh" "$(fetch_source openblas)" "$(fetch_source lapack)" "$work/context/sources"
+    local archives=() package
+    for package in openblas lapack libxml2 libxslt; do archives+=("$(fetch_source "$package")"); done
+    bash "$here/sources.sh" "$work/context/sources" "${archives[@]}"
 }
 
 fetch_wheels() {
@@ -185,7 +187,7 @@ if ! have "$tag"; then
     mkdir "$work/context"
     step "getting the tools" ensure_tools
     have "$base" || step "unpacking Debian $SUITE and the compilers" make_base
-    step "fetching the sources of $PYTHON and OpenBLAS" fetch_sources
+    step "fetching the sources of $PYTHON and of libraries" fetch_sources
     step "fetching the runtime interface client and the emulator" fetch_wheels
     step "compiling the interpreter" install
 fi

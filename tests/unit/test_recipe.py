@@ -155,11 +155,21 @@ def test_every_bundled_recipe_is_sound(name: str) -> None:
     assert "assert" in made.check.script
 
 
-def test_the_seven_recipes_are_there() -> None:
-    names = {"scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "pillow", "matplotlib"}
+def test_the_recipes_are_there() -> None:
+    names = {"scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "pillow", "matplotlib", "lxml"}
     assert names <= set(recipe.bundled())
+
+
+def test_what_several_recipes_compile_they_compile_alike_so_that_the_store_serves_all() -> None:
+    parts: dict[str, set[str]] = {}
+    for folder in recipe.bundled().values():
+        made = recipe.load(folder)
+        for part in (*made.libraries, *made.packages):
+            parts.setdefault(part.name, set()).add(repr(part))
+    assert {"openblas", "numpy", "scipy"} <= set(parts)
+    assert [name for name, texts in parts.items() if len(texts) > 1] == []
 
 
 def test_a_typo_finds_the_nearest_recipe() -> None:
     assert recipe.nearest("scikit-lern") == "scikit-learn"
-    assert recipe.nearest("lxml") == ""
+    assert recipe.nearest("httpx") == ""
