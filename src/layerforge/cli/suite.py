@@ -1,0 +1,83 @@
+"""``layerforge verify --suite``: a package's own tests against a layer. No command of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from layerforge import report, suite
+from layerforge.cli import engines, screen
+from layerforge.errors import EngineError, VerificationError
+from layerforge.model import Builder, Progress, Target
+from layerforge.progress import counted
+from layerforge.store import DiskStore, write_atomically, writing
+from layerforge.suite import Order, Proof, find_package
+
+__all__ = ["Order", "builder", "find_package", "run"]
+
+MOST_FINDINGS = 30
+"""How many of them are shown; the JSON has all."""
+MOST_NAMES = 5
+
+
+def builder(engine: str, image: str | None, target: Target, progress: Progress) -> Builder:
+    """Where the tests run. Raises ``EngineError`` where there are no containers."""
+    if engine == "host":
+        raise EngineError(
+            "a package's own tests run in containers only",
+            hint="leave out `--engine host`; `layerforge doctor` says what is missing",
+        )
+    chosen = engines.choose("docker", image, target, None, progress).builder
+    assert chosen is not None, "the container engine compiles"
+    return chosen
+
+
+def run(
+    order: Order, builder: Builder, store: DiskStore, progress: Progress, write: Path | None, *, as_json: bool
+) -> None:
+    """Proves a layer and shows the result. Raises ``VerificationError`` where the layer is worse than the wheels."""
+    proof = suite.prove(order, builder, store, progress)
+    data = {"path": str(order.examination.path), **suite.data(proof), "findings": report.findings_json(proof.findings)}
+    if write is not None:
+        with writing(write):
+            write_atomically(write, (json.dumps(data, indent=1) + "\n").encode())
+    if as_json:
+        screen.print_json(data)
+    show(screen.console(), proof, data)
+    if proof.findings:
+        more = "" if write else "; --write FILE keeps all of them"
+        raise VerificationError(
+            f"{proof.package} does on {order.examination.path} what it does not on the index's wheels: "
+            f"{counted(len(proof.findings), 'finding')}",
+            hint=f"[check.excused] of a recipe takes what is meant, with a reason{more}",
+        )
+
+
+def show(out: Console, proof: Proof, data: dict[str, Any]) -> None:
+    """Counts by outcome on both sides, what is worth knowing, then findings."""
+    layer, wheels = data["layer"]["counts"], data["wheels"]["counts"]
+    rows = [(name, f"{layer.get(name, 0):,}", f"{wheels.get(name, 0):,}") for name in sorted({*layer, *wheels})]
+    out.print()
+    out.print(screen.table(f"{proof.package} {proof.version}", ("tests", "layer", "wheels"), rows))
+    compared = proof.compared
+    for text, names in (
+        ("fail on both sides", compared.both),
+        ("fail on the wheels alone", compared.better),
+        ("are skipped on the layer alone", compared.skipped),
+        ("failed once and passed alone", proof.flaky),
+        ("are excused by the recipe", tuple(proof.excused)),
+        ("globs of [check.excused] excuse nothing", proof.unused),
+    ):
+        if names:
+            more = " …" if len(names) > MOST_NAMES else ""
+            listed = ", ".join(names[:MOST_NAMES]) + more
+            out.print(f"  {len(names):,} {text}: {listed}", markup=False, soft_wrap=True, style="dim")
+    screen.verdict(out, proof.findings[:MOST_FINDINGS], ())
+    if len(proof.findings) > MOST_FINDINGS:
+        out.print(f"… and {len(proof.findings) - MOST_FINDINGS:,} more")
+    if not proof.findings:
+        click.echo("no findings", err=True)
