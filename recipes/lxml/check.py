@@ -19,7 +19,7 @@ STYLE = b"""<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/
 SCHEMA = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="age" type="xs:positiveInteger"/>
 </xs:schema>"""
 
-RELAX = b"""<element name="age" xmlns="http://relaxng.org/ns/structure/1.0"><text/></element>"""
+RELAX = b'<element name="age" xmlns="http://relaxng.org/ns/structure/1.0"><text/></element>'
 
 SCHEMATRON = b"""<schema xmlns="http://purl.oclc.org/dsdl/schematron"><pattern id="p"><rule context="age">
 <assert test=". &lt; 150">too old</assert></rule></pattern></schema>"""
@@ -33,12 +33,12 @@ def check_trees() -> None:
     assert etree.tostring(etree.fromstring(b"<a  b='1'><c></c></a>"), method="c14n2") == b'<a b="1"><c></c></a>'
     events = [element.get("year") for _, element in etree.iterparse(io.BytesIO(BOOKS), tag="book")]
     assert events == ["1979", "1999"]
+    problem = ""
     try:
         etree.fromstring(b"<a><b></a>")
     except etree.XMLSyntaxError as error:
-        assert "mismatch" in str(error)
-    else:
-        raise AssertionError("a broken document was parsed")
+        problem = str(error)
+    assert "mismatch" in problem
 
 
 def check_files() -> None:
@@ -59,11 +59,14 @@ def check_validation() -> None:
     """XML Schema, RELAX NG, Schematron and DTDs refuse what does not fit."""
     good, bad = etree.XML("<age>42</age>"), etree.XML("<age>-1</age>")
     schema = etree.XMLSchema(etree.XML(SCHEMA))
-    assert schema.validate(good) and not schema.validate(bad)
+    assert schema.validate(good)
+    assert not schema.validate(bad)
     relax = etree.RelaxNG(etree.XML(RELAX))
-    assert relax.validate(good) and not relax.validate(etree.XML("<size/>"))
+    assert relax.validate(good)
+    assert not relax.validate(etree.XML("<size/>"))
     schematron = isoschematron.Schematron(etree.XML(SCHEMATRON))
-    assert schematron.validate(good) and not schematron.validate(etree.XML("<age>151</age>"))
+    assert schematron.validate(good)
+    assert not schematron.validate(etree.XML("<age>151</age>"))
     assert not etree.DTD(io.StringIO("<!ELEMENT age EMPTY>")).validate(good)
 
 

@@ -16,6 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from layerforge import digest
 from layerforge.errors import LockError
 from layerforge.model import Arch, Lock, Pin, Target
+from layerforge.runtimes import version
 
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
@@ -256,11 +257,14 @@ def environment(target: Target) -> dict[str, str]:
     }
 
 
-def applicable(lock: Lock, target: Target) -> tuple[Pin, ...]:
-    """The pins of ``lock`` that count on ``target``, each name once. Raises ``LockError`` where two of a name do."""
+def applicable(lock: Lock, target: Target, package: str = "") -> tuple[Pin, ...]:
+    """The pins of ``lock`` that count on ``target``, each name once. Raises ``LockError`` where two of a name do.
+
+    ``package`` is the one to be compiled, where the lock is of build environments.
+    """
     chosen: dict[str, Pin] = {}
     for pin in lock.pins:
-        if not _applies(pin, environment(target)):
+        if not applies(pin, target, package):
             continue
         if pin.name in chosen:
             raise LockError(
@@ -272,8 +276,37 @@ def applicable(lock: Lock, target: Target) -> tuple[Pin, ...]:
     return tuple(chosen.values())
 
 
-def _applies(pin: Pin, env: Mapping[str, str]) -> bool:
-    return not pin.marker or Marker(pin.marker).evaluate(dict(env))
+def applies(pin: Pin, target: Target, package: str = "") -> bool:
+    """Whether a pin counts on ``target``, for the extra ``package`` where that is named."""
+    return not pin.marker or Marker(pin.marker).evaluate({**environment(target), "extra": package})
+
+
+def shared(environments: Mapping[str, Iterable[Pin]]) -> tuple[Pin, ...]:
+    """The build environments of several packages as one lock: a pin that is not for all of them names its packages."""
+    users: dict[Pin, list[str]] = {}
+    for package, pins in environments.items():
+        for pin in pins:
+            users.setdefault(pin, []).append(package)
+    return tuple(
+        pin if len(names) == len(environments) else replace(pin, marker=_both(pin.marker, _extras(names)))
+        for pin, names in users.items()
+    )
+
+
+def _extras(names: Iterable[str]) -> str:
+    return " or ".join(f'extra == "{name}"' for name in sorted(names))
+
+
+def _both(one: str, other: str) -> str:
+    return f"({one}) and ({other})" if one and other else one or other
+
+
+def where(requirement: str, marker: str) -> str:
+    """A requirement that counts only where ``marker`` does."""
+    made = Requirement(requirement)
+    both = _both(str(made.marker or ""), marker)
+    made.marker = Marker(both) if both else None
+    return str(made)
 
 
 def _required(requires: Iterable[str], target: Target) -> Iterator[Requirement]:
@@ -283,7 +316,9 @@ def _required(requires: Iterable[str], target: Target) -> Iterator[Requirement]:
             yield requirement
 
 
-def check_fresh(requires: Iterable[str], pins: Iterable[Pin], target: Target, hint: str) -> None:
+def check_fresh(
+    requires: Iterable[str], pins: Iterable[Pin], target: Target, hint: str, message: str = "the lock is stale"
+) -> None:
     """Raises ``LockError`` where the pins do not satisfy ``requires``: the lock is older than what it locks."""
     by_name = {pin.name: pin for pin in pins}
     stale: list[str] = []
@@ -296,7 +331,7 @@ def check_fresh(requires: Iterable[str], pins: Iterable[Pin], target: Target, hi
         elif requirement.url and not requirement.url.startswith("file:") and not _same(requirement.url, pin.address):
             stale.append(f"{requirement} is required but {pin.address or pin.version} is locked")
     if stale:
-        raise LockError("the lock is stale", hint=hint, details=tuple(stale))
+        raise LockError(message, hint=hint, details=tuple(stale))
 
 
 def _same(one: str, other: str) -> bool:
@@ -306,12 +341,13 @@ def _same(one: str, other: str) -> bool:
 def check_python(lock: Lock, target: Target, hint: str) -> None:
     """Raises ``LockError`` where the lock was made for newer Pythons than the target's."""
     oldest = lock.oldest_python
-    if oldest and _minor(target.python) < _minor(oldest):
+    if oldest and older(target.python, oldest):
         raise LockError(
             f"the lock is for Python {oldest} and newer, the target is {target.python}",
             hint=hint,
         )
 
 
-def _minor(python: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in python.split("."))
+def older(python: str, other: str) -> bool:
+    """Whether a Python's minor version comes before another."""
+    return version(python) < version(other)

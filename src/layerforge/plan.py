@@ -88,6 +88,7 @@ def source_steps(
     for name in _ordered(recipe):
         needs = [steps[need].key for need in parts[name].needs]
         settings = settings_of(parts[name], target.arch)
+        _refuse_native(parts[name], settings)
         steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
     sonames = (*recipe.system, *recipe.arch_system.get(str(target.arch), ()))
     system = (SystemStep(sonames=sonames, key=digest.of([*common, "system", list(sonames)])),)
@@ -104,6 +105,20 @@ def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
         flags={name: f"{own.flags.get(name, '')} {more.flags.get(name, '')}".strip() for name in flags},
         config={name: (*own.config.get(name, ()), *more.config.get(name, ())) for name in names},
     )
+
+
+def _refuse_native(part: Library | SourcePackage, settings: Settings) -> None:
+    """Raises ``RecipeError`` where a recipe compiles for whatever processor the build machine has."""
+    config = (value for values in settings.config.values() for value in values)
+    flags = (*settings.env.values(), *settings.flags.values(), *config)
+    commands = part.script.splitlines() if isinstance(part, Library) else []
+    told = [*filter(runtimes.for_this_machine, flags), *filter(runtimes.compiles_for_this_machine, commands)]
+    if told:
+        raise RecipeError(
+            f"the recipe compiles {part.name} for the processor of the machine that builds it",
+            hint="leave that flag out: layerforge compiles for the oldest processor that Lambda has",
+            details=tuple(text.strip() for text in told),
+        )
 
 
 def _parts(recipe: Recipe) -> tuple[Library | SourcePackage, ...]:

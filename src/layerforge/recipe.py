@@ -135,7 +135,7 @@ SCHEMA: Mapping[str, Any] = {
         "optimize": _level,
     },
     "prune": {"remove": _texts, "keep": _texts},
-    "check": {"imports": _texts, "script": _text, "single": _texts},
+    "check": {"imports": _texts, "script": _text, "single": _texts, "excused": _flags},
 }
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 
@@ -239,6 +239,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
             imports=tuple(check.get("imports", ())),
             script=(folder / check["script"]).read_text("utf-8") if "script" in check else "",
             single=tuple(check.get("single", ())),
+            excused=check.get("excused", {}),
         ),
         libraries=tuple(_library(row) for row in data.get("library", ())),
         packages=tuple(_package(row) for row in data.get("package", ())),

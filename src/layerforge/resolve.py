@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from layerforge import lock, recipe, sources, uvtool
+from layerforge import lock, recipe, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
-from layerforge.model import Lock, Pin, Progress, Recipe, SourcePackage, Store, Target
+from layerforge.model import Lock, Pin, Progress, Recipe, Target
 from layerforge.progress import counted
 
 OLDEST_LOCKED = "3.12"
@@ -60,6 +59,14 @@ class Request:
     def own_lock(self) -> bool:
         """Whether its lock is the one that lies in the recipe's folder."""
         return self.recipe.folder is not None and self.lock == self.recipe.folder / recipe.LOCK
+
+    @property
+    def build_lock(self) -> Path | None:
+        """Where the build environments are locked that belong to its lock, which may be without."""
+        if self.lock is None:
+            return None
+        own = self.lock.name == recipe.LOCK
+        return self.lock.with_name(recipe.BUILD_LOCK if own else f"{self.lock.stem}.{recipe.BUILD_LOCK}")
 
     def _output(self, told: Callable[[str], str]) -> tuple[str, ...]:
         return () if self.lock is None or self.own_lock else ("-o", told(str(self.lock)))
@@ -206,7 +213,7 @@ def _layer_name(text: str) -> str:
 def locked(request: Request, target: Target, progress: Progress) -> Lock:
     """The lock of a request: read where there is one, else resolved for ``target``."""
     if request.lock is not None:
-        found = lock.parse(_read(request.lock, request.way_out("write")), request.lock.name)
+        found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
         lock.check_python(found, target, request.way_out(python=target.python))
         if request.unread:
             what = ", ".join(request.unread)
@@ -219,12 +226,12 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
             text = uvtool.compile_lock(request.source, target, from_source=names)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
-        found = _resolved(text)
+        found = understood(text)
         step.note(counted(len(found.pins), "package"))
     return found
 
 
-def _resolved(text: str) -> Lock:
+def understood(text: str) -> Lock:
     """What uv made of requirements. It passes on what has no version and hash, such as a project on disk."""
     try:
         return lock.parse(text, "the resolved lock")
@@ -236,7 +243,8 @@ def _resolved(text: str) -> Lock:
         ) from error
 
 
-def _read(path: Path, hint: str) -> str:
+def read(path: Path, hint: str) -> str:
+    """The text of a lock. Raises ``LockError`` with ``hint``."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -282,55 +290,10 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
 def universal(request: Request, oldest_python: str) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     text = uvtool.compile_universal(request.source, oldest_python)
+    return header(request, oldest_python) + lock.written(understood(text).pins)
+
+
+def header(request: Request, oldest_python: str) -> str:
+    """First line of every lock that is written for a request."""
     older = "" if oldest_python == OLDEST_LOCKED else f" --python {oldest_python}"
-    return lock.header(oldest_python, request.shareable_renew + older) + lock.written(_resolved(text).pins)
-
-
-DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
-"""What build backends ask for only once they run, by the backend's package."""
-
-
-def build_pins(
-    recipe_: Recipe, pins: Sequence[Pin], target: Target, store: Store, folders: Sequence[Path], progress: Progress
-) -> dict[str, tuple[Pin, ...]]:
-    """The build environment of each package that is compiled.
-
-    From the recipe's ``build.lock`` where it has one, else resolved from what the source distribution declares. What
-    the layer holds too has the layer's version, and what the package needs of the same plan is left out.
-    """
-    locked = recipe_.folder / recipe.BUILD_LOCK if recipe_.folder else None
-    found: dict[str, tuple[Pin, ...]] = {}
-    for part in recipe_.packages:
-        if locked is not None and locked.is_file():
-            chosen = lock.applicable(
-                lock.parse(_read(locked, "it is the recipe's own: restore it"), locked.name), target
-            )
-        else:
-            chosen = _resolve_build(part, recipe_, pins, target, store, folders, progress)
-        found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
-    return found
-
-
-def _resolve_build(
-    part: SourcePackage,
-    recipe_: Recipe,
-    pins: Sequence[Pin],
-    target: Target,
-    store: Store,
-    folders: Sequence[Path],
-    progress: Progress,
-) -> tuple[Pin, ...]:
-    by_name = {pin.name: pin for pin in pins}
-    if part.name not in by_name:
-        raise LockError(f"{part.name} is to be compiled but nothing requires it", hint="name it as a requirement too")
-    data = sources.fetch(uvtool.find_sdist(by_name[part.name], target), store, folders, progress)
-    with tempfile.TemporaryDirectory() as name:
-        requires = sources.build_requires(sources.unpack(data, part.name, Path(name)))
-    names = {canonicalize_name(Requirement(text).name) for text in requires}
-    requires += tuple(more for one in sorted(names) for more in DYNAMIC.get(one, ()))
-    same = [f"{one}=={by_name[one].version}" for one in sorted(names) if one in by_name]
-    with progress.step("resolve") as step:
-        text = uvtool.compile_lock("\n".join([*requires, *recipe_.build_requires, *same]), target)
-        chosen = _resolved(text).pins
-        step.note(f"{counted(len(chosen), 'package')} to compile {part.name} with")
-    return chosen
+    return lock.header(oldest_python, request.shareable_renew + older)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,22 +113,22 @@ _NO_WHEEL = re.compile(r"Because (?:only )?(?P<package>[\w.-]+)\S*[^,]*? has no 
 _NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 
 
-def compile_lock(source: str | Path, target: Target, *, from_source: Iterable[str] = ()) -> str:
+def compile_lock(source: str | Path, target: Target, *, from_source: Iterable[str] = (), constraints: str = "") -> str:
     """Resolves requirements for one target: the lock's text, hashed, without addresses of an index.
 
     Wheels only, but for the packages of ``from_source``. ``source`` is the text of requirements, or a file that uv
-    reads itself (with its ``-r`` and ``-c`` lines).
+    reads itself (with its ``-r`` and ``-c`` lines). ``constraints`` are lines that it would find in such a ``-c`` file.
     """
     compiled = [word for name in from_source for word in ("--no-binary", name)]
-    return _compile(source, [*_target(target), *compiled], target)
+    return _compile(source, [*_target(target), *compiled], target, constraints)
 
 
-def compile_universal(source: str | Path, python: str) -> str:
+def compile_universal(source: str | Path, python: str, *, constraints: str = "") -> str:
     """Resolves requirements for every platform, from Python ``python`` on."""
-    return _compile(source, ["--universal", "--python-version", python], None)
+    return _compile(source, ["--universal", "--python-version", python], None, constraints)
 
 
-def _compile(source: str | Path, options: Sequence[str], target: Target | None) -> str:
+def _compile(source: str | Path, options: Sequence[str], target: Target | None, constraints: str) -> str:
     given = str(source) if isinstance(source, Path) else "-"
     argv = [
         "pip",
@@ -139,8 +140,11 @@ def _compile(source: str | Path, options: Sequence[str], target: Target | None) 
         "--no-header",
         "--no-emit-index-url",
     ]
-    argv += ["--only-binary", ":all:", "--no-emit-find-links", *options, given]
-    done = _run(argv, stdin="" if isinstance(source, Path) else source)
+    with tempfile.TemporaryDirectory() as folder:
+        constrained = Path(folder) / "constraints.txt"
+        constrained.write_text(constraints, "utf-8")
+        argv += ["--only-binary", ":all:", "--no-emit-find-links", "--constraints", str(constrained), *options, given]
+        done = _run(argv, stdin="" if isinstance(source, Path) else source)
     if done.status:
         raise failure(done.stderr, target, done.status)
     return done.stdout.decode()

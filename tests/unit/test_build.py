@@ -55,6 +55,7 @@ class FakeBuilder:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     image: Image = IMAGE
+    log: str = "a line\n"
 
     def copy_out(self, path: str, into: Path) -> None:
         """The image carries one archive."""
@@ -73,6 +74,7 @@ class FakeBuilder:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         on_line("a line")
+        task.log.write_text(self.log)
         return self.outcomes.get(task.name, FINE)
 
 
@@ -156,6 +158,9 @@ def test_steps_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Pa
         ("/bin/sh: 1: cmake: not found", "the program cmake: is missing"),
         ("ModuleNotFoundError: No module named 'Cython'", "the module 'Cython' is missing"),
         ("cc: No space left on device", "the disk is full"),
+        ("fatal: Could not resolve host: example.com", "steps have no network"),
+        ("cp: cannot create regular file '/usr/lib/x': Read-only file system", "a step may write to its working"),
+        ("sh: 1: Cannot fork", "a step may have 4,096 processes at once"),
         ("something else", "the whole log"),
     ],
 )
@@ -171,8 +176,8 @@ def test_a_failed_step_shows_its_last_lines_its_log_and_one_hint(tmp_path: Path,
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        (replace(FINE, status=-9, out_of_memory=True), "a ran out of memory"),
-        (replace(FINE, status=-9, timed_out=True), "a took more than"),
+        (replace(FINE, status=-9, out_of_memory=True), r"a ran out of memory: it may have 8\.6 GB"),
+        (replace(FINE, status=-9, timed_out=True), r"a did not end within 14,400 seconds"),
         (FINE, r"a ended well but did not make lib/\*\.so"),
     ],
 )
@@ -283,3 +288,61 @@ def test_the_same_result_is_kept_as_the_same_bytes(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(kept[0])) as tar:
         assert [member.name for member in tar] == ["lib", "lib/a.so", "lib/b.so"]
     assert kept[0] == kept[1]
+
+
+NATIVE = "cc -O2 -march=native -c x.c -o x.o"
+
+
+@pytest.mark.parametrize(
+    "line", [NATIVE, "[3/9] g++ -march=haswell -mcpu=native -o x x.c", "rustc -o x -C target-cpu=native"]
+)
+def test_a_step_that_compiled_for_this_machine_alone_fails_and_is_not_kept(tmp_path: Path, line: str) -> None:
+    builder = FakeBuilder({"a": {"lib/x.so": b""}}, log=f"first\n{line}\nlast\n")
+    shop = a_shop(tmp_path, builder, a_library("a"))
+    with pytest.raises(StepError, match="a was compiled for this machine's processor") as caught:
+        build(shop, 1)
+    assert caught.value.details == (line,)
+    assert "the whole log" in caught.value.hint
+    assert isinstance(shop.store, FakeStore)
+    assert not [kind for kind, _ in shop.store.values if kind == "built"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "checking whether the C compiler accepts -march=native... yes",
+        "cc -march=native -march=haswell -c x.c",
+        "cc -mtune=native -c x.c",
+        "cc -DNAME=x-march=native -c x.c",
+    ],
+)
+def test_a_log_that_only_tells_of_such_flags_is_no_failure(tmp_path: Path, line: str) -> None:
+    builder = FakeBuilder({"a": {"lib/x.so": b""}}, log=f"{line}\n")
+    assert build(a_shop(tmp_path, builder, a_library("a")), 1).shipped
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        replace(a_library("a"), settings=Settings(env={"CFLAGS": "-O2 -march=native"})),
+        replace(a_library("a"), arch_settings={"x86_64": Settings(flags={"CXXFLAGS": "-mcpu=native"})}),
+        replace(a_library("a"), settings=Settings(config={"setup-args": ("-Dc_args=-march=native",)})),
+        a_library("a", script=f"cd x\n  {NATIVE}\n"),
+    ],
+)
+def test_a_recipe_that_asks_for_the_build_machines_processor_is_refused(tmp_path: Path, library: Library) -> None:
+    with pytest.raises(RecipeError, match="compiles a for the processor of the machine that builds it") as caught:
+        a_shop(tmp_path, FakeBuilder({}), library)
+    assert "native" in caught.value.details[0]
+
+
+def test_a_recipe_may_take_such_a_flag_out(tmp_path: Path) -> None:
+    script = "# upstream has -march=native\nsed -i 's/-march=native//' Makefile\nmake"
+    other = replace(a_library("a", script=script), arch_settings={"arm64": Settings(env={"CFLAGS": "-mcpu=native"})})
+    assert a_shop(tmp_path, FakeBuilder({}), other).plan.steps
+
+
+def test_a_step_gets_the_time_and_the_memory_of_its_shop(tmp_path: Path) -> None:
+    builder = FakeBuilder({"a": {"lib/x.so": b""}})
+    build(replace(a_shop(tmp_path, builder, a_library("a")), timeout=5.0, memory=2**20), 1)
+    assert [(task.timeout, task.memory) for task in builder.tasks] == [(5.0, 2**20)]

@@ -162,10 +162,11 @@ def test_the_recipes_are_there() -> None:
 
 def test_what_several_recipes_compile_they_compile_alike_so_that_the_store_serves_all() -> None:
     parts: dict[str, set[str]] = {}
-    for folder in recipe.bundled().values():
-        made = recipe.load(folder)
-        for part in (*made.libraries, *made.packages):
-            parts.setdefault(part.name, set()).add(repr(part))
+    for made in map(recipe.load, recipe.bundled().values()):
+        for name, text in [(part.name, repr(part)) for part in made.libraries] + [
+            (part.name, repr(part)) for part in made.packages
+        ]:
+            parts.setdefault(name, set()).add(text)
     assert {"openblas", "numpy", "scipy"} <= set(parts)
     assert [name for name, texts in parts.items() if len(texts) > 1] == []
 

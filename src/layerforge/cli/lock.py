@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
+from layerforge import isolate, recipe, resolve
 from layerforge import lock as locks
-from layerforge import recipe, resolve
 from layerforge.cli import options as shared
 from layerforge.cli import screen
 from layerforge.errors import UsageError
 from layerforge.model import Progress
 from layerforge.progress import TerminalProgress, counted
 from layerforge.resolve import Request
-from layerforge.store import write_atomically, writing
+from layerforge.store import DiskStore, write_together, writing
 
 
 @click.command("lock")
@@ -25,7 +25,8 @@ from layerforge.store import write_atomically, writing
 def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
-    Bare requirements share one lock.
+    Bare requirements share one lock. For a recipe that compiles packages, what they are compiled with is locked too,
+    in build.lock beside it.
     """
     shared.target(python, "x86_64")
     wanted = resolve.requests(targets, None)
@@ -33,16 +34,24 @@ def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     places = [output or place(request) for request in wanted]
     progress = TerminalProgress(screen.console())
+    store = shared.open_store(progress)
     for request, path in zip(wanted, places, strict=True):
-        write(replace(request, lock=output) if output else request, python, path, progress)
+        write(replace(request, lock=path) if output else request, python, path, store, progress)
 
 
-def write(request: Request, python: str, path: Path, progress: Progress) -> None:
-    """Resolves a request for every platform from ``python`` on and writes its lock to ``path``."""
-    with progress.step("lock") as step, writing(path.parent):
+def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
+    """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
+    with progress.step("lock") as step:
         text = resolve.universal(request, python)
-        write_atomically(path, text.encode())
-        step.note(f"{counted(len(locks.parse(text, path.name).pins), 'package')} in {path}")
+        found = locks.parse(text, path.name)
+        step.note(f"{counted(len(found.pins), 'package')} in {path}")
+    files = {path: text}
+    if request.recipe.packages and request.build_lock:
+        bench = isolate.Bench(request=request, store=store, folders=(), progress=progress)
+        files[request.build_lock] = isolate.universal(bench, found, python)
+    with progress.step("write") as step, writing(path.parent):
+        write_together(path.parent, {file.name: content.encode() for file, content in files.items()})
+        step.note(" and ".join(str(file) for file in files))
 
 
 def place(request: Request) -> Path:

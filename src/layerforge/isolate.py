@@ -1,0 +1,146 @@
+"""Build environments: what each package that is compiled finds in its container besides the compilers.
+
+A recipe locks them in ``build.lock`` beside its ``requirements.lock``, all in one file. A pin there whose marker names
+extras is for compiling the packages of these names alone, so one may be compiled with another Cython than the next.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from layerforge import digest, lock, resolve, runtimes, sources, uvtool
+from layerforge.errors import LayerforgeError, LockError
+from layerforge.model import Arch, Lock, Pin, Progress, SourcePackage, Store, Target
+from layerforge.progress import counted
+from layerforge.resolve import Request
+
+DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
+"""What build backends ask for only once they run, by the backend's package."""
+
+_EXTRAS = "# A pin whose marker names an extra is for compiling the package of that name.\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What every build environment of one request is worked out with."""
+
+    request: Request
+    store: Store
+    folders: Sequence[Path]
+    """Folders with archives that need not be downloaded."""
+    progress: Progress
+
+
+def build_pins(
+    bench: Bench, pins: Sequence[Pin], target: Target, unlocked: frozenset[str] = frozenset()
+) -> dict[str, tuple[Pin, ...]]:
+    """The build environment of each package that is compiled, for ``target`` and the layer's ``pins``.
+
+    From ``build.lock`` where the request's lock has one, but for the packages in ``unlocked``; else resolved from what
+    the source distribution declares. What the layer holds too has the layer's version, and what the package needs of
+    the same plan is left out. Raises ``LockError`` where a ``build.lock`` does not hold.
+    """
+    held = _read(bench.request, target)
+    found: dict[str, tuple[Pin, ...]] = {}
+    for part in bench.request.recipe.packages:
+        requires = (*_requires(bench, _pins_of(part, pins)[0], target), *bench.request.recipe.build_requires)
+        if held is None or part.name in unlocked:
+            chosen = _resolved(bench, part, requires, pins, target)
+        else:
+            chosen = _locked(bench.request, held, part, requires, pins, target)
+        found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
+    return found
+
+
+def universal(bench: Bench, found: Lock, oldest_python: str) -> str:
+    """The text of a ``build.lock`` for a request whose lock is ``found``: for every platform, from a Python on."""
+    made: dict[str, tuple[Pin, ...]] = {}
+    for part in bench.request.recipe.packages:
+        own = _pins_of(part, found.pins)
+        requires = [one for pin in own for one in _for_all(bench, pin, oldest_python)]
+        requires += bench.request.recipe.build_requires
+        made[part.name] = _resolved(bench, part, requires, found.pins, oldest_python)
+    first = resolve.header(bench.request, oldest_python)
+    return first + _EXTRAS + lock.written(lock.shared(made))
+
+
+def _read(request: Request, target: Target) -> Lock | None:
+    path = request.build_lock
+    if path is None or not path.is_file():
+        return None
+    found = lock.parse(resolve.read(path, request.way_out("write")), path.name)
+    lock.check_python(found, target, request.way_out(python=target.python))
+    return found
+
+
+def _locked(
+    request: Request, held: Lock, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], target: Target
+) -> tuple[Pin, ...]:
+    """What ``build.lock`` says for a package, held against what it declares and against what the layer holds."""
+    chosen = lock.applicable(held, target, part.name)
+    names = {pin.name for pin in chosen}
+    same = [f"{pin.name}=={pin.version}" for pin in pins if pin.name in names and pin.version]
+    stale = f"build.lock is stale: it does not hold what {part.name} is compiled with"
+    lock.check_fresh([*requires, *same], chosen, target, request.way_out(), stale)
+    # Which package a pin is for is settled, and uv would take the extra for one that nobody asked for.
+    return tuple(replace(pin, marker="") for pin in chosen)
+
+
+def _resolved(
+    bench: Bench, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], where: Target | str
+) -> tuple[Pin, ...]:
+    """What a package is compiled with, for a target or, from the Python ``where`` on, for every platform."""
+    text = "\n".join(requires)
+    layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    with bench.progress.step("resolve") as step:
+        try:
+            if isinstance(where, str):
+                made = uvtool.compile_universal(text, where, constraints=layer)
+            else:
+                made = uvtool.compile_lock(text, where, constraints=layer)
+            chosen = resolve.understood(made).pins
+        except LayerforgeError as error:
+            what = f"what {part.name} is compiled with cannot be resolved: {error.message}"
+            raise LockError(what, hint=error.hint, details=error.details) from error
+        step.note(f"{counted(len(chosen), 'package')} to compile {part.name} with")
+    return chosen
+
+
+def _pins_of(part: SourcePackage, pins: Iterable[Pin]) -> list[Pin]:
+    own = [pin for pin in pins if pin.name == part.name]
+    if not own:
+        raise LockError(f"{part.name} is to be compiled but nothing requires it", hint="name it as a requirement too")
+    return own
+
+
+def _for_all(bench: Bench, pin: Pin, oldest_python: str) -> list[str]:
+    """What a pin is compiled with wherever the pin applies."""
+    runs = [runtimes.target(python, Arch.X86_64) for python in runtimes.runtimes()]
+    fits = [one for one in runs if lock.applies(pin, one) and not lock.older(one.python, oldest_python)]
+    requires = _requires(bench, pin, fits[0]) if fits else ()
+    return [lock.where(text, pin.marker) for text in requires]
+
+
+def _requires(bench: Bench, pin: Pin, target: Target) -> tuple[str, ...]:
+    """What a pin is compiled with: what its source distribution declares, and what its build backend asks for later.
+
+    The source distribution is unpacked once; what it declares is kept.
+    """
+    key = digest.of([pin.name, pin.version, list(pin.hashes)])
+    kept = bench.store.get("build-requires", key)
+    if kept is None:
+        source = uvtool.find_sdist(pin, target)
+        data = sources.fetch(source, bench.store, bench.folders, bench.progress)
+        with tempfile.TemporaryDirectory() as name:
+            kept = json.dumps(sources.build_requires(sources.unpack(data, pin.name, Path(name)))).encode()
+        bench.store.put("build-requires", key, kept)
+    declared: list[str] = json.loads(kept)
+    names = {canonicalize_name(Requirement(text).name) for text in declared}
+    return (*declared, *(more for one in sorted(names) for more in DYNAMIC.get(one, ())))
