@@ -8,14 +8,14 @@ import os
 import re
 import shlex
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib import resources
 from pathlib import Path
 
-from layerforge import lock, runtimes, sources, uvtool
+from layerforge import lock, process, runtimes, sources, uvtool
 from layerforge.errors import StepError
 from layerforge.model import (
     SYSTEM,
@@ -43,6 +43,8 @@ TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
 PREFIX = "/prefix"
 _LAST_LINES = 25
+_LONGEST = 400
+"""Characters of a command that an error shows."""
 _PATIENCE = 0.5
 """Seconds between two attempts to end what still runs."""
 WORK = "/work"
@@ -62,10 +64,21 @@ HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "the program {0} is missing: add it to build.requires or take another image",
         ),
         (r"ModuleNotFoundError: No module named '(\S+)'", "the module {0} is missing: add it to build.requires"),
-        (r"No space left on device", "the disk is full: free some space or set LAYERFORGE_CACHE to a larger one"),
         (
-            r"Temporary failure in name resolution|Network is unreachable",
+            r"No space left on device",
+            "the disk is full: free some space or set LAYERFORGE_CACHE to a larger one; /tmp holds 1 GB, $TMPDIR more",
+        ),
+        (
+            r"Temporary failure in name resolution|Could not resolve host|Network is unreachable",
             "steps have no network: name what it fetches in the recipe",
+        ),
+        (
+            r"Read-only file system",
+            "a step may write to its working folder, $PREFIX and $TMPDIR alone: let it install there",
+        ),
+        (
+            r"[Cc]annot fork|Resource temporarily unavailable",
+            "a step may have 4,096 processes at once: does a script call itself?",
         ),
     )
 )
@@ -84,6 +97,8 @@ class Workshop:
     """Folder for the whole logs, which outlive the build."""
     sources: Sequence[Path]
     """Folders with archives that need not be downloaded."""
+    memory: int = MEMORY
+    timeout: float = TIMEOUT
 
 
 def build(shop: Workshop, jobs: int) -> Built:
@@ -98,6 +113,8 @@ def build(shop: Workshop, jobs: int) -> Built:
 def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dict[str, Path]:
     """Result of each step by name. Where one fails or the user interrupts, those that still run are ended."""
     done: dict[str, Path] = {}
+    # Before any thread starts: only this one can be interrupted while it waits for a server.
+    archives = {name: _archive(shop, step) for name, step in steps.items() if not shop.store.get("built", step.key)}
     graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
     graph.prepare()
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -105,7 +122,7 @@ def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dic
         try:
             while graph.is_active():
                 for name in graph.get_ready():
-                    running[pool.submit(_carry_out, shop, steps[name], dict(done))] = name
+                    running[pool.submit(_carry_out, shop, steps[name], archives.get(name), dict(done))] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -116,6 +133,7 @@ def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dic
             # Again and again, since a thread may have been just about to start its container.
             while not all(future.done() for future in running):
                 shop.builder.stop()
+                process.stop_all()
                 wait(running, timeout=_PATIENCE)
             raise
     return done
@@ -143,8 +161,21 @@ def needs_of(step: SourceStep) -> tuple[str, ...]:
             return ()
 
 
-def _carry_out(shop: Workshop, step: SourceStep, done: Mapping[str, Path]) -> Path:
-    """Folder with the result of a step, from the store or made."""
+def _archive(shop: Workshop, step: SourceStep) -> Source | None:
+    """What a step is made from, once it is here; ``None`` where that is the image itself."""
+    match step:
+        case LibraryStep():
+            source = step.library.source
+        case PackageStep():
+            source = uvtool.find_sdist(step.pin, shop.plan.target)
+        case SystemStep():
+            return None
+    sources.fetch(source, shop.store, shop.sources, shop.progress)
+    return source
+
+
+def _carry_out(shop: Workshop, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
+    """Folder with the result of a step, from the store or made from ``source``."""
     name = name_of(step)
     folder = shop.workspace / f"step-{name.replace(' ', '-')}"
     out = folder / "out"
@@ -157,19 +188,24 @@ def _carry_out(shop: Workshop, step: SourceStep, done: Mapping[str, Path]) -> Pa
             return out
         out.mkdir()
         log = shop.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
-        outcome = shop.builder.perform(_task(shop, step, folder, log, done), lambda _line: None)
-        _check(outcome, step, out, log)
+        # What lay in the store a moment ago may have been cleared.
+        source = source or _archive(shop, step)
+        unpacked = _sources(shop, source, name, folder) if source else folder
+        task = _task(shop, step, folder, unpacked, log, done)
+        outcome = shop.builder.perform(task, lambda _line: None)
+        _check(outcome, task, out, _promised(step))
+        _refuse_native(task)
         packed = _tar(out)
         shop.store.put("built", step.key, packed)
         shown.note(megabytes(len(packed)))
     return out
 
 
-def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mapping[str, Path]) -> Task:
+def _task(shop: Workshop, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]) -> Task:
     """The container's work for a step: its folders, its environment, its command."""
     work = folder / "work"
     work.mkdir()
-    needs = [(need, done[need]) for need in _prefixes(step, shop.plan)]
+    needs = [(need, done[need]) for need in dict.fromkeys(_prefixes(step, shop.plan))]
     mounts = [Mount(source=work, target=WORK, writable=True)]
     mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
     env = environment(shop.plan, [f"{PREFIX}/{need}" for need, _ in needs])
@@ -177,15 +213,14 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
         case LibraryStep():
             library = step.library
             mounts += [
-                Mount(source=_sources(shop, library.source, library.name, folder), target="/src"),
+                Mount(source=unpacked, target="/src"),
                 Mount(source=folder / "out", target=f"{PREFIX}/{library.name}", writable=True),
             ]
             env |= {"PREFIX": f"{PREFIX}/{library.name}"}
             script = f"{_START}cp -R /src/. .\n{library.script}\n"
         case PackageStep():
-            source = uvtool.find_sdist(step.pin, shop.plan.target)
             mounts += [
-                Mount(source=(unpacked := _sources(shop, source, step.pin.name, folder)), target="/src"),
+                Mount(source=unpacked, target="/src"),
                 Mount(source=_environment(shop, step, folder, done), target="/env"),
                 Mount(source=_driver(step, unpacked, folder), target="/driver"),
                 Mount(source=folder / "out", target="/out", writable=True),
@@ -202,13 +237,13 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, log: Path, done: Mappi
         mounts=tuple(mounts),
         workdir=WORK,
         log=log,
-        memory=MEMORY,
-        timeout=TIMEOUT,
+        memory=shop.memory,
+        timeout=shop.timeout,
     )
 
 
 def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
-    """Libraries that a step needs, those included that its needs need."""
+    """Libraries that a step needs, those included that its needs need; one may come twice."""
     steps = {name_of(one): one for one in plan.steps if isinstance(one, SourceStep)}
     for need in needs_of(step):
         yield from (name for name in _prefixes(steps[need], plan) if name != need)
@@ -299,25 +334,48 @@ mkdir -p /out/lib && cp -L "$found" /out/lib/{name}
 """
 
 
-def _check(outcome: Outcome, step: SourceStep, out: Path, log: Path) -> None:
+def _check(outcome: Outcome, task: Task, out: Path, promised: Iterable[str]) -> None:
     """Raises ``StepError`` where a step failed, or succeeded without a result."""
-    name = name_of(step)
+    name = task.name
     evidence = tuple(outcome.output.splitlines()[-_LAST_LINES:])
-    where = f"the whole log: {log}"
+    where = f"the whole log: {task.log}"
     if outcome.out_of_memory:
-        raise StepError(f"{name} ran out of memory", hint=f"fewer at a time with --jobs 1; {where}", details=evidence)
+        raise StepError(
+            f"{name} ran out of memory: it may have {megabytes(task.memory)}",
+            hint=f"fewer at a time with --jobs 1; {where}",
+            details=evidence,
+        )
     if outcome.timed_out:
-        raise StepError(f"{name} took more than {TIMEOUT / 3600:.0f} hours", hint=where, details=evidence)
+        raise StepError(
+            f"{name} did not end within {task.timeout:,.0f} seconds",
+            hint=f"does it wait for something? {where}",
+            details=evidence,
+        )
     if outcome.status:
         hint = "; ".join([*_fitting_hint(outcome.output), where])
-        raise StepError(f"{name} failed with status {outcome.status}", hint=hint, details=evidence)
-    missing = [glob for glob in _promised(step) if not list(out.glob(glob))]
+        signal = process.signal_name(outcome.status)
+        how = f"was ended by {signal}" if signal else f"failed with status {outcome.status}"
+        raise StepError(f"{name} {how}", hint=hint, details=evidence)
+    missing = [glob for glob in promised if not list(out.glob(glob))]
     if missing:
         raise StepError(
             f"{name} ended well but did not make {', '.join(missing)}",
             hint=f"does the script install into $PREFIX? {where}",
             details=evidence,
         )
+
+
+def _refuse_native(task: Task) -> None:
+    """Raises ``StepError`` where a command in a step's log compiled for the processor of this machine."""
+    with task.log.open(encoding="utf-8", errors="replace") as log:
+        for line in log:
+            if runtimes.compiles_for_this_machine(line):
+                raise StepError(
+                    f"{task.name} was compiled for this machine's processor, which Lambda's need not be like",
+                    hint=f"take that flag out, with an option of the package or a sed in the script; "
+                    f"the whole log: {task.log}",
+                    details=(line.strip()[:_LONGEST],),
+                )
 
 
 def _promised(step: SourceStep) -> Iterator[str]:

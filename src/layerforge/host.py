@@ -20,13 +20,15 @@ PROCESSORS = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.ARM64
 PRELUDE = """
 import posix, sys
 posix.dup2(1, 2)
-__file__ = sys.argv[1]
-sys.path[:0] = sys.argv[2:]
-sys.argv[:] = [__file__]
+sys.path[:0] = sys.argv[3:]
+__file__, sys.argv[:] = sys.argv[1], sys.argv[2:3]
 del posix, sys
 exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec", dont_inherit=True))
+__file__ = __import__("sys").argv[0]
+exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec", dont_inherit=True))
 """
-"""Takes the program's file and the folders to put before the standard library. Both outputs become one, in order.
+"""Takes the files of the job's two texts and the folders to put before the standard library. Both outputs become one,
+in order.
 
 It imports nothing that is not loaded anyway, so that the program cannot lean on it."""
 
@@ -95,12 +97,13 @@ class HostEngine:
 
 
 def _run(job: Job, interpreter: Interpreter, folder: Path) -> Outcome:
-    program, home, cwd = folder / "program.py", folder / "home", folder / "work"
+    init, program, home, cwd = (folder / name for name in ("init.py", "program.py", "home", "work"))
+    init.write_text(job.init, "utf-8")
     program.write_text(job.program, "utf-8")
     home.mkdir()
     cwd.mkdir()
     options = ["-I", "-S", "-B", "-u", "-X", "faulthandler"]
-    argv: list[str | Path] = [interpreter.path.absolute(), *options, "-c", PRELUDE, program, *_folders(job)]
+    argv: list[str | Path] = [interpreter.path.absolute(), *options, "-c", PRELUDE, init, program, *_folders(job)]
     done = process.run(argv, env=_environment(job, home), cwd=cwd, timeout=job.timeout)
     return Outcome(
         status=done.status,

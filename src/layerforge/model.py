@@ -136,6 +136,8 @@ class Check:
     """Source text of the recipe's ``check.py``; empty where there is none."""
     single: tuple[str, ...] = ()
     """Globs of library file names of which the layer may hold one copy at most."""
+    excused: Mapping[str, str] = field(default_factory=dict)
+    """Why a package's own tests may fail on the layer alone, by glob of the test's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -643,6 +645,19 @@ class Manifest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a layer took where its check ran; ``None`` where that was not measured."""
+
+    init_ms: float | None = None
+    """Milliseconds of Lambda's init phase, which is when the imports happen."""
+    peak_memory: int | None = None
+    """Most bytes that imports and check held at once."""
+    import_seconds: float | None = None
+    """Seconds of the imports alone, by the clock."""
+    import_cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What verification found."""
 
@@ -652,6 +667,7 @@ class Verdict:
     """Why the check was not run; empty where it was."""
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    figures: Figures = Figures()
 
 
 # --- Protocols -------------------------------------------------------------------------------------------------------
@@ -706,6 +722,14 @@ class Job:
     """Seconds."""
     init: str = ""
     """Source text that runs before the program, in the same namespace: in Lambda's init phase, where there is one."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the function, beyond those that every function has. On the host, an interpreter ignores its own."""
+    memory: int | None = None
+    """Bytes of the function, where functions have a size; ``None`` is the engine's own."""
+    processors: float | None = None
+    """How much of the machine's processors the function gets; ``None`` goes by its memory, in whole ones."""
+    invocations: int = 1
+    """How often the program is run, where functions are invoked; elsewhere once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -722,6 +746,8 @@ class Outcome:
     """Milliseconds of Lambda's init phase; ``None`` where the engine has none."""
     peak_memory: int | None = None
     """Most bytes that the program held at once; ``None`` where that is not known."""
+    invoke_ms: tuple[float, ...] = ()
+    """Milliseconds of each invocation of the program that came to its end; empty where the engine has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,19 +8,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from layerforge import __version__, digest, interpreters, lock, report, resolve, sources, verify
+from layerforge import __version__, digest, interpreters, isolate, lock, report, resolve, sources, verify
 from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
 from layerforge.errors import LockError, VerificationError
 from layerforge.examine import examine, unpack
 from layerforge.model import (
+    Budget,
     Builder,
     Built,
     BytecodeMode,
     Compression,
     Docstrings,
     Engine,
+    Figures,
     Finding,
     Interpreter,
     Manifest,
@@ -99,10 +101,14 @@ def forge(
 def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:
     """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
     recipe = overridden(request.recipe, options)
+    if builder is None:
+        recipe = from_wheels(recipe)
     if options.interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
         raise interpreters.missing(options.target.python)
     folders = source_folders(options, builder, store)
-    request = replace(request, recipe=sources.substituted(recipe, folders, progress) if builder else recipe)
+    # The recipe's build.lock knows nothing of what the command line adds.
+    unlocked = frozenset(part.name for part in recipe.packages) - {part.name for part in request.recipe.packages}
+    request = replace(request, recipe=sources.substituted(recipe, folders, progress))
     found = resolve.locked(request, options.target, progress)
     pins = resolve.pins(request, found, options.target)
     if not pins:
@@ -112,7 +118,8 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
         )
     toolchain = None
     if builder is not None:
-        build_pins = resolve.build_pins(request.recipe, pins, options.target, store, folders, progress)
+        bench = isolate.Bench(request=request, store=store, folders=folders, progress=progress)
+        build_pins = isolate.build_pins(bench, pins, options.target, unlocked)
         toolchain = Toolchain(image=builder.image, build_pins=build_pins)
     return plan(
         request.recipe, options.target, pins, options.compression, options.interpreter, options.epoch, toolchain
@@ -125,6 +132,14 @@ def overridden(recipe: Recipe, options: Options) -> Recipe:
     more = tuple(SourcePackage(name=name) for name in options.from_source if name not in known)
     code = replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings)
     return replace(recipe, bytecode=code, packages=(*recipe.packages, *more))
+
+
+def from_wheels(recipe: Recipe) -> Recipe:
+    """The recipe where nothing can be compiled: what it promises of the compiled layer is not asked of the wheels."""
+    if not recipe.packages and not recipe.libraries:
+        return recipe
+    check = replace(recipe.check, single=())
+    return replace(recipe, libraries=(), packages=(), system=(), arch_system={}, budget=Budget(), check=check)
 
 
 def carry_out(
@@ -245,7 +260,7 @@ def verify_zip(
     mode = recipe.bytecode.mode if recipe else None
     expect = verify.Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=uncompilable)
     findings = verify.judge(examination, expect)
-    skipped = engine.refusal(target)
+    skipped, figures = engine.refusal(target), Figures()
     if any(finding.severity is Severity.ERROR for finding in findings):
         skipped = "the rules found errors"
     if not skipped:
@@ -253,18 +268,37 @@ def verify_zip(
         unpack(path, opt)
         check = recipe.check if recipe else None
         imports = (check.imports if check else ()) or verify.top_level_imports(examination)
-        findings += verify.run_check(engine, target, opt, imports, check.script if check else "", CHECK_SECONDS)
-    notes = verify.notes(examination, expect)
-    return Verdict(engine="" if skipped else engine.name, skipped=skipped, findings=findings, notes=notes)
+        script = check.script if check else ""
+        found, figures = verify.run_check(engine, target, opt, imports, script, CHECK_SECONDS)
+        findings += found
+    return Verdict(
+        engine="" if skipped else engine.name,
+        skipped=skipped,
+        findings=findings,
+        notes=verify.notes(examination, expect),
+        figures=figures,
+    )
 
 
 def summary(verdict: Verdict) -> str:
-    """``no findings; run on host``."""
+    """``no findings; run on docker; init 1,119 ms, peak 109.0 MB, import 950 ms (910 ms CPU)``."""
     errors = len(errors_of(verdict))
     warnings = len(verdict.findings) - errors
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}" if verdict.findings else "no findings"
     ran = f"not run: {verdict.skipped}" if verdict.skipped else f"run on {verdict.engine}"
-    return f"{found}; {ran}"
+    return "; ".join(part for part in (found, ran, measured(verdict.figures)) if part)
+
+
+def measured(figures: Figures) -> str:
+    """``init 1,119 ms, peak 109.0 MB, import 950 ms (910 ms CPU)``; empty where nothing was measured."""
+    init, peak = figures.init_ms, figures.peak_memory
+    wall, cpu = figures.import_seconds, figures.import_cpu_seconds
+    parts = (
+        "" if init is None else f"init {init:,.0f} ms",
+        "" if peak is None else f"peak {megabytes(peak)}",
+        "" if wall is None or cpu is None else f"import {wall * 1000:,.0f} ms ({cpu * 1000:,.0f} ms CPU)",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def refuse_unfit(forged: Forged, verdict: Verdict | None, store: DiskStore) -> None:
@@ -280,6 +314,7 @@ def refuse_unfit(forged: Forged, verdict: Verdict | None, store: DiskStore) -> N
         f"the layer {made.name} is not fit for Lambda, so it was not written",
         hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
         details=tuple(describe(finding) for finding in errors),
+        findings=tuple(errors),
     )
 
 

@@ -18,6 +18,7 @@ from layerforge.model import (
     Compression,
     Docstrings,
     EditGroup,
+    Figures,
     Finding,
     Left,
     Manifest,
@@ -82,13 +83,18 @@ def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as data for JSON, without the notes: some of them depend on the date."""
+    """A verdict as data for JSON, without what is another in the next run: notes depend on the date, figures vary."""
     return {"engine": verdict.engine, "skipped": verdict.skipped, "findings": findings_json(verdict.findings)}
+
+
+def run_data(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as data for JSON, with all that belongs to the run that it came from."""
+    return {**verdict_data(verdict), "figures": asdict(verdict.figures), "notes": list(verdict.notes)}
 
 
 def verdict_json(verdict: Verdict) -> str:
     """A verdict as text that ``read_verdict`` takes."""
-    return json.dumps({**verdict_data(verdict), "notes": list(verdict.notes)})
+    return json.dumps(run_data(verdict))
 
 
 def read_verdict(text: str) -> Verdict:
@@ -99,6 +105,8 @@ def read_verdict(text: str) -> Verdict:
         skipped=data["skipped"],
         findings=tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in data["findings"]),
         notes=tuple(data["notes"]),
+        # One that was kept before there were any has none.
+        figures=Figures(**data.get("figures", {})),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -21,6 +22,23 @@ FLAGS = {
 }
 """What C, C++ and Fortran are compiled with, unless a recipe says more."""
 LINK_FLAGS = "-Wl,-O1,-s,--as-needed,--gc-sections,-z,noseparate-code"
+
+_MACHINE = re.compile(r"(?<![\w-])-m(?:arch|cpu)[= ]([\w.+-]+)")
+_NATIVE = re.compile(r"target-cpu[= ]native|(?<![\w-])-xHost\b")
+"""The same in the words of Rust and of Intel's compilers."""
+_COMMAND = re.compile(r"\s-[co]\s")
+"""What a command that compiles has. A line that only tells of a flag, such as whether it is known, has not."""
+
+
+def for_this_machine(flags: str) -> bool:
+    """Whether flags make code for the processor that the compiler runs on. Of several, the last one counts."""
+    machines = _MACHINE.findall(flags)
+    return bool(machines and machines[-1] == "native") or bool(_NATIVE.search(flags))
+
+
+def compiles_for_this_machine(line: str) -> bool:
+    """Whether a line is a command that compiles for the processor that it runs on."""
+    return bool(_COMMAND.search(line)) and for_this_machine(line)
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -12,15 +12,19 @@ A folder of archives may hold a ``sources.toml``, which says what stands in for 
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import tomllib
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 from layerforge import digest
 from layerforge.errors import LockError, StepError, UsageError
@@ -124,7 +128,7 @@ def unpack(data: bytes, name: str, workspace: Path) -> Path:
         else:
             with tarfile.open(archive) as tar:
                 tar.extractall(into, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, OSError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise StepError(
             f"the sources of {name} cannot be unpacked", hint="is it a tar or zip archive?", details=(str(error),)
         ) from error
@@ -134,9 +138,15 @@ def unpack(data: bytes, name: str, workspace: Path) -> Path:
 
 
 def build_requires(folder: Path) -> tuple[str, ...]:
-    """What an unpacked source distribution declares to be compiled with (PEP 518); setuptools where it says nothing."""
-    table = _build_system(folder)
-    return tuple(table.get("requires", ("setuptools",)))
+    """What an unpacked source distribution declares to be compiled with (PEP 518); setuptools where it says nothing.
+
+    Raises ``StepError`` where it cannot be understood.
+    """
+    declared = _build_system(folder).get("requires", ["setuptools"])
+    try:
+        return tuple(str(Requirement(text)) for text in declared)
+    except (InvalidRequirement, TypeError) as error:
+        raise _unreadable(folder, error) from error
 
 
 def build_backend(folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -147,5 +157,16 @@ def build_backend(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 def _build_system(folder: Path) -> Mapping[str, Any]:
     file = folder / "pyproject.toml"
-    found = tomllib.loads(file.read_text("utf-8")).get("build-system", {}) if file.is_file() else {}
+    try:
+        found = tomllib.loads(file.read_text("utf-8")).get("build-system", {}) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(folder, error) from error
     return found if isinstance(found, dict) else {}
+
+
+def _unreadable(folder: Path, error: Exception) -> StepError:
+    return StepError(
+        f"the pyproject.toml of {folder.name} cannot be understood",
+        hint="lock another version of the package",
+        details=tuple(str(error).splitlines()),
+    )

@@ -442,6 +442,52 @@ def test_a_build_image_that_cannot_be_made_shows_why(client: DockerClient, stand
     assert "the reason" in caught.value.details
 
 
+# --- what an image carries
+
+
+@pytest.fixture
+def carrying(client: DockerClient, standin: str) -> Iterator[DockerEngine]:
+    """An engine whose image carries two archives."""
+    tag = f"layerforge-test-carrying:{os.getpid()}"
+    text = f"""FROM {standin}
+RUN mkdir -p /usr/src/archives/deep && echo one > /usr/src/archives/one && echo two > /usr/src/archives/deep/two \
+    && ln -s one /usr/src/archives/link && chmod 600 /usr/src/archives/one
+LABEL layerforge.sources=/usr/src/archives
+"""
+    argv = ["docker", "build", "--tag", tag, "-"]
+    subprocess.run(argv, input=text, text=True, capture_output=True, check=True)
+    try:
+        yield DockerEngine(client=client, image=container.find_image(client, target(), tag, FakeProgress()))
+    finally:
+        client.images.remove(tag, force=True)
+
+
+def test_what_an_image_carries_is_copied_out_with_its_folders(carrying: DockerEngine, tmp_path: Path) -> None:
+    assert carrying.image.sources == "/usr/src/archives"
+    for into in (tmp_path / "first", tmp_path / "first", tmp_path / "second"):
+        carrying.copy_out(carrying.image.sources, into)
+        files = {path.relative_to(into).as_posix(): path.read_text() for path in into.rglob("*") if path.is_file()}
+        assert files == {"one": "one\n", "deep/two": "two\n", "link": "one\n"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_a_folder_that_the_image_does_not_have_is_named(carrying: DockerEngine, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="has no folder /usr/src/absent") as caught:
+        carrying.copy_out("/usr/src/absent", tmp_path / "into")
+    assert "layerforge.sources" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_image_without_that_label_carries_nothing(client: DockerClient, standin: str) -> None:
+    tag = f"layerforge-test-empty:{os.getpid()}"
+    text = f"FROM {standin}\nLABEL layerforge.sources=\n"
+    subprocess.run(["docker", "build", "--tag", tag, "-"], input=text, text=True, capture_output=True, check=True)
+    try:
+        assert container.find_image(client, target(), tag, FakeProgress()).sources == ""
+    finally:
+        client.images.remove(tag, force=True)
+
+
 # --- the sandbox
 
 
@@ -592,3 +638,10 @@ def test_every_container_says_whose_it_is(docker: DockerEngine, tmp_path: Path) 
     docker.perform(a_task(tmp_path, "echo here; sleep 1"), look)
     assert len(seen) == 1
     assert seen[0].items() >= labels().items()
+
+
+def test_an_init_phase_longer_than_lambdas_is_measured_to_its_end(sandbox: Callable[..., Outcome]) -> None:
+    outcome = sandbox("print('then')", init="import time\ntime.sleep(10.5)\nprint('init')")
+    assert outcome.output == "init\nthen\n"
+    assert outcome.init_ms is not None
+    assert outcome.init_ms > 10_000

@@ -48,6 +48,17 @@ def a_layer_module(opt: Path, name: str, text: str, *, folder: str = "python") -
     path.write_text(text)
 
 
+def test_what_belongs_into_the_init_phase_runs_before_the_program_in_the_same_namespace(tmp_path: Path) -> None:
+    engine = HostEngine(interpreter=interpreters.find(RUNNING), machine=LAMBDA_LIKE)
+    init = "import sys\nfirst = __file__\nprint('init')\n"
+    program = "print('then', first != __file__, sys.argv == [__file__], __name__)"
+    outcome = engine.run(Job(target=target(RUNNING), opt=tmp_path, init=init, program=program, timeout=60.0))
+    assert outcome.output == "init\nthen True True __main__\n"
+    failed = engine.run(Job(target=target(RUNNING), opt=tmp_path, init="1 / 0", program=program, timeout=60.0))
+    assert failed.status == 1
+    assert "then" not in failed.output
+
+
 # --- refusals
 
 

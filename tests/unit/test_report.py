@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from layerforge.model import (
     Check,
     Compression,
     Edit,
+    Figures,
     Finding,
     Left,
     Manifest,
@@ -94,3 +96,21 @@ def test_a_manifest_holds_no_path_of_the_machine_and_the_findings() -> None:
 def test_what_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         report.read_manifest(text)
+
+
+FIGURES = Figures(init_ms=1119.4, peak_memory=109_000_000, import_seconds=0.95, import_cpu_seconds=0.9)
+
+
+def test_a_verdict_reads_back_as_it_was_and_its_figures_stay_out_of_the_manifest() -> None:
+    finding = Finding(rule="LF408", severity=Severity.WARNING, path="", message="m", hint="h")
+    verdict = Verdict(engine="docker", skipped="", findings=(finding,), notes=("n",), figures=FIGURES)
+    assert report.read_verdict(report.verdict_json(verdict)) == verdict
+    assert report.run_data(verdict)["figures"]["import_cpu_seconds"] == 0.9
+    # The manifest of the same layer is the same, whenever and wherever it was verified.
+    again = replace(verdict, figures=replace(FIGURES, init_ms=1200.0), notes=())
+    assert report.manifest_json(a_manifest(DEMO), verdict) == report.manifest_json(a_manifest(DEMO), again)
+
+
+def test_a_verdict_that_was_kept_before_there_were_figures_can_still_be_read() -> None:
+    kept = '{"engine": "host", "skipped": "", "findings": [], "notes": []}'
+    assert report.read_verdict(kept) == Verdict(engine="host", skipped="", findings=(), notes=())

@@ -22,6 +22,7 @@ from layerforge.model import (
     Check,
     Distribution,
     Examination,
+    Figures,
     Finding,
     Kind,
     Member,
@@ -224,6 +225,8 @@ def test_real_libraries_find_each_other_as_the_loader_would(tmp_path: Path) -> N
         (("/opt/lib",), False),
         (("/optional",), True),
         (("/home/me/lib",), True),
+        (("/usr/lib/llvm-16/lib",), False),
+        (("/library",), True),
         (("lib",), True),
         (("/usr/local/lib64", "$ORIGIN/../p.libs"), False),
         (("lib", "$ORIGIN/../p.libs"), True),
@@ -636,22 +639,56 @@ def test_every_top_level_module_of_a_layer_is_imported() -> None:
 def outcome_of(imports: tuple[str, ...], script: str, folder: Path) -> Outcome:
     """What the program really does in a Python of its own."""
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n"]
-    argv[-1] += verify.check_program(imports, script)
+    argv[-1] += verify.init_program(imports) + verify.check_program(script)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     return Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
 
 
 def check(outcome: Outcome) -> tuple[Finding, ...]:
     engine = FakeEngine([outcome])
-    return run_check(engine, target(), Path("/opt"), (), "", 5.0)
+    findings, _ = run_check(engine, target(), Path("/opt"), (), "", 5.0)
+    return findings
 
 
 def test_the_engine_gets_the_program_the_folder_and_the_time() -> None:
     engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)])
-    assert run_check(engine, target(), Path("/some/opt"), ("numpy",), "assert 1", 5.0) == ()
+    assert run_check(engine, target(), Path("/some/opt"), ("numpy",), "assert 1", 5.0) == ((), Figures())
     (job,) = engine.jobs
     assert (job.opt, job.timeout, job.target) == (Path("/some/opt"), 5.0, target())
-    assert job.program == verify.check_program(("numpy",), "assert 1")
+    assert job.init == verify.init_program(("numpy",))
+    assert job.program == verify.check_program("assert 1")
+
+
+def test_what_the_engine_and_the_program_measured_are_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text("for _ in range(1_000_000): pass\nimport time\ntime.sleep(0.1)\n")
+    ended = replace(outcome_of(("busy",), "", tmp_path), init_ms=1119.4, peak_memory=109_000_000)
+    findings, figures = run_check(FakeEngine([ended]), target(), Path("/opt"), ("busy",), "", 5.0)
+    assert findings == ()
+    assert (figures.init_ms, figures.peak_memory) == (1119.4, 109_000_000)
+    assert figures.import_seconds is not None
+    assert figures.import_cpu_seconds is not None
+    assert figures.import_seconds >= 0.1
+    assert 0 < figures.import_cpu_seconds < figures.import_seconds
+
+
+@pytest.mark.parametrize("line", ['{"import_seconds": "x"}', "[]", '{"import_cpu_seconds": null}'])
+def test_a_module_that_writes_into_the_report_gives_no_figures(line: str) -> None:
+    outcome = Outcome(status=0, output=f"layerforge-check:{line}\n", seconds=0.0)
+    assert run_check(FakeEngine([outcome]), target(), Path("/opt"), (), "", 5.0)[1] == Figures()
+
+
+@pytest.mark.parametrize(("init_ms", "expected"), [(None, []), (10_000.0, []), (10_400.0, ["LF408"])])
+def test_an_init_phase_that_lambda_would_break_off_is_a_warning(init_ms: float | None, expected: list[str]) -> None:
+    found = check(Outcome(status=0, output='layerforge-check:{"done": true}\n', seconds=12.0, init_ms=init_ms))
+    assert rules(found) == expected
+    assert all(one.severity is Severity.WARNING and "took 10.4 s" in one.message for one in found)
+
+
+def test_too_little_memory_is_told_as_such() -> None:
+    output = 'layerforge-check:{"doing": "import torch"}\n'
+    (one,) = check(Outcome(status=-9, output=output, seconds=1.0, out_of_memory=True))
+    assert (one.rule, one.message) == ("LF409", "had not enough memory for: import torch")
+    assert "--memory" in one.hint
 
 
 def test_a_check_that_passes_has_no_findings(tmp_path: Path) -> None:

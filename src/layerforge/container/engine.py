@@ -29,6 +29,11 @@ class DockerEngine:
     """Bytes of the disk that a source step may not take."""
     name: str = "docker"
 
+    @property
+    def processors(self) -> int:
+        """How many the engine's machine has. Raises ``EngineError``."""
+        return sandbox.machine(self.client)
+
     def refusal(self, target: Target) -> str:
         """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""
         if self.image.arch is not target.arch:

@@ -70,7 +70,16 @@ def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
             file.seek(0)
             with tempfile.TemporaryDirectory(dir=into.parent) as name, tarfile.open(fileobj=file) as tar:
                 tar.extractall(name, filter="data")
-                (Path(name) / PurePosixPath(path).name).rename(into)
+                _settle(Path(name) / PurePosixPath(path).name, into)
+
+
+def _settle(made: Path, into: Path) -> None:
+    """Moves a folder to its place, unless another process has put the same one there meanwhile."""
+    try:
+        made.rename(into)
+    except OSError:
+        if not into.is_dir():
+            raise
 
 
 def _arch(found: _Found, target: Target, name: str) -> Arch:

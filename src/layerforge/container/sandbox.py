@@ -51,13 +51,14 @@ SIGNALS = {
 
 
 def invoke(client: DockerClient, image: Image, memory: int, job: Job) -> Outcome:
-    """Runs a job's program as the handler of a function with ``memory`` bytes that has the layer at ``/opt``.
+    """Runs a job's program as the handler of a function that has the layer at ``/opt``. ``memory`` is the function's
+    bytes where the job does not say.
 
     Raises ``EngineError`` where the engine fails or the image has no working emulator.
     """
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         task = _function(Path(name), job)
-        with container(client, _settings(client, image, memory, job, task)) as box:
+        with container(client, _settings(client, image, job.memory or memory, job, task)) as box:
             ended = run(box, lambda _line: None, Limits(seconds=job.timeout))
             with told():
                 output = box.logs(stdout=True, stderr=False, tail=_KEPT_LINES).decode("utf-8", "replace")
@@ -88,8 +89,8 @@ def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: P
     mounts = (Mount(source=job.opt, target="/opt"), Mount(source=task, target="/var/task"))
     return LOCKED | {
         "image": image.digest,
-        "entrypoint": [python, "-I", "-S", "-B", "/var/task/sandbox_client.py"],
-        "environment": _environment(memory, job.timeout),
+        "entrypoint": [python, "-I", "-S", "-B", "/var/task/sandbox_client.py", str(job.invocations)],
+        "environment": _environment(memory, job.timeout) | dict(job.env),
         "user": USER,
         "working_dir": "/var/task",
         "mounts": binds(mounts),
@@ -99,7 +100,7 @@ def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: P
         "ipc_mode": "none",
         "mem_limit": memory,
         "memswap_limit": memory,
-        "nano_cpus": _nano_cpus(client, memory),
+        "nano_cpus": round((job.processors or _processors(client, memory)) * 10**9),
         "pids_limit": PROCESSES,
     }
 
@@ -117,16 +118,23 @@ def _environment(memory: int, timeout: float) -> dict[str, str]:
     }
 
 
-def _nano_cpus(client: DockerClient, memory: int) -> int:
-    """Lambda's share of processors for a function's memory; whole ones, as its init phase gets them."""
+def _processors(client: DockerClient, memory: int) -> int:
+    """Lambda's share of processors for a function's memory; whole ones, so that a check does not take long."""
+    return min(machine(client), max(1, math.ceil(memory / FULL_CPU)))
+
+
+@cache
+def machine(client: DockerClient) -> int:
+    """How many processors the engine's machine has. Raises ``EngineError``."""
     with told():
-        machine = int(client.info().get("NCPU") or 1)
-    return min(machine, max(1, math.ceil(memory / FULL_CPU))) * 10**9
+        return int(client.info().get("NCPU") or 1)
 
 
 def read(output: str, log: str, ended: Ended) -> Outcome:
     """What a sandbox's standard output and the emulator's log mean."""
-    answer = _answer(log)
+    answers = _answers(log)
+    # The first that failed counts. A runtime that ended gave no answer, and the last one says so.
+    answer = next((one for one in answers if one and one["status"]), answers[-1] if answers else None)
     exited = EXIT.search(log)
     timed_out = ended.ending is Ending.TIME
     if answer is None and exited is None and not timed_out and not ended.out_of_memory:
@@ -146,15 +154,19 @@ def read(output: str, log: str, ended: Ended) -> Outcome:
         out_of_memory=not timed_out and status == -signal.SIGKILL,
         init_ms=float(init[1]) if init else None,
         peak_memory=(answer or {}).get("peak_memory"),
+        invoke_ms=tuple(float(one["milliseconds"]) for one in answers if one and not one["status"] and "milliseconds" in one),
     )
 
 
-def _answer(log: str) -> Mapping[str, Any] | None:
-    """The handler's own answer; ``None`` where the emulator gave one in its place, or nobody did."""
-    said = [line.removeprefix(ANSWER) for line in log.splitlines() if line.startswith(ANSWER)]
+def _answers(log: str) -> list[Mapping[str, Any] | None]:
+    """The handler's own answers; ``None`` where the emulator gave one in its place."""
+    return [_answer(line.removeprefix(ANSWER)) for line in log.splitlines() if line.startswith(ANSWER)]
+
+
+def _answer(said: str) -> Mapping[str, Any] | None:
     try:
-        answer = json.loads(json.loads(said[-1]))
-    except (IndexError, ValueError):
+        answer = json.loads(json.loads(said))
+    except ValueError:
         return None
     return answer if isinstance(answer, dict) and "status" in answer else None
 

@@ -29,7 +29,7 @@ from layerforge.verify.native import (
 )
 from layerforge.verify.notes import notes
 from layerforge.verify.packing import above_budget, dead_links, misplaced, too_large, unreadable, unsafe_names
-from layerforge.verify.running import check_program, run_check, top_level_imports
+from layerforge.verify.running import check_program, init_program, run_check, top_level_imports
 from layerforge.verify.table import RULES_TABLE, Expect, Rule
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Expect",
     "Rule",
     "check_program",
+    "init_program",
     "judge",
     "notes",
     "run_check",

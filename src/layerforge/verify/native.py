@@ -106,15 +106,19 @@ def _expanded(entry: str, path: str) -> str:
     return posixpath.normpath(_ORIGIN.sub(lambda _: origin, entry)) if entry else "."
 
 
+_SYSTEM = ("/usr/", "/lib/", "/lib64/")
+
+
 def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF104: entries of RPATH or RUNPATH that lead out of the layer.
 
     An absolute one that the linker left beside a good one, or in a file that needs the runtime alone, is harmless:
-    Lambda has no such folder.
+    Lambda has no such folder. So is one of the system's own, as clang leaves behind for OpenMP: nobody but Lambda
+    puts anything there.
     """
     for member, elf in _elves(examination, expect):
         paths = {entry: _expanded(entry, member.path) for entry in elf.runpath}
-        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith("/opt/")]
+        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith(("/opt/", *_SYSTEM))]
         relative = any(not paths[entry].startswith("/") for entry in outside)
         leans = len(outside) == len(paths) and not expect.target.runtime.libraries.issuperset(elf.needed)
         if outside and (relative or leans):

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from layerforge.model import Engine, Examination, Finding, Job, Outcome, Target
+from layerforge.model import Engine, Examination, Figures, Finding, Job, Outcome, Target
 from layerforge.process import signal_name
 from layerforge.verify.layout import site
 from layerforge.verify.table import finding
@@ -24,6 +24,9 @@ _NO_MODULES = frozenset(
 """Top-level names that wheels leave behind by mistake, or that are no modules."""
 
 _LINES = 12
+
+LONGEST_INIT_MS = 10_000
+"""Milliseconds that Lambda gives a function to initialise; then it starts it anew, in the time of the invocation."""
 
 _OWN_FRAME = re.compile(
     r"""
@@ -57,18 +60,36 @@ def _module(path: str) -> str:
     return name if folder and is_code and wanted and (is_package or len(parts) == 1) else ""
 
 
-def check_program(imports: tuple[str, ...], script: str) -> str:
-    """Source text of the program that imports each of ``imports``, reports what fails, and then runs ``script``."""
+def init_program(imports: tuple[str, ...]) -> str:
+    """Source text of what runs in the init phase: it imports each of ``imports`` and reports what fails."""
     text = resources.files("layerforge").joinpath("data/check_layer.py").read_text("utf-8")
-    return f"{text}\n\nmain({list(imports)!r}, {script!r})\n"
+    return f"{text}\n\nIMPORTED = import_all({list(imports)!r})\n"
+
+
+def check_program(script: str) -> str:
+    """Source text of the program behind that, which runs ``script``."""
+    return f"main(IMPORTED, {script!r})\n"
 
 
 def run_check(
     engine: Engine, target: Target, opt: Path, imports: tuple[str, ...], script: str, timeout: float
-) -> tuple[Finding, ...]:
-    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. Empty where all is well."""
-    job = Job(target=target, opt=opt, program=check_program(imports, script), timeout=timeout)
-    return tuple(read_outcome(engine.run(job), timeout))
+) -> tuple[tuple[Finding, ...], Figures]:
+    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. No finding where all is well."""
+    init, program = init_program(imports), check_program(script)
+    outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout))
+    return tuple(read_outcome(outcome, timeout)), figures(outcome)
+
+
+def figures(outcome: Outcome) -> Figures:
+    """What the engine and the program itself have measured."""
+    told = {name: value for report in _reports(outcome.output) for name, value in report.items()}
+    wall, cpu = told.get("import_seconds"), told.get("import_cpu_seconds")
+    return Figures(
+        init_ms=outcome.init_ms,
+        peak_memory=outcome.peak_memory,
+        import_seconds=wall if isinstance(wall, float) else None,
+        import_cpu_seconds=cpu if isinstance(cpu, float) else None,
+    )
 
 
 def read_outcome(outcome: Outcome, timeout: float) -> Iterator[Finding]:
@@ -78,12 +99,16 @@ def read_outcome(outcome: Outcome, timeout: float) -> Iterator[Finding]:
     doing = next((str(report["doing"]) for report in reversed(reports) if "doing" in report), "start")
     if outcome.timed_out:
         yield finding("LF404", "", f"did not end within {timeout:g} seconds; it was at: {doing}")
+    elif outcome.out_of_memory:
+        yield finding("LF409", "", f"had not enough memory for: {doing}")
     elif outcome.status < 0:
         message = f"ended by {signal_name(outcome.status)} at: {doing}"
         yield finding("LF403", "", _with_lines(message, _others(outcome.output)))
     elif outcome.status or not any("done" in report for report in reports):
         message = f"ended with status {outcome.status} at: {doing}"
         yield finding("LF402", "", _with_lines(message, _others(outcome.output)))
+    elif outcome.init_ms is not None and outcome.init_ms > LONGEST_INIT_MS:
+        yield finding("LF408", "", f"the init phase took {outcome.init_ms / 1000:.1f} s, Lambda allows 10 s")
 
 
 def _reports(output: str) -> Iterator[Mapping[str, Any]]:

@@ -186,6 +186,37 @@ RULES_TABLE: tuple[Rule, ...] = (
         ERROR,
         hint="shorten check.py, or name fewer imports in the recipe's [check]",
     ),
+    _rule(
+        "LF405",
+        "A test of the package fails on this layer alone",
+        ERROR,
+        hint="mend what the layer does otherwise, or list the test with the reason in the recipe's [check.excused]",
+    ),
+    _rule(
+        "LF406",
+        "A test of the package is missing on this layer",
+        ERROR,
+        hint="its module skips itself or its parameters are others; if that is right, list it in [check.excused]",
+    ),
+    _rule(
+        "LF407",
+        "The package's tests did not come to an end",
+        ERROR,
+        hint="give them longer with --time-limit, or run a part with --select; the log of the run says more",
+    ),
+    _rule(
+        "LF408",
+        "The init phase takes too long",
+        WARNING,
+        hint="import fewer modules at the top of the function, and others where they are used; `--docstrings drop` "
+        "and more memory make each import shorter",
+    ),
+    _rule(
+        "LF409",
+        "Not enough memory for the check",
+        ERROR,
+        hint="name more with `layerforge verify --memory`, and give the function as much; or import and check less",
+    ),
 )
 """Every rule, sorted."""
 

@@ -1,0 +1,134 @@
+"""Source archives: where they come from, what stands in for them, what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeProgress, FakeStore
+from layerforge import sources
+from layerforge.errors import LockError, StepError, UsageError
+from layerforge.model import Library, Recipe, Source
+from sdists import archive
+
+DATA = archive({"demo-1/Makefile": "all:\n"})
+SHA256 = hashlib.sha256(DATA).hexdigest()
+OURS, OTHER = "a" * 64, "b" * 64
+
+
+def a_library(name: str, sha256: str) -> Library:
+    source = Source(url="https://nowhere.invalid/demo-2.0.tar.gz", sha256=sha256)
+    return Library(name=name, version="2.0", source=source, script="make")
+
+
+RECIPE = Recipe(name="mine", requires=("mine",), libraries=(a_library("demo", OURS), a_library("other", OTHER)))
+
+
+def a_folder(folder: Path, version: str = "1.9", instead_of: str = OURS, more: str = "") -> Path:
+    """A folder with an archive that stands in for another."""
+    folder.mkdir()
+    (folder / "demo.tar.gz").write_bytes(DATA)
+    (folder / "sources.toml").write_text(
+        f'[[source]]\ninstead_of = "{instead_of}"\nfile = "demo.tar.gz"\nsha256 = "{SHA256}"\n'
+        f'version = "{version}"\nreason = "a closed network"\n{more}'
+    )
+    return folder
+
+
+# --- what stands in
+
+
+def test_a_source_that_stands_in_gives_the_library_its_version_and_hash_and_is_told(tmp_path: Path) -> None:
+    progress = FakeProgress()
+    demo, other = sources.substituted(RECIPE, [a_folder(tmp_path / "here")], progress).libraries
+    assert (demo.version, demo.source.sha256, demo.script) == ("1.9", SHA256, "make")
+    assert other == RECIPE.libraries[1]
+    assert progress.lines == ["demo: demo.tar.gz instead of 2.0 (a closed network)"]
+    assert sources.fetch(demo.source, FakeStore(), [], FakeProgress()) == DATA
+
+
+def test_the_first_folder_that_names_a_stand_in_decides(tmp_path: Path) -> None:
+    folders = [a_folder(tmp_path / "users", "1.8"), a_folder(tmp_path / "images", "1.9")]
+    assert sources.substituted(RECIPE, folders, FakeProgress()).libraries[0].version == "1.8"
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty", "others"])
+def test_a_folder_that_names_no_stand_in_changes_nothing(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    a_folder(tmp_path / "others", instead_of="c" * 64)
+    progress = FakeProgress()
+    assert sources.substituted(RECIPE, [tmp_path / folder], progress) == RECIPE
+    assert progress.lines == []
+
+
+@pytest.mark.parametrize("more", ['note = "x"\n', "[[source]]\n", "[[source]]\nversion = 2\n"])
+def test_a_stand_in_with_other_keys_is_refused_with_those_it_takes(tmp_path: Path, more: str) -> None:
+    with pytest.raises(UsageError, match=r"sources\.toml cannot be understood") as caught:
+        sources.substituted(RECIPE, [a_folder(tmp_path / "here", more=more)], FakeProgress())
+    assert "file, instead_of, reason, sha256, version" in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("data", [b"[[source", b"\xff\xfe", b"source = 3"])
+def test_a_file_of_stand_ins_that_is_no_such_file_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "sources.toml").write_bytes(data)
+    with pytest.raises(UsageError, match=r"sources\.toml") as caught:
+        sources.substituted(RECIPE, [tmp_path], FakeProgress())
+    assert caught.value.hint
+
+
+def test_a_stand_in_with_another_hash_than_it_says_is_refused(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path / "here")
+    (folder / "demo.tar.gz").write_bytes(b"something else")
+    made = sources.substituted(RECIPE, [folder], FakeProgress())
+    with pytest.raises(LockError, match="does not have the hash") as caught:
+        sources.fetch(made.libraries[0].source, FakeStore(), [folder], FakeProgress())
+    assert caught.value.exit_code == 4
+    assert "find out why" in caught.value.hint
+
+
+# --- where they come from
+
+
+def test_an_archive_is_downloaded_once(tmp_path: Path) -> None:
+    store, source = FakeStore(), Source(url=(tmp_path / "demo.tar.gz").as_uri(), sha256=SHA256)
+    (tmp_path / "demo.tar.gz").write_bytes(DATA)
+    progress = FakeProgress()
+    assert sources.fetch(source, store, [], progress) == DATA
+    (tmp_path / "demo.tar.gz").unlink()
+    assert sources.fetch(source, store, [], progress) == DATA
+    assert progress.steps == ["download"]
+
+
+# --- what they hold
+
+
+def test_zip_and_tar_archives_are_unpacked_to_their_top_folder(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        made.writestr("demo-1/Makefile", "all:\n")
+    for name, data in (("tar", DATA), ("zip", buffer.getvalue())):
+        (tmp_path / name).mkdir()
+        top = sources.unpack(data, "demo", tmp_path / name)
+        assert top.name == "demo-1"
+        assert (top / "Makefile").read_text() == "all:\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"no archive", archive({"../outside": "x"}), archive({"/outside": "x"})[:40], DATA[:10] + b"x" * 40],
+    ids=["none", "climbs", "cut", "damaged"],
+)
+def test_what_is_no_archive_or_leaves_its_folder_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(StepError, match="the sources of demo cannot be unpacked"):
+        sources.unpack(data, "demo", tmp_path)
+    assert not (tmp_path.parent / "outside").exists()
+
+
+def test_a_source_distribution_that_says_nothing_is_built_with_setuptools(tmp_path: Path) -> None:
+    assert sources.build_requires(tmp_path) == ("setuptools",)
+    assert sources.build_backend(tmp_path) == ("setuptools.build_meta:__legacy__", ())
