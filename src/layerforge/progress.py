@@ -24,9 +24,9 @@ class TerminalStep:
         self._total = 0
 
     def expect(self, amount: int) -> None:
-        """Lengthens the bar."""
+        """Lengthens the bar by ``amount`` bytes."""
         self._total += amount
-        self._bars.update(self._task, total=self._total)
+        self._bars.update(self._task, total=self._total, of=f"of {megabytes(self._total)}")
 
     def advance(self, amount: int) -> None:
         """Moves the bar; safe from any thread."""
@@ -56,7 +56,7 @@ class TerminalProgress:
         mark, text = "[red]✕[/]", ""
         try:
             with self._bars() as bars:
-                step = TerminalStep(bars, bars.add_task(title, total=None))
+                step = TerminalStep(bars, bars.add_task(title, total=None, of=""))
                 yield step
             mark, text = "[green]✓[/]", step.text
         finally:
@@ -70,6 +70,7 @@ class TerminalProgress:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
+            TextColumn("{task.fields[of]}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from layerforge import bytecode, digest, elf
 from layerforge.examine import directory, metadata
-from layerforge.examine.directory import ZipEntry
+from layerforge.examine.directory import Bytes, ZipEntry
 from layerforge.examine.guessing import guess_target, likely_python
 from layerforge.examine.summary import Duplicate, Share, Summary, summarize
 from layerforge.examine.unpacking import unpack
@@ -25,6 +25,9 @@ from layerforge.runtimes import runtimes
 
 __all__ = ["Duplicate", "Share", "Summary", "examine", "guess_target", "summarize", "unpack"]
 
+MOST_THREADS = 4
+"""Files that are looked at at the same time."""
+
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
 _LINKER_SCRIPT = (b"/* GNU ld", b"INPUT", b"GROUP")
@@ -32,9 +35,9 @@ _LINKER_SCRIPT = (b"/* GNU ld", b"INPUT", b"GROUP")
 
 @dataclass(frozen=True, kw_only=True)
 class _Zip:
-    """An archive in memory. Where a path stands twice, the last entry counts, as when it is unpacked."""
+    """An archive. Where a path stands twice, the last entry counts, as when it is unpacked."""
 
-    data: bytes
+    data: Bytes
     entries: Mapping[str, ZipEntry]
 
     def read(self, path: str) -> bytes | None:
@@ -58,7 +61,11 @@ def examine(path: Path, target: Target | None = None) -> Examination:
     Bytecode is held against the Python of ``target``; without one, against the Python that the archive itself points
     to. Raises ``UsageError`` where there is no zip, ``VerificationError`` where it is damaged or dangerous to read.
     """
-    data = directory.load(path)
+    with directory.opened(path) as data:
+        return _examine(data, path, target)
+
+
+def _examine(data: Bytes, path: Path, target: Target | None) -> Examination:
     entries = sorted(directory.entries(data, path), key=lambda entry: entry.name)
     archive = _Zip(data=data, entries={entry.name: entry for entry in entries})
     files = [entry for entry in entries if not entry.is_folder]
@@ -69,13 +76,13 @@ def examine(path: Path, target: Target | None = None) -> Examination:
     def look(entry: ZipEntry) -> Member:
         return _member(entry, archive, owners.get(entry.name, ""), magic)
 
-    # The largest first, so that no thread is left alone with one at the end.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # The largest first, so that no thread is left alone with one at the end. Each holds a file in memory.
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         members = list(pool.map(look, sorted(files, key=lambda entry: -entry.size)))
     members.sort(key=lambda member: member.path)
     return Examination(
         path=path,
-        sha256=digest.sha256(data),
+        sha256=digest.of_file(path),
         content_sha256=digest.of_contents((member.mode, member.sha256, member.path) for member in members),
         zipped=len(data),
         unzipped=sum(member.size for member in members),

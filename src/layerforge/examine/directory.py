@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-import io
+import os
 import stat
 import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,21 @@ UNIX = 3
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _ENCRYPTED, _UTF8 = 0x01, 0x800
 _AGAIN = "make the archive again, or download it again; `unzip -t` shows the same damage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bytes:
+    """The bytes of an open file. Slices are read from the disk, in any thread, so that it is never held whole."""
+
+    descriptor: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self.size)
+        return os.pread(self.descriptor, max(0, stop - start), start)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +80,8 @@ class ZipEntry:
         return stat.S_ISLNK(self.mode)
 
 
-def load(path: Path) -> bytes:
+@contextmanager
+def opened(path: Path) -> Iterator[Bytes]:
     """The bytes of an archive.
 
     Raises ``UsageError`` where there is no file, ``VerificationError`` where it is beyond any layer's size.
@@ -76,15 +93,17 @@ def load(path: Path) -> bytes:
                 f"{path} takes {size:,} bytes, and more than {MOST_BYTES:,} are not read",
                 hint="no layer can be larger than 262,144,000 bytes; is this the right file?",
             )
-        return path.read_bytes()
+        file = path.open("rb")
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", hint="give the path of a layer's zip file"
         ) from error
+    with file:
+        yield Bytes(descriptor=file.fileno(), size=size)
 
 
-def entries(data: bytes, path: Path) -> tuple[ZipEntry, ...]:
-    """Every entry of the archive ``data``, in its own order; ``path`` is for messages.
+def entries(data: Bytes, path: Path) -> tuple[ZipEntry, ...]:
+    """Every entry of the archive at ``path``, whose bytes are ``data``, in its own order.
 
     Raises ``UsageError`` where it is no zip, ``VerificationError`` where it is damaged or dangerous to read.
     """
@@ -97,11 +116,11 @@ def entries(data: bytes, path: Path) -> tuple[ZipEntry, ...]:
         raise _damaged(path, str(error)) from error
 
 
-def content(data: bytes, entry: ZipEntry) -> bytes:
+def content(data: Bytes, entry: ZipEntry) -> bytes:
     """What ``entry`` holds; never more than it declares. Raises ``VerificationError`` where it is damaged."""
-    raw = memoryview(data)[entry.start : entry.start + entry.zipped]
+    raw = data[entry.start : entry.start + entry.zipped]
     try:
-        found = bytes(deflate.deflate_decompress(raw, entry.size)) if entry.deflated else bytes(raw)
+        found = bytes(deflate.deflate_decompress(raw, entry.size)) if entry.deflated else raw
     except deflate.DeflateError as error:
         raise VerificationError(
             f"{entry.name} cannot be unpacked: its data are damaged, or more than the {entry.size:,} bytes it declares",
@@ -112,21 +131,23 @@ def content(data: bytes, entry: ZipEntry) -> bytes:
     return found
 
 
-def _infos(data: bytes, path: Path) -> list[zipfile.ZipInfo]:
-    end = data.rfind(b"PK\5\6", max(0, len(data) - 65_557))
+def _infos(data: Bytes, path: Path) -> list[zipfile.ZipInfo]:
+    tail = max(0, len(data) - 65_557)
+    end = data[tail:].rfind(b"PK\5\6")
+    end = end + tail if end >= 0 else -1
     if end < 0 and data[:4] in {b"PK\3\4", b"PK\7\x08"}:
         raise _damaged(path, "its end is missing")
     if end < 0 or len(data) < end + 22:
         raise UsageError(f"{path} is not a zip archive", hint="give the path of a layer's zip file")
     _check_directory(data, end, path)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(path) as archive:
             return archive.infolist()
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError) as error:
         raise _damaged(path, str(error)) from error
 
 
-def _check_directory(data: bytes, end: int, path: Path) -> None:
+def _check_directory(data: Bytes, end: int, path: Path) -> None:
     """Refuses a directory that is too large to be read at all, in both places that can state its size."""
     sizes = [int.from_bytes(data[end + 12 : end + 16], "little")]
     if data[max(0, end - 20) : end - 16] == b"PK\6\7" and data[max(0, end - 76) : end - 72] == b"PK\6\6":
@@ -167,7 +188,7 @@ def _problems(info: zipfile.ZipInfo) -> Iterator[str]:
         yield f"{name[:40]}… is a name of {len(name):,} characters"
 
 
-def _entry(data: bytes, info: zipfile.ZipInfo, times: int) -> ZipEntry:
+def _entry(data: Bytes, info: zipfile.ZipInfo, times: int) -> ZipEntry:
     name = _name(info)
     deflated = info.compress_type == _DEFLATED
     if not deflated and info.compress_size != info.file_size:
@@ -185,12 +206,13 @@ def _entry(data: bytes, info: zipfile.ZipInfo, times: int) -> ZipEntry:
     )
 
 
-def _start(data: bytes, info: zipfile.ZipInfo) -> int:
+def _start(data: Bytes, info: zipfile.ZipInfo) -> int:
     """Where the contents begin: behind the entry's own header, which must agree on the name."""
     at = info.header_offset
-    if at < 0 or data[at : at + 4] != b"PK\3\4":
+    header = data[at : at + 30] if at >= 0 else b""
+    if header[:4] != b"PK\3\4":
         raise ValueError(f"no header where {info.orig_filename!r} should begin")
-    name_length, extra_length = struct.unpack_from("<HH", data, at + 26)
+    name_length, extra_length = struct.unpack_from("<HH", header, 26)
     raw = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
     if data[at + 30 : at + 30 + name_length] != raw:
         raise ValueError(f"the header of {info.orig_filename!r} names another file")

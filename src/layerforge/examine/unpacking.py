@@ -10,7 +10,7 @@ from pathlib import Path
 
 from layerforge.errors import VerificationError
 from layerforge.examine import directory
-from layerforge.examine.directory import ZipEntry
+from layerforge.examine.directory import Bytes, ZipEntry
 
 _OPT = "/opt/"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -24,7 +24,11 @@ def unpack(path: Path, into: Path) -> None:
     Raises ``VerificationError`` where an entry would leave ``into``, what ``examine`` raises, and the ``OSError`` as it
     comes where the disk has no room.
     """
-    data = directory.load(path)
+    with directory.opened(path) as data:
+        _unpack(data, path, into)
+
+
+def _unpack(data: Bytes, path: Path, into: Path) -> None:
     entries = directory.entries(data, path)
     _refuse(path, (f"{entry.name!r} {entry.unsafe}" for entry in entries if entry.unsafe))
     root = into.resolve()

@@ -1,0 +1,246 @@
+"""``layerforge publish``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from layerforge import examine, publish, runtimes, store, verify
+from layerforge.cli import options as shared
+from layerforge.cli import screen, summary
+from layerforge.cli.verify import expected, manifest
+from layerforge.errors import PublishError, UsageError, VerificationError
+from layerforge.model import Examination, Finding, Manifest, Progress, Severity, Target
+from layerforge.progress import TerminalProgress, counted, megabytes
+from layerforge.publish import Artifact, Job, Refuse, Result, Shelf, Storage, Wishes, showing
+
+_LAYER = ("python/", "lib/", "bin/")
+"""Where a layer's files lie, one of them at least."""
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
+    ".json": lambda results: json.dumps(showing.results_data(results), indent=1) + "\n",
+    ".md": showing.markdown,
+}
+
+
+@click.command("publish")
+@click.argument("zips", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--region", "regions", multiple=True, metavar="R", help="Where; repeatable.  [default: AWS_REGION]")
+@click.option("--name", help="Name of the layer.  [default: the zip's]")
+@click.option("--bucket", metavar="B", help="Bucket for zips above 50 MB; {region} in it stands for the Region.")
+@click.option("--key-prefix", default="", metavar="P", help="How keys in the bucket begin.  [default: nothing]")
+@click.option(
+    "--storage",
+    type=click.Choice([str(choice) for choice in Storage]),
+    default=str(Storage.COPY),
+    show_default=True,
+    help="copy: Lambda keeps the code; reference: it stays in your bucket.",
+)
+@click.option("--keep-object", is_flag=True, help="Leave the zip in the bucket.")
+@click.option("--public", is_flag=True, help="Let every AWS account use the layer.")
+@click.option("--organization", "organizations", multiple=True, metavar="O", help="Let an organization; repeatable.")
+@click.option("--account", "accounts", multiple=True, metavar="A", help="Let an account use the layer; repeatable.")
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="Remove older versions of layerforge's beyond N.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--yes", is_flag=True, help="Do it without asking, in spite of findings, and remove any old version.")
+@click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Also write the results: .json or .md.")
+@shared.json_option
+def command(
+    zips: tuple[Path, ...],
+    regions: tuple[str, ...],
+    name: str | None,
+    dry_run: bool,  # noqa: FBT001
+    yes: bool,  # noqa: FBT001
+    write: Path | None,
+    as_json: bool,  # noqa: FBT001
+    **given: Any,
+) -> None:
+    """Publish layers in every Region, exactly once: what is there already stays as it is.
+
+    Exits 8 where a Region failed; the same command again does only what is left.
+    """
+    # Half a second that bad options need not wait for.
+    from layerforge.publish import aws
+
+    out = screen.console()
+    progress = TerminalProgress(out)
+    wanted = wishes(**given, yes=yes)
+    check(zips, name, write)
+    if publish.PUBLIC in wanted.grants and not (yes or dry_run):
+        check_can_ask(out)
+    session = aws.open_session()
+    places = aws.regions_wanted(regions, session)
+    artifacts = read(zips, name, progress, out, in_spite=yes)
+    clouds = aws.connect(places, session)
+    with progress.step("plan") as step:
+        jobs = publish.survey(clouds, artifacts, wanted)
+        step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")
+    if dry_run:
+        show_plan(out, jobs, as_json=as_json)
+        return
+    if not yes:
+        ask(out, jobs)
+    deliver(publish.carry_out(jobs, clouds, progress), out, write, as_json=as_json)
+
+
+def wishes(
+    *,
+    bucket: str | None,
+    key_prefix: str,
+    storage: str,
+    keep_object: bool,
+    public: bool,
+    organizations: tuple[str, ...],
+    accounts: tuple[str, ...],
+    keep: int | None,
+    yes: bool,
+) -> Wishes:
+    """What the options ask for."""
+    if bucket is None and (key_prefix or keep_object):
+        raise UsageError("--key-prefix and --keep-object are about a bucket", hint="name it with --bucket")
+    if bucket is not None and not _BUCKET.fullmatch(bucket.replace("{region}", "region")):
+        raise UsageError(
+            f"{bucket!r} is no bucket's name",
+            hint="it has 3 to 63 lower-case letters, digits, hyphens and dots; {region} stands for the Region",
+        )
+    return Wishes(
+        grants=publish.grants(public=public, organizations=organizations, accounts=accounts),
+        keep=keep,
+        foreign=yes,
+        shelf=Shelf(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
+        storage=Storage(storage),
+    )
+
+
+def check(zips: Sequence[Path], name: str | None, write: Path | None) -> None:
+    """Raises ``UsageError`` for what cannot be meant."""
+    if name is not None and len(zips) > 1:
+        raise UsageError(f"--name names one layer, and {len(zips)} zips are given", hint="leave --name out")
+    if write is not None and write.suffix not in _WRITERS:
+        raise UsageError(f"--write does not know how to write {write.name}", hint="it writes .json and .md")
+    if write is not None and not write.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {write.parent}", hint="make it first, or name another file with --write")
+
+
+def check_can_ask(out: Console) -> None:
+    """Raises ``UsageError`` where nobody is there who could be asked."""
+    if not (sys.stdin.isatty() and out.is_terminal):
+        raise UsageError(
+            "--public lets every AWS account use the layer, and there is no terminal to ask on", hint="add --yes"
+        )
+
+
+def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Console, *, in_spite: bool) -> list[Artifact]:
+    """What is to be published. Raises ``VerificationError`` for zips that Lambda could make no use of."""
+    made = []
+    for path in zips:
+        with progress.step("check") as step:
+            seen = examine.examine(path)
+            origin, target = provenance(seen, progress)
+            artifact = publish.artifact(seen, origin, target, name)
+            findings = held(seen, origin, target)
+            step.note(
+                f"{path.name}: {artifact.name}, {megabytes(artifact.zipped)}, {counted(len(findings), 'finding')}"
+            )
+        screen.verdict(out, findings, ())
+        summary.annotate_findings(findings, str(path))
+        refuse_unfit(seen, findings, progress, in_spite=in_spite)
+        made.append(artifact)
+    twice = [one for one, times in Counter(artifact.name for artifact in made).items() if times > 1]
+    if twice:
+        raise UsageError(f"two zips would become the layer {twice[0]}", hint="publish them one by one, with --name")
+    return made
+
+
+def provenance(seen: Examination, progress: Progress) -> tuple[Manifest | None, Target]:
+    """The manifest of a zip, and what it was made for; a manifest of another zip is told of and left aside."""
+    made, beside = manifest(seen.path, seen.sha256), seen.path.with_suffix(".manifest.json")
+    if made is not None:
+        return made, runtimes.target(made.python, made.arch)
+    guess = examine.guess_target(seen)
+    if beside.exists():
+        progress.warn(f"{beside.name} does not belong to {seen.path.name}: other bytes, or another layerforge, made it")
+    progress.say(f"{seen.path.name} looks like a layer for Python {guess.python} on {guess.arch}")
+    return None, guess
+
+
+def held(seen: Examination, made: Manifest | None, target: Target) -> tuple[Finding, ...]:
+    """What the rules have against a layer. Nothing of it is run."""
+    recipe, bad = expected(made), made.uncompilable if made else frozenset()
+    mode = recipe.bytecode.mode if recipe else None
+    return verify.judge(seen, verify.Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=bad))
+
+
+def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progress, *, in_spite: bool) -> None:
+    """Raises ``VerificationError`` for what is no layer, and for a layer with errors unless it is wanted in spite."""
+    if not any(member.path.startswith(_LAYER) for member in seen.members):
+        raise VerificationError(
+            f"{seen.path} is no layer: nothing in it lies in {', '.join(_LAYER)}",
+            hint="zip a folder that holds python/, so that Lambda unpacks it to /opt/python",
+        )
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors and not in_spite:
+        raise VerificationError(
+            f"{seen.path} is not fit for Lambda, so it is not published",
+            hint="docs/rules.md explains each rule; --yes publishes it all the same",
+        )
+    if errors:
+        progress.warn(f"{seen.path.name} is published in spite of {counted(len(errors), 'error')}, because of --yes")
+
+
+def show_plan(out: Console, jobs: Sequence[Job], *, as_json: bool) -> None:
+    """The plan as a table, and as JSON. Raises ``PublishError`` where something in it cannot be done."""
+    table = Table(title="publish plan", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in ("Region", "layer", "what"):
+        table.add_column(column, overflow="fold")
+    for job in jobs:
+        table.add_row(job.region, job.artifact.name, escape(showing.does(job)))
+    out.print(table)
+    if as_json:
+        screen.print_json(showing.plan_data(jobs))
+    refused = [(job.region, action) for job in jobs for action in job.actions if isinstance(action, Refuse)]
+    if refused:
+        raise PublishError(
+            f"{len(refused)} of {len(jobs)} cannot be done",
+            hint="nothing was changed",
+            details=showing.grouped((region, action.message, action.hint) for region, action in refused),
+        )
+
+
+def ask(out: Console, jobs: Sequence[Job]) -> None:
+    """Asks before a version is opened to everybody. Raises ``Abort`` where the answer is no."""
+    opened = [job for job in jobs if publish.Allow(grant=publish.PUBLIC) in job.actions]
+    if opened:
+        out.print(f"[yellow]![/] every AWS account will be able to use {counted(len(opened), 'layer version')}")
+        click.confirm("  publish?", abort=True, err=True)
+
+
+def deliver(results: Sequence[Result], out: Console, write: Path | None, *, as_json: bool) -> None:
+    """Shows and writes the results. Raises ``PublishError`` where something failed."""
+    for result in results:
+        if result.version is not None:
+            out.print(f"  {result.version.arn}", soft_wrap=True)
+    screen.step_summary(showing.markdown(results))
+    if write is not None:
+        with store.writing(write.absolute().parent):
+            store.write_atomically(write, _WRITERS[write.suffix](results).encode())
+    if as_json:
+        screen.print_json(showing.results_data(results))
+    failed = [result for result in results if result.error]
+    if failed:
+        raise PublishError(
+            f"{len(failed)} of {len(results)} failed",
+            hint="the same command again does only what is left",
+            details=showing.grouped((one.region, one.error, one.hint) for one in failed),
+        )

@@ -1,0 +1,340 @@
+"""AWS itself: one Region behind the Protocol ``Cloud``, through boto3."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import boto3.session
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from layerforge.errors import PublishError, UsageError
+from layerforge.publish.body import streamed
+from layerforge.publish.facts import (
+    AGAIN,
+    Artifact,
+    Bucket,
+    Details,
+    Grant,
+    Limits,
+    Sent,
+    Storage,
+    Version,
+)
+from layerforge.publish.failures import Place, is_code, told
+
+_READS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=10, read_timeout=300)
+"""For the one call that must not be repeated blindly. Unpacking 250 MB takes Lambda a while."""
+
+PART = 8 << 20
+"""Bytes of one part of a multipart upload."""
+_TRANSFER = {
+    "multipart_threshold": PART,
+    "multipart_chunksize": PART,
+    "max_concurrency": 4,
+    "preferred_transfer_client": "classic",
+}
+_DIGEST = "layerforge-sha256"
+"""Metadata of an object: the digest of what it holds."""
+
+
+def regions_wanted(named: Iterable[str], session: Any) -> tuple[str, ...]:
+    """The Regions to publish in: those that are named, separated by commas or spaces, else the session's own.
+
+    Raises ``UsageError`` for one that does not exist, and for Regions that need credentials of two kinds.
+    """
+    names = [name for text in named for name in text.replace(",", " ").split()]
+    names = list(dict.fromkeys(names)) or ([session.region_name] if session.region_name else [])
+    if not names:
+        raise UsageError("no Region is named", hint="name some with --region, or set AWS_REGION")
+    partitions = {
+        region: partition
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("lambda", partition)
+    }
+    for name in names:
+        if name not in partitions:
+            near = difflib.get_close_matches(name, partitions, 1)
+            hint = f"perhaps you meant {near[0]}" if near else "a new Region may need a newer boto3"
+            raise UsageError(f"there is no Region {name!r} with Lambda", hint=hint)
+    if len({partitions[name] for name in names}) > 1:
+        groups = ", ".join(f"{name} in {partitions[name]}" for name in names)
+        raise UsageError(
+            f"these Regions need credentials of their own: {groups}", hint="publish to each partition by itself"
+        )
+    return tuple(names)
+
+
+def connect(regions: Iterable[str], session: Any | None = None) -> tuple[AwsRegion, ...]:
+    """A connection to each Region. Credentials are looked for once, by boto3's own chain."""
+    session = session or open_session()
+    made = []
+    for region in regions:
+        with told(Place(region=region)):
+            try:
+                # Clients may be shared between threads; only making them may not.
+                made.append(
+                    AwsRegion(
+                        region=region,
+                        reads=session.client("lambda", region_name=region, config=_READS),
+                        once=session.client("lambda", region_name=region, config=_ONCE),
+                        s3=session.client("s3", region_name=region, config=_READS),
+                    )
+                )
+            except ValueError as error:
+                raise UsageError(str(error), hint="is AWS_ENDPOINT_URL a whole address?") from error
+    return tuple(made)
+
+
+def open_session() -> Any:
+    """boto3's session. Raises ``PublishError`` for a profile that does not exist."""
+    with told(Place(region="")):
+        return boto3.session.Session()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsRegion:
+    """One Region, by boto3's clients. Satisfies ``Cloud``."""
+
+    region: str
+    reads: Any
+    """Repeats what fails by itself."""
+    once: Any
+    s3: Any
+
+    def limits(self) -> Limits:
+        """The account's limits in this Region; the usual ones where they may not be read."""
+        with told(Place(region=self.region)):
+            try:
+                settings = self.reads.get_account_settings()
+            except ClientError:
+                # Credentials that are no good are found out by the next call, which everything depends on.
+                return Limits()
+        most, used = settings.get("AccountLimit", {}), settings.get("AccountUsage", {})
+        usual = Limits()
+        total, taken = most.get("TotalCodeSize"), used.get("TotalCodeSize")
+        return Limits(
+            zipped=most.get("CodeSizeZipped") or usual.zipped,
+            unzipped=most.get("CodeSizeUnzipped") or usual.unzipped,
+            left=None if total is None or taken is None else total - taken,
+        )
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Every version, newest first."""
+        with told(Place(region=self.region)):
+            try:
+                pages = list(self.reads.get_paginator("list_layer_versions").paginate(LayerName=name))
+            except ClientError as error:
+                if is_code(error, "ResourceNotFoundException"):
+                    return ()
+                raise
+        found = (_version(row) for page in pages for row in page["LayerVersions"])
+        return tuple(sorted(found, key=lambda version: -version.number))
+
+    def details(self, name: str, number: int) -> Details:
+        """What a version holds."""
+        with told(Place(region=self.region)):
+            return _details(self.reads.get_layer_version(LayerName=name, VersionNumber=number))
+
+    def statements(self, name: str, number: int) -> frozenset[str]:
+        """Ids of the statements in a version's policy; none where it has no policy."""
+        with told(Place(region=self.region)):
+            try:
+                answer = self.reads.get_layer_version_policy(LayerName=name, VersionNumber=number)
+            except ClientError as error:
+                if is_code(error, "ResourceNotFoundException"):
+                    return frozenset()
+                raise
+        return frozenset(str(row.get("Sid", "")) for row in json.loads(answer["Policy"])["Statement"])
+
+    def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
+        """Looks at a bucket. Raises ``PublishError`` where it is absent, closed, or in another Region."""
+        place = Place(region=self.region, bucket=name)
+        with told(place):
+            found = self.s3.head_bucket(Bucket=name).get("BucketRegion") or self.region
+        if found != self.region:
+            raise PublishError(
+                f"the bucket {name} lies in {found}, not in {self.region}",
+                hint="Lambda reads from buckets of its own Region: give each one, such as --bucket 'NAME-{region}'",
+            )
+        if not reference:
+            return Bucket()
+        require_reference(self.once)
+        with told(place):
+            status = _unless_closed(lambda: self.s3.get_bucket_versioning(Bucket=name).get("Status", ""))
+            policy = _unless_closed(lambda: _policy(self.s3, name))
+        return Bucket(
+            versioned=None if status is None else status == "Enabled",
+            readable=None if policy is None else lets_lambda_read(json.loads(policy), f"{name}/{key}"),
+        )
+
+    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
+        """Makes a version from the zip, which is streamed from the disk."""
+        with streamed(self.once, artifact.path, artifact.zipped, sent):
+            return self._publish(artifact, {"ZipFile": b""})
+
+    def publish_object(
+        self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
+    ) -> tuple[Version, Details]:
+        """Makes a version from an object."""
+        content = {"S3Bucket": bucket, "S3Key": key}
+        if object_version:
+            content["S3ObjectVersion"] = object_version
+        if storage is Storage.REFERENCE:
+            content["S3ObjectStorageMode"] = "REFERENCE"
+        return self._publish(artifact, content)
+
+    def _publish(self, artifact: Artifact, content: Mapping[str, object]) -> tuple[Version, Details]:
+        more = {"LicenseInfo": artifact.licence} if artifact.licence else {}
+        with told(Place(region=self.region, bucket=str(content.get("S3Bucket", "")))):
+            answer = self.once.publish_layer_version(
+                LayerName=artifact.name,
+                Description=artifact.description,
+                Content=content,
+                CompatibleRuntimes=list(artifact.runtimes),
+                CompatibleArchitectures=list(artifact.architectures),
+                **more,
+            )
+        return _version(answer), _details(answer)
+
+    def find_object(self, bucket: str, key: str, artifact: Artifact) -> str | None:
+        """Version of the object that holds the artifact; ``None`` where no such object can be seen."""
+        with told(Place(region=self.region, bucket=bucket)):
+            try:
+                found = self.s3.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                # Without the right to list a bucket, what is absent is forbidden.
+                if is_code(error, "404", "403", "NoSuchKey"):
+                    return None
+                raise
+        same = found["ContentLength"] == artifact.zipped and found["Metadata"].get(_DIGEST) == artifact.sha256
+        return _object_version(found) if same else None
+
+    def put_object(self, bucket: str, key: str, artifact: Artifact, sent: Sent) -> str:
+        """Uploads the zip in parts that S3 checks by their SHA-256, a few at a time."""
+        with told(Place(region=self.region, bucket=bucket)):
+            self.s3.upload_file(
+                str(artifact.path),
+                bucket,
+                key,
+                ExtraArgs={
+                    "ChecksumAlgorithm": "SHA256",
+                    "ContentType": "application/zip",
+                    "Metadata": {_DIGEST: artifact.sha256},
+                },
+                Callback=sent,
+                Config=TransferConfig(**_TRANSFER),
+            )
+            found = self.s3.head_object(Bucket=bucket, Key=key)
+        if found["ContentLength"] != artifact.zipped:
+            raise PublishError(f"{bucket} holds {found['ContentLength']:,} bytes of {artifact.path}", hint=AGAIN)
+        return _object_version(found)
+
+    def delete_object(self, bucket: str, key: str, object_version: str) -> None:
+        """Removes an object, and not only from sight where the bucket keeps versions."""
+        which = {"VersionId": object_version} if object_version else {}
+        with told(Place(region=self.region, bucket=bucket)):
+            self.s3.delete_object(Bucket=bucket, Key=key, **which)
+
+    def allow(self, name: str, number: int, grant: Grant) -> None:
+        """Grants; a statement of that id is the same grant, made before."""
+        more = {"OrganizationId": grant.organization} if grant.organization else {}
+        with told(Place(region=self.region)):
+            try:
+                self.reads.add_layer_version_permission(
+                    LayerName=name,
+                    VersionNumber=number,
+                    StatementId=grant.statement,
+                    Action="lambda:GetLayerVersion",
+                    Principal=grant.principal,
+                    **more,
+                )
+            except ClientError as error:
+                if not is_code(error, "ResourceConflictException"):
+                    raise
+
+    def remove(self, name: str, number: int) -> None:
+        """Deletes a version."""
+        with told(Place(region=self.region)):
+            self.reads.delete_layer_version(LayerName=name, VersionNumber=number)
+
+
+def require_reference(client: Any) -> None:
+    """Raises ``UsageError`` where the installed boto3 cannot leave a layer's code in the user's bucket."""
+    content = client.meta.service_model.shape_for("LayerVersionContentInput")
+    if "S3ObjectStorageMode" not in content.members:
+        raise UsageError(
+            f"boto3 {boto3.__version__} does not know --storage reference", hint="pip install --upgrade 'boto3>=1.44'"
+        )
+
+
+def lets_lambda_read(policy: Mapping[str, Any], place: str) -> bool:
+    """Whether a bucket's policy allows Lambda to read every version of the object at ``place``, ``bucket/key``.
+
+    Conditions are taken as met.
+    """
+    return all(
+        any(_allows(row, action, place) for row in _list(policy.get("Statement", ())))
+        for action in ("s3:GetObject", "s3:GetObjectVersion")
+    )
+
+
+def _allows(row: Mapping[str, Any], action: str, place: str) -> bool:
+    principal = row.get("Principal", "")
+    who = _list(principal.get("Service", ())) if isinstance(principal, Mapping) else _list(principal)
+    actions = [str(one).lower() for one in _list(row.get("Action", ()))]
+    return (
+        row.get("Effect") == "Allow"
+        and any(one in {"lambda.amazonaws.com", "*"} for one in who)
+        and any(fnmatchcase(action.lower(), one) for one in actions)
+        and any(fnmatchcase(place, str(one).rpartition(":::")[2]) for one in _list(row.get("Resource", ())))
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    """A policy writes one of something without brackets."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _policy(s3: Any, bucket: str) -> str:
+    try:
+        return str(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as error:
+        if is_code(error, "NoSuchBucketPolicy"):
+            return "{}"
+        raise
+
+
+def _unless_closed(read: Callable[[], str]) -> str | None:
+    """What ``read`` gives; ``None`` where it is denied."""
+    try:
+        return read()
+    except ClientError as error:
+        if is_code(error, "AccessDenied", "403"):
+            return None
+        raise
+
+
+def _object_version(found: Mapping[str, Any]) -> str:
+    """The version of an object. S3 says ``null`` of one that was put before the bucket kept versions."""
+    version = str(found.get("VersionId", ""))
+    return "" if version == "null" else version
+
+
+def _version(row: Mapping[str, Any]) -> Version:
+    return Version(number=row["Version"], arn=row["LayerVersionArn"], description=row.get("Description", ""))
+
+
+def _details(answer: Mapping[str, Any]) -> Details:
+    return Details(
+        code_sha256=answer["Content"].get("CodeSha256", ""),
+        runtimes=frozenset(answer.get("CompatibleRuntimes", ())),
+        architectures=frozenset(answer.get("CompatibleArchitectures", ())),
+    )

@@ -1,0 +1,249 @@
+"""Carries a publish plan out: Regions side by side, the layers of one Region in turn."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import assert_never
+
+from layerforge.errors import PublishError
+from layerforge.model import Progress, Step
+from layerforge.progress import counted
+from layerforge.publish.facts import (
+    AGAIN,
+    Action,
+    Allow,
+    Artifact,
+    Cloud,
+    Details,
+    Job,
+    Publish,
+    Refuse,
+    Remove,
+    Result,
+    Shelf,
+    Status,
+    Storage,
+    UncertainError,
+    Unchanged,
+    Version,
+)
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds to wait after each failed try to make a version, before looking whether it was made in spite of that."""
+
+GRACE = 5.0
+"""Seconds that an interrupted run waits for its threads to clean up."""
+
+Made = tuple[Version, Details]
+
+
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """The user interrupted the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What the threads of one run share."""
+
+    progress: Progress
+    step: Step
+    stop: threading.Event
+    pauses: tuple[float, ...]
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises ``Stopped`` where the user interrupts."""
+        if self.stop.wait(seconds):
+            raise Stopped
+
+    def sent(self, amount: int) -> None:
+        """Counts uploaded bytes. Raises ``Stopped`` where the user interrupts."""
+        if self.stop.is_set():
+            raise Stopped
+        self.step.advance(amount)
+
+
+def carry_out(
+    jobs: Sequence[Job], clouds: Sequence[Cloud], progress: Progress, pauses: tuple[float, ...] = PAUSES
+) -> tuple[Result, ...]:
+    """Does what is to be done. A Region where something fails does not hold up the others."""
+    with progress.step("publish") as step:
+        uploads = [job.artifact.zipped for job in jobs if job.publishes]
+        if uploads:
+            step.expect(sum(uploads))
+        run = Run(progress=progress, step=step, stop=threading.Event(), pauses=pauses)
+        results = _all(run, jobs, clouds)
+        step.note(summary(results))
+    return results
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Such as ``5 published, 1 failed``."""
+    counts = ((status, sum(one.status is status for one in results)) for status in Status)
+    return ", ".join(f"{number} {status}" for status, number in counts if number)
+
+
+def _all(run: Run, jobs: Sequence[Job], clouds: Sequence[Cloud]) -> tuple[Result, ...]:
+    def region(cloud: Cloud) -> list[Result]:
+        return [perform(run, job, cloud) for job in jobs if job.region == cloud.region]
+
+    futures = [_in_a_thread(partial(region, cloud)) for cloud in clouds]
+    try:
+        return tuple(result for future in futures for result in future.result())
+    except BaseException:
+        run.stop.set()
+        wait(futures, GRACE)
+        raise
+
+
+def _in_a_thread(work: Callable[[], list[Result]]) -> Future[list[Result]]:
+    """Starts ``work``. A call that hangs in the network does not keep the program from ending."""
+    future: Future[list[Result]] = Future()
+
+    def fulfil() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=fulfil, daemon=True).start()
+    return future
+
+
+def perform(run: Run, job: Job, cloud: Cloud) -> Result:
+    """Does one job. What fails ends it, and is told in its result."""
+    result = Result(region=job.region, name=job.artifact.name, status=Status.FAILED)
+    try:
+        for action in job.actions:
+            result = _do(run, job, cloud, action, result)
+    except PublishError as error:
+        if run.stop.is_set():
+            raise Stopped from error
+        there = f"version {result.version.number} is there, but " if result.version else ""
+        result = replace(result, status=Status.FAILED, error=there + error.message, hint=error.hint)
+    _tell(run.progress, result)
+    return result
+
+
+def _do(run: Run, job: Job, cloud: Cloud, action: Action, result: Result) -> Result:
+    match action:
+        case Refuse():
+            raise PublishError(action.message, hint=action.hint)
+        case Unchanged():
+            return replace(result, status=Status.UNCHANGED, version=action.version, code_sha256=action.code_sha256)
+        case Publish():
+            made, warnings = _publish(run, job, cloud, action)
+            return replace(
+                result, status=Status.PUBLISHED, version=made[0], code_sha256=made[1].code_sha256, warnings=warnings
+            )
+        case Allow():
+            assert result.version, "grants follow the version they are for"
+            cloud.allow(job.artifact.name, result.version.number, action.grant)
+        case Remove():
+            cloud.remove(job.artifact.name, action.version.number)
+        case _:
+            assert_never(action)
+    return result
+
+
+def _tell(progress: Progress, result: Result) -> None:
+    which = f"{result.region}: {result.name}"
+    if result.error:
+        progress.warn(f"{which}: {result.error}")
+    else:
+        assert result.version
+        progress.say(f"{which} version {result.version.number} {result.status}")
+    for warning in result.warnings:
+        progress.warn(f"{which}: {warning}")
+
+
+def _publish(run: Run, job: Job, cloud: Cloud, action: Publish) -> tuple[Made, tuple[str, ...]]:
+    """Makes the new version. Returns it, and what else is worth a warning."""
+    if action.shelf is None:
+        made = exactly_once(run, job, cloud, lambda: _direct(run, job.artifact, cloud))
+        warnings: tuple[str, ...] = ()
+    else:
+        made, warnings = _through_bucket(run, job, cloud, action.shelf, action.storage)
+    if made[1].code_sha256 not in {"", job.artifact.code_sha256}:
+        raise PublishError(
+            f"version {made[0].number} holds other bytes than {job.artifact.path} had at first",
+            hint=f"was the file written while it was uploaded? {AGAIN}",
+        )
+    return made, warnings
+
+
+def _direct(run: Run, artifact: Artifact, cloud: Cloud) -> Made:
+    count = 0
+
+    def sent(amount: int) -> None:
+        nonlocal count
+        run.sent(amount)
+        count += amount
+
+    try:
+        return cloud.publish_bytes(artifact, sent)
+    except PublishError:
+        run.step.advance(-count)
+        raise
+
+
+def _through_bucket(run: Run, job: Job, cloud: Cloud, shelf: Shelf, storage: Storage) -> tuple[Made, tuple[str, ...]]:
+    artifact, bucket, key = job.artifact, shelf.bucket_in(job.region), shelf.key(job.artifact)
+    there = cloud.find_object(bucket, key, artifact)
+    if there is None:
+        object_version = cloud.put_object(bucket, key, artifact, run.sent)
+    else:
+        object_version = there
+        run.sent(artifact.zipped)
+    ours = there is None and not shelf.keep and storage is Storage.COPY
+    warnings: tuple[str, ...] = ()
+    try:
+        made = exactly_once(
+            run, job, cloud, lambda: cloud.publish_object(artifact, bucket, key, object_version, storage)
+        )
+    finally:
+        if ours:
+            warnings = _discarded(cloud, bucket, key, object_version)
+    return made, warnings
+
+
+def _discarded(cloud: Cloud, bucket: str, key: str, object_version: str) -> tuple[str, ...]:
+    """Removes what was uploaded. The layer does not depend on it, so failing to is worth a warning only."""
+    try:
+        cloud.delete_object(bucket, key, object_version)
+    except PublishError as error:
+        return (f"s3://{bucket}/{key} stays behind: {error.message}",)
+    return ()
+
+
+def exactly_once(run: Run, job: Job, cloud: Cloud, make: Callable[[], Made]) -> Made:
+    """Makes a version and tries again where that fails, but never makes two.
+
+    Lambda makes a new version for every request that reaches it, so before each further try, and before giving up,
+    the versions that have appeared are looked at: one of them may be that of a try whose answer was lost.
+    """
+    last: PublishError | None = None
+    for seconds in run.pauses:
+        try:
+            return make()
+        except UncertainError as error:
+            last = error
+        run.pause(seconds)
+        if found := _appeared(job, cloud):
+            return found
+    assert last
+    raise PublishError(f"{last.message} ({counted(len(run.pauses), 'time')})", hint=last.hint) from last
+
+
+def _appeared(job: Job, cloud: Cloud) -> Made | None:
+    """The version that a try with a lost answer made; ``None`` where it made none."""
+    known = {version.number for version in job.seen.versions}
+    for version in cloud.versions(job.artifact.name):
+        if version.number not in known and version.description == job.artifact.description:
+            details = cloud.details(job.artifact.name, version.number)
+            if details.code_sha256 == job.artifact.code_sha256:
+                return version, details
+    return None

@@ -1,0 +1,182 @@
+"""What can go wrong with AWS, as facts that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from boto3.exceptions import Boto3Error
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from layerforge.errors import PublishError
+from layerforge.publish.facts import AGAIN, UncertainError
+
+FAILURES = (boto.BotoCoreError, boto.ClientError, Boto3Error, ResponseParserError)
+"""What boto3 and botocore raise."""
+
+_CONNECTION = (boto.HTTPClientError, boto.ConnectionError, ResponseParserError)
+"""What they raise where the answer did not come, or not whole."""
+
+_LOGIN = "`aws sts get-caller-identity` shows who you are; set AWS_PROFILE, or log in with `aws sso login`"
+_KEYS = "access-key variables, AWS_PROFILE, `aws configure` or `aws sso login` provide them"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a call goes, for messages."""
+
+    region: str
+    bucket: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What one kind of failure means. Texts may hold ``{region}``, ``{bucket}``, ``{call}`` and ``{said}``."""
+
+    message: str
+    hint: str
+    codes: tuple[str, ...] = ()
+    """Of AWS's answer."""
+    kinds: tuple[type[Exception], ...] = ()
+    """Of botocore's own errors."""
+    repeat: bool = False
+    """Whether the same call may succeed a little later."""
+
+
+TROUBLES: tuple[Trouble, ...] = (
+    Trouble(
+        message="there are no AWS credentials",
+        hint=_KEYS,
+        kinds=(boto.NoCredentialsError, boto.PartialCredentialsError, boto.NoAuthTokenError),
+    ),
+    Trouble(
+        message="the AWS session has ended or cannot be renewed: {said}",
+        hint=f"log in again, for instance with `aws sso login`; then {AGAIN}",
+        codes=("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+        kinds=(
+            boto.TokenRetrievalError,
+            boto.SSOError,
+            boto.CredentialRetrievalError,
+            boto.RefreshWithMFAUnsupportedError,
+        ),
+    ),
+    Trouble(message="{said}", hint="`aws configure list-profiles` lists them", kinds=(boto.ProfileNotFound,)),
+    Trouble(
+        message="AWS does not accept these credentials in {region}: {said}",
+        hint=f"{_LOGIN}; a Region that is off by default has to be enabled for the account first",
+        codes=(
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "InvalidAccessKeyId",
+            "AuthFailure",
+            "OptInRequired",
+        ),
+    ),
+    Trouble(
+        message="AWS does not accept the signature in {region}: {said}",
+        hint="the secret key is wrong, or this machine's clock is",
+        codes=("SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "RequestTimeTooSkewed"),
+    ),
+    Trouble(
+        message="AWS denies {call} in {region}: {said}",
+        hint="the role or user needs that permission; docs/publishing.md lists all that are used",
+        codes=("AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled"),
+    ),
+    Trouble(
+        message="{region} throttles {call}",
+        hint=f"wait a little; then {AGAIN}",
+        codes=("TooManyRequestsException", "ThrottlingException", "Throttling", "SlowDown", "429"),
+        repeat=True,
+    ),
+    Trouble(
+        message="the account's code storage in {region} is full: {said}",
+        hint="delete old versions (--keep), ask AWS for a higher quota, or use --storage reference",
+        codes=("CodeStorageExceededException",),
+    ),
+    Trouble(
+        message="Lambda refuses the layer in {region}: {said}",
+        hint="`layerforge verify` and `--dry-run` show what was sent",
+        codes=("InvalidParameterValueException", "ValidationException"),
+    ),
+    Trouble(
+        message="the zip is too large for a direct upload in {region}",
+        hint="name a bucket with --bucket",
+        codes=("RequestEntityTooLargeException", "RequestTooLargeException", "413"),
+    ),
+    Trouble(
+        message="the policy of this version is full in {region}",
+        hint="each --account takes room in it: one --organization can stand for many accounts",
+        codes=("PolicyLengthExceededException",),
+    ),
+    Trouble(
+        message="there is no bucket {bucket}",
+        hint="correct --bucket, or create the bucket in {region} first",
+        codes=("NoSuchBucket", "404"),
+    ),
+    Trouble(
+        message="the bucket {bucket} does not lie in {region}",
+        hint="Lambda reads from buckets of its own Region: give each Region one, such as --bucket 'NAME-{{region}}'",
+        codes=("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+    ),
+    Trouble(
+        message="the upload to {bucket} was damaged on its way",
+        hint=AGAIN,
+        codes=("BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"),
+        repeat=True,
+    ),
+    Trouble(
+        message="the certificate of AWS's endpoint in {region} is not trusted: {said}",
+        hint="behind a proxy that opens connections, set AWS_CA_BUNDLE to its certificate",
+        kinds=(boto.SSLError,),
+    ),
+    Trouble(
+        message="AWS cannot be reached in {region}: {said}",
+        hint=f"is there a network, and are HTTPS_PROXY and AWS_ENDPOINT_URL right? {AGAIN}",
+        kinds=(boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError),
+        repeat=True,
+    ),
+    Trouble(message="the connection to AWS in {region} broke: {said}", hint=AGAIN, kinds=_CONNECTION, repeat=True),
+)
+"""The first that fits counts."""
+
+_SERVER = Trouble(message="AWS failed in {region} at {call}: {said}", hint=AGAIN, repeat=True)
+_OTHER = Trouble(message="AWS refuses {call} in {region}: {said}", hint="")
+
+
+def failure(error: BaseException, place: Place) -> PublishError:
+    """What an error of boto3 or botocore means; ``UncertainError`` where the call may have been carried out."""
+    cause = error.__context__ if isinstance(error, Boto3Error) and error.__context__ else error
+    answer = cause.response if isinstance(cause, boto.ClientError) else {}
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    trouble = next((one for one in TROUBLES if code in one.codes or isinstance(cause, one.kinds)), None)
+    trouble = trouble or (_SERVER if status >= 500 else _OTHER)
+    words = {"region": place.region, "bucket": place.bucket, "call": _call(cause), "said": _said(cause, answer)}
+    kind = UncertainError if trouble.repeat else PublishError
+    return kind(trouble.message.format(**words), hint=trouble.hint.format(**words))
+
+
+def _call(cause: BaseException) -> str:
+    return str(getattr(cause, "operation_name", "")) or "the request"
+
+
+def _said(cause: BaseException, answer: Mapping[str, Mapping[str, object]]) -> str:
+    """AWS's own words, on one line."""
+    text = str(answer.get("Error", {}).get("Message", "")) or str(cause)
+    return " ".join(text.split()).rstrip(".")
+
+
+@contextmanager
+def told(place: Place) -> Iterator[None]:
+    """Turns whatever boto3 raises into a ``PublishError``."""
+    try:
+        yield
+    except FAILURES as error:
+        raise failure(error, place) from error
+
+
+def is_code(error: boto.ClientError, *codes: str) -> bool:
+    """Whether AWS answered with one of these codes."""
+    return str(error.response.get("Error", {}).get("Code", "")) in codes

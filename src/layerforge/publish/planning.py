@@ -1,0 +1,131 @@
+"""The publish plan: from what is wanted and what is there to what is to be done. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from layerforge.errors import UsageError
+from layerforge.progress import megabytes
+from layerforge.publish.facts import (
+    Action,
+    Allow,
+    Artifact,
+    Bucket,
+    Details,
+    Publish,
+    Refuse,
+    Remove,
+    Seen,
+    Shelf,
+    Storage,
+    Unchanged,
+    Version,
+    Wishes,
+)
+
+_PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
+"""How names of Regions begin, and whose they are."""
+
+
+def plan(artifact: Artifact, seen: Seen, wishes: Wishes) -> tuple[Action, ...]:
+    """What is to be done with a layer in one Region, in order.
+
+    Raises ``UsageError`` where the layer has to go through a bucket and none is given.
+    """
+    current = seen.versions[0] if seen.newest and is_wanted(seen.newest, artifact) else None
+    if current is not None:
+        first: Action = Unchanged(version=current, code_sha256=artifact.code_sha256)
+        missing = (grant for grant in wishes.grants if grant.statement not in seen.statements)
+    else:
+        shelf = shelf_for(artifact, seen.region, seen.limits.zipped, wishes)
+        if refusal := next(refusals(artifact, seen, shelf, wishes.storage), None):
+            return (refusal,)
+        first = Publish(shelf=shelf, storage=wishes.storage)
+        missing = (grant for grant in wishes.grants)
+    old = (Remove(version=version) for version in superfluous(seen, wishes, new=current is None))
+    return (first, *(Allow(grant=grant) for grant in missing), *old)
+
+
+def is_wanted(details: Details, artifact: Artifact) -> bool:
+    """Whether a version is what would be published: the same bytes for the same runtimes and processors."""
+    return (
+        details.code_sha256 == artifact.code_sha256
+        and details.runtimes == frozenset(artifact.runtimes)
+        and details.architectures == frozenset(artifact.architectures)
+    )
+
+
+def shelf_for(artifact: Artifact, region: str, most: int, wishes: Wishes) -> Shelf | None:
+    """The bucket that the zip goes through; ``None`` for a direct upload of at most ``most`` bytes."""
+    if artifact.zipped <= most and wishes.storage is Storage.COPY:
+        return None
+    if wishes.shelf is None:
+        why = (
+            f"Lambda takes {most:,} bytes without a bucket in {region}"
+            if wishes.storage is Storage.COPY
+            else "--storage reference leaves the code in a bucket of yours"
+        )
+        raise UsageError(
+            f"{artifact.path} ({artifact.zipped:,} bytes) needs a bucket: {why}",
+            hint="name one with --bucket; {region} in its name stands for the Region. Nothing was changed",
+        )
+    return wishes.shelf
+
+
+def refusals(artifact: Artifact, seen: Seen, shelf: Shelf | None, storage: Storage) -> Iterator[Refuse]:
+    """Why nothing can be published here."""
+    if artifact.unzipped > seen.limits.unzipped:
+        yield Refuse(
+            message=f"{artifact.unzipped:,} bytes unzipped are more than the {seen.limits.unzipped:,} of this account",
+            hint="`layerforge inspect` shows what takes the room",
+        )
+    if storage is Storage.COPY and seen.limits.left is not None and seen.limits.left < artifact.zipped:
+        yield Refuse(
+            message=f"the account has {megabytes(max(0, seen.limits.left))} of code storage left in {seen.region}",
+            hint="delete old versions of functions and layers, ask AWS for a higher quota, or use --storage reference",
+        )
+    if shelf and storage is Storage.REFERENCE:
+        yield from _unfit(shelf, artifact, seen.region, seen.bucket or Bucket())
+
+
+def _unfit(shelf: Shelf, artifact: Artifact, region: str, bucket: Bucket) -> Iterator[Refuse]:
+    """What a bucket lacks for Lambda to run code from it."""
+    name = shelf.bucket_in(region)
+    if bucket.versioned is False:
+        yield Refuse(
+            message=f"the bucket {name} keeps no versions, and Lambda runs code from versioned buckets only",
+            hint=f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled",
+        )
+    if bucket.readable is False:
+        policy = json.dumps(statement(name, shelf.key(artifact).rpartition("/")[0], region))
+        yield Refuse(
+            message=f"the policy of the bucket {name} does not let Lambda read this layer",
+            hint=f"add this statement to the bucket's policy: {policy}",
+        )
+
+
+def partition(region: str) -> str:
+    """The part of AWS that a Region belongs to."""
+    return next((name for start, name in _PARTITIONS if region.startswith(start)), "aws")
+
+
+def statement(bucket: str, folder: str, region: str) -> dict[str, object]:
+    """What a bucket's policy has to say for Lambda to run code from a folder in it."""
+    return {
+        "Sid": "LayerforgeLambdaReads",
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": f"arn:{partition(region)}:s3:::{bucket}/{folder}/*",
+    }
+
+
+def superfluous(seen: Seen, wishes: Wishes, *, new: bool) -> tuple[Version, ...]:
+    """Versions beyond those that stay. What layerforge did not publish neither counts nor goes unless that is asked."""
+    if wishes.keep is None:
+        return ()
+    counted = [version for version in seen.versions if version.own or wishes.foreign]
+    if not new and seen.versions[0] not in counted:
+        counted.insert(0, seen.versions[0])
+    return tuple(counted[max(1, wishes.keep) - new :])

@@ -1,0 +1,125 @@
+"""Plans and results as rows, JSON and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from layerforge.progress import megabytes
+from layerforge.publish.facts import Action, Allow, Job, Publish, Refuse, Remove, Result, Storage, Unchanged
+
+
+def does(job: Job) -> str:
+    """Such as ``publish 45.1 MB; grant layerforge-public; remove 3, 4``."""
+    old = [str(action.version.number) for action in job.actions if isinstance(action, Remove)]
+    words = [_words(job, action) for action in job.actions if not isinstance(action, Remove)]
+    return "; ".join(words + ([f"remove {', '.join(old)}"] if old else []))
+
+
+def _words(job: Job, action: Action) -> str:
+    match action:
+        case Publish(shelf=None):
+            return f"publish {megabytes(job.artifact.zipped)}"
+        case Publish(shelf=shelf):
+            assert shelf
+            way = "from" if action.storage is Storage.REFERENCE else "through"
+            return f"publish {megabytes(job.artifact.zipped)} {way} {shelf.bucket_in(job.region)}"
+        case Unchanged():
+            return f"unchanged, version {action.version.number}"
+        case Allow():
+            return f"grant {action.grant.statement}"
+        case Remove():
+            return f"remove {action.version.number}"
+        case Refuse():
+            return f"cannot: {action.message}"
+        case _:
+            assert_never(action)
+
+
+def plan_data(jobs: Iterable[Job]) -> dict[str, Any]:
+    """A plan as data for JSON."""
+    return {"plan": [_job_data(job) for job in jobs]}
+
+
+def _job_data(job: Job) -> dict[str, Any]:
+    made = job.artifact
+    return {
+        "region": job.region,
+        "layer": made.name,
+        "path": str(made.path),
+        "zip_bytes": made.zipped,
+        "code_sha256": made.code_sha256,
+        "runtimes": list(made.runtimes),
+        "architectures": list(made.architectures),
+        "description": made.description,
+        "licence": made.licence,
+        "actions": [_action_data(job, action) for action in job.actions],
+    }
+
+
+def _action_data(job: Job, action: Action) -> dict[str, Any]:
+    match action:
+        case Publish():
+            bucket = action.shelf.bucket_in(job.region) if action.shelf else None
+            return {"do": "publish", "bucket": bucket, "storage": str(action.storage)}
+        case Unchanged():
+            return {"do": "unchanged", "version": action.version.number, "version_arn": action.version.arn}
+        case Allow():
+            grant = action.grant
+            organization = grant.organization or None
+            return {
+                "do": "grant",
+                "statement": grant.statement,
+                "principal": grant.principal,
+                "organization": organization,
+            }
+        case Remove():
+            return {"do": "remove", "version": action.version.number, "version_arn": action.version.arn}
+        case Refuse():
+            return {"do": "refuse", "error": action.message, "hint": action.hint}
+        case _:
+            assert_never(action)
+
+
+def results_data(results: Iterable[Result]) -> dict[str, Any]:
+    """Results in the form of the contract. What is not known is ``null``."""
+    return {"published": [_result_data(result) for result in results]}
+
+
+def _result_data(result: Result) -> dict[str, Any]:
+    version = result.version
+    return {
+        "region": result.region,
+        "layer_arn": version.layer_arn if version else None,
+        "version_arn": version.arn if version else None,
+        "version": version.number if version else None,
+        "code_sha256": result.code_sha256 or None,
+        "status": str(result.status),
+        "error": f"{result.name}: {result.error}" if result.error else None,
+    }
+
+
+def markdown(results: Iterable[Result]) -> str:
+    """Results as a Markdown table."""
+    rows = [f"| {one.region} | {one.name} | {one.status} | {_cell(one)} |" for one in results]
+    return "\n".join(["| Region | layer | | version |", "|---|---|---|---|", *rows, ""])
+
+
+def _cell(result: Result) -> str:
+    if result.error:
+        return result.error.replace("|", "\\|")
+    return f"`{result.version.arn}`" if result.version else ""
+
+
+def grouped(rows: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Lines of what failed: each message with its hint once, behind the Regions it is about.
+
+    ``rows`` are Region, message and hint.
+    """
+    regions: dict[tuple[str, str], list[str]] = {}
+    for region, message, hint in rows:
+        regions.setdefault((message, hint), []).append(region)
+    return tuple(
+        f"{', '.join(dict.fromkeys(places))}: {message}" + (f" → {hint}" if hint else "")
+        for (message, hint), places in regions.items()
+    )

@@ -1,0 +1,464 @@
+"""The library against a moto server: what is called, what is made, and what a failure means."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import zips
+from aws.proxy import Fault, Proxy
+from aws.world import PART, a_bucket, a_large_layer, client, small_limit, versions
+from fakes import FakeProgress, FakeStep
+from layerforge import publish
+from layerforge.errors import PublishError, UsageError
+from layerforge.examine import examine, guess_target
+from layerforge.publish import Artifact, Job, Result, Shelf, Status, Storage, Wishes
+from layerforge.publish import aws as amazon
+from layerforge.publish.describing import grants
+from layerforge.publish.facts import Refuse
+
+REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1", "sa-east-1")
+ONE = REGIONS[:1]
+
+
+def an_artifact(path: Path, name: str = "pkg") -> Artifact:
+    seen = examine(path)
+    return publish.artifact(seen, None, guess_target(seen), name)
+
+
+def plan(path: Path, regions: Sequence[str] = ONE, wishes: Wishes | None = None) -> tuple[Job, ...]:
+    return publish.survey(amazon.connect(regions), [an_artifact(path)], wishes or Wishes())
+
+
+def run(path: Path, regions: Sequence[str] = ONE, wishes: Wishes | None = None, tries: int = 3) -> tuple[Result, ...]:
+    clouds = amazon.connect(regions)
+    jobs = publish.survey(clouds, [an_artifact(path)], wishes or Wishes())
+    return publish.carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
+
+
+SHELF = Wishes(shelf=Shelf(bucket="mine-{region}"))
+REFERENCE = Wishes(shelf=Shelf(bucket="mine-{region}"), storage=Storage.REFERENCE)
+
+
+# --- what is made ----------------------------------------------------------------------------------------------------
+
+
+def test_six_regions_get_the_same_version(aws: Proxy, layer: Path) -> None:
+    results = run(layer, REGIONS)
+    assert [(one.region, one.status) for one in results] == [(region, Status.PUBLISHED) for region in REGIONS]
+    digest = base64.b64encode(hashlib.sha256(layer.read_bytes()).digest()).decode()
+    for region, result in zip(REGIONS, results, strict=True):
+        (version,) = versions(region)
+        content = client("lambda", region).get_layer_version(LayerName="pkg", VersionNumber=1)["Content"]
+        assert content["CodeSha256"] == result.code_sha256 == digest
+        assert result.version is not None
+        assert version["LayerVersionArn"] == result.version.arn
+        assert (version["CompatibleRuntimes"], version["CompatibleArchitectures"]) == (["python3.11"], ["x86_64"])
+        assert version["Description"].startswith("pkg: pkg 1.0 (layerforge content_sha256=")
+
+
+def test_a_second_run_only_reads(aws: Proxy, layer: Path) -> None:
+    wishes = Wishes(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    run(layer, REGIONS, wishes)
+    assert aws.names["PublishLayerVersion"] == aws.names["AddLayerVersionPermission"] == len(REGIONS)
+    aws.reset()
+    assert {one.status for one in run(layer, REGIONS, wishes)} == {Status.UNCHANGED}
+    assert aws.changes == []
+    assert aws.calls
+
+
+def test_planning_only_reads(aws: Proxy, layer: Path) -> None:
+    plan(layer, REGIONS, Wishes(keep=1))
+    assert aws.changes == []
+
+
+def test_the_request_that_is_streamed_is_the_one_that_boto3_would_send(aws: Proxy, layer: Path) -> None:
+    run(layer)
+    lam = client("lambda")
+    lam.publish_layer_version(
+        LayerName="pkg",
+        Description=versions()[0]["Description"],
+        Content={"ZipFile": layer.read_bytes()},
+        CompatibleRuntimes=["python3.11"],
+        CompatibleArchitectures=["x86_64"],
+    )
+    streamed, plain = [call.size for call in aws.calls if call.name == "PublishLayerVersion"]
+    one, two = (lam.get_layer_version(LayerName="pkg", VersionNumber=number) for number in (1, 2))
+    assert streamed == plain
+    assert one["Content"]["CodeSha256"] == two["Content"]["CodeSha256"]
+
+
+def test_every_uploaded_byte_is_counted_once(aws: Proxy, tmp_path: Path) -> None:
+    path = a_large_layer(tmp_path, 3 << 20)
+    for wishes in (Wishes(), SHELF):
+        if wishes.shelf:
+            a_bucket()
+            small_limit(aws)
+        step = FakeStep()
+        cloud = amazon.connect(ONE)[0]
+        artifact = an_artifact(path, "counted")
+        if wishes.shelf:
+            cloud.put_object("mine-us-east-1", "key", artifact, step.advance)
+        else:
+            cloud.publish_bytes(artifact, step.advance)
+        assert step.advanced == path.stat().st_size
+
+
+def test_other_runtimes_of_the_same_bytes_are_another_version(aws: Proxy, layer: Path) -> None:
+    client("lambda").publish_layer_version(LayerName="pkg", Content={"ZipFile": layer.read_bytes()})
+    assert run(layer)[0].status is Status.PUBLISHED
+    assert len(versions()) == 2
+
+
+def test_old_versions_of_layerforge_go_and_those_of_others_stay(aws: Proxy, tmp_path: Path) -> None:
+    client("lambda").publish_layer_version(LayerName="pkg", Content={"ZipFile": b"theirs"}, Description="theirs")
+    for number in range(3):
+        path = zips.of(tmp_path / f"{number}.zip", {**zips.sound(), "python/more.txt": bytes([number])})
+        run(path, wishes=Wishes(keep=2))
+    assert [version["Version"] for version in versions()] == [4, 3, 1]
+
+
+def test_grants_are_statements_with_stable_names(aws: Proxy, layer: Path) -> None:
+    made = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
+    run(layer, wishes=Wishes(grants=made))
+    policy = json.loads(client("lambda").get_layer_version_policy(LayerName="pkg", VersionNumber=1)["Policy"])
+    rows = {row["Sid"]: (row["Principal"], row.get("OrganizationId", "")) for row in policy["Statement"]}
+    assert rows == {
+        "layerforge-public": ("*", ""),
+        "layerforge-organization-o-a1b2c3d4e5": ("*", "o-a1b2c3d4e5"),
+        "layerforge-account-123456789012": ("123456789012", ""),
+    }
+    assert {row["Action"] for row in policy["Statement"]} == {"lambda:GetLayerVersion"}
+
+
+def test_a_grant_that_another_run_made_meanwhile_is_no_failure(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="AddLayerVersionPermission", status=409, code="ResourceConflictException"))
+    wishes = Wishes(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    assert run(layer, wishes=wishes)[0].status is Status.PUBLISHED
+
+
+# --- through a bucket ------------------------------------------------------------------------------------------------
+
+
+def test_a_large_zip_goes_up_in_parts_and_leaves_nothing_behind(aws: Proxy, tmp_path: Path) -> None:
+    path = a_large_layer(tmp_path, 2 * PART + 5)
+    s3 = a_bucket()
+    small_limit(aws)
+    assert run(path, wishes=SHELF)[0].status is Status.PUBLISHED
+    assert aws.names["UploadPart"] == 3
+    assert s3.list_objects_v2(Bucket="mine-us-east-1").get("KeyCount") == 0
+    held = client("lambda").get_layer_version(LayerName="pkg", VersionNumber=1)["Content"]
+    assert base64.b64decode(held["CodeSha256"]) == hashlib.sha256(path.read_bytes()).digest()
+
+
+def test_no_version_of_the_object_stays_in_a_versioned_bucket(aws: Proxy, layer: Path) -> None:
+    s3 = a_bucket(versioned=True)
+    small_limit(aws)
+    run(layer, wishes=SHELF)
+    left = s3.list_object_versions(Bucket="mine-us-east-1")
+    assert not left.get("Versions")
+    assert not left.get("DeleteMarkers")
+
+
+def test_the_object_stays_under_its_digest_where_that_is_asked_for(aws: Proxy, layer: Path) -> None:
+    s3 = a_bucket()
+    small_limit(aws)
+    run(layer, wishes=Wishes(shelf=Shelf(bucket="mine-{region}", prefix="layers/", keep=True)))
+    (found,) = s3.list_objects_v2(Bucket="mine-us-east-1")["Contents"]
+    assert found["Key"] == f"layers/pkg/{hashlib.sha256(layer.read_bytes()).hexdigest()}.zip"
+    head = s3.head_object(Bucket="mine-us-east-1", Key=found["Key"], ChecksumMode="ENABLED")
+    assert base64.b64decode(head["ChecksumSHA256"]) == hashlib.sha256(layer.read_bytes()).digest()
+
+
+def test_an_object_with_the_same_key_but_other_bytes_is_replaced(aws: Proxy, layer: Path) -> None:
+    s3 = a_bucket()
+    small_limit(aws)
+    s3.put_object(Bucket="mine-us-east-1", Key=Shelf(bucket="").key(an_artifact(layer)), Body=b"other")
+    assert run(layer, wishes=SHELF)[0].status is Status.PUBLISHED
+
+
+def test_each_region_uses_its_own_bucket(aws: Proxy, layer: Path) -> None:
+    for region in REGIONS[:3]:
+        a_bucket(f"mine-{region}", region)
+    small_limit(aws)
+    assert {one.status for one in run(layer, REGIONS[:3], SHELF)} == {Status.PUBLISHED}
+
+
+def test_without_a_bucket_a_large_zip_is_refused_before_anything_changes(aws: Proxy, layer: Path) -> None:
+    small_limit(aws)
+    with pytest.raises(UsageError, match="needs a bucket"):
+        run(layer, REGIONS[:2])
+    assert aws.changes == []
+
+
+def test_a_bucket_that_is_absent_fails_its_region_alone(aws: Proxy, layer: Path) -> None:
+    a_bucket()
+    small_limit(aws)
+    well, absent = run(layer, ("us-east-1", "eu-west-1"), SHELF)
+    assert (well.status, absent.status) == (Status.PUBLISHED, Status.FAILED)
+    assert absent.error == "there is no bucket mine-eu-west-1"
+    assert aws.count("PublishLayerVersion", "eu-west-1") == 0
+
+
+def test_a_bucket_in_another_region_is_refused(aws: Proxy, layer: Path) -> None:
+    a_bucket("mine-us-east-1", "eu-west-1")
+    small_limit(aws)
+    (only,) = plan(layer, wishes=SHELF)[0].actions
+    assert isinstance(only, Refuse)
+    assert "lies in eu-west-1, not in us-east-1" in only.message
+    assert "{region}" in only.hint
+
+
+def test_a_code_store_in_the_users_bucket_keeps_its_object(aws: Proxy, layer: Path) -> None:
+    s3 = a_bucket(versioned=True)
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+            "Resource": "arn:aws:s3:::mine-us-east-1/pkg/*",
+        },
+    }
+    s3.put_bucket_policy(Bucket="mine-us-east-1", Policy=json.dumps(policy))
+    (result,) = run(layer, wishes=REFERENCE)
+    assert result.status is Status.PUBLISHED
+    assert len(s3.list_object_versions(Bucket="mine-us-east-1")["Versions"]) == 1
+
+
+@pytest.mark.parametrize(("versioned", "lacks"), [(False, "keeps no versions"), (True, "does not let Lambda read")])
+def test_what_a_code_store_lacks_is_told_before_anything_changes(
+    aws: Proxy, layer: Path, versioned: bool, lacks: str
+) -> None:
+    a_bucket(versioned=versioned)
+    aws.reset()
+    (only,) = plan(layer, wishes=REFERENCE)[0].actions
+    assert isinstance(only, Refuse)
+    assert lacks in only.message
+    assert aws.changes == []
+
+
+def test_a_bucket_policy_that_may_not_be_read_is_left_to_lambda(aws: Proxy, layer: Path) -> None:
+    a_bucket(versioned=True)
+    aws.fault(Fault(call="GetBucketPolicy", status=403, code="AccessDenied"))
+    assert run(layer, wishes=REFERENCE)[0].status is Status.PUBLISHED
+
+
+# --- what fails ------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_error_after_the_version_was_made_makes_no_second_one(aws: Proxy, layer: Path) -> None:
+    fault = Fault(call="PublishLayerVersion", times=1, lost=True, status=500, code="ServiceException")
+    aws.fault(fault)
+    (result,) = run(layer)
+    assert result.status is Status.PUBLISHED
+    assert len(versions()) == aws.count("PublishLayerVersion") == 1
+
+
+def test_an_answer_that_is_lost_on_the_way_makes_no_second_version(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="PublishLayerVersion", times=1, lost=True))
+    (result,) = run(layer)
+    assert result.status is Status.PUBLISHED
+    assert len(versions()) == aws.count("PublishLayerVersion") == 1
+
+
+def test_a_connection_that_breaks_in_the_middle_of_an_upload_is_tried_again(aws: Proxy, tmp_path: Path) -> None:
+    path = a_large_layer(tmp_path, 6 << 20)
+    aws.fault(Fault(call="PublishLayerVersion", times=1, cut=1 << 20))
+    (result,) = run(path)
+    assert result.status is Status.PUBLISHED
+    assert (len(versions()), aws.count("PublishLayerVersion")) == (1, 2)
+
+
+def test_a_region_whose_connection_always_breaks_fails_and_is_mended_by_the_next_run(
+    aws: Proxy, tmp_path: Path
+) -> None:
+    path = a_large_layer(tmp_path, 6 << 20)
+    aws.fault(Fault(call="PublishLayerVersion", region="eu-west-1", cut=1 << 20))
+    results = {one.region: one for one in run(path, REGIONS)}
+    assert {one.status for region, one in results.items() if region != "eu-west-1"} == {Status.PUBLISHED}
+    assert results["eu-west-1"].status is Status.FAILED
+    assert "the connection to AWS in eu-west-1 broke" in results["eu-west-1"].error
+    aws.reset()
+    again = {one.region: one.status for one in run(path, REGIONS)}
+    assert again.pop("eu-west-1") is Status.PUBLISHED
+    assert set(again.values()) == {Status.UNCHANGED}
+    assert aws.changes == ["PublishLayerVersion"]
+
+
+def test_a_throttled_region_is_asked_again_later(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="PublishLayerVersion", times=2, status=429, code="TooManyRequestsException"))
+    assert run(layer)[0].status is Status.PUBLISHED
+    assert (len(versions()), aws.count("PublishLayerVersion")) == (1, 3)
+
+
+def test_a_part_that_s3_loses_is_sent_again(aws: Proxy, tmp_path: Path) -> None:
+    path = a_large_layer(tmp_path, 2 * PART)
+    a_bucket()
+    small_limit(aws)
+    aws.fault(Fault(call="UploadPart", times=1, cut=1 << 20))
+    assert run(path, wishes=SHELF)[0].status is Status.PUBLISHED
+    assert aws.names["UploadPart"] == 4
+
+
+FAILURES = {
+    "throttled": (
+        Fault(call="PublishLayerVersion", status=429, code="TooManyRequestsException"),
+        "us-east-1 throttles PublishLayerVersion (3 times)",
+        "wait a little",
+    ),
+    "denied": (
+        Fault(call="PublishLayerVersion", status=403, code="AccessDeniedException", message="User: x may not"),
+        "AWS denies PublishLayerVersion in us-east-1: User: x may not",
+        "permission",
+    ),
+    "full": (
+        Fault(call="PublishLayerVersion", status=400, code="CodeStorageExceededException", message="over 75 GB"),
+        "the account's code storage in us-east-1 is full: over 75 GB",
+        "--keep",
+    ),
+    "invalid": (
+        Fault(call="PublishLayerVersion", status=400, code="InvalidParameterValueException", message="no zip"),
+        "Lambda refuses the layer in us-east-1: no zip",
+        "verify",
+    ),
+    "expired": (
+        Fault(call="ListLayerVersions", status=403, code="ExpiredTokenException", message="expired"),
+        "the AWS session has ended or cannot be renewed: expired",
+        "sso login",
+    ),
+    "region off": (
+        Fault(call="ListLayerVersions", status=403, code="UnrecognizedClientException", message="invalid token"),
+        "AWS does not accept these credentials in us-east-1: invalid token",
+        "enabled",
+    ),
+    "unheard of": (
+        Fault(call="PublishLayerVersion", status=418, code="TeapotException", message="short and stout"),
+        "AWS refuses PublishLayerVersion in us-east-1: short and stout",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "error", "hint"), FAILURES.values(), ids=FAILURES.keys())
+def test_a_failure_says_what_happened_and_what_to_do(
+    aws: Proxy, layer: Path, fault: Fault, error: str, hint: str
+) -> None:
+    aws.fault(fault)
+    (result,) = run(layer)
+    assert (result.status, result.error) == (Status.FAILED, error)
+    assert hint in result.hint
+    assert aws.count("PublishLayerVersion") <= 3
+
+
+def test_a_full_policy_is_explained_and_the_version_named(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="AddLayerVersionPermission", status=400, code="PolicyLengthExceededException"))
+    wishes = Wishes(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    (result,) = run(layer, wishes=wishes)
+    assert result.error == "version 1 is there, but the policy of this version is full in us-east-1"
+    assert "--organization" in result.hint
+    assert result.version is not None
+
+
+@pytest.mark.parametrize("size", [0, 2 * PART], ids=["one part", "parts"])
+def test_an_upload_that_s3_denies_is_told_of(aws: Proxy, tmp_path: Path, size: int) -> None:
+    path = a_large_layer(tmp_path, size)
+    a_bucket()
+    small_limit(aws)
+    for call in ("PutObject", "CreateMultipartUpload"):
+        aws.fault(Fault(call=call, status=403, code="AccessDenied", message="no s3:PutObject"))
+    (result,) = run(path, wishes=SHELF)
+    assert result.status is Status.FAILED
+    assert "no s3:PutObject" in result.error
+    assert aws.count("PublishLayerVersion") == 0
+
+
+def test_limits_that_may_not_be_read_are_the_usual_ones(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="GetAccountSettings", status=403, code="AccessDeniedException"))
+    assert plan(layer)[0].seen.limits.zipped == 52_428_800
+
+
+def test_the_accounts_own_limits_count(aws: Proxy, layer: Path) -> None:
+    limit = {"CodeSizeZipped": 10**9, "CodeSizeUnzipped": 10, "TotalCodeSize": 1000}
+    body: dict[str, object] = {"AccountLimit": limit, "AccountUsage": {"TotalCodeSize": 990}}
+    aws.fault(Fault(call="GetAccountSettings", status=200, body=body))
+    job = plan(layer)[0]
+    assert (job.seen.limits.zipped, job.seen.limits.unzipped, job.seen.limits.left) == (10**9, 10, 10)
+    assert isinstance(job.actions[0], Refuse)
+
+
+def test_nobody_answering_is_told_of(aws: Proxy, layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    impatient = [replace(cloud, reads=cloud.once) for cloud in amazon.connect(ONE)]
+    jobs = publish.survey(impatient, [an_artifact(layer)], Wishes())
+    (result,) = publish.carry_out(jobs, impatient, FakeProgress())
+    assert result.error.startswith("AWS cannot be reached in us-east-1")
+
+
+def test_without_credentials_every_region_says_so(aws: Proxy, layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    results = run(layer, REGIONS)
+    assert {one.error for one in results} == {"there are no AWS credentials"}
+    assert aws.calls == []
+
+
+def test_a_file_that_changes_before_its_upload_is_not_published(aws: Proxy, layer: Path) -> None:
+    clouds = amazon.connect(ONE)
+    jobs = publish.survey(clouds, [an_artifact(layer)], Wishes())
+    layer.write_bytes(layer.read_bytes() + b"x")
+    (result,) = publish.carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    assert "was changed while it was published" in result.error
+    assert aws.changes == []
+
+
+def test_an_interrupt_ends_the_uploads(aws: Proxy, tmp_path: Path) -> None:
+    path = a_large_layer(tmp_path, 6 << 20)
+    clouds = amazon.connect(ONE)
+    jobs = publish.survey(clouds, [an_artifact(path)], Wishes())
+    run = publish.carrying.Run(progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(60.0,))
+    run.stop.set()
+    with pytest.raises(publish.carrying.Stopped):
+        publish.carrying.perform(run, jobs[0], clouds[0])
+    assert versions() == []
+
+
+# --- Regions ---------------------------------------------------------------------------------------------------------
+
+
+def test_regions_may_be_listed_and_named_twice(aws: Proxy) -> None:
+    assert amazon.regions_wanted(["us-east-1,eu-west-1", "us-east-1"], amazon.open_session()) == (
+        "us-east-1",
+        "eu-west-1",
+    )
+
+
+def test_without_a_region_that_of_the_session_is_used(aws: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no Region is named"):
+        amazon.regions_wanted([], amazon.open_session())
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert amazon.regions_wanted([], amazon.open_session()) == ("eu-west-3",)
+
+
+def test_an_unknown_region_gets_the_nearest_as_a_hint(aws: Proxy) -> None:
+    with pytest.raises(UsageError, match="there is no Region 'us-eats-1'") as caught:
+        amazon.regions_wanted(["us-eats-1"], amazon.open_session())
+    assert caught.value.hint == "perhaps you meant us-east-1"
+
+
+def test_regions_that_need_other_credentials_are_not_mixed(aws: Proxy) -> None:
+    with pytest.raises(UsageError, match="cn-north-1 in aws-cn"):
+        amazon.regions_wanted(["us-east-1", "cn-north-1"], amazon.open_session())
+
+
+def test_an_unknown_profile_is_told_of(aws: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(PublishError, match="nobody"):
+        amazon.open_session()

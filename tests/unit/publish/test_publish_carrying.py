@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes import FakeProgress
+from layerforge.publish import survey
+from layerforge.publish.carrying import carry_out
+from layerforge.publish.describing import grants
+from layerforge.publish.facts import Artifact, Result, Shelf, Status, Storage, Wishes
+from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact
+
+GRANTS = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
+ARTIFACT = an_artifact()
+
+
+def run(
+    clouds: list[FakeCloud], wishes: Wishes | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
+) -> tuple[Result, ...]:
+    jobs = survey(clouds, [artifact], wishes or Wishes())
+    return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
+
+
+def through_a_bucket(**more: object) -> Wishes:
+    return Wishes(shelf=Shelf(bucket="b", **more), storage=Storage.COPY)  # type: ignore[arg-type]
+
+
+LARGE = an_artifact(zipped=60_000_000)
+
+
+def test_every_region_gets_the_version_and_its_grants() -> None:
+    clouds = [FakeCloud(region="us-east-1"), FakeCloud(region="eu-west-1")]
+    results = run(clouds, Wishes(grants=GRANTS))
+    assert [(one.region, one.status) for one in results] == [
+        ("us-east-1", Status.PUBLISHED),
+        ("eu-west-1", Status.PUBLISHED),
+    ]
+    assert all(cloud.policies == {1: {grant.statement for grant in GRANTS}} for cloud in clouds)
+
+
+def test_a_second_run_changes_nothing() -> None:
+    cloud = FakeCloud()
+    run([cloud], Wishes(grants=GRANTS, keep=1))
+    cloud.calls.clear()
+    (result,) = run([cloud], Wishes(grants=GRANTS, keep=1))
+    assert (result.status, cloud.calls) == (Status.UNCHANGED, [])
+
+
+def test_a_lost_answer_makes_no_second_version() -> None:
+    cloud = FakeCloud(luck=[Luck.LOST_AFTER])
+    (result,) = run([cloud])
+    assert result.status is Status.PUBLISHED
+    assert (len(cloud.there), cloud.calls) == (1, ["publish"])
+
+
+def test_the_last_lost_answer_is_found_too() -> None:
+    cloud = FakeCloud(luck=[Luck.LOST_BEFORE, Luck.LOST_BEFORE, Luck.LOST_AFTER])
+    (result,) = run([cloud])
+    assert (result.status, len(cloud.there)) == (Status.PUBLISHED, 1)
+
+
+def test_a_version_of_other_bytes_that_appears_meanwhile_is_not_taken_for_ours() -> None:
+    cloud = FakeCloud()
+    jobs = survey([cloud], [ARTIFACT], Wishes())
+    cloud.add(description=ARTIFACT.description)
+    cloud.luck = [Luck.LOST_BEFORE]
+    (result,) = carry_out(jobs, [cloud], FakeProgress(), (0.0, 0.0))
+    assert result.version is not None
+    assert (result.version.number, cloud.calls) == (2, ["publish", "publish"])
+
+
+def test_a_region_that_stays_away_fails_and_says_how_often_it_was_tried() -> None:
+    clouds = [FakeCloud(region="us-east-1", luck=[Luck.LOST_BEFORE] * 3), FakeCloud(region="eu-west-1")]
+    lost, well = run(clouds)
+    assert (lost.status, lost.error) == (Status.FAILED, "the connection broke (3 times)")
+    assert well.status is Status.PUBLISHED
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    cloud = FakeCloud(luck=[Luck.REFUSED])
+    (result,) = run([cloud])
+    assert (result.status, result.error, result.hint, cloud.calls) == (Status.FAILED, "refused", "ask", ["publish"])
+
+
+def test_a_failed_grant_names_the_version_that_is_there_and_the_next_run_makes_it() -> None:
+    cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
+    wishes = Wishes(grants=GRANTS)
+    (failed,) = run([cloud], wishes)
+    assert (failed.status, failed.error) == (Status.FAILED, "version 1 is there, but refused")
+    assert failed.version is not None
+    cloud.calls.clear()
+    (mended,) = run([cloud], wishes)
+    assert (mended.status, cloud.calls) == (Status.UNCHANGED, ["allow", "allow"])
+
+
+def test_nothing_old_goes_where_the_new_version_did_not_come() -> None:
+    cloud = FakeCloud(luck=[Luck.REFUSED])
+    for _ in range(3):
+        cloud.add(description=MARK)
+    run([cloud], Wishes(keep=1))
+    assert sorted(cloud.there) == [1, 2, 3]
+
+
+def test_a_zip_goes_through_the_bucket_and_leaves_nothing_there() -> None:
+    cloud = FakeCloud()
+    (result,) = run([cloud], through_a_bucket(), LARGE)
+    assert result.status is Status.PUBLISHED
+    assert (cloud.calls, cloud.objects) == (["put", "publish", "delete object"], {})
+
+
+def test_the_object_goes_where_publishing_fails_too() -> None:
+    cloud = FakeCloud(luck=[Luck.WELL, Luck.REFUSED])
+    (result,) = run([cloud], through_a_bucket(), LARGE)
+    assert (result.error, cloud.objects) == ("refused", {})
+
+
+def test_an_object_that_cannot_be_removed_is_a_warning() -> None:
+    cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
+    (result,) = run([cloud], through_a_bucket(), LARGE)
+    assert result.status is Status.PUBLISHED
+    assert result.warnings == (f"s3://b/layer/{LARGE.sha256}.zip stays behind: refused",)
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [through_a_bucket(keep=True), Wishes(shelf=Shelf(bucket="b"), storage=Storage.REFERENCE)],
+    ids=["--keep-object", "--storage reference"],
+)
+def test_an_object_stays_where_that_is_asked_for(wishes: Wishes) -> None:
+    cloud = FakeCloud()
+    run([cloud], wishes, LARGE)
+    assert (cloud.calls, len(cloud.objects)) == (["put", "publish"], 1)
+
+
+def test_an_object_that_was_there_is_used_and_stays() -> None:
+    cloud = FakeCloud(objects={("b", Shelf(bucket="b").key(LARGE)): LARGE.sha256})
+    run([cloud], through_a_bucket(), LARGE)
+    assert (cloud.calls, len(cloud.objects)) == (["publish"], 1)
+
+
+def test_other_bytes_than_were_checked_are_told_of() -> None:
+    (result,) = run([FakeCloud(wrong_digest=True)])
+    assert result.status is Status.FAILED
+    assert "holds other bytes" in result.error
+
+
+FOREIGN = "somebody's own"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    runs=st.lists(st.lists(st.sampled_from(Luck), max_size=8), max_size=5),
+    before=st.lists(st.sampled_from([FOREIGN, f"older {MARK}"]), max_size=4),
+    keep=st.none() | st.integers(1, 3),
+    large=st.booleans(),
+)
+def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
+    runs: list[list[Luck]], before: list[str], keep: int | None, large: bool
+) -> None:
+    cloud = FakeCloud()
+    for description in before:
+        cloud.add(description=description)
+    foreign = {version.number for version, _ in cloud.there.values() if version.description == FOREIGN}
+    wishes = Wishes(grants=GRANTS, keep=keep, shelf=Shelf(bucket="b"))
+    artifact = LARGE if large else ARTIFACT
+    for luck in [*runs, []]:
+        cloud.luck = list(luck)
+        try:
+            results = run([cloud], wishes, artifact)
+        except KilledError:
+            continue
+    new = [number for number, (_, details) in cloud.there.items() if details.code_sha256 == artifact.code_sha256]
+    own = [version for version, _ in cloud.there.values() if version.own]
+    assert len(new) == 1
+    assert cloud.made == len(before) + 1
+    assert cloud.policies[new[0]] == {grant.statement for grant in GRANTS}
+    assert foreign <= cloud.there.keys()
+    assert keep is None or len(own) <= keep
+    assert results[0].status in {Status.PUBLISHED, Status.UNCHANGED}
