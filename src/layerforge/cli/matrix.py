@@ -1,0 +1,41 @@
+"""``layerforge matrix``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.markup import escape
+
+from layerforge import matrix, resolve
+from layerforge.cli import options as shared
+from layerforge.cli import screen
+from layerforge.model import Arch
+
+
+@click.command("matrix")
+@click.argument("targets", nargs=-1, required=True, metavar="FOLDER|TARGET...")
+@click.option(
+    "--python", "pythons", multiple=True, default=[shared.DEFAULT_PYTHON], show_default=True, help="Repeatable."
+)
+@click.option(
+    "--arch",
+    "arches",
+    multiple=True,
+    default=[str(Arch.X86_64)],
+    show_default=True,
+    help="x86_64 or arm64; repeatable.",
+)
+def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[str, ...]) -> None:
+    """Print a job matrix as JSON on one line, as a workflow of GitHub takes it: a job for each layer.
+
+    FOLDER holds recipes; TARGET is what `layerforge build` takes. What a recipe's lock cannot serve is left out.
+    """
+    wanted = [shared.target(python, arch) for python in dict.fromkeys(pythons) for arch in dict.fromkeys(arches)]
+    rows, left = matrix.combine(resolve.requests(matrix.expanded(targets), None), wanted)
+    for one in left:
+        screen.console().print(
+            f"[yellow]![/] {one.recipe}-{one.label} is left out: {escape(one.reason)}", soft_wrap=True
+        )
+    click.echo(json.dumps({"include": [asdict(row) for row in rows]}))

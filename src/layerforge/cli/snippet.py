@@ -1,0 +1,90 @@
+"""``layerforge snippet``."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from layerforge import examine, publish, runtimes, snippet
+from layerforge.cli import screen
+from layerforge.cli.verify import manifest
+from layerforge.errors import UsageError
+from layerforge.snippet import LocalLayer
+
+
+@click.command("snippet")
+@click.argument("source", metavar="ZIP|RESULT", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--for", "tool", type=click.Choice(list(snippet.TOOLS)), required=True, help="What deploys the function.")
+@click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
+@click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer of a result; repeatable.")
+def command(source: Path, tool: str, regions: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Print the few lines that attach a layer to functions.
+
+    RESULT is what `layerforge publish` wrote with --json or --write arns.json; - is standard input. For a ZIP, the
+    lines create the layer from it where the tool can do that.
+    """
+    if str(source) != "-" and zipfile.is_zipfile(source):
+        if names:
+            raise UsageError("--layer chooses from a result, and a zip is one layer", hint="leave --layer out")
+        text = snippet.for_zip(tool, local(source), regions)
+    else:
+        where = "standard input" if str(source) == "-" else str(source)
+        found = snippet.results(read(source), where)
+        versions = snippet.chosen(found, regions, names, where)
+        warn(found.failures, versions, regions)
+        text = snippet.for_versions(tool, versions)
+    click.echo(f"for {snippet.TOOLS[tool].place}:", err=True)
+    click.echo(text, nl=False)
+
+
+def read(source: Path) -> str:
+    """The text of a result. Raises ``UsageError`` where it cannot be read."""
+    try:
+        with click.open_file(str(source), encoding="utf-8") as file:
+            return str(file.read())
+    except OSError as error:
+        raise UsageError(
+            f"{source} cannot be read",
+            hint="name a layer's zip or what `layerforge publish --write arns.json` wrote",
+            details=(str(error),),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source} is neither text nor a zip", hint="is it damaged?", details=(str(error),)) from error
+
+
+def local(zip_file: Path) -> LocalLayer:
+    """The layer in a zip: runtime and processor from the manifest beside it, else as its files suggest."""
+    seen = examine.examine(zip_file)
+    made, target = manifest(zip_file, seen.sha256), examine.guess_target(seen)
+    if made:
+        target = runtimes.target(made.python, str(made.arch))
+    described = publish.artifact(seen, made, target, None)
+    return LocalLayer(
+        name=described.name,
+        path=zip_file.as_posix(),
+        runtime=described.runtimes[0],
+        arch=described.architectures[0],
+        zipped=seen.zipped,
+    )
+
+
+def warn(
+    failures: tuple[snippet.Failure, ...], versions: tuple[snippet.Version, ...], regions: tuple[str, ...]
+) -> None:
+    """Says what the snippet lacks, and what Lambda will refuse."""
+    out = screen.console()
+    for failure in failures:
+        if not regions or failure.region in regions:
+            out.print(f"[yellow]![/] {escape(str(failure))}", soft_wrap=True)
+    layers = {one.name for one in versions}
+    for region in sorted({one.region for one in versions}):
+        if missing := layers - {one.name for one in versions if one.region == region}:
+            out.print(f"[yellow]![/] {region} has no version of {', '.join(sorted(missing))}", soft_wrap=True)
+    if len(layers) > snippet.MOST_LAYERS:
+        out.print(
+            f"[yellow]![/] a function takes {snippet.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer",
+            soft_wrap=True,
+        )

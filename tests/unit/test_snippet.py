@@ -1,0 +1,169 @@
+"""What snippets are made from. That each tool takes them is tested in tests/tools."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layerforge import snippet
+from layerforge.errors import UsageError
+from layerforge.snippet import TOOLS, LocalLayer, Version
+
+NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,140}", fullmatch=True)
+
+
+def arn(name: str = "numpy", region: str = "eu-west-1", number: int = 7, partition: str = "aws") -> str:
+    return f"arn:{partition}:lambda:{region}:123456789012:layer:{name}:{number}"
+
+
+def published(*arns: str, **more: Any) -> str:
+    rows = [{"region": one.split(":")[3], "version_arn": one, "status": "published", "error": None} for one in arns]
+    return json.dumps({"published": [row | more for row in rows], "seconds": {}})
+
+
+def failed(region: str, error: str) -> dict[str, Any]:
+    return {"region": region, "layer_arn": None, "version_arn": None, "status": "failed", "error": error}
+
+
+def local(path: str = "dist/numpy.zip", name: str = "numpy") -> LocalLayer:
+    return LocalLayer(name=name, path=path, runtime="python3.13", arch="x86_64", zipped=1)
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws", "eu-west-1"),
+        ("aws-cn", "cn-northwest-1"),
+        ("aws-us-gov", "us-gov-east-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+    ],
+)
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_partition_stays_as_it_is(tool: str, partition: str, region: str) -> None:
+    wanted = arn(region=region, partition=partition)
+    found = snippet.results(published(wanted), "x")
+    assert found.versions == (Version(region=region, name="numpy", number=7, arn=wanted),)
+    assert wanted in snippet.for_versions(tool, found.versions)
+
+
+def test_keys_that_are_not_needed_do_not_matter() -> None:
+    found = snippet.results(published(arn(), version=7, whatever={"a": [1]}), "x")
+    assert [one.arn for one in found.versions] == [arn()]
+
+
+def test_of_several_versions_the_newest_counts() -> None:
+    found = snippet.results(published(arn(number=10), arn(number=9), arn("other", number=2)), "x")
+    assert [one.number for one in found.versions] == [10, 2]
+
+
+def test_what_failed_is_told_and_left_out() -> None:
+    text = json.dumps({"published": [failed("us-east-1", "numpy: denied"), {"version_arn": arn()}]})
+    found = snippet.results(text, "x")
+    assert [one.region for one in found.versions] == ["eu-west-1"]
+    assert [str(one) for one in found.failures] == ["us-east-1: numpy: denied"]
+
+
+def test_a_version_whose_grant_failed_counts_and_is_told_of() -> None:
+    found = snippet.results(published(arn(), error="numpy: no grant"), "x")
+    assert len(found.versions) == len(found.failures) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"plan": []}',
+        '{"published": 1}',
+        '{"published": ["x"]}',
+        '{"published": {"a": 1}}',
+        '{"published": [{"version_arn": "arn:aws:lambda:eu-west-1:1:function:f"}]}',
+        '{"published": [{"version_arn": 7}]}',
+        '{"published": [{"version_arn": "' + arn() + '\\n- evil"}]}',
+        "| Region | layer |",
+    ],
+)
+def test_what_is_no_result_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="arns is neither a layer's zip nor a result"):
+        snippet.results(text, "arns")
+
+
+def test_regions_and_layers_can_be_chosen() -> None:
+    found = snippet.results(published(arn(), arn("other"), arn(region="us-east-1")), "x")
+    assert {one.region for one in snippet.chosen(found, ["us-east-1"], (), "x")} == {"us-east-1"}
+    assert [one.name for one in snippet.chosen(found, ["eu-west-1"], ["other"], "x")] == ["other"]
+    assert snippet.chosen(found, (), (), "x") == found.versions
+
+
+def test_a_region_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
+    found = snippet.results(published(arn(), arn(region="us-east-1")), "x")
+    with pytest.raises(UsageError, match="no version for the Region eu-west-2") as caught:
+        snippet.chosen(found, ["eu-west-2"], (), "arns.json")
+    assert caught.value.hint == "it has eu-west-1, us-east-1"
+
+
+def test_results_without_a_version_are_an_error_with_the_evidence() -> None:
+    found = snippet.results(json.dumps({"published": [failed("us-east-1", "numpy: denied")]}), "x")
+    with pytest.raises(UsageError, match="holds no published version") as caught:
+        snippet.chosen(found, (), (), "x")
+    assert caught.value.details == ("us-east-1: numpy: denied",)
+
+
+@pytest.mark.parametrize("tool", ["zappa", "chalice"])
+def test_a_tool_that_makes_no_layers_says_to_publish_first(tool: str) -> None:
+    with pytest.raises(UsageError, match="attaches published versions only") as caught:
+        snippet.for_zip(tool, local("my layers/numpy.zip"))
+    assert "layerforge publish 'my layers/numpy.zip' --region REGION" in caught.value.hint
+    assert f"layerforge snippet arns.json --for {tool}" in caught.value.hint
+
+
+def test_only_the_aws_command_line_is_told_regions_for_a_zip() -> None:
+    assert "--region us-east-1 " in snippet.for_zip("cli", local(), ("eu-west-1", "us-east-1"))
+    assert "--region" not in snippet.for_zip("cli", local())
+    with pytest.raises(UsageError, match="its own configuration"):
+        snippet.for_zip("sam", local(), ("eu-west-1",))
+
+
+@pytest.mark.parametrize(("tool", "path"), [("serverless", "a${b}.zip"), ("cli", "$HOME.zip")])
+def test_a_path_that_no_quotes_protect_is_refused(tool: str, path: str) -> None:
+    with pytest.raises(UsageError, match="as a variable"):
+        snippet.for_zip(tool, local(path))
+
+
+def test_the_aws_command_line_takes_no_path_for_an_option_or_a_home() -> None:
+    assert "fileb://./~me.zip" in snippet.cli_local(local("~me.zip"))
+    assert "fileb://./-x.zip" in snippet.cli_local(local("-x.zip"))
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_quotes_hold_any_text(text: str) -> None:
+    quoted = snippet.quoted(text)
+    assert ast.literal_eval(quoted) == text
+    assert quoted.isprintable()
+
+
+@settings(deadline=None)
+@given(st.sets(NAMES, max_size=6))
+def test_identifiers_are_plain_and_different(names: set[str]) -> None:
+    made = snippet.identifiers(names)
+    assert set(made) == names
+    assert len(set(made.values())) == len(names)
+    assert all(word.isalnum() and word.isascii() and word[0].isalpha() for word in made.values())
+
+
+def test_names_that_differ_in_their_hyphens_alone_stay_apart() -> None:
+    assert snippet.identifiers(["a-b", "a_b", "A-B"]) == {"A-B": "ABLayer", "a-b": "ABLayerNo2", "a_b": "ABLayerNo3"}
+
+
+@settings(deadline=None)
+@given(NAMES)
+def test_a_layer_makes_a_variable(name: str) -> None:
+    assert ast.parse(f"{snippet.variable(name)} = 1")
+    assert ast.parse(snippet.cdk_local(local(name=name)))
