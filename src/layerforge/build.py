@@ -32,7 +32,6 @@ from layerforge.model import (
     SourceStep,
     Store,
     SystemStep,
-    Target,
     Task,
 )
 from layerforge.progress import megabytes
@@ -294,21 +293,8 @@ def _environment(shop: Workshop, step: PackageStep, folder: Path, done: Mapping[
     env = folder / "env"
     compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
     own = [lock.local_pin(need, _one_wheel(path, need)) for need, path in compiled]
-    uvtool.install(lock.render([*step.build_pins, *own]), shop.plan.target, env, lambda _line: None)
-    _repair_scripts(env, shop.plan.target)
+    uvtool.install_for_image(lock.render([*step.build_pins, *own]), shop.plan.target, env)
     return env
-
-
-def _repair_scripts(env: Path, target: Target) -> None:
-    """Scripts that uv has written start this machine's interpreter; the container has its own."""
-    for script in (env / "bin").glob("*"):
-        data = script.read_bytes()
-        if data.startswith(b"#!"):
-            shebang = f"#!/var/lang/bin/python{target.python}\n".encode()
-            body = data.partition(b"\n")[2]
-            script.unlink()  # it may be a hard link into uv's cache
-            script.write_bytes(shebang + body)
-            script.chmod(0o755)
 
 
 def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:

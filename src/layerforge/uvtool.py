@@ -199,6 +199,20 @@ def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None
         raise failure(done.stderr, target, done.status)
 
 
+def install_for_image(text: str, target: Target, into: Path) -> None:
+    """Installs what a lock holds, with scripts that start the image's interpreter instead of this machine's.
+
+    Raises what ``install`` raises.
+    """
+    install(text, target, into, lambda _line: None)
+    for script in (into / "bin").glob("*"):
+        data = script.read_bytes()
+        if data.startswith(b"#!"):
+            script.unlink()  # it may be a hard link into uv's cache
+            script.write_bytes(f"#!/var/lang/bin/python{target.python}\n".encode() + data.partition(b"\n")[2])
+            script.chmod(0o755)
+
+
 def _outside(address: str) -> list[str]:
     """Names in a wheel on disk that lie outside of it; none where uv has to say what is wrong with the file."""
     try:

@@ -226,6 +226,7 @@ def test_real_libraries_find_each_other_as_the_loader_would(tmp_path: Path) -> N
         (("/optional",), True),
         (("/home/me/lib",), True),
         (("/usr/lib/llvm-16/lib",), False),
+        (("/prefix/openblas/lib",), False),
         (("/library",), True),
         (("lib",), True),
         (("/usr/local/lib64", "$ORIGIN/../p.libs"), False),

@@ -108,17 +108,11 @@ def metadata_of(site: Path, package: Distribution) -> str:
 
 def install(pins: Iterable[Pin], held: Iterable[Distribution], target: Target, env: Path) -> None:
     """Installs the tools, without what came along and the layer holds: nothing may stand in for what that lacks."""
-    uvtool.install(lock.render(pins), target, env, lambda _line: None)
+    uvtool.install_for_image(lock.render(pins), target, env)
     for one in held:
         for path in recorded(env, one.name):
             if not path.startswith("../"):
                 (env / path).unlink(missing_ok=True)
-    for script in (env / "bin").glob("*"):
-        data = script.read_bytes()
-        if data.startswith(b"#!"):  # of this machine's interpreter
-            script.unlink()  # it may be a hard link into uv's cache
-            script.write_bytes(f"#!/var/lang/bin/python{target.python}\n".encode() + data.partition(b"\n")[2])
-            script.chmod(0o755)
 
 
 def recorded(site: Path, name: str) -> list[str]:

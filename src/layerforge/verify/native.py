@@ -106,19 +106,20 @@ def _expanded(entry: str, path: str) -> str:
     return posixpath.normpath(_ORIGIN.sub(lambda _: origin, entry)) if entry else "."
 
 
-_SYSTEM = ("/usr/", "/lib/", "/lib64/")
+_ABSENT = ("/usr/", "/lib/", "/lib64/", "/prefix/")
+"""Folders of the system, and those that libraries have while layerforge compiles against them."""
 
 
 def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF104: entries of RPATH or RUNPATH that lead out of the layer.
 
     An absolute one that the linker left beside a good one, or in a file that needs the runtime alone, is harmless:
-    Lambda has no such folder. So is one of the system's own, as clang leaves behind for OpenMP: nobody but Lambda
-    puts anything there.
+    Lambda has no such folder. So is one of the system's own, as clang leaves behind for OpenMP, or of a source step,
+    as Meson leaves behind: nobody puts anything there, and what is needed is in ``lib/``, which LF103 sees to.
     """
     for member, elf in _elves(examination, expect):
         paths = {entry: _expanded(entry, member.path) for entry in elf.runpath}
-        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith(("/opt/", *_SYSTEM))]
+        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith(("/opt/", *_ABSENT))]
         relative = any(not paths[entry].startswith("/") for entry in outside)
         leans = len(outside) == len(paths) and not expect.target.runtime.libraries.issuperset(elf.needed)
         if outside and (relative or leans):

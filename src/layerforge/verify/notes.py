@@ -27,15 +27,15 @@ _DEAD_WEIGHT: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def notes(examination: Examination, expect: Expect, *, today: datetime.date | None = None) -> tuple[str, ...]:
-    """Lines for people. ``today`` is the date in UTC unless given."""
+def notes(
+    examination: Examination, expect: Expect, *, today: datetime.date | None = None, savings: bool = True
+) -> tuple[str, ...]:
+    """Lines for people. ``today`` is the date in UTC unless given. ``savings``: what could be left out, too, for whom
+    ``layerforge.advice`` does not say it.
+    """
     today = today or datetime.datetime.now(datetime.UTC).date()
-    return (
-        *_upload(examination, expect),
-        *_support(expect, today),
-        *_provided(examination, expect),
-        *_removable(examination),
-    )
+    could_go = (*_provided(examination, expect), *_removable(examination)) if savings else ()
+    return (*_upload(examination, expect), *_support(expect, today), *could_go)
 
 
 def _upload(examination: Examination, expect: Expect) -> Iterator[str]:
