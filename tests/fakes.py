@@ -86,6 +86,10 @@ class FakeEngine:
     jobs: list[Job] = field(default_factory=list)
     name: str = "fake"
 
+    @property
+    def identity(self) -> str:
+        return f"{self.name} {self.refuses}"
+
     def refusal(self, target: Target) -> str:
         return self.refuses
 

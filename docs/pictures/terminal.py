@@ -1,4 +1,7 @@
-"""Draws what a command prints as an SVG: ``python docs/pictures/terminal.py OUT.svg layerforge build scikit-learn``."""
+"""Draws what a command prints as an SVG: ``python docs/pictures/terminal.py OUT.svg layerforge build scikit-learn``.
+
+With ``--log FILE`` before the command, what it printed earlier, for one that takes an hour.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,14 @@ COLOURS = {r"^✓": "green", r"^✕": "red", r"^!": "yellow", r"\d+\.\d s$": "di
 
 def main(out: Path, command: list[str]) -> None:
     """Runs ``command`` and draws its standard error, prompt line included."""
-    env = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
-    done = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, check=False)
+    if command[0] == "--log":
+        printed, command = Path(command[1]).read_text("utf-8"), command[2:]
+    else:
+        env = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
+        printed = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, check=False).stderr
     console = Console(record=True, width=110, file=Path(os.devnull).open("w"), force_terminal=True)
     console.print(Text(f"$ {' '.join(command)}", style="bold"))
-    for line in done.stderr.rstrip().splitlines():
+    for line in printed.rstrip().splitlines():
         console.print(coloured(line))
     out.write_text(without_fonts(console.export_svg(title=command[0], theme=MONOKAI)), "utf-8")
 

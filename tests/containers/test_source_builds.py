@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class Place:
 
     folder: Path
     build: Callable[..., subprocess.CompletedProcess[str]]
+    pids: list[int]
+    """Of the builds so far."""
 
     def recipe(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
         sha256 = hashlib.sha256((self.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
@@ -50,9 +53,15 @@ def place(tmp_path: Path, standin: str) -> Place:
         env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / store), "UV_FIND_LINKS": str(tmp_path / "index")}
         argv = [sys.executable, "-m", "layerforge", "build", "./recipe", "--engine", "docker", "--image", standin]
         argv += ["--sources", "sources", "--json", *arguments]
-        return subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        with subprocess.Popen(
+            argv, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            pids.append(running.pid)
+            out, err = running.communicate()
+        return subprocess.CompletedProcess(argv, running.returncode, out, err)
 
-    made = Place(tmp_path, build)
+    pids: list[int] = []
+    made = Place(tmp_path, build, pids)
     made.recipe()
     return made
 
@@ -94,6 +103,18 @@ def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_sa
     assert again.stderr.count("from the store") == 3
     assert layer_of(again)["content_sha256"] == first["content_sha256"]
     assert layer_of(place.build(store="another"))["content_sha256"] == first["content_sha256"]
+
+
+def test_a_rebuild_with_nothing_changed_starts_no_container(place: Place) -> None:
+    began = datetime.now(UTC).isoformat()
+    layer_of(place.build())
+    layer_of(place.build())
+    argv = ["docker", "events", "--since", began, "--until", datetime.now(UTC).isoformat(), "--filter", "event=create"]
+    argv += ["--format", '{{index .Actor.Attributes "layerforge.pid"}}']
+    owners = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    first, again = map(str, place.pids)
+    assert first in owners
+    assert again not in owners
 
 
 @pytest.mark.parametrize(
