@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from layerforge import lock, uvtool
+from layerforge import licences, lock, uvtool
 from layerforge.digest import of_record
 from layerforge.errors import LockError
 from layerforge.model import (
@@ -162,18 +162,14 @@ def _packages(entries: Mapping[str, Entry]) -> Iterator[Package]:
     for path, entry in entries.items():
         if not path.endswith(".dist-info/METADATA") or path.count("/") != 2 or isinstance(entry, Link):
             continue
-        fields = HeaderParser().parsestr(entry.blob.read().decode("utf-8", "replace"))
+        metadata = entry.blob.read()
+        fields = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
         yield Package(
             name=canonicalize_name(fields.get("Name", "")),
             version=fields.get("Version", ""),
             info=posixpath.dirname(path),
-            licence=fields.get("License-Expression") or _short(fields.get("License", "")),
+            licence=licences.declared(metadata),
         )
-
-
-def _short(licence: str) -> str:
-    """Some METADATA holds a licence's whole text where its name is meant; that is no name."""
-    return licence if "\n" not in licence and len(licence) <= 80 else ""
 
 
 def _owners(packages: Iterable[Package], entries: Mapping[str, Entry]) -> dict[str, str]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import json
 import os
+import posixpath
 import re
 import shlex
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from layerforge import lock, process, runtimes, sources, uvtool
-from layerforge.errors import StepError
+from layerforge.errors import EngineError, StepError
 from layerforge.model import (
     SYSTEM,
     Builder,
@@ -131,7 +133,8 @@ def _in_order(shop: Workshop, steps: Mapping[str, SourceStep], jobs: int) -> dic
             pool.shutdown(wait=False, cancel_futures=True)
             # Again and again, since a thread may have been just about to start its container.
             while not all(future.done() for future in running):
-                shop.builder.stop()
+                with suppress(EngineError):
+                    shop.builder.stop()
                 process.stop_all()
                 wait(running, timeout=_PATIENCE)
             raise
@@ -182,7 +185,7 @@ def _carry_out(shop: Workshop, step: SourceStep, source: Source | None, done: Ma
     with shop.progress.step(name) as shown:
         kept = shop.store.get("built", step.key)
         if kept is not None:
-            _untar(kept, out)
+            _untar(kept, out, name)
             shown.note(f"from the store, {megabytes(len(kept))}")
             return out
         out.mkdir()
@@ -194,10 +197,12 @@ def _carry_out(shop: Workshop, step: SourceStep, source: Source | None, done: Ma
         outcome = shop.builder.perform(task, lambda _line: None)
         _check(outcome, task, out, _promised(step))
         _refuse_native(task)
-        packed = _tar(out)
+        packed = _tar(out, name)
+        # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
+        _untar(packed, made := folder / "made", name)
         shop.store.put("built", step.key, packed)
         shown.note(megabytes(len(packed)))
-    return out
+    return made
 
 
 def _task(shop: Workshop, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]) -> Task:
@@ -224,7 +229,7 @@ def _task(shop: Workshop, step: SourceStep, folder: Path, unpacked: Path, log: P
                 Mount(source=_driver(step, unpacked, folder), target="/driver"),
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
-            env |= {"PYTHONPATH": "/env"}
+            env |= {"PYTHONPATH": "/driver:/env"}
             script = f"{_START}cp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
         case SystemStep():
             mounts += [Mount(source=folder / "out", target="/out", writable=True)]
@@ -301,8 +306,8 @@ def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:
     """The program that calls the build backend, and its settings."""
     driver = folder / "driver"
     driver.mkdir()
-    program = resources.files("layerforge").joinpath("data/build_wheel.py").read_text("utf-8")
-    (driver / "build_wheel.py").write_text(program, "utf-8")
+    for file in ("build_wheel.py", "sitecustomize.py"):
+        (driver / file).write_text(resources.files("layerforge").joinpath("data", file).read_text("utf-8"), "utf-8")
     config = {key: list(values) for key, values in step.settings.config.items()}
     name, path = sources.build_backend(unpacked)
     settings = {"backend": name, "backend_path": list(path), "config": config}
@@ -388,12 +393,22 @@ def _one_wheel(folder: Path, name: str) -> Path:
     return wheels[0]
 
 
-def _tar(folder: Path) -> bytes:
-    """A folder as an archive without dates and owners, the same for the same files."""
+def _tar(folder: Path, name: str) -> bytes:
+    """A folder as an archive without dates and owners, the same for the same files.
+
+    Links to the folder's place in the container become relative. Raises ``StepError`` for what is neither a file nor a
+    folder nor a link.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(folder.rglob("*")):
             info = tar.gettarinfo(path, path.relative_to(folder).as_posix())
+            if info is None or not (info.isreg() or info.isdir() or info.issym() or info.islnk()):
+                raise _odd(name, f"{path.relative_to(folder)} is neither a file nor a folder nor a link")
+            place = PurePosixPath(PREFIX, name)
+            if info.issym() and PurePosixPath(info.linkname).is_relative_to(place):
+                target = PurePosixPath(info.linkname).relative_to(place)
+                info.linkname = posixpath.relpath(target, posixpath.dirname(info.name) or ".")
             info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
             info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644
             if info.isreg():
@@ -406,7 +421,19 @@ def _tar(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _untar(data: bytes, into: Path) -> None:
+def _untar(data: bytes, into: Path, name: str) -> None:
+    """Unpacks a step's result. Raises ``StepError`` where a link in it leads out of the folder."""
     into.mkdir()
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        tar.extractall(into, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            tar.extractall(into, filter="data")
+    except tarfile.FilterError as error:
+        raise _odd(name, str(error)) from error
+
+
+def _odd(name: str, what: str) -> StepError:
+    return StepError(
+        f"{name} made something that no layer may hold",
+        hint="links have to stay below $PREFIX, and there may be no sockets, pipes and devices",
+        details=(what,),
+    )

@@ -66,6 +66,11 @@ class HostEngine:
     machine: Machine = field(default_factory=this_machine)
     name: str = "host"
 
+    @property
+    def identity(self) -> str:
+        """The machine and its interpreter."""
+        return f"{self.machine} {self.interpreter}"
+
     def refusal(self, target: Target) -> str:
         """Why this machine cannot run the target's code; empty where it can."""
         machine, needed = self.machine, target.runtime.glibc

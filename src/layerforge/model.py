@@ -746,8 +746,10 @@ class Outcome:
     """Milliseconds of Lambda's init phase; ``None`` where the engine has none."""
     peak_memory: int | None = None
     """Most bytes that the program held at once; ``None`` where that is not known."""
+    init_cpu_ms: float | None = None
+    """Milliseconds of processor time that the program's process took until it was ready to be invoked."""
     invoke_ms: tuple[float, ...] = ()
-    """Milliseconds of each invocation of the program that came to its end; empty where the engine has none."""
+    """Milliseconds of each invocation that the program's process lived through; empty where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -814,6 +816,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """``host`` or ``docker``."""
+
+    @property
+    def identity(self) -> str:
+        """Changes with whatever may change how a program fares, and is known without running anything."""
 
     def refusal(self, target: Target) -> str:
         """Why this engine cannot run the target's code; empty where it can."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from layerforge import __version__, digest, interpreters, isolate, lock, report, resolve, sources, verify
+from layerforge import __version__, digest, interpreters, isolate, licences, lock, report, resolve, sources, verify
 from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
 from layerforge.errors import LockError, VerificationError
 from layerforge.examine import examine, unpack
+from layerforge.licences import Licensed
 from layerforge.model import (
+    SYSTEM,
     Budget,
     Builder,
     Built,
@@ -32,9 +35,11 @@ from layerforge.model import (
     Severity,
     SourcePackage,
     Target,
+    Tree,
     Verdict,
 )
 from layerforge.optimize import optimize
+from layerforge.origins import Origins, Search, origins
 from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
@@ -71,6 +76,7 @@ class Forged:
 
     manifest: Manifest
     sbom: str
+    licences: str
     data: bytes
 
 
@@ -153,13 +159,25 @@ def carry_out(
         tree = assemble(made, built, workspace, progress)
         tree, passes = optimize(tree, made, options.interpreter, store, progress)
         packed = archive(tree, made.compression, made.epoch, store, progress)
-    manifest = report.manifest(made, tree, passes, packed, engine.name)
-    # A build that comes from the store needs none of what this imports, and takes half a second in all.
-    from layerforge.sbom import sbom
-
-    forged = Forged(manifest=manifest, sbom=sbom(manifest, tree), data=packed.data)
+        manifest = report.manifest(made, tree, passes, packed, engine.name)
+        search = Search(store=store, folders=source_folders(options, builder, store), progress=progress)
+        found = origins(made, builder, search, workspace, store.place("logs"))
+        forged = described(manifest, tree, found, packed.data)
     keep(made, forged, store)
     return forged
+
+
+def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> Forged:
+    """A layer with what stands beside it: SBOM and licences."""
+    # A build that comes from the store needs none of what this imports, and takes half a second in all.
+    from layerforge import sbom
+
+    texts = (*licences.of_tree(tree), *found.texts)
+    parts = [Licensed(name=one.name, version=one.version, licence=one.licence) for one in manifest.packages]
+    if taken := sorted(posixpath.basename(file.path) for file in tree.files if file.package == SYSTEM):
+        parts.append(Licensed(name=SYSTEM, version="", licence=f"taken from the build image: {', '.join(taken)}"))
+    bundle = licences.bundle(manifest.name, parts, texts)
+    return Forged(manifest=manifest, sbom=sbom.of_build(manifest, tree, found), licences=bundle, data=data)
 
 
 def source_folders(options: Options, builder: Builder | None, store: DiskStore) -> tuple[Path, ...]:
@@ -192,7 +210,7 @@ def workshop(
 def keep(made: Plan, forged: Forged, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
     store.put("archive", forged.manifest.sha256, forged.data)
-    record = {"manifest": report.manifest_json(forged.manifest), "sbom": forged.sbom}
+    record = {"manifest": report.manifest_json(forged.manifest), "sbom": forged.sbom, "licences": forged.licences}
     store.put("layer", made.key, json.dumps(record).encode())
 
 
@@ -203,7 +221,7 @@ def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
         return None
     try:
         texts: Mapping[str, str] = json.loads(record)
-        manifest, sbom = report.read_manifest(texts["manifest"]), texts["sbom"]
+        manifest, sbom, bundle = report.read_manifest(texts["manifest"]), texts["sbom"], texts["licences"]
     except (ValueError, KeyError, TypeError):
         return None  # written by another version
     data = store.get("archive", manifest.sha256)
@@ -212,7 +230,7 @@ def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
     progress.say(f"{manifest.name} was built before: the store has it")
     # What a layer is held against does not decide its bytes, so it may have changed since.
     current = replace(manifest, budget=made.recipe.budget, check=made.recipe.check)
-    return Forged(manifest=current, sbom=sbom, data=data)
+    return Forged(manifest=current, sbom=sbom, licences=bundle, data=data)
 
 
 def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress: Progress) -> Verdict:
@@ -222,7 +240,7 @@ def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress
     key = digest.of(
         [
             [month, __version__, forged.manifest.sha256, made.target.label, made.interpreter, engine.name],
-            [engine.refusal(made.target), asdict(made.recipe.check), asdict(made.recipe.budget)],
+            [engine.identity, asdict(made.recipe.check), asdict(made.recipe.budget)],
         ]
     )
     with progress.step("verify") as step:
@@ -330,6 +348,7 @@ def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, p
     files = {
         f"{stem}.manifest.json": report.manifest_json(forged.manifest, verdict).encode(),
         f"{stem}.sbom.json": forged.sbom.encode(),
+        f"{stem}.licences.txt": forged.licences.encode("utf-8", "replace"),
         f"{stem}.lock": lock.written(made.pins).encode(),
         f"{stem}.zip": forged.data,
     }

@@ -30,8 +30,8 @@ from layerforge.model import (
     WheelStep,
 )
 
-SCHEMA = 2
-"""Raised whenever the same plan would give other bytes than before."""
+SCHEMA = 3
+"""Raised whenever the same plan would give other bytes than before, of the layer or of what stands beside it."""
 
 SOURCE_SCHEMA = 2
 """The same for what is compiled, which is not made anew for every version of layerforge."""

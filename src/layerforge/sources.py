@@ -12,6 +12,8 @@ A folder of archives may hold a ``sources.toml``, which says what stands in for 
 
 from __future__ import annotations
 
+import errno
+import http.client
 import lzma
 import tarfile
 import tomllib
@@ -20,6 +22,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +37,7 @@ from layerforge.progress import megabytes
 SUBSTITUTES = "sources.toml"
 _KEYS = {"instead_of", "file", "sha256", "version", "reason"}
 _CHUNK = 1 << 20
+_REFUSALS = frozenset({401, 403})
 
 
 def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> Recipe:
@@ -99,8 +103,10 @@ def fetch(source: Source, store: Store, folders: Sequence[Path], progress: Progr
 
 def _local(source: Source, folders: Sequence[Path]) -> bytes | None:
     for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())):
-        if file.is_file() and digest.of_file(file) == source.sha256:
-            return file.read_bytes()
+        # What cannot be read may be anything; the folder need not hold archives alone.
+        with suppress(OSError):
+            if file.is_file() and digest.of_file(file) == source.sha256:
+                return file.read_bytes()
     return None
 
 
@@ -108,33 +114,48 @@ def _download(source: Source) -> bytes:
     try:
         with urllib.request.urlopen(source.url, timeout=60) as answer:  # noqa: S310 - the hash decides, not the scheme
             return b"".join(iter(lambda: answer.read(_CHUNK), b""))
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise LockError(
-            f"{source.url} cannot be downloaded",
-            hint="check the network, or put a file with that hash into a folder and name it with --sources",
-            details=(str(error), f"sha256 {source.sha256}"),
-        ) from error
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        raise _unavailable(source, error) from error
+
+
+def _unavailable(source: Source, error: Exception) -> LockError:
+    hint = "check the network"
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        hint = "it asks for credentials, and here uv's are not known" if error.code in _REFUSALS else hint
+    return LockError(
+        f"{source.url} cannot be downloaded",
+        hint=f"{hint}, or put a file with that hash into a folder and name it with --sources",
+        details=(str(error), f"sha256 {source.sha256}"),
+    )
 
 
 def unpack(data: bytes, name: str, workspace: Path) -> Path:
-    """Unpacks an archive below ``workspace``; returns its top folder. Raises ``StepError`` for what is none."""
+    """Unpacks an archive below ``workspace``; returns its top folder.
+
+    Raises ``StepError`` for what is none, or where the disk is full.
+    """
     archive, into = workspace / "archive", workspace / "unpacked"
-    archive.write_bytes(data)
-    into.mkdir()
     try:
-        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder
-        else:
-            with tarfile.open(archive) as tar:
-                tar.extractall(into, filter="data")
+        archive.write_bytes(data)
+        into.mkdir()
+        _extract(archive, into)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
-        raise StepError(
-            f"the sources of {name} cannot be unpacked", hint="is it a tar or zip archive?", details=(str(error),)
-        ) from error
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        hint = f"no space is left for {workspace}: free some" if full else "is it a tar or zip archive?"
+        raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error
     archive.unlink()
     tops = list(into.iterdir())
     return tops[0] if len(tops) == 1 and tops[0].is_dir() else into
+
+
+def _extract(archive: Path, into: Path) -> None:
+    if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder
+    else:
+        with tarfile.open(archive) as tar:
+            tar.extractall(into, filter="data")
 
 
 def build_requires(folder: Path) -> tuple[str, ...]:
@@ -143,6 +164,8 @@ def build_requires(folder: Path) -> tuple[str, ...]:
     Raises ``StepError`` where it cannot be understood.
     """
     declared = _build_system(folder).get("requires", ["setuptools"])
+    if not isinstance(declared, list):
+        raise _unreadable(folder, TypeError("build-system.requires is no list"))
     try:
         return tuple(str(Requirement(text)) for text in declared)
     except (InvalidRequirement, TypeError) as error:

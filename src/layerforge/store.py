@@ -116,7 +116,7 @@ class DiskStore:
         if not (self.folder / TAG).is_file():
             return 0
         before = _size(self.folder)
-        for name in ("values", "logs", "refused"):
+        for name in ("values", "logs", "refused", "image-sources"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         with _locked(self.place("work") / "guard"):
             _clear_dead(self.folder / "work")

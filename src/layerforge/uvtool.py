@@ -169,6 +169,11 @@ def newest_with_wheel(package: str, target: Target) -> str:
 
 def find_sdist(pin: Pin, target: Target) -> Source:
     """Where the source distribution of a pin lies. Raises ``LockError`` where there is none that the lock knows."""
+    if not pin.version:
+        raise LockError(
+            f"{pin.name} is pinned to an address, and only releases of an index can be compiled",
+            hint="require it by name and version",
+        )
     argv = ["pip", "compile", *_OWN_PYTHON, "--quiet", "--no-deps", "--format", "pylock.toml", "--no-header"]
     done = _run([*argv, "--no-binary", pin.name, *_target(target), "-"], stdin=f"{pin.name}=={pin.version}")
     if done.status:
@@ -206,8 +211,8 @@ def install_for_image(text: str, target: Target, into: Path) -> None:
     """
     install(text, target, into, lambda _line: None)
     for script in (into / "bin").glob("*"):
-        data = script.read_bytes()
-        if data.startswith(b"#!"):
+        data = script.read_bytes() if script.is_file() else b""
+        if data.startswith(b"#!") and b"python" in data.partition(b"\n")[0]:
             script.unlink()  # it may be a hard link into uv's cache
             script.write_bytes(f"#!/var/lang/bin/python{target.python}\n".encode() + data.partition(b"\n")[2])
             script.chmod(0o755)

@@ -79,7 +79,8 @@ def test_a_requirement_becomes_a_verified_layer(layerforge: Command, index: Path
     assert {one["pass"] for one in layer["saved"]} >= {"bytecode", "record"}
     assert set(ran.json["seconds"]) >= {"resolve", "install", "compress", "verify"}
     names = sorted(path.name for path in (tmp_path / "dist").iterdir())
-    assert names == [f"demo-{LABEL}{tail}" for tail in (".lock", ".manifest.json", ".sbom.json", ".zip")]
+    tails = (".licences.txt", ".lock", ".manifest.json", ".sbom.json", ".zip")
+    assert names == [f"demo-{LABEL}{tail}" for tail in tails]
     zipped = tmp_path / "dist" / f"demo-{LABEL}.zip"
     assert layer["zip_bytes"] == zipped.stat().st_size
     with zipfile.ZipFile(zipped) as made:

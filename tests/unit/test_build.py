@@ -346,3 +346,34 @@ def test_a_step_gets_the_time_and_the_memory_of_its_shop(tmp_path: Path) -> None
     builder = FakeBuilder({"a": {"lib/x.so": b""}})
     build(replace(a_shop(tmp_path, builder, a_library("a")), timeout=5.0, memory=2**20), 1)
     assert [(task.timeout, task.memory) for task in builder.tasks] == [(5.0, 2**20)]
+
+
+@dataclass
+class LinkingBuilder(FakeBuilder):
+    """Leaves a link as well."""
+
+    link: str = ""
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        outcome = super().perform(task, on_line)
+        [out] = [mount.source for mount in task.mounts if mount.writable and mount.target != "/work"]
+        (out / "lib/liblink.so").symlink_to(self.link)
+        return outcome
+
+
+def test_a_link_to_the_prefix_of_the_container_becomes_one_that_stays_in_the_result(tmp_path: Path) -> None:
+    builder = LinkingBuilder(makes={"a": {"lib/liba.so": b"elf"}}, link="/prefix/a/lib/liba.so")
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    for _ in range(2):
+        built = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        assert (built.shipped["a"] / "lib/liblink.so").readlink() == Path("liba.so")
+    assert len(builder.tasks) == 1
+
+
+@pytest.mark.parametrize("link", ["/etc/passwd", "../../../secret", "/prefix/other/lib/x.so"])
+def test_a_link_that_leads_out_of_the_result_is_refused_and_not_kept(tmp_path: Path, link: str) -> None:
+    builder = LinkingBuilder(makes={"a": {"lib/liba.so": b"elf"}}, link=link)
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    with pytest.raises(StepError, match="no layer may hold"):
+        build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    assert not [kind for kind, _ in store.values if kind == "built"]

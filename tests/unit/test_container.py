@@ -321,6 +321,32 @@ def test_a_program_that_ends_well_gives_its_output_and_measures() -> None:
     assert (outcome.init_ms, outcome.peak_memory) == (186.967, 1024)
 
 
+def an_answer(status: int = 0, milliseconds: float = 1.0) -> dict[str, object]:
+    return {"status": status, "peak_memory": 1, "milliseconds": milliseconds, "init_cpu_ms": 90.5}
+
+
+def test_each_invocation_has_its_time_and_the_process_that_of_its_start() -> None:
+    log = a_log(answer=an_answer(milliseconds=5.0)) + a_log(answer=an_answer(milliseconds=2.5))
+    outcome = read(printed(""), log, ANSWERED)
+    assert (outcome.status, outcome.invoke_ms, outcome.init_cpu_ms) == (0, (5.0, 2.5), 90.5)
+
+
+def test_the_first_invocation_that_fails_decides() -> None:
+    log = a_log(answer=an_answer(3)) + a_log(answer=an_answer(0)) + a_log(answer=an_answer(4))
+    assert read(printed(""), log, ANSWERED).status == 3
+
+
+def test_a_runtime_that_died_between_two_invocations_has_failed() -> None:
+    died = a_log("Process runtime-1 exited: signal: killed", answer="")
+    for log in (died + a_log(answer=an_answer()), a_log(answer=an_answer()) + died):
+        assert read(printed(""), log, ANSWERED).out_of_memory
+
+
+def test_an_emulator_that_the_kernel_ended_is_a_lack_of_memory() -> None:
+    ended = Ended(status=1, ending=Ending.BY_ITSELF, out_of_memory=True, seconds=1.0)
+    assert read("", "ConnectionResetError\n", ended).out_of_memory
+
+
 def test_a_programs_status_is_its_own() -> None:
     assert read(printed(""), a_log(answer={"status": 7, "peak_memory": 1}), ANSWERED).status == 7
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from fakes import FakeProgress, FakeStore, target
 from layerforge import isolate, lock, resolve
 from layerforge.cli import lock as lock_command
-from layerforge.errors import LayerforgeError, LockError, StepError
+from layerforge.errors import LayerforgeError, LockError, StepError, UsageError
 from layerforge.model import Pin, SourcePackage
 from sdists import make_sdist, publish
 from wheels import digest, make_wheel
@@ -188,6 +188,22 @@ def test_a_lock_elsewhere_has_a_build_lock_of_its_own(place: Place, tmp_path: Pa
     assert place.pins()["fast"] == FAST
 
 
+@pytest.mark.parametrize(("output", "words"), [(".", "is a folder"), ("nowhere/x.lock", "there is no .*nowhere")])
+def test_a_lock_that_has_no_place_is_refused_before_anything_is_resolved(
+    place: Place, tmp_path: Path, output: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        place.lock(str(place.folder), "-o", str(tmp_path / output))
+
+
+def test_the_python_of_a_lock_may_be_called_as_lambda_calls_it(place: Place) -> None:
+    place.lock(str(place.folder), "--python", "python3.13")
+    for name in ("requirements.lock", "build.lock"):
+        first = (place.folder / name).read_text().splitlines()[0]
+        assert first.startswith("# Locked by layerforge for Python 3.13 and newer")
+        assert first.endswith(" --python 3.13")
+
+
 def test_what_the_command_line_adds_is_resolved_on_the_way(place: Place) -> None:
     make_sdist(place.index, "extra", requires=["setuptools", "below"])
     place.lock()
@@ -204,7 +220,13 @@ def test_what_a_package_declares_is_read_once(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "pyproject", ["[build-system", '[build-system]\nrequires = ["a b"]\n', "[build-system]\nrequires = 3\n"]
+    "pyproject",
+    [
+        "[build-system",
+        '[build-system]\nrequires = ["a b"]\n',
+        "[build-system]\nrequires = 3\n",
+        '[build-system]\nrequires = "setuptools"\n',
+    ],
 )
 def test_a_source_distribution_that_declares_nonsense_is_named(place: Place, pyproject: str) -> None:
     make_sdist(place.index, "fast", pyproject=pyproject)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -104,7 +106,50 @@ def test_an_archive_is_downloaded_once(tmp_path: Path) -> None:
     assert progress.steps == ["download"]
 
 
+def test_what_cannot_be_read_in_a_folder_of_archives_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("/proc/self/mem")
+    (tmp_path / "b").write_bytes(DATA)
+    assert sources.fetch(
+        Source(url="https://nowhere.invalid/x", sha256=SHA256), FakeStore(), [tmp_path], FakeProgress()
+    )
+
+
+class Wrong(BaseHTTPRequestHandler):
+    """A server that refuses, or breaks off in the middle."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(401 if self.path == "/refused" else 200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"0\r\n\r\n" if self.path == "/refused" else b"40\r\nless")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("path", "hint"), [("refused", "it asks for credentials"), ("broken", "check the network")])
+def test_a_download_that_fails_says_what_to_do(path: str, hint: str) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = Source(url=f"http://127.0.0.1:{server.server_port}/{path}", sha256=SHA256)
+        with pytest.raises(LockError, match="cannot be downloaded") as caught:
+            sources.fetch(source, FakeStore(), [], FakeProgress())
+        server.shutdown()
+    assert caught.value.hint.startswith(hint)
+    assert "--sources" in caught.value.hint
+
+
 # --- what they hold
+
+
+def test_a_full_disk_is_not_taken_for_a_bad_archive(tmp_path: Path) -> None:
+    (tmp_path / "archive").symlink_to("/dev/full")
+    with pytest.raises(StepError, match="the sources of demo cannot be unpacked") as caught:
+        sources.unpack(DATA, "demo", tmp_path)
+    assert "no space is left" in caught.value.hint
 
 
 def test_zip_and_tar_archives_are_unpacked_to_their_top_folder(tmp_path: Path) -> None:

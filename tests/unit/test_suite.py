@@ -17,8 +17,9 @@ import pytest
 import zips
 from fakes import FakeProgress, FakeStep, target
 from layerforge import cli, examine, recipe, suite
+from layerforge.cli.suite import check_place
 from layerforge.errors import LockError, RecipeError, StepError, UsageError
-from layerforge.model import Arch, Distribution, Image, Outcome, Task
+from layerforge.model import Arch, Distribution, Image, Outcome, Pin, Task
 from layerforge.store import DiskStore
 from layerforge.suite import facts, running, trees
 from layerforge.suite.comparing import Proof, compare, excuses, unused
@@ -151,6 +152,20 @@ def test_the_extra_for_tests_counts_without_linters_and_other_extras() -> None:
     )
     text = "Metadata-Version: 2.1\nName: demo\n" + "".join(f"Requires-Dist: {row}\n" for row in rows)
     assert list(facts.declared(text, target())) == ["pandas>=2"]
+
+
+def test_what_a_record_lists_outside_of_its_folder_is_never_removed(tmp_path: Path, packages: Path) -> None:
+    kept = put(tmp_path / "home", {"mine": "", "other": ""})
+    env = tmp_path / "env"
+    lines = (f"{kept}/mine", "demo/../../home/other", '"demo/a,b.py"', "demo", "demo/x.py")
+    record = "".join(f"{line},,\n" for line in lines)
+    put(env, {"demo/x.py": "", "demo/a,b.py": "", "demo-1.0.dist-info/RECORD": record})
+    assert facts.recorded(env, "demo") == ["demo/a,b.py", "demo", "demo/x.py"]
+    held = Distribution(name="demo", version="1.0", info="python/demo-1.0.dist-info", record=None)
+    tool = Pin(name="pytest", version="9.0", hashes=(digest(packages / "pytest-9.0-py3-none-any.whl"),))
+    facts.install((tool,), (held,), target(), env)
+    assert sorted(path.name for path in kept.iterdir()) == ["mine", "other"]
+    assert list((env / "demo").iterdir()) == []
 
 
 # --- running
@@ -426,7 +441,14 @@ def test_of_a_run_that_was_stopped_only_what_ran_is_compared() -> None:
 def test_globs_of_the_recipe_excuse_ids_with_brackets_and_those_that_match_nothing_are_named() -> None:
     table = {"f.py::t[**": "meant", "f.py::t[a/b]": "second", "g.py::**": "nothing"}
     assert excuses(["f.py::t[a/b]", "f.py::u"], table) == {"f.py::t[a/b]": "meant"}
-    assert unused(["f.py::t[a/b]"], table) == ("g.py::**",)
+    assert unused(["f.py::t[a/b]"], table, ["f.py::t[a/b]", "g.py::t"]) == ("g.py::**",)
+
+
+def test_globs_for_the_suite_of_another_package_are_not_named_as_useless() -> None:
+    table = {"numpy/tests/test_a.py::t": "meant", "sklearn/tests/test_b.py::t": "meant", "**/test_c.py::t": "meant"}
+    known = ["sklearn/tests/test_b.py::t", "sklearn/tests/test_d.py::t"]
+    assert unused([], table, known) == ("sklearn/tests/test_b.py::t", "**/test_c.py::t")
+    assert unused(["sklearn/tests/test_b.py::t"], table, known) == ("**/test_c.py::t",)
 
 
 # --- the whole
@@ -491,11 +513,17 @@ def an_order(path: Path, *selection: str, **excused: str) -> suite.Order:
     )
 
 
-def prove(tmp_path: Path, builder: FakeBuilder, *selection: str, excused: Mapping[str, str] | None = None) -> Proof:
+def prove(
+    tmp_path: Path,
+    builder: FakeBuilder,
+    *selection: str,
+    excused: Mapping[str, str] | None = None,
+    progress: FakeProgress | None = None,
+) -> Proof:
     layer = a_layer(tmp_path)
     put_lock(layer, tmp_path / "index")
     order = replace(an_order(layer, *selection), excused=excused or {})
-    progress = FakeProgress()
+    progress = progress or FakeProgress()
     return suite.prove(order, builder, DiskStore(root=tmp_path / "store", progress=progress), progress)
 
 
@@ -551,9 +579,13 @@ def test_the_wheels_run_once_and_then_come_from_the_store(tmp_path: Path, packag
 def test_a_run_of_the_wheels_that_was_stopped_is_not_kept(tmp_path: Path, packages: Path) -> None:
     stopped = {"wheels": Outcome(status=-9, output="", seconds=60.0, timed_out=True)}
     builder = FakeBuilder({"wheels": {"t::a": "passed"}, "layer": {"t::a": "passed"}}, stopped)
+    progress = FakeProgress()
     prove(tmp_path, builder)
-    prove(tmp_path, builder)
+    prove(tmp_path, builder, progress=progress)
     assert [task.name.split("-")[1] for task in builder.tasks] == ["wheels", "layer"] * 2
+    [warning] = progress.warnings
+    assert "did not end within 1 minutes" in warning
+    assert "not held against the layer" in warning
 
 
 def test_a_layer_on_which_pytest_does_not_start_is_a_finding_with_its_last_words(
@@ -580,7 +612,14 @@ def test_a_selection_is_a_path_that_has_to_be_there_or_an_expression(tmp_path: P
     argv = builder.tasks[-1].argv
     assert argv[argv.index("-k") + 1] == "(not slow) and (one or two)"
     assert argv[-1] == "/opt/python/demo/tests/test_it.py::test_one"
-    for wrong, words in (("demo/nowhere", "there is no demo/nowhere"), ("two words", "is neither a path")):
+    for wrong, words in (
+        ("demo/nowhere", "there is no demo/nowhere"),
+        ("demo/../..", "there is no demo"),
+        (str(tmp_path), f"there is no {tmp_path}"),
+        ("two words", "is neither a path"),
+        ("two(words)", "is neither a path"),
+        ("", "is neither a path"),
+    ):
         with pytest.raises(UsageError, match=words):
             prove(tmp_path, builder, wrong)
 
@@ -600,6 +639,21 @@ def test_other_files_in_the_index_than_in_the_lock_beside_the_layer_are_refused(
     layer.with_suffix(".lock").write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(LockError, match=r"other files of demo 1\.0"):
         suite.wheel_pins(held, suite.beside(layer, target()), target())
+
+
+def test_a_lock_beside_the_layer_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "demo.lock").write_bytes(b"\xff")
+    with pytest.raises(LockError, match=r"demo\.lock cannot be read"):
+        suite.beside(tmp_path / "demo.zip", target())
+
+
+@pytest.mark.parametrize("file", ["nowhere/result.json", "."])
+def test_a_result_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path, file: str) -> None:
+    with pytest.raises(UsageError, match="cannot be written") as caught:
+        check_place(tmp_path / file)
+    assert "--write" in caught.value.hint
+    check_place(tmp_path / "result.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- the recipe

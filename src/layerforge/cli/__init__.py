@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,7 +12,8 @@ from types import FrameType
 import click
 
 from layerforge import __version__, process
-from layerforge.cli.screen import errors
+from layerforge.cli import summary
+from layerforge.cli.screen import errors, step_summary
 from layerforge.errors import INTERRUPTED, LayerforgeError
 
 COMMANDS = {
@@ -21,6 +23,11 @@ COMMANDS = {
     "recipes": "List the recipes that come along.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",
+    "sbom": "Write the SBOM of a layer, whoever built it.",
+    "publish": "Publish layers in every Region, exactly once.",
+    "snippet": "Print the lines that attach a layer to functions.",
+    "matrix": "Print a job matrix for CI.",
+    "coldstart": "Measure real cold starts, and what they cost.",
     "doctor": "Say what this machine can build.",
     "cache": "Show or empty the store.",
 }
@@ -68,6 +75,11 @@ def main() -> None:
     code = run(sys.argv[1:])
     # All is written by now; what is left is to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == INTERRUPTED:
+        # Threads of a library may hang in the network, and the interpreter would wait for them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -81,6 +93,8 @@ def run(arguments: list[str]) -> int:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False)
     except LayerforgeError as error:
         errors(error)
+        summary.annotate([summary.of_error(error)])
+        step_summary(summary.failure(error))
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from layerforge import report, resolve
-from layerforge.cli import engines, screen
+from layerforge import recipe, report, resolve
+from layerforge.cli import engines, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import EngineError, UsageError
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Progress
@@ -37,7 +39,7 @@ def command(
 ) -> None:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
-    TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as lxml or
+    TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
     "pandas>=3". Bare requirements share one layer.
     """
     chosen = shared.options(**given, output=output, verify=not no_verify)
@@ -49,11 +51,26 @@ def command(
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
         tell_what_is_not_compiled(wanted, chosen.from_source, progress)
-    layers = [forge(request, chosen, where.engine, where.builder, store, progress) for request in wanted]
+
+    def made(request: resolve.Request) -> Layer:
+        with summary.refusals_annotated(origin(request)):
+            layer = forge(request, chosen, where.engine, where.builder, store, progress)
+        summary.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
+        return layer
+
+    layers = [made(request) for request in wanted]
     show(out, layers)
-    screen.step_summary(markdown(layers))
+    screen.step_summary(summary.layers(layers))
     if as_json:
         screen.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
+
+
+def origin(request: resolve.Request) -> str:
+    """The file that asks for a layer, as CI shows findings on it; empty where there is none of the user's."""
+    folder = request.recipe.folder
+    if folder is not None:
+        return "" if request.installed else os.path.relpath(folder / recipe.FILE)
+    return os.path.relpath(request.source) if isinstance(request.source, Path) else ""
 
 
 def tell_what_is_not_compiled(
@@ -67,7 +84,10 @@ def tell_what_is_not_compiled(
         )
     names = [package.name for request in wanted for package in request.recipe.packages]
     if names:
-        progress.say(f"{', '.join(names)} come from their wheels; a container engine would compile them")
+        progress.say(
+            f"{', '.join(dict.fromkeys(names))} come from their wheels, and the recipe's budget does not count; "
+            "a container engine would compile them"
+        )
 
 
 def check_output(output: Path) -> None:
@@ -116,14 +136,5 @@ def as_data(layer: Layer) -> dict[str, Any]:
         "packages": [{"name": one.name, "version": one.version, "origin": one.origin} for one in made.packages],
         "saved": report.saved(made),
         "findings": report.findings_json(layer.verdict.findings) if layer.verdict else [],
+        "figures": asdict(layer.verdict.figures) if layer.verdict else None,
     }
-
-
-def markdown(layers: Iterable[Layer]) -> str:
-    """The layers as a Markdown table."""
-    rows = [
-        f"| `{layer.path.name}` | {megabytes(layer.manifest.zip_bytes)} | {megabytes(layer.manifest.unzipped_bytes)} "
-        f"| {len(layer.verdict.findings) if layer.verdict else 'not verified'} | `{layer.manifest.sha256[:16]}…` |"
-        for layer in layers
-    ]
-    return "\n".join(["| layer | zip | unzipped | findings | sha256 |", "|---|--:|--:|--:|---|", *rows, ""])

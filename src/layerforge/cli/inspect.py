@@ -11,30 +11,101 @@ from typing import Any
 import click
 from rich.console import Console
 
-from layerforge import examine, report, verify
+from layerforge import advice, examine, report, verify
+from layerforge import changes as compared
+from layerforge import page as pages
+from layerforge.advice import Advice
+from layerforge.changes import Limit
+from layerforge.cli import against, screen
 from layerforge.cli import options as shared
-from layerforge.cli import screen
+from layerforge.errors import UsageError
 from layerforge.examine import Share, Summary
-from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Finding, Member, Target
+from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Member, Target
+from layerforge.page import newest_symbols
 from layerforge.progress import megabytes
+from layerforge.store import write_atomically, writing
 
 
 @click.command("inspect")
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @click.option("--python", help="Python of the function.  [default: what the files point to]")
 @click.option("--arch", help="Processor of the function.  [default: what the files point to]")
+@click.option(
+    "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page for a browser."
+)
+@against.options
 @shared.json_option
-def command(zip_file: Path, python: str | None, arch: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Show what is in a layer's ZIP, whoever built it: sizes, native code, bytecode, and what is wrong with it."""
+def command(
+    zip_file: Path,
+    python: str | None,
+    arch: str | None,
+    html_file: Path | None,
+    older: Path | None,
+    limit: Limit | None,
+    markdown: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Show what is in a layer's ZIP, whoever built it: sizes, native code, bytecode, and what is wrong with it.
+
+    With --against, show what changed since an older ZIP instead.
+    """
+    against.refuse_alone(older, limit, markdown, as_json=as_json)
+    if html_file:
+        refuse_place(html_file, zip_file)
+    subject, out = known(zip_file, python, arch), screen.console()
+    pair = against.Pair(old=against.side(known(older, python, arch)), new=against.side(subject)) if older else None
+    found = () if pair and not (html_file or as_json) else advice_on(subject)
+    changes = compared.as_data(pair.changes) if pair else None
+    if html_file:
+        write_page(out, html_file, subject, found, changes)
+    if as_json:
+        screen.print_json(as_data(subject, found) | ({"changes": changes} if pair else {}))
+    elif pair:
+        against.show(out, pair)
+    else:
+        show(out, subject)
+        show_advice(out, found)
+    if pair:
+        against.tell_ci(pair, markdown)
+        against.gate(pair, limit)
+
+
+def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject:
+    """All that is known of a layer without running it. Python and processor are guessed unless given."""
     target, examination = look(zip_file, python, arch)
     expect = verify.Expect(target=target)
-    findings, notes = verify.judge(examination, expect), verify.notes(examination, expect)
-    summary = examine.summarize(examination)
-    if as_json:
-        screen.print_json(as_data(target, examination, summary, findings, notes))
-    else:
-        show(screen.console(), target, examination, summary)
-        screen.verdict(screen.console(), findings, notes)
+    return pages.Subject(
+        target=target,
+        examination=examination,
+        summary=examine.summarize(examination),
+        findings=verify.judge(examination, expect),
+        notes=verify.notes(examination, expect, savings=False),
+        beside=pages.beside(zip_file, examination.sha256),
+    )
+
+
+def refuse_place(html_file: Path, zip_file: Path) -> None:
+    """Raises ``UsageError`` where a page must not or cannot be written."""
+    if html_file.is_dir():
+        raise UsageError(f"{html_file} is a folder", hint=f"name a file, such as {html_file / zip_file.stem}.html")
+    if html_file.suffix == ".zip" or (html_file.exists() and zip_file.exists() and html_file.samefile(zip_file)):
+        raise UsageError(
+            f"the page would take the place of a zip: {html_file}", hint="name it something like page.html"
+        )
+    if not html_file.parent.is_dir():
+        raise UsageError(f"there is no folder {html_file.parent} for the page", hint=f"mkdir -p {html_file.parent}")
+
+
+def write_page(
+    out: Console, html_file: Path, subject: pages.Subject, found: Iterable[Advice], changes: dict[str, Any] | None
+) -> None:
+    """Writes the page, and says what of what lies beside the zip is not in it."""
+    data = pages.page(subject, advice=advice.as_data(found), changes=changes).encode()
+    with writing(html_file.parent):
+        write_atomically(html_file, data)
+    for line in subject.beside.refused:
+        out.print(f"! {line}", markup=False, soft_wrap=True)
+    out.print(f"page: {html_file}, {megabytes(len(data))}; open it in a browser, it needs no network\n", soft_wrap=True)
 
 
 def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, Examination]:
@@ -48,8 +119,37 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
     return target, examination
 
 
-def show(out: Console, target: Target, seen: Examination, summary: Summary) -> None:
-    """The tables for people."""
+def show(out: Console, subject: pages.Subject) -> None:
+    """The tables for people, then what is wrong and what is worth knowing."""
+    tables(out, subject.target, subject.examination, subject.summary)
+    screen.verdict(out, subject.findings, subject.notes)
+
+
+def advice_on(subject: pages.Subject) -> tuple[Advice, ...]:
+    """What would help a layer most, measured of its own files."""
+    beside = subject.beside
+    with advice.reader(subject.examination.path) as read:
+        ground = advice.Ground(
+            target=subject.target,
+            examination=subject.examination,
+            read=read,
+            manifest=beside.manifest,
+            imports=beside.coldstart.imports if beside.coldstart else (),
+        )
+        return advice.advise(ground)
+
+
+def show_advice(out: Console, found: Iterable[Advice]) -> None:
+    """Advice, a line each and how to follow it."""
+    for number, one in enumerate(found):
+        if not number:
+            out.print("\n[bold]what would help most[/]")
+        out.print(f"  {pages.visible(one.message)}", markup=False, soft_wrap=True)
+        out.print(f"      → {one.how}", markup=False, soft_wrap=True)
+
+
+def tables(out: Console, target: Target, seen: Examination, summary: Summary) -> None:
+    """Where the bytes are, and what the files are."""
     share = seen.unzipped / LAMBDA_UNZIPPED_LIMIT
     out.print(f"[bold]{seen.path.name}[/]: for Python {target.python} on {target.arch}", soft_wrap=True)
     out.print(f"  zip {megabytes(seen.zipped)} · unzipped {megabytes(seen.unzipped)}, {share:.0%} of what Lambda takes")
@@ -94,18 +194,6 @@ def native(members: Iterable[Member]) -> Iterable[str]:
     yield f"libraries needed from outside: {', '.join(sorted({n for elf in elves for n in elf.needed} - own))}"
 
 
-def newest_symbols(versions: Iterable[Any]) -> dict[str, str]:
-    """Highest symbol version by family, ``{"GLIBC": "GLIBC_2.28"}``."""
-    newest: dict[str, tuple[tuple[int, ...], str]] = {}
-    for name in (name for by_library in versions for names in by_library.values() for name in names):
-        family, _, number = name.rpartition("_")
-        if all(part.isdecimal() for part in number.split(".")):
-            key = tuple(int(part) for part in number.split("."))
-            newest[family] = max(newest.get(family, ((), "")), (key, name))
-    wanted = ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
-    return {family: newest[family][1] for family in wanted if family in newest}
-
-
 def bytecode(members: Iterable[Member]) -> Iterable[str]:
     """How many modules are compiled, and in which state."""
     members = tuple(members)
@@ -121,10 +209,9 @@ def duplicates(summary: Summary) -> Iterable[str]:
         yield f"{megabytes(one.wasted)} in copies of {one.paths[0]}: {', '.join(one.paths[1:])}"
 
 
-def as_data(
-    target: Target, seen: Examination, summary: Summary, findings: Iterable[Finding], notes: Iterable[str]
-) -> dict[str, Any]:
+def as_data(subject: pages.Subject, found: Iterable[Advice]) -> dict[str, Any]:
     """Everything for ``--json``."""
+    target, seen, summary = subject.target, subject.examination, subject.summary
     elves = [one for one in seen.members if one.elf is not None]
     return {
         "path": str(seen.path),
@@ -142,8 +229,9 @@ def as_data(
         "symbols": newest_symbols(one.elf.versions for one in elves if one.elf),
         "native": [{"path": one.path, **asdict(one.elf)} for one in elves if one.elf],
         "bytecode": dict(Counter(str(one.pyc.state) for one in seen.members if one.pyc is not None)),
-        "findings": report.findings_json(findings),
-        "notes": list(notes),
+        "findings": report.findings_json(subject.findings),
+        "notes": list(subject.notes),
+        "advice": advice.as_data(found),
     }
 
 

@@ -28,10 +28,13 @@ def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
     Bare requirements share one lock. For a recipe that compiles packages, what they are compiled with is locked too,
     in build.lock beside it.
     """
-    shared.target(python, "x86_64")
+    python = shared.target(python, "x86_64").python
     wanted = resolve.requests(targets, None)
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
+    if output and (output.is_dir() or not output.parent.is_dir()):
+        wrong = "is a folder" if output.is_dir() else f"is in no folder: there is no {output.parent}"
+        raise UsageError(f"{output} {wrong}", hint="name a file in a folder that is there with --output")
     places = [output or place(request) for request in wanted]
     progress = TerminalProgress(screen.console())
     store = shared.open_store(progress)

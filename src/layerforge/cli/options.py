@@ -37,7 +37,11 @@ _ENGINE = (
         show_default="processors",
         help="Source steps at the same time.",
     ),
-    click.option("--sources", type=click.Path(path_type=Path), help="Folder of archives that need no download."),
+    click.option(
+        "--sources",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of archives that need no download.",
+    ),
     click.option("--from-source", multiple=True, metavar="PKG", help="Compile this package too; repeatable."),
     click.option("--image", help="Container image to build and run in.  [default: Lambda's own]"),
     click.option(

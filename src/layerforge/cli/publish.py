@@ -81,8 +81,8 @@ def command(
         check_can_ask(out)
     session = aws.open_session()
     places = aws.regions_wanted(regions, session)
-    artifacts = read(zips, name, progress, out, in_spite=yes)
     clouds = aws.connect(places, session)
+    artifacts = read(zips, name, progress, out, in_spite=yes)
     with progress.step("plan") as step:
         jobs = publish.survey(clouds, artifacts, wanted)
         step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")
@@ -127,6 +127,8 @@ def check(zips: Sequence[Path], name: str | None, write: Path | None) -> None:
     """Raises ``UsageError`` for what cannot be meant."""
     if name is not None and len(zips) > 1:
         raise UsageError(f"--name names one layer, and {len(zips)} zips are given", hint="leave --name out")
+    if name is not None:
+        publish.layer_name(name, given=True)
     if write is not None and write.suffix not in _WRITERS:
         raise UsageError(f"--write does not know how to write {write.name}", hint="it writes .json and .md")
     if write is not None and not write.absolute().parent.is_dir():

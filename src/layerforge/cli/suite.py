@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from rich.console import Console
 
 from layerforge import report, suite
 from layerforge.cli import engines, screen
-from layerforge.errors import EngineError, VerificationError
+from layerforge.errors import EngineError, UsageError, VerificationError
 from layerforge.model import Builder, Progress, Target
 from layerforge.progress import counted
 from layerforge.store import DiskStore, write_atomically, writing
@@ -40,6 +43,8 @@ def run(
     order: Order, builder: Builder, store: DiskStore, progress: Progress, write: Path | None, *, as_json: bool
 ) -> None:
     """Proves a layer and shows the result. Raises ``VerificationError`` where the layer is worse than the wheels."""
+    if write is not None:
+        check_place(write)
     proof = suite.prove(order, builder, store, progress)
     data = {"path": str(order.examination.path), **suite.data(proof), "findings": report.findings_json(proof.findings)}
     if write is not None:
@@ -55,6 +60,19 @@ def run(
             f"{counted(len(proof.findings), 'finding')}",
             hint=f"[check.excused] of a recipe takes what is meant, with a reason{more}",
         )
+
+
+def check_place(file: Path) -> None:
+    """Raises ``UsageError`` where a file cannot be written, before hours are spent on what it is to hold."""
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written", hint="name a file in a folder of yours with --write", details=(str(error),)
+        ) from error
 
 
 def show(out: Console, proof: Proof, data: dict[str, Any]) -> None:

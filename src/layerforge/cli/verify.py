@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from layerforge import examine, interpreters, pipeline, report
-from layerforge.cli import engines, screen
+from layerforge.cli import engines, screen, summary
 from layerforge.cli import options as shared
-from layerforge.errors import VerificationError
+from layerforge.errors import UsageError, VerificationError
 from layerforge.model import Manifest, Recipe, Severity
 from layerforge.progress import TerminalProgress
+
+DEFAULT_MINUTES = 180
+
+
+def suite_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What goes with ``--suite``."""
+    for option in (
+        click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write the suite's JSON there."),
+        click.option("--select", multiple=True, metavar="PATH|EXPR", help="Part of the suite; repeatable."),
+        click.option(
+            "--time-limit",
+            type=click.FloatRange(0, min_open=True),
+            metavar="MINUTES",
+            help=f"Time for the whole suite, on each side.  [default: {DEFAULT_MINUTES}]",
+        ),
+        click.option("--jobs", "-n", type=click.IntRange(1), help="Tests at the same time.  [default: processors]"),
+        click.option(
+            "--suite", metavar="NAME", help="Run this package's own tests instead, and compare with its wheel."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command("verify")
@@ -23,6 +47,7 @@ from layerforge.progress import TerminalProgress
 )
 @click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
 @click.option("--memory", type=click.IntRange(128, 10_240), metavar="MB", help="Memory of the function, in containers.")
+@suite_options
 @shared.json_option
 def command(
     zip_file: Path,
@@ -31,9 +56,18 @@ def command(
     engine: str,
     image: str | None,
     memory: int | None,
+    suite: str | None,
+    jobs: int | None,
+    time_limit: float | None,
+    select: tuple[str, ...],
+    write: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Hold a layer's ZIP against every rule, then import it and run its check as Lambda would. Exits 7 on errors."""
+    """Hold a layer's ZIP against every rule, then import it and run its check as Lambda would. Exits 7 on errors.
+
+    With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
+    """
+    _refuse_alone(suite, jobs or time_limit or select or write, memory)
     out = screen.console()
     progress = TerminalProgress(out)
     store = shared.open_store(progress)
@@ -41,16 +75,42 @@ def command(
     guess, made = examine.guess_target(seen), manifest(zip_file, seen.sha256)
     told = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
     target = shared.target(python or told[0], arch or told[1])
+    if suite is not None:
+        # What this imports is of no use to anyone else.
+        from layerforge.cli import suite as suites
+
+        order = suites.Order(
+            examination=seen,
+            target=target,
+            package=suites.find_package(seen, suite),
+            excused=made.check.excused if made else {},
+            selection=select,
+            jobs=jobs or os.cpu_count() or 1,
+            seconds=60 * (time_limit or DEFAULT_MINUTES),
+        )
+        suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
+        return
     runner = engines.choose(engine, image, target, interpreters.find(target.python), progress, memory).engine
     with progress.step("verify") as step, store.workspace() as workspace:
         bad = made.uncompilable if made else frozenset()
         verdict = pipeline.verify_zip(zip_file, target, expected(made), runner, workspace, uncompilable=bad)
         step.note(pipeline.summary(verdict))
     if as_json:
-        screen.print_json({"path": str(zip_file), **report.verdict_data(verdict), "notes": list(verdict.notes)})
+        screen.print_json({"path": str(zip_file), **report.run_data(verdict)})
     screen.verdict(out, verdict.findings, verdict.notes)
+    summary.annotate_findings(verdict.findings, str(zip_file))
     if any(one.severity is Severity.ERROR for one in verdict.findings):
         raise VerificationError(f"{zip_file} is not fit for Lambda", hint="docs/rules.md explains each rule")
+
+
+def _refuse_alone(suite: str | None, others: object, memory: int | None) -> None:
+    """Raises ``UsageError`` for options that do not go together."""
+    if suite is None and others:
+        raise UsageError(
+            "--jobs, --time-limit, --select and --write go with --suite", hint="name a package: --suite NAME"
+        )
+    if suite is not None and memory is not None:
+        raise UsageError("--memory is that of a function, and tests need more", hint="leave it out with --suite")
 
 
 def manifest(zip_file: Path, sha256: str) -> Manifest | None:

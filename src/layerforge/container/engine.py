@@ -34,6 +34,11 @@ class DockerEngine:
         """How many the engine's machine has. Raises ``EngineError``."""
         return sandbox.machine(self.client)
 
+    @property
+    def identity(self) -> str:
+        """The image and the function's memory."""
+        return f"{self.image.digest} {self.memory}"
+
     def refusal(self, target: Target) -> str:
         """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""
         if self.image.arch is not target.arch:

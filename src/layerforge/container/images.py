@@ -69,7 +69,7 @@ def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
                 file.write(chunk)
             file.seek(0)
             with tempfile.TemporaryDirectory(dir=into.parent) as name, tarfile.open(fileobj=file) as tar:
-                tar.extractall(name, filter="data")
+                _extract(tar, name, image)
                 _settle(Path(name) / PurePosixPath(path).name, into)
 
 
@@ -80,6 +80,17 @@ def _settle(made: Path, into: Path) -> None:
     except OSError:
         if not into.is_dir():
             raise
+
+
+def _extract(tar: tarfile.TarFile, into: str, image: Image) -> None:
+    try:
+        tar.extractall(into, filter="data")
+    except tarfile.FilterError as error:
+        raise EngineError(
+            f"the sources in the image {image.reference} lead out of their folder",
+            hint=f"its label {SOURCES} names the folder",
+            details=(str(error),),
+        ) from error
 
 
 def _arch(found: _Found, target: Target, name: str) -> Arch:

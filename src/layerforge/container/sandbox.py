@@ -7,7 +7,7 @@ import math
 import re
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -119,7 +119,7 @@ def _environment(memory: int, timeout: float) -> dict[str, str]:
 
 
 def _processors(client: DockerClient, memory: int) -> int:
-    """Lambda's share of processors for a function's memory; whole ones, so that a check does not take long."""
+    """Lambda's share of processors for a function's memory; whole ones, as its init phase gets them."""
     return min(machine(client), max(1, math.ceil(memory / FULL_CPU)))
 
 
@@ -133,8 +133,7 @@ def machine(client: DockerClient) -> int:
 def read(output: str, log: str, ended: Ended) -> Outcome:
     """What a sandbox's standard output and the emulator's log mean."""
     answers = _answers(log)
-    # The first that failed counts. A runtime that ended gave no answer, and the last one says so.
-    answer = next((one for one in answers if one and one["status"]), answers[-1] if answers else None)
+    answer = _decisive(answers)
     exited = EXIT.search(log)
     timed_out = ended.ending is Ending.TIME
     if answer is None and exited is None and not timed_out and not ended.out_of_memory:
@@ -143,19 +142,30 @@ def read(output: str, log: str, ended: Ended) -> Outcome:
             hint="take Amazon's image of the runtime, or one of the same layout; see `--image`",
             details=tuple((output + log).splitlines()[-12:]),
         )
-    status = _status(answer or {}, exited, ended)
+    said = answer or {}
+    status = _status(said, exited, ended)
     init = INIT.search(log)
     return Outcome(
         status=status,
         output=_program_output(output),
         seconds=ended.seconds,
         timed_out=timed_out,
-        # The emulator ends the runtime only when time is up, so it was the kernel.
-        out_of_memory=not timed_out and status == -signal.SIGKILL,
+        # The emulator ends the runtime only when time is up, so it was the kernel. It may have ended the emulator.
+        out_of_memory=not timed_out and (status == -signal.SIGKILL or ended.out_of_memory),
         init_ms=float(init[1]) if init else None,
-        peak_memory=(answer or {}).get("peak_memory"),
-        invoke_ms=tuple(float(one["milliseconds"]) for one in answers if one and not one["status"] and "milliseconds" in one),
+        peak_memory=said.get("peak_memory"),
+        init_cpu_ms=said.get("init_cpu_ms"),
+        invoke_ms=tuple(
+            float(one["milliseconds"]) for one in answers if one and not one["status"] and "milliseconds" in one
+        ),
     )
+
+
+def _decisive(answers: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+    """The first that tells of a failure, else the last; ``None`` where the runtime itself failed."""
+    if not answers or None in answers:
+        return None
+    return next((one for one in answers if one and one["status"]), answers[-1])
 
 
 def _answers(log: str) -> list[Mapping[str, Any] | None]:

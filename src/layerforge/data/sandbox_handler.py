@@ -1,14 +1,15 @@
 """The function that stands in the sandbox: runs a program as Lambda would run it. Python 3.10 to 3.14.
 
 Beside it lie two texts: ``init.txt`` is run while the module is loaded, which is Lambda's init phase, and
-``program.txt`` at the invocation. Everything they print goes to standard output, after a line that says where it
-begins and before one that says where it ends.
+``program.txt`` at each invocation, with Lambda's own context as ``CONTEXT``. Everything they print goes to standard
+output, after a line that says where it begins and before one that says where an invocation ends.
 """
 
 import faulthandler
 import os
 import resource
 import sys
+import time
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -28,17 +29,19 @@ CLIENT = sys.modules["__main__"]
 MAIN = sys.modules["__main__"] = ModuleType("__main__")
 
 
-def execute(name: str) -> int:
-    """Runs a text as the main program, and gives the status that a process would end with."""
+def execute(name: str) -> tuple[int, float]:
+    """Runs a text as the main program: the status that a process would end with, and milliseconds by the clock."""
+    ended, started = 0, time.perf_counter()
     try:
         code = compile((HERE / name).read_text("utf-8"), name, "exec", dont_inherit=True)
+        started = time.perf_counter()
         exec(code, vars(MAIN))  # noqa: S102
     except SystemExit as end:
-        return status(end.code)
+        ended = status(end.code)
     except BaseException:
         traceback.print_exc()
-        return 1
-    return 0
+        ended = 1
+    return ended, 1000 * (time.perf_counter() - started)
 
 
 def status(code: object) -> int:
@@ -57,12 +60,14 @@ def peak_memory() -> int:
     return max(resource.getrusage(one).ru_maxrss for one in who) * 1024
 
 
-STARTED = execute("init.txt")
+STARTED, _ = execute("init.txt")
+INIT_CPU_MS = 1000 * time.process_time()
 
 
 def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001
     """The invocation."""
-    ended = STARTED or execute("program.txt")
+    vars(MAIN)["CONTEXT"] = context
+    ended, taken = (STARTED, 0.0) if STARTED else execute("program.txt")
     sys.stdout.flush()
     print("\n" + END, flush=True)
-    return {"status": ended, "peak_memory": peak_memory()}
+    return {"status": ended, "peak_memory": peak_memory(), "milliseconds": taken, "init_cpu_ms": INIT_CPU_MS}

@@ -60,7 +60,7 @@ def _reason(entry: Entry, setting: Setting) -> str:
         return ""
     if globs.matches(name, wishes.remove):
         return RECIPE
-    return _by_default(name)
+    return by_default(name)
 
 
 @cache
@@ -69,7 +69,8 @@ def _any_rule() -> re.Pattern[str]:
     return re.compile("|".join("(" + "|".join(globs.pattern(g).pattern for g in r.globs) + ")" for r in rules()), re.S)
 
 
-def _by_default(name: str) -> str:
+def by_default(name: str) -> str:
+    """Id of the default rule that matches ``name``, a path below the folder on ``sys.path``; empty where none does."""
     # What a dist-info folder holds is the package's own record and licences, whatever the files are called.
     match = _any_rule().fullmatch(name)
     if match is None or match.lastindex is None:

@@ -5,7 +5,7 @@
 """
 
 from layerforge.publish.carrying import carry_out
-from layerforge.publish.describing import PUBLIC, artifact, grants
+from layerforge.publish.describing import PUBLIC, artifact, grants, layer_name
 from layerforge.publish.facts import (
     Allow,
     Artifact,
@@ -33,5 +33,6 @@ __all__ = [
     "artifact",
     "carry_out",
     "grants",
+    "layer_name",
     "survey",
 ]

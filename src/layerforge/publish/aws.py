@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import boto3.session
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from layerforge.errors import PublishError, UsageError
 from layerforge.publish.body import streamed
@@ -73,8 +74,14 @@ def regions_wanted(named: Iterable[str], session: Any) -> tuple[str, ...]:
 
 
 def connect(regions: Iterable[str], session: Any | None = None) -> tuple[AwsRegion, ...]:
-    """A connection to each Region. Credentials are looked for once, by boto3's own chain."""
-    session = session or open_session()
+    """A connection to each Region. Credentials are looked for once, by boto3's own chain.
+
+    Raises ``PublishError`` where there are none: each client would look again, and wait for a machine on EC2 to answer.
+    """
+    session, regions = session or open_session(), tuple(regions)
+    with told(Place(region=", ".join(regions))):
+        if session.get_credentials() is None:
+            raise NoCredentialsError
     made = []
     for region in regions:
         with told(Place(region=region)):
@@ -219,7 +226,7 @@ class AwsRegion:
 
     def put_object(self, bucket: str, key: str, artifact: Artifact, sent: Sent) -> str:
         """Uploads the zip in parts that S3 checks by their SHA-256, a few at a time."""
-        with told(Place(region=self.region, bucket=bucket)):
+        with told(Place(region=self.region, bucket=bucket)), _stoppable(self.s3, sent):
             self.s3.upload_file(
                 str(artifact.path),
                 bucket,
@@ -264,6 +271,26 @@ class AwsRegion:
         """Deletes a version."""
         with told(Place(region=self.region)):
             self.reads.delete_layer_version(LayerName=name, VersionNumber=number)
+
+
+@contextmanager
+def _stoppable(s3: Any, sent: Sent) -> Iterator[None]:
+    """Within, what ``sent`` raises ends an upload to S3 at once.
+
+    Raised while a request is on its way it looks like a broken connection, and botocore sends the request again.
+    """
+
+    def ask(**_: Any) -> None:
+        sent(0)
+
+    events = [f"before-send.s3.{call}" for call in ("PutObject", "UploadPart")]
+    for event in events:
+        s3.meta.events.register(event, ask)
+    try:
+        yield
+    finally:
+        for event in events:
+            s3.meta.events.unregister(event, ask)
 
 
 def require_reference(client: Any) -> None:

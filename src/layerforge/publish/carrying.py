@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import assert_never
 
 from layerforge.errors import PublishError
 from layerforge.model import Progress, Step
 from layerforge.progress import counted
+from layerforge.publish import showing
 from layerforge.publish.facts import (
     AGAIN,
     Action,
@@ -20,6 +20,7 @@ from layerforge.publish.facts import (
     Cloud,
     Details,
     Job,
+    LostError,
     Publish,
     Refuse,
     Remove,
@@ -31,9 +32,13 @@ from layerforge.publish.facts import (
     Unchanged,
     Version,
 )
+from layerforge.publish.threads import side_by_side
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds to wait after each failed try to make a version, before looking whether it was made in spite of that."""
+
+LOOKS = 8
+"""How often to wait and look after an answer that got lost: Lambda may still be unpacking what it was sent."""
 
 GRACE = 5.0
 """Seconds that an interrupted run waits for its threads to clean up."""
@@ -90,27 +95,14 @@ def _all(run: Run, jobs: Sequence[Job], clouds: Sequence[Cloud]) -> tuple[Result
     def region(cloud: Cloud) -> list[Result]:
         return [perform(run, job, cloud) for job in jobs if job.region == cloud.region]
 
-    futures = [_in_a_thread(partial(region, cloud)) for cloud in clouds]
+    futures = side_by_side(region, clouds)
     try:
         return tuple(result for future in futures for result in future.result())
     except BaseException:
         run.stop.set()
         wait(futures, GRACE)
+        run.progress.warn(f"versions that are there stay: {AGAIN}")
         raise
-
-
-def _in_a_thread(work: Callable[[], list[Result]]) -> Future[list[Result]]:
-    """Starts ``work``. A call that hangs in the network does not keep the program from ending."""
-    future: Future[list[Result]] = Future()
-
-    def fulfil() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=fulfil, daemon=True).start()
-    return future
 
 
 def perform(run: Run, job: Job, cloud: Cloud) -> Result:
@@ -124,7 +116,7 @@ def perform(run: Run, job: Job, cloud: Cloud) -> Result:
             raise Stopped from error
         there = f"version {result.version.number} is there, but " if result.version else ""
         result = replace(result, status=Status.FAILED, error=there + error.message, hint=error.hint)
-    _tell(run.progress, result)
+    _tell(run.progress, job, result)
     return result
 
 
@@ -149,24 +141,27 @@ def _do(run: Run, job: Job, cloud: Cloud, action: Action, result: Result) -> Res
     return result
 
 
-def _tell(progress: Progress, result: Result) -> None:
+def _tell(progress: Progress, job: Job, result: Result) -> None:
     which = f"{result.region}: {result.name}"
     if result.error:
         progress.warn(f"{which}: {result.error}")
     else:
         assert result.version
-        progress.say(f"{which} version {result.version.number} {result.status}")
+        progress.say("; ".join([f"{which} version {result.version.number} {result.status}", *showing.besides(job)]))
     for warning in result.warnings:
         progress.warn(f"{which}: {warning}")
 
 
 def _publish(run: Run, job: Job, cloud: Cloud, action: Publish) -> tuple[Made, tuple[str, ...]]:
     """Makes the new version. Returns it, and what else is worth a warning."""
-    if action.shelf is None:
-        made = exactly_once(run, job, cloud, lambda: _direct(run, job.artifact, cloud))
-        warnings: tuple[str, ...] = ()
-    else:
-        made, warnings = _through_bucket(run, job, cloud, action.shelf, action.storage)
+    warnings: tuple[str, ...] = ()
+    try:
+        if action.shelf is None:
+            made = exactly_once(run, job, cloud, lambda: _direct(run, job.artifact, cloud))
+        else:
+            made, warnings = _through_bucket(run, job, cloud, action.shelf, action.storage)
+    except OSError as error:
+        raise PublishError(f"{job.artifact.path} cannot be read: {error.strerror or error}", hint=AGAIN) from error
     if made[1].code_sha256 not in {"", job.artifact.code_sha256}:
         raise PublishError(
             f"version {made[0].number} holds other bytes than {job.artifact.path} had at first",
@@ -185,8 +180,11 @@ def _direct(run: Run, artifact: Artifact, cloud: Cloud) -> Made:
 
     try:
         return cloud.publish_bytes(artifact, sent)
-    except PublishError:
+    except PublishError as error:
         run.step.advance(-count)
+        if isinstance(error, LostError) and count < artifact.zipped:
+            # Of a request that did not arrive whole, nothing can come.
+            raise UncertainError(error.message, hint=error.hint) from error
         raise
 
 
@@ -198,14 +196,13 @@ def _through_bucket(run: Run, job: Job, cloud: Cloud, shelf: Shelf, storage: Sto
     else:
         object_version = there
         run.sent(artifact.zipped)
-    ours = there is None and not shelf.keep and storage is Storage.COPY
     warnings: tuple[str, ...] = ()
     try:
         made = exactly_once(
             run, job, cloud, lambda: cloud.publish_object(artifact, bucket, key, object_version, storage)
         )
     finally:
-        if ours:
+        if not shelf.keep:
             warnings = _discarded(cloud, bucket, key, object_version)
     return made, warnings
 
@@ -231,9 +228,10 @@ def exactly_once(run: Run, job: Job, cloud: Cloud, make: Callable[[], Made]) -> 
             return make()
         except UncertainError as error:
             last = error
-        run.pause(seconds)
-        if found := _appeared(job, cloud):
-            return found
+        for _ in range(LOOKS if isinstance(last, LostError) else 1):
+            run.pause(seconds)
+            if found := _appeared(job, cloud):
+                return found
     assert last
     raise PublishError(f"{last.message} ({counted(len(run.pauses), 'time')})", hint=last.hint) from last
 

@@ -78,15 +78,19 @@ class Shelf:
     """May hold ``{region}``."""
     prefix: str = ""
     keep: bool = False
-    """Whether the object stays once Lambda has its copy."""
+    """Whether the object stays once Lambda has its copy; with ``Storage.REFERENCE`` it has to."""
 
     def bucket_in(self, region: str) -> str:
         """The bucket's name in a Region."""
         return self.bucket.replace("{region}", region)
 
     def key(self, artifact: Artifact) -> str:
-        """The object's key: equal bytes have equal keys."""
-        return f"{self.prefix}{artifact.name}/{artifact.sha256}.zip"
+        """The object's key: equal bytes have equal keys.
+
+        An object that is to go has a name of its own, so that one which a killed run left behind goes with the next,
+        and one that was meant to stay never does.
+        """
+        return f"{self.prefix}{artifact.name}/{artifact.sha256}{'' if self.keep else '.upload'}.zip"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +264,11 @@ class Result:
 
 
 class UncertainError(PublishError):
-    """A call that may have been carried out although no good answer came, or that may succeed when repeated."""
+    """A call that may succeed when repeated."""
+
+
+class LostError(UncertainError):
+    """A call whose answer is lost: it may have been carried out, or AWS may still be at it."""
 
 
 class Cloud(Protocol):
@@ -286,12 +294,12 @@ class Cloud(Protocol):
         """Looks at a bucket; with ``reference``, also at what Lambda needs to run from it."""
 
     def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
-        """Makes a version from the zip itself. Tries once; raises ``UncertainError`` where it may have been made."""
+        """Makes a version from the zip itself. Tries once; raises ``LostError`` where it may have been made."""
 
     def publish_object(
         self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
     ) -> tuple[Version, Details]:
-        """Makes a version from an object. Tries once; raises ``UncertainError`` where it may have been made."""
+        """Makes a version from an object. Tries once; raises ``LostError`` where it may have been made."""
 
     def find_object(self, bucket: str, key: str, artifact: Artifact) -> str | None:
         """Version of the object that holds the artifact, empty in an unversioned bucket; ``None`` without one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from layerforge.errors import PublishError
-from layerforge.publish.facts import AGAIN, UncertainError
+from layerforge.publish.facts import AGAIN, LostError, UncertainError
 
 FAILURES = (boto.BotoCoreError, boto.ClientError, Boto3Error, ResponseParserError)
 """What boto3 and botocore raise."""
 
 _CONNECTION = (boto.HTTPClientError, boto.ConnectionError, ResponseParserError)
 """What they raise where the answer did not come, or not whole."""
+
+_REQUEST = re.compile(r"The Canonical String|The String-to-Sign", re.IGNORECASE)
+"""How AWS begins to repeat a request whose signature is wrong."""
 
 _LOGIN = "`aws sts get-caller-identity` shows who you are; set AWS_PROFILE, or log in with `aws sso login`"
 _KEYS = "access-key variables, AWS_PROFILE, `aws configure` or `aws sso login` provide them"
@@ -43,6 +47,8 @@ class Trouble:
     """Of botocore's own errors."""
     repeat: bool = False
     """Whether the same call may succeed a little later."""
+    lost: bool = False
+    """Whether AWS may have carried the call out, or may still be at it."""
 
 
 TROUBLES: tuple[Trouble, ...] = (
@@ -137,16 +143,22 @@ TROUBLES: tuple[Trouble, ...] = (
         kinds=(boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError),
         repeat=True,
     ),
-    Trouble(message="the connection to AWS in {region} broke: {said}", hint=AGAIN, kinds=_CONNECTION, repeat=True),
+    Trouble(
+        message="the connection to AWS in {region} broke: {said}",
+        hint=AGAIN,
+        kinds=_CONNECTION,
+        repeat=True,
+        lost=True,
+    ),
 )
 """The first that fits counts."""
 
-_SERVER = Trouble(message="AWS failed in {region} at {call}: {said}", hint=AGAIN, repeat=True)
+_SERVER = Trouble(message="AWS failed in {region} at {call}: {said}", hint=AGAIN, repeat=True, lost=True)
 _OTHER = Trouble(message="AWS refuses {call} in {region}: {said}", hint="")
 
 
 def failure(error: BaseException, place: Place) -> PublishError:
-    """What an error of boto3 or botocore means; ``UncertainError`` where the call may have been carried out."""
+    """What an error of boto3 or botocore means; ``UncertainError`` where it may succeed when repeated."""
     cause = error.__context__ if isinstance(error, Boto3Error) and error.__context__ else error
     answer = cause.response if isinstance(cause, boto.ClientError) else {}
     code = str(answer.get("Error", {}).get("Code", ""))
@@ -154,7 +166,7 @@ def failure(error: BaseException, place: Place) -> PublishError:
     trouble = next((one for one in TROUBLES if code in one.codes or isinstance(cause, one.kinds)), None)
     trouble = trouble or (_SERVER if status >= 500 else _OTHER)
     words = {"region": place.region, "bucket": place.bucket, "call": _call(cause), "said": _said(cause, answer)}
-    kind = UncertainError if trouble.repeat else PublishError
+    kind = LostError if trouble.lost else UncertainError if trouble.repeat else PublishError
     return kind(trouble.message.format(**words), hint=trouble.hint.format(**words))
 
 
@@ -163,9 +175,9 @@ def _call(cause: BaseException) -> str:
 
 
 def _said(cause: BaseException, answer: Mapping[str, Mapping[str, object]]) -> str:
-    """AWS's own words, on one line."""
+    """AWS's own words, on one line, up to where they repeat the request, which holds the session's token."""
     text = str(answer.get("Error", {}).get("Message", "")) or str(cause)
-    return " ".join(text.split()).rstrip(".")
+    return " ".join(_REQUEST.split(text)[0].split()).rstrip(".")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from layerforge.errors import UsageError
 from layerforge.progress import megabytes
@@ -39,8 +40,8 @@ def plan(artifact: Artifact, seen: Seen, wishes: Wishes) -> tuple[Action, ...]:
         missing = (grant for grant in wishes.grants if grant.statement not in seen.statements)
     else:
         shelf = shelf_for(artifact, seen.region, seen.limits.zipped, wishes)
-        if refusal := next(refusals(artifact, seen, shelf, wishes.storage), None):
-            return (refusal,)
+        if refused := tuple(refusals(artifact, seen, shelf, wishes.storage)):
+            return (_joined(refused),)
         first = Publish(shelf=shelf, storage=wishes.storage)
         missing = (grant for grant in wishes.grants)
     old = (Remove(version=version) for version in superfluous(seen, wishes, new=current is None))
@@ -70,7 +71,12 @@ def shelf_for(artifact: Artifact, region: str, most: int, wishes: Wishes) -> She
             f"{artifact.path} ({artifact.zipped:,} bytes) needs a bucket: {why}",
             hint="name one with --bucket; {region} in its name stands for the Region. Nothing was changed",
         )
-    return wishes.shelf
+    return replace(wishes.shelf, keep=wishes.shelf.keep or wishes.storage is Storage.REFERENCE)
+
+
+def _joined(refused: tuple[Refuse, ...]) -> Refuse:
+    """Everything that is in the way, at once."""
+    return Refuse(message="; ".join(one.message for one in refused), hint="; ".join(one.hint for one in refused))
 
 
 def refusals(artifact: Artifact, seen: Seen, shelf: Shelf | None, storage: Storage) -> Iterator[Refuse]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
 
 from layerforge.errors import PublishError
 from layerforge.publish.facts import Artifact, Cloud, Job, Limits, Refuse, Seen, Storage, Wishes
 from layerforge.publish.planning import is_wanted, plan, shelf_for
-
-Answer = TypeVar("Answer")
+from layerforge.publish.threads import side_by_side
 
 
 def survey(clouds: Sequence[Cloud], artifacts: Sequence[Artifact], wishes: Wishes) -> tuple[Job, ...]:
@@ -23,13 +20,7 @@ def survey(clouds: Sequence[Cloud], artifacts: Sequence[Artifact], wishes: Wishe
     def region(cloud: Cloud) -> list[Job]:
         return list(_jobs(cloud, artifacts, wishes))
 
-    return tuple(job for jobs in side_by_side(region, clouds) for job in jobs)
-
-
-def side_by_side(work: Callable[[Cloud], Answer], clouds: Sequence[Cloud]) -> list[Answer]:
-    """What ``work`` gives for each Region, each in a thread of its own."""
-    with ThreadPoolExecutor(max(1, len(clouds))) as pool:
-        return list(pool.map(work, clouds))
+    return tuple(job for future in side_by_side(region, clouds) for job in future.result())
 
 
 def _jobs(cloud: Cloud, artifacts: Sequence[Artifact], wishes: Wishes) -> Iterable[Job]:

@@ -16,6 +16,15 @@ def does(job: Job) -> str:
     return "; ".join(words + ([f"remove {', '.join(old)}"] if old else []))
 
 
+def besides(job: Job) -> tuple[str, ...]:
+    """What was done beside the version itself: ``granted layerforge-public``, ``removed 3, 4``."""
+    done = {
+        "granted": [action.grant.statement for action in job.actions if isinstance(action, Allow)],
+        "removed": [str(action.version.number) for action in job.actions if isinstance(action, Remove)],
+    }
+    return tuple(f"{verb} {', '.join(what)}" for verb, what in done.items() if what)
+
+
 def _words(job: Job, action: Action) -> str:
     match action:
         case Publish(shelf=None):

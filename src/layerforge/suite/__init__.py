@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from layerforge import digest, lock, sources, uvtool
+from layerforge import digest, lock, resolve, sources, uvtool
 from layerforge.errors import LockError, StepError, UsageError
 from layerforge.examine import unpack
 from layerforge.examine.metadata import recorded as listed
@@ -155,7 +155,8 @@ def beside(zip_file: Path, target: Target) -> dict[str, Pin]:
     file = zip_file.with_suffix(".lock")
     if not file.is_file():
         return {}
-    return {pin.name: pin for pin in lock.applicable(lock.parse(file.read_text("utf-8"), file.name), target)}
+    text = resolve.read(file, "build the layer anew, or remove that file: then the index alone says what is compared")
+    return {pin.name: pin for pin in lock.applicable(lock.parse(text, file.name), target)}
 
 
 def wheel_pins(held: Iterable[Distribution], locked: Mapping[str, Pin], target: Target) -> tuple[Pin, ...]:
@@ -185,7 +186,7 @@ def _add_tests(order: Order, source: Path, layer: Path, wheels: Path, site: str,
     name = order.package.name
     info = order.package.info.rpartition("/")[2]
     files = facts.recorded(wheels / site, name) or [path.removeprefix(f"{site}/") for path in listed(order.package)]
-    own = [path for path in files if not path.startswith((info, "../"))]
+    own = [path for path in files if not path.startswith(info)]
     tests = trees.tests_of(source, wheels / site, own, name)
     more = {} if tests.beside else trees.helpers(tests, wheels / site, own, layer / site)
     place = trees.BESIDE if tests.beside else site
@@ -200,11 +201,12 @@ def _add_tests(order: Order, source: Path, layer: Path, wheels: Path, site: str,
 
 def _arguments(selection: Sequence[str], tests: Tests, tree: Path, root: str) -> tuple[str, ...]:
     """What pytest is told to collect. Raises ``UsageError`` for a path that is not there."""
-    paths = [one for one in selection if "/" in one or "::" in one or (tree / one).exists()]
+    paths = [one for one in selection if "/" in one or "::" in one or (one and (tree / one).exists())]
     for path in paths:
-        if not (tree / path.partition("::")[0]).exists():
+        file = path.partition("::")[0]
+        if not file or file.startswith("/") or ".." in file.split("/") or not (tree / file).exists():
             raise UsageError(
-                f"there is no {path.partition('::')[0]} among the tests",
+                f"there is no {file or path} among the tests",
                 hint=f"paths are below {', '.join(tests.roots)}, such as {tests.roots[0]}/tests",
             )
     words = [f"({_expression(one)})" for one in selection if one not in paths]
@@ -216,7 +218,8 @@ def _expression(text: str) -> str:
     """The text itself. Raises ``UsageError`` where it is no expression, which pytest would find out in every worker."""
     words = re.sub(r"[^\s()]+", lambda word: word[0] if word[0] in {"and", "or", "not"} else "x", text)
     try:
-        ast.parse(words.strip(), mode="eval")
+        # With `~`, a word right before a parenthesis is no call, but as wrong as it is to pytest.
+        ast.parse(words.strip().replace("(", "~("), mode="eval")
     except SyntaxError as error:
         raise UsageError(
             f"{text!r} is neither a path among the tests nor an expression",
@@ -248,6 +251,8 @@ def _on_wheels(ready: Ready, store: DiskStore, progress: Progress) -> Run:
         if not run.ending:
             store.put("suite", ready.key, dump(run))
         step.note(_summary(run))
+    if run.ending:
+        progress.warn(f"of the index's wheels, {run.ending}; what was not run there is not held against the layer")
     return run
 
 
@@ -284,7 +289,7 @@ def _judge(order: Order, ready: Ready, layer: Run, wheels: Run, progress: Progre
         wheels=wheels,
         compared=without(compared, flaky),
         excused=excused,
-        unused=() if order.selection else unused(excused, order.excused),
+        unused=() if order.selection else unused(excused, order.excused, {*layer.tests, *wheels.tests}),
         flaky=flaky,
         alone=alone.tests,
         seconds=spent,

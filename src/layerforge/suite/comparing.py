@@ -102,10 +102,18 @@ def excuses(names: Iterable[str], excused: Mapping[str, str]) -> dict[str, str]:
     return {name: reasons[0] for name, reasons in matching if reasons}
 
 
-def unused(names: Iterable[str], excused: Mapping[str, str]) -> tuple[str, ...]:
-    """Globs that match none of ``names``."""
-    names = tuple(names)
-    return tuple(glob for glob in excused if not any(globs.matches(name, [glob]) for name in names))
+def unused(names: Iterable[str], excused: Mapping[str, str], known: Iterable[str]) -> tuple[str, ...]:
+    """Globs that match none of ``names``, though they are of the suite whose tests are ``known``.
+
+    A recipe's table serves the suites of all its packages, and most of its globs are of another one.
+    """
+    names, tops = tuple(names), {_top(name) for name in known}
+    own = (glob for glob in excused if any(globs.matches(top, [_top(glob)]) for top in tops))
+    return tuple(glob for glob in own if not any(globs.matches(name, [glob]) for name in names))
+
+
+def _top(name: str) -> str:
+    return file_of(name).partition("/")[0]
 
 
 def without(compared: Comparison, names: Iterable[str]) -> Comparison:

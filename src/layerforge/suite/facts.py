@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,13 +113,18 @@ def install(pins: Iterable[Pin], held: Iterable[Distribution], target: Target, e
     uvtool.install_for_image(lock.render(pins), target, env)
     for one in held:
         for path in recorded(env, one.name):
-            if not path.startswith("../"):
-                (env / path).unlink(missing_ok=True)
+            if (env / path).is_file():
+                (env / path).unlink()
 
 
 def recorded(site: Path, name: str) -> list[str]:
-    """Files of an installed distribution, below its site folder."""
+    """Files of an installed distribution, below its site folder.
+
+    What a RECORD lists outside of it is none of the distribution's: these files are read, copied and removed.
+    """
     for file in site.glob("*.dist-info/RECORD"):
         if canonicalize_name(file.parent.name.partition("-")[0]) == name:
-            return [line.split(",")[0].strip('"') for line in file.read_text("utf-8").splitlines()]
+            rows = csv.reader(file.read_text("utf-8", "replace").splitlines())
+            paths = (posixpath.normpath(row[0]) for row in rows if row and row[0])
+            return [path for path in paths if not path.startswith(("../", "/"))]
     return []

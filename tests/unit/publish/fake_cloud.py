@@ -13,9 +13,9 @@ from layerforge.publish.facts import (
     Details,
     Grant,
     Limits,
+    LostError,
     Sent,
     Storage,
-    UncertainError,
     Version,
 )
 
@@ -85,6 +85,9 @@ class FakeCloud:
     calls: list[str] = field(default_factory=list)
     """Those that change something."""
     wrong_digest: bool = False
+    slow: int = 0
+    """How often versions are listed until one that was made appears, once its answer was lost."""
+    hidden: int = 0
 
     def _change(self, what: str) -> Luck:
         self.calls.append(what)
@@ -92,14 +95,14 @@ class FakeCloud:
         if luck is Luck.REFUSED:
             raise PublishError("refused", hint="ask")
         if luck is Luck.LOST_BEFORE:
-            raise UncertainError("the connection broke")
+            raise LostError("the connection broke")
         if luck is Luck.KILLED_BEFORE:
             raise KilledError
         return luck
 
     def _after(self, luck: Luck) -> None:
         if luck is Luck.LOST_AFTER:
-            raise UncertainError("the connection broke")
+            raise LostError("the connection broke")
         if luck is Luck.KILLED_AFTER:
             raise KilledError
 
@@ -114,7 +117,9 @@ class FakeCloud:
         return self.seen_limits
 
     def versions(self, name: str) -> tuple[Version, ...]:
-        return tuple(version for _, (version, _) in sorted(self.there.items(), reverse=True))
+        self.hidden -= 1
+        found = [version for _, (version, _) in sorted(self.there.items(), reverse=True)]
+        return tuple(found[1:] if self.hidden > 0 else found)
 
     def details(self, name: str, number: int) -> Details:
         return self.there[number][1]
@@ -128,6 +133,7 @@ class FakeCloud:
     def _publish(self, artifact: Artifact) -> tuple[Version, Details]:
         luck = self._change("publish")
         version = self.add(artifact)
+        self.hidden = self.slow + 1
         self._after(luck)
         return version, Details(code_sha256="other") if self.wrong_digest else self.there[version.number][1]
 

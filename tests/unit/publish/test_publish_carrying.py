@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import FakeProgress
 from layerforge.publish import survey
-from layerforge.publish.carrying import carry_out
+from layerforge.publish.carrying import LOOKS, carry_out
 from layerforge.publish.describing import grants
 from layerforge.publish.facts import Artifact, Result, Shelf, Status, Storage, Wishes
 from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact
@@ -52,6 +54,12 @@ def test_a_lost_answer_makes_no_second_version() -> None:
     (result,) = run([cloud])
     assert result.status is Status.PUBLISHED
     assert (len(cloud.there), cloud.calls) == (1, ["publish"])
+
+
+def test_a_version_that_lambda_is_still_making_is_waited_for() -> None:
+    cloud = FakeCloud(luck=[Luck.LOST_AFTER], slow=LOOKS - 1)
+    (result,) = run([cloud])
+    assert (result.status, len(cloud.there), cloud.calls) == (Status.PUBLISHED, 1, ["publish"])
 
 
 def test_the_last_lost_answer_is_found_too() -> None:
@@ -119,7 +127,7 @@ def test_an_object_that_cannot_be_removed_is_a_warning() -> None:
     cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
     (result,) = run([cloud], through_a_bucket(), LARGE)
     assert result.status is Status.PUBLISHED
-    assert result.warnings == (f"s3://b/layer/{LARGE.sha256}.zip stays behind: refused",)
+    assert result.warnings == (f"s3://b/layer/{LARGE.sha256}.upload.zip stays behind: refused",)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +141,36 @@ def test_an_object_stays_where_that_is_asked_for(wishes: Wishes) -> None:
     assert (cloud.calls, len(cloud.objects)) == (["put", "publish"], 1)
 
 
-def test_an_object_that_was_there_is_used_and_stays() -> None:
-    cloud = FakeCloud(objects={("b", Shelf(bucket="b").key(LARGE)): LARGE.sha256})
-    run([cloud], through_a_bucket(), LARGE)
+def test_an_object_that_was_to_stay_is_used_and_stays() -> None:
+    cloud = FakeCloud(objects={("b", Shelf(bucket="b", keep=True).key(LARGE)): LARGE.sha256})
+    run([cloud], through_a_bucket(keep=True), LARGE)
     assert (cloud.calls, len(cloud.objects)) == (["publish"], 1)
+
+
+def test_an_object_that_a_killed_run_left_behind_is_used_and_goes() -> None:
+    cloud = FakeCloud(luck=[Luck.KILLED_AFTER])
+    with pytest.raises(KilledError):
+        run([cloud], through_a_bucket(), LARGE)
+    assert len(cloud.objects) == 1
+    run([cloud], through_a_bucket(), LARGE)
+    assert (cloud.calls, cloud.objects) == (["put", "publish", "delete object"], {})
+
+
+def test_an_object_that_is_to_stay_does_not_go_with_a_run_that_leaves_nothing() -> None:
+    cloud = FakeCloud()
+    run([cloud], Wishes(shelf=Shelf(bucket="b"), storage=Storage.REFERENCE), LARGE)
+    kept = dict(cloud.objects)
+    run([cloud], through_a_bucket(), replace(LARGE, runtimes=("python3.12",)))
+    assert (len(cloud.there), cloud.objects) == (2, kept)
+
+
+def test_what_is_done_beside_the_version_is_said() -> None:
+    cloud, progress = FakeCloud(), FakeProgress()
+    for _ in range(2):
+        cloud.add(description=MARK)
+    jobs = survey([cloud], [ARTIFACT], Wishes(grants=GRANTS[:1], keep=1))
+    carry_out(jobs, [cloud], progress, (0.0,))
+    assert progress.lines == ["us-east-1: layer version 3 published; granted layerforge-public; removed 2, 1"]
 
 
 def test_other_bytes_than_were_checked_are_told_of() -> None:

@@ -101,7 +101,8 @@ def test_a_larger_zip_goes_through_the_bucket() -> None:
     artifact = an_artifact(zipped=DIRECT_UPLOAD_LIMIT + 1)
     assert plan(artifact, seen(), Wishes(shelf=shelf)) == (Publish(shelf=shelf),)
     assert shelf.bucket_in("us-east-1") == "mine-us-east-1"
-    assert shelf.key(artifact) == f"layers/layer/{artifact.sha256}.zip"
+    assert shelf.key(artifact) == f"layers/layer/{artifact.sha256}.upload.zip"
+    assert replace(shelf, keep=True).key(artifact) == f"layers/layer/{artifact.sha256}.zip"
 
 
 def test_a_larger_zip_without_a_bucket_is_refused() -> None:
@@ -143,9 +144,19 @@ def test_running_from_a_bucket_needs_one() -> None:
 
 def test_a_bucket_without_versions_is_explained() -> None:
     wishes = Wishes(shelf=Shelf(bucket="mine"), storage=Storage.REFERENCE)
-    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=False)), wishes)
+    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=True)), wishes)
     assert isinstance(only, Refuse)
     assert "put-bucket-versioning --bucket mine " in only.hint
+
+
+def test_everything_that_a_bucket_lacks_is_told_at_once() -> None:
+    wishes = Wishes(shelf=Shelf(bucket="mine"), storage=Storage.REFERENCE)
+    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=False)), wishes)
+    assert isinstance(only, Refuse)
+    assert "keeps no versions" in only.message
+    assert "does not let Lambda read" in only.message
+    assert "put-bucket-versioning --bucket mine " in only.hint
+    assert "s3:GetObjectVersion" in only.hint
 
 
 @pytest.mark.parametrize(
@@ -163,4 +174,4 @@ def test_a_bucket_that_lambda_may_not_read_is_explained_with_the_missing_stateme
 def test_what_may_not_be_looked_at_holds_nothing_up() -> None:
     wishes = Wishes(shelf=Shelf(bucket="mine"), storage=Storage.REFERENCE)
     actions = plan(ARTIFACT, seen(bucket=Bucket()), wishes)
-    assert actions == (Publish(shelf=wishes.shelf, storage=Storage.REFERENCE),)
+    assert actions == (Publish(shelf=Shelf(bucket="mine", keep=True), storage=Storage.REFERENCE),)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from layerforge.errors import PublishError, UsageError
 from layerforge.publish.aws import lets_lambda_read, require_reference
 from layerforge.publish.body import PIECE, Body, Content, digest
-from layerforge.publish.facts import UncertainError
+from layerforge.publish.facts import LostError, UncertainError
 from layerforge.publish.failures import TROUBLES, Place, failure
 
 PLACE = Place(region="eu-west-1", bucket="mine")
@@ -60,6 +60,30 @@ def test_a_bucket_of_another_region_gets_a_placeholder_as_a_hint() -> None:
     error = failure(an_answer("PermanentRedirect", 301), PLACE)
     assert error.message == "the bucket mine does not lie in eu-west-1"
     assert "'NAME-{region}'" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (an_answer("TooManyRequestsException", 429), False),
+        (EndpointConnectionError(endpoint_url="x", error="y"), False),
+        (an_answer("ServiceException", 500), True),
+        (ReadTimeoutError(endpoint_url="x"), True),
+    ],
+)
+def test_only_what_reached_aws_can_be_lost(error: Exception, lost: bool) -> None:
+    assert isinstance(failure(error, PLACE), LostError) is lost
+
+
+def test_the_request_that_aws_repeats_with_the_sessions_token_is_not_shown() -> None:
+    said = (
+        "The request signature we calculated does not match the signature you provided.\n\n"
+        "The Canonical String for this request should have been\n'POST\n/2018\nx-amz-security-token:TOKEN\n'\n\n"
+        "The String-to-Sign should have been\n'AWS4-HMAC-SHA256'"
+    )
+    answer: Any = {"Error": {"Code": "InvalidSignatureException", "Message": said}}
+    error = failure(ClientError(answer, "PublishLayerVersion"), PLACE)
+    assert error.message.endswith("does not match the signature you provided")
 
 
 # --- the streamed request --------------------------------------------------------------------------------------------

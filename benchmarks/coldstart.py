@@ -1,0 +1,113 @@
+"""Cold starts of a function with scikit-learn: today's layer, by uv and zip, against the one that layerforge compiles.
+
+    python benchmarks/coldstart.py --image IMAGE [--layer ZIP] [--today ZIP] [--runs 10] [--output benchmarks/results]
+
+Takes a container engine. Both layers are started in turns, each time in a fresh container and read from disk anew; see
+docs/coldstart.md. What is not in layerforge's store yet is compiled first, which takes the better part of an hour and
+is not timed, unless ``--layer`` names a finished zip. Writes ``coldstart.json`` and a picture. Exits 1 where the goal
+is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+import measure
+from layerforge import process, recipe, runtimes
+from measure import Setting
+
+HERE = Path(__file__).parent
+NAME, PYTHON, ARCH = "scikit-learn", "3.13", "x86_64"
+IMPORTS = ("sklearn.ensemble", "sklearn.linear_model")
+MEMORY = 1769
+"""MB of the function: one whole processor."""
+MOST = 0.33
+"""Times that today's layer takes to initialise, at most."""
+
+
+@click.command()
+@click.option("--image", required=True, help="Container image to compile and run in.")
+@click.option("--layer", type=click.Path(path_type=Path, exists=True), help="A compiled layer; else it is built.")
+@click.option("--today", type=click.Path(path_type=Path, exists=True), help="Today's layer; else it is built.")
+@click.option("--runs", type=click.IntRange(1), default=10, show_default=True, help="Cold starts of each, in turns.")
+@click.option("--output", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
+def main(image: str, layer: Path | None, today: Path | None, runs: int, output: Path) -> None:
+    """Compare the cold starts of the compiled scikit-learn layer with those of today's."""
+    lock = (recipe.bundled()[NAME] / recipe.LOCK).resolve()
+    target = runtimes.target(PYTHON, ARCH)
+    setting = Setting(name=NAME, lock=lock, target=target, zip_program=measure.find_zip_program())
+    output.mkdir(parents=True, exist_ok=True)
+    load = round(os.getloadavg()[0], 2)
+    with tempfile.TemporaryDirectory(prefix="layerforge-bench-") as name:
+        folder = Path(name).resolve()
+        ours = layer or build(setting, image, folder / "compiled")
+        theirs = today or build_today(setting, folder / "today")
+        data = cold_starts(setting, image, ours.resolve(), theirs.resolve(), runs, output.resolve())
+    [ratio] = data["ratios"]
+    result = {**{key: value for key, value in data.items() if key != "imports"}, "load": load, "most": MOST}
+    result["against"] = {key: value for key, value in data["against"].items() if key != "imports"}
+    (output / "coldstart.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    show(ratio)
+    sys.exit(0 if ratio["init_ms"] <= MOST else 1)
+
+
+def build(setting: Setting, image: str, folder: Path) -> Path:
+    """The compiled layer, with the user's own store. Raises ``RuntimeError``."""
+    folder.mkdir()
+    argv: list[str | Path] = ["layerforge", "build", NAME, "--engine", "docker", "--image", image, "--no-verify"]
+    env = measure.environment() | {name: os.environ[name] for name in ("LAYERFORGE_CACHE",) if name in os.environ}
+    measure.timed([*argv, "-o", folder], measure.programs(setting), env, folder)
+    return measure.find_zip(folder)
+
+
+def build_today(setting: Setting, folder: Path) -> Path:
+    """Today's layer. Raises ``RuntimeError``."""
+    measure.run_today(setting, folder, measure.environment())
+    return folder / measure.LAYER_ZIP
+
+
+def cold_starts(setting: Setting, image: str, ours: Path, theirs: Path, runs: int, output: Path) -> dict[str, Any]:
+    """What ``layerforge coldstart --json`` tells of both. Raises ``RuntimeError`` where it fails."""
+    program = measure.programs(setting)["layerforge"]
+    imports = [word for name in IMPORTS for word in ("--import", name)]
+    size = ["--memory", str(MEMORY), "--runs", str(runs)]
+    argv: list[str | Path] = [
+        program,
+        "coldstart",
+        ours,
+        "--against",
+        theirs,
+        *imports,
+        *size,
+        "--image",
+        image,
+        "--json",
+        "--no-write",
+    ]
+    done = process.run([*argv, "--plot", output / "coldstart.svg"])
+    if done.status:
+        raise RuntimeError(f"coldstart ended with {done.status}:\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout))
+
+
+def show(ratio: Mapping[str, Any]) -> None:
+    """The figures, a line each."""
+    screen = Console(highlight=False)
+    goal = f"at most {MOST}: {'reached' if ratio['init_ms'] <= MOST else 'MISSED'}"
+    screen.print(f"at {MEMORY:,} MB, compiled against uv + zip, medians:")
+    screen.print(f"  init             {ratio['init_ms']:.3f} ×  ({goal})")
+    screen.print(f"  processor time   {ratio['init_cpu_ms']:.3f} ×")
+    screen.print(f"  peak memory      {ratio['peak_memory']:.3f} ×")
+
+
+if __name__ == "__main__":
+    main()

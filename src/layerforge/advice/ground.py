@@ -1,0 +1,167 @@
+"""What advice is built on: an examined layer, the bytes of its files, and what lies beside it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from layerforge.examine import directory
+from layerforge.model import SITE, Arch, Examination, Manifest, Member, Target
+
+Reader = Callable[[str], bytes]
+"""Contents of a file of the layer, by its path."""
+
+_SITE = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
+_NEEDS = re.compile(r"^Requires-Dist:[ \t]*([^\r\n]+)", re.MULTILINE)
+
+
+class Imported(Protocol):
+    """A module as a cold start imported it. Times in microseconds, those of the modules that it imported included."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def total_us(self) -> int: ...  # noqa: D102
+    @property
+    def children(self) -> Sequence[Imported]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """Bytes of one file that would go. ``zipped`` is ``None`` where that was not measured."""
+
+    unzipped: int
+    zipped: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """Something that would help, file by file, before it is weighed against the others."""
+
+    kind: str
+    what: str
+    """What is the matter, as the beginning of a sentence that goes on with the bytes."""
+    how: str
+    """What to do about it."""
+    savings: Mapping[str, Saving] = field(default_factory=dict)
+    """By path. Empty where it saves time alone."""
+    ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Everything that is known of a layer without running it, and the import times of a cold start where there are."""
+
+    target: Target
+    examination: Examination
+    read: Reader
+    manifest: Manifest | None = None
+    imports: Sequence[Imported] = ()
+
+    @cached_property
+    def tops(self) -> Mapping[str, frozenset[str]]:
+        """Names by which each distribution can be imported."""
+        found: dict[str, set[str]] = {one.name: set() for one in self.examination.distributions}
+        for member in self.examination.members:
+            if member.package in found and (name := top(member.path)):
+                found[member.package].add(name)
+        return {name: frozenset(tops) for name, tops in found.items()}
+
+    @cached_property
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """Names of the distributions that each distribution's METADATA asks for, those of its extras left out."""
+        paths = {member.path for member in self.examination.members}
+        return {
+            one.name: frozenset(_needed(self.read(f"{one.info}/METADATA"), _environment(self.target)))
+            for one in self.examination.distributions
+            if f"{one.info}/METADATA" in paths
+        }
+
+    @cached_property
+    def requested(self) -> frozenset[str]:
+        """Distributions that the layer is for: as its manifest says, else those that no other one asks for."""
+        if self.manifest:
+            return frozenset(canonicalize_name(one.name) for one in map(_requirement, self.manifest.requires) if one)
+        asked = {need for name, needs in self.needs.items() for need in needs - {name}}
+        return frozenset(self.tops) - asked
+
+    def members(self, paths: Iterable[str]) -> Iterator[Member]:
+        """The members at ``paths``, of those that are there."""
+        wanted = frozenset(paths)
+        return (member for member in self.examination.members if member.path in wanted)
+
+
+def whole(members: Iterable[Member]) -> dict[str, Saving]:
+    """What it saves to leave ``members`` out."""
+    return {member.path: Saving(unzipped=member.size, zipped=member.zipped) for member in members}
+
+
+def top(path: str) -> str:
+    """Name of the module or package that the file at ``path`` makes importable; empty where it does not."""
+    match = _SITE.match(path)
+    if match is None or not path.endswith((".py", ".pyc", ".so")):
+        return ""
+    name, _, below = path[match.end() :].partition("/")
+    name = name if below else name.partition(".")[0]
+    return name if name.isidentifier() and name not in {"bin", "__pycache__"} else ""
+
+
+def site(path: str) -> str:
+    """The folder on ``sys.path`` that ``path`` lies in, with its slash; empty where it lies in none."""
+    match = _SITE.match(path)
+    return match[0] if match else ""
+
+
+def info(path: str) -> str:
+    """The ``.dist-info`` folder that ``path`` lies in; empty where it lies in none."""
+    folder = posixpath.dirname(path)
+    while folder and not folder.endswith(".dist-info"):
+        folder = posixpath.dirname(folder)
+    return folder
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[Reader]:
+    """Reads files of the zip at ``path``, while it is open. Raises what ``examine`` raises."""
+    with directory.opened(path) as data:
+        entries = {entry.name: entry for entry in directory.entries(data, path)}
+        yield lambda name: directory.content(data, entries[name])
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """What the markers of a requirement see on Lambda, without any extra."""
+    return {
+        "extra": "",
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "aarch64" if target.arch is Arch.ARM64 else "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{target.python}.0",
+        "python_version": target.python,
+        "sys_platform": "linux",
+    }
+
+
+def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[str]:
+    head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
+    for text in _NEEDS.findall(head):
+        requirement = _requirement(text)
+        if requirement and (requirement.marker is None or requirement.marker.evaluate(environment)):
+            yield canonicalize_name(requirement.name)
+
+
+def _requirement(text: str) -> Requirement | None:
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None

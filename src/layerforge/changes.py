@@ -1,0 +1,359 @@
+"""What is another between two layers: pure functions over what is known of each, largest growth first.
+
+Works for layers of any make. Every byte is counted once: the files' changes add up to the packages', and those to the
+layer's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from layerforge import report
+from layerforge.model import Budget, Examination, Finding, Manifest, Member, Target
+
+ONE_PROCESSOR = 1769
+"""MB of memory at which a function has one processor."""
+
+_VOLATILE = re.compile(
+    r"""
+    (?<=[^/])-[^/-]+(?=\.dist-info/)              # version of a distribution
+    | (?<=/)__pycache__/                          # where bytecode stands
+    | \.cpython-3\d+(?:-[^/.]*)?(?:\.opt-\d)?(?=\.)  # Python and platform that a module was compiled for
+    | (?<=[^/])-[0-9a-f]{8}(?=(?:\.[^/]*)?\.so)   # hash that auditwheel puts into a library's name
+    """,
+    re.VERBOSE,
+)
+"""Parts of a path that are others in the next build of the same file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two layers, and what is known of it."""
+
+    target: Target
+    examination: Examination
+    findings: tuple[Finding, ...]
+    manifest: Manifest | None = None
+    init_ms: Mapping[int, float] = field(default_factory=dict)
+    """Milliseconds of the init phase by memory of the function, MB, where that was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delta:
+    """A number before and after."""
+
+    before: float
+    after: float
+
+    @property
+    def change(self) -> float:
+        """Positive for growth."""
+        return self.after - self.before
+
+    @property
+    def ratio(self) -> float | None:
+        """Change as a share of what was before; ``None`` where that was nothing."""
+        return self.change / self.before if self.before else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A package, a kind or a file that is not what it was."""
+
+    name: str
+    """Empty for the files that belong to no package."""
+    before: str
+    """Version of a package, path of a file; empty where it was not there."""
+    after: str
+    files: Delta
+    unzipped: Delta
+    zipped: Delta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A circumstance of how the layers were made that differs."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """All that is another. Parts are sorted by growth of the unzipped bytes, largest first."""
+
+    same_bytes: bool
+    same_content: bool
+    """Equal files at equal paths, whatever compressed them."""
+    zipped: Delta
+    unzipped: Delta
+    count: Delta
+    """Files and links."""
+    init_ms: Delta | None
+    """``None`` where it was not measured of both at one size."""
+    init_memory_mb: int | None
+    """Memory of the function at which it was."""
+    packages: tuple[Part, ...]
+    kinds: tuple[Part, ...]
+    files: tuple[Part, ...]
+    """Each file with other bytes, or that is there on one side only; ``name`` is the package."""
+    new: tuple[Finding, ...]
+    gone: tuple[Finding, ...]
+    made: tuple[Made, ...]
+
+
+def compare(old: Side, new: Side) -> Changes:
+    """What ``new`` has that ``old`` had not, and the other way round."""
+    then, now = old.examination, new.examination
+    size = _common_size(old.init_ms, new.init_ms)
+    return Changes(
+        same_bytes=then.sha256 == now.sha256,
+        same_content=then.content_sha256 == now.content_sha256,
+        zipped=Delta(before=then.zipped, after=now.zipped),
+        unzipped=Delta(before=then.unzipped, after=now.unzipped),
+        count=Delta(before=len(then.members), after=len(now.members)),
+        init_ms=None if size is None else Delta(before=old.init_ms[size], after=new.init_ms[size]),
+        init_memory_mb=size,
+        packages=_by_growth(_packages(old, new)),
+        kinds=_by_growth(_kinds(then, now)),
+        files=_by_growth(_files(then, now)),
+        new=tuple(_only_first(new.findings, old.findings)),
+        gone=tuple(_only_first(old.findings, new.findings)),
+        made=tuple(_made(old, new)),
+    )
+
+
+def as_data(changes: Changes) -> dict[str, Any]:
+    """Changes as plain data for JSON and for the page; all bytes, ``init_ms`` in milliseconds."""
+    return {
+        "same_bytes": changes.same_bytes,
+        "same_content": changes.same_content,
+        "zip_bytes": _delta(changes.zipped),
+        "unzipped_bytes": _delta(changes.unzipped),
+        "files": _delta(changes.count),
+        "init_ms": _delta(changes.init_ms) if changes.init_ms else None,
+        "init_memory_mb": changes.init_memory_mb,
+        "packages": [_part(one) for one in changes.packages],
+        "kinds": [_part(one) for one in changes.kinds],
+        "changed_files": [
+            {
+                "path": one.after or one.before,
+                "was": one.before,
+                "package": one.name,
+                "status": status(one),
+                "unzipped": _delta(one.unzipped),
+                "zipped": _delta(one.zipped),
+            }
+            for one in changes.files
+        ],
+        "findings": {"new": report.findings_json(changes.new), "gone": report.findings_json(changes.gone)},
+        "made": [asdict(one) for one in changes.made],
+    }
+
+
+def status(part: Part) -> str:
+    """``added``, ``removed`` or ``changed``."""
+    return "changed" if part.before and part.after else "added" if part.after else "removed"
+
+
+# --- gates -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Growth that is allowed: a share of what was before, or bytes."""
+
+    share: float | None = None
+    size: int | None = None
+
+    def allows(self, delta: Delta) -> bool:
+        """Whether the growth stays within."""
+        most = delta.before * self.share if self.share is not None else self.size or 0
+        return delta.change <= most
+
+
+def grown(changes: Changes, limit: Limit) -> tuple[tuple[str, Delta], ...]:
+    """Which of the layer's two sizes grew beyond ``limit``."""
+    sizes = (("unzipped", changes.unzipped), ("zipped", changes.zipped))
+    return tuple((name, delta) for name, delta in sizes if not limit.allows(delta))
+
+
+def above_budget(examination: Examination, budget: Budget) -> tuple[tuple[str, int, int], ...]:
+    """Name, bytes and budget of each size of a layer that is above its recipe's budget."""
+    rows = (("unzipped", examination.unzipped, budget.unzipped), ("zipped", examination.zipped, budget.zipped))
+    return tuple((name, size, most) for name, size, most in rows if most is not None and size > most)
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _common_size(before: Mapping[int, float], after: Mapping[int, float]) -> int | None:
+    """The size that both were measured at: that of one whole processor, else the largest."""
+    both = before.keys() & after.keys()
+    return max(both, key=lambda size: (size == ONE_PROCESSOR, size), default=None)
+
+
+def _by_growth(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda one: (-one.unzipped.change, -one.zipped.change, one.name, one.after)))
+
+
+def _part_of(name: str, before: str, after: str, old: Iterable[Member], new: Iterable[Member]) -> Part:
+    old, new = tuple(old), tuple(new)
+    return Part(
+        name=name,
+        before=before,
+        after=after,
+        files=Delta(before=len(old), after=len(new)),
+        unzipped=Delta(before=sum(one.size for one in old), after=sum(one.size for one in new)),
+        zipped=Delta(before=sum(one.zipped for one in old), after=sum(one.zipped for one in new)),
+    )
+
+
+def _packages(old: Side, new: Side) -> Iterator[Part]:
+    """Packages with another version or other bytes; what no package owns is one of them, without a name."""
+    then, now = _versions(old), _versions(new)
+    before, after = _groups(old.examination, "package"), _groups(new.examination, "package")
+    for name in sorted({*then, *now, *before, *after}):
+        was, now_is = before.get(name, ()), after.get(name, ())
+        versions = [
+            version or ("unknown" if group else "")
+            for version, group in ((then.get(name, ""), was), (now.get(name, ""), now_is))
+        ]
+        if versions[0] != versions[1] or _content(was) != _content(now_is):
+            yield _part_of(name, versions[0], versions[1], was, now_is)
+
+
+def _versions(side: Side) -> dict[str, str]:
+    """Version by package: of the distributions, and of the libraries that the manifest names beside them."""
+    found: dict[str, list[str]] = {}
+    for one in side.examination.distributions:
+        found.setdefault(one.name, []).append(one.version)
+    versions = {name: ", ".join(sorted(set(many))) for name, many in found.items()}
+    libraries = side.manifest.packages if side.manifest else ()
+    return {one.name: one.version for one in libraries if not one.info} | versions
+
+
+def _kinds(old: Examination, new: Examination) -> Iterator[Part]:
+    before, after = _groups(old, "kind"), _groups(new, "kind")
+    for name in sorted({*before, *after}):
+        was, now = before.get(name, ()), after.get(name, ())
+        if _content(was) != _content(now):
+            yield _part_of(name, name if was else "", name if now else "", was, now)
+
+
+def _groups(examination: Examination, key: str) -> dict[str, tuple[Member, ...]]:
+    groups: dict[str, list[Member]] = {}
+    for member in examination.members:
+        groups.setdefault(str(getattr(member, key)), []).append(member)
+    return {name: tuple(members) for name, members in groups.items()}
+
+
+def _content(members: Iterable[Member]) -> frozenset[tuple[str, str, int]]:
+    return frozenset((member.path, member.sha256, member.mode) for member in members)
+
+
+def _files(old: Examination, new: Examination) -> Iterator[Part]:
+    """Each file that is not what it was. One whose name alone tells another build counts as the same file."""
+    then, now = _paths(old.members), _paths(new.members)
+    was = {after: before for before, after in _pairs(then, now).items()}
+    for path, member in now.items():
+        before = then.get(was.get(path, ""))
+        if before is None:
+            yield _part_of(member.package, "", path, (), (member,))
+        elif (before.sha256, before.mode) != (member.sha256, member.mode):
+            yield _part_of(member.package, before.path, path, (before,), (member,))
+    for path in then.keys() - was.values():
+        yield _part_of(then[path].package, path, "", (then[path],), ())
+
+
+def _paths(members: Iterable[Member]) -> dict[str, Member]:
+    return {member.path: member for member in members}
+
+
+def _pairs(then: Mapping[str, Member], now: Mapping[str, Member]) -> dict[str, str]:
+    """Path after by path before, for files that are there on both sides."""
+    same = {path: path for path in then.keys() & now.keys()}
+    old, new = _stable(then.keys() - same.keys()), _stable(now.keys() - same.keys())
+    return same | {old[name]: new[name] for name in old.keys() & new.keys()}
+
+
+def _stable(paths: Iterable[str]) -> dict[str, str]:
+    """Path by its name without what changes with every build, where that is one path's alone."""
+    paths = tuple(paths)
+    counts = Counter(map(stable_name, paths))
+    return {name: path for path in paths if counts[name := stable_name(path)] == 1}
+
+
+def stable_name(path: str) -> str:
+    """``path`` without version, platform and hash: ``demo.dist-info/RECORD``, ``demo.libs/libx.so.1``."""
+    return _VOLATILE.sub("", path)
+
+
+# --- findings and circumstances --------------------------------------------------------------------------------------
+
+
+def _only_first(first: Iterable[Finding], second: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings that only ``first`` has: of a rule and about a file of which the other has fewer."""
+    known = Counter(map(_subject, second))
+    for finding in first:
+        known[_subject(finding)] -= 1
+        if known[_subject(finding)] < 0:
+            yield finding
+
+
+def _subject(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule, str(finding.severity), stable_name(finding.path)
+
+
+def _made(old: Side, new: Side) -> Iterator[Made]:
+    before, after = _circumstances(old), _circumstances(new)
+    for name in (name for name in before if name in after and before[name] != after[name]):
+        yield Made(name=name, before=before[name], after=after[name])
+
+
+def _circumstances(side: Side) -> dict[str, str]:
+    plain = {"Python": side.target.python, "processor": str(side.target.arch)}
+    made = side.manifest
+    if made is None:
+        return plain
+    return plain | {
+        "layerforge": made.layerforge,
+        "engine": made.engine,
+        "interpreter": made.interpreter,
+        "requirements": " ".join(made.requires),
+        "compression": str(made.compression),
+        "bytecode": str(made.bytecode.mode),
+        "docstrings": str(made.bytecode.docstrings),
+        "optimize": str(made.bytecode.optimize),
+        "budget, unzipped": _bytes(made.budget.unzipped),
+        "budget, zipped": _bytes(made.budget.zipped),
+        **{f"origin of {one.name}": one.origin for one in made.packages},
+    }
+
+
+def _bytes(size: int | None) -> str:
+    return "none" if size is None else f"{size:,} bytes"
+
+
+# --- as data ---------------------------------------------------------------------------------------------------------
+
+
+def _delta(delta: Delta) -> dict[str, Any]:
+    return {"before": delta.before, "after": delta.after, "change": delta.change}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "before": part.before,
+        "after": part.after,
+        "status": status(part),
+        "files": _delta(part.files),
+        "unzipped": _delta(part.unzipped),
+        "zipped": _delta(part.zipped),
+    }

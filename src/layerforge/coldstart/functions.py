@@ -1,0 +1,87 @@
+"""The function whose cold start is measured: one that only imports, or the user's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from layerforge.coldstart.facts import Function
+from layerforge.errors import UsageError
+from layerforge.model import Examination
+from layerforge.verify import top_level_imports
+
+_MODULE = """
+import linecache, sys, types
+FILE, TEXT = {file!r}, {text!r}
+linecache.cache[FILE] = (len(TEXT), None, TEXT.splitlines(True), FILE)
+MODULE = sys.modules[{name!r}] = types.ModuleType({name!r})
+MODULE.__file__ = FILE
+exec(compile(TEXT, FILE, "exec", dont_inherit=True), vars(MODULE))
+HANDLER = MODULE.handler
+"""
+"""Compiles the user's file, as Lambda does at every cold start, and runs it as the module that it would be there."""
+
+_INVOCATION = """
+import json
+json.dumps(HANDLER({event!r}, CONTEXT), default=float)
+"""
+"""The runtime turns the answer into JSON too, decimal numbers among it."""
+
+
+def of_imports(modules: Iterable[str]) -> Function:
+    """A function that imports ``modules`` in the init phase and does nothing when it is invoked."""
+    modules = tuple(modules)
+    return Function(init="".join(f"import {name}\n" for name in modules), program="", about={"imports": list(modules)})
+
+
+def of_file(file: Path, event: str = "{}") -> Function:
+    """The function in the user's ``file``, whose ``handler`` is invoked with ``event``, a JSON text.
+
+    Raises ``UsageError`` where the file cannot be read or the event is no JSON.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the handler {file} cannot be read: {error}",
+            hint="--handler takes a Python file with a function `handler(event, context)`",
+        ) from error
+    value = _event(event)
+    return Function(
+        init=_MODULE.format(name=file.stem, file=f"/var/task/{file.name}", text=text),
+        program=_INVOCATION.format(event=value),
+        about={"handler": file.name, "event": value},
+    )
+
+
+def _event(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except ValueError as error:
+        raise UsageError(f"--event is no JSON: {error}", hint="""such as --event '{"rows": 10}'""") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is none of its values")
+
+
+def default_modules(seen: Examination, requires: Iterable[str] = ()) -> tuple[str, ...]:
+    """Modules that a function with the layer would import: the top-level ones of the packages that were asked for, of
+    all packages where that is not known.
+    """
+    wanted = {name for text in requires if (name := _name(text))}
+    asked = replace(seen, members=tuple(one for one in seen.members if one.package in wanted))
+    return top_level_imports(asked) or top_level_imports(seen)
+
+
+def _name(requirement: str) -> str:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return ""

@@ -1,0 +1,93 @@
+"""What lies beside a zip and speaks of these very bytes: manifest, verdict, SBOM, measured cold start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from layerforge import report
+from layerforge.model import Manifest, Verdict
+from layerforge.page.coldstart import ColdStart, read_coldstart
+from layerforge.page.sbom import Sbom, read_sbom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is known of a layer beyond its zip; ``None`` for what is not there."""
+
+    manifest: Manifest | None = None
+    verdict: Verdict | None = None
+    sbom: Sbom | None = None
+    coldstart: ColdStart | None = None
+    refused: tuple[str, ...] = ()
+    """Why a file that is there was not taken, one line each."""
+
+
+NOTHING = Beside()
+"""What is known of a zip that stands alone."""
+
+
+class _Sealed(Protocol):
+    @property
+    def sha256(self) -> str:
+        """Of the zip that this is about; empty where it does not say."""
+
+
+Read = TypeVar("Read", bound=_Sealed)
+
+
+def beside(zip_file: Path, sha256: str) -> Beside:
+    """What lies beside ``zip_file``, whose digest is ``sha256``. What is about another zip is left out, and said."""
+    refused: list[str] = []
+
+    def take(tail: str, read: Callable[[str], Read]) -> Read | None:
+        path = zip_file.with_suffix(tail)
+        found = _read(path, read)
+        if isinstance(found, str):
+            refused.extend([found] * bool(found))
+            return None
+        if found.sha256 not in {"", sha256}:
+            refused.append(f"{path.name} is about another zip (sha256 {found.sha256[:12]}…): left out")
+            return None
+        return found
+
+    # A later build writes the zip last, so that its manifest may be newer than it.
+    made = take(".manifest.json", _made)
+    return Beside(
+        manifest=made.manifest if made else None,
+        verdict=made.verdict if made else None,
+        sbom=take(".sbom.json", lambda text: read_sbom(zip_file.with_suffix(".sbom.json").name, text)),
+        coldstart=take(".coldstart.json", read_coldstart),
+        refused=tuple(refused),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    manifest: Manifest
+    verdict: Verdict | None
+
+    @property
+    def sha256(self) -> str:
+        return self.manifest.sha256
+
+
+def _made(text: str) -> _Made:
+    verified = json.loads(text).get("verified")
+    verdict = report.read_verdict(json.dumps({"notes": [], **verified})) if verified else None
+    return _Made(manifest=report.read_manifest(text), verdict=verdict)
+
+
+def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
+    """What ``read`` makes of a file, or why it makes nothing of it; that is empty where there is no file."""
+    try:
+        return read(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{path.name} cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return f"{path.name} is not what its name says ({type(error).__name__}: {error}): left out"

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zips
+from fakes import FakeProgress, target
+from layerforge import cli, coldstart, examine
+from layerforge.cli import coldstart as command
+from layerforge.coldstart import Order
+from layerforge.errors import EngineError
+from layerforge.model import Job, Outcome
+
+TREE = "import time:        25 |        175 | top\n"
+MEGABYTE = 2**20
+
+
+class FakeLambda:
+    """Functions that are twice as fast with the first layer, and take more than 512 MB with the second."""
+
+    processors = 2
+
+    def run(self, job: Job) -> Outcome:
+        first = job.opt.name == "0"
+        if not first and job.memory == 512 * MEGABYTE:
+            return Outcome(status=-9, output="", seconds=1.0, out_of_memory=True)
+        init = 1000.0 if first else 2000.0
+        return Outcome(
+            status=0,
+            output=TREE,
+            seconds=1.0,
+            init_ms=init,
+            init_cpu_ms=init,
+            invoke_ms=(2.0, 1.0),
+            peak_memory=70_000_000,
+        )
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
+    return zips.of(tmp_path / "layer.zip", {"python/top.py": b"x = 1\n"})
+
+
+def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 1769), per_day: int | None = None) -> Any:
+    """The data of a measurement; what is printed for people goes to standard error."""
+    seen = [examine.examine(path) for path in paths]
+    order = Order(
+        target=target(),
+        function=coldstart.of_imports(["top"]),
+        subjects=command.unpack(seen, folder / "work"),
+        memories=memories,
+        runs=3,
+    )
+    place = command.Place(engine=FakeLambda(), image="image")
+    return command.run(order, place, coldstart.prices(target().arch), per_day, FakeProgress())
+
+
+def test_two_layers_are_shown_size_by_size_with_what_they_cost(
+    tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = zips.of(tmp_path / "other.zip", {"python/top.py": b"y = 1\n"})
+    data = ran(tmp_path, [layer, other], per_day=1000)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = [" ".join(line.split()) for line in shown.err.splitlines()]
+    assert "A layer.zip" in lines
+    assert "B other.zip" in lines
+    assert "512 MB B 0.29 out of memory" in lines
+    assert "1,769 MB A 1.00 1,000 1,000–1,000 1,000 2.0 1.0 70.0" in lines
+    assert "at 1,769 MB, init of A takes 0.50 × that of B" in lines
+    assert not any(line.startswith("at 512 MB") for line in lines)
+    # 1.002 s of 1,769 MB, at the list price, and the request
+    assert "1,769 MB A 1,730,994 29.05 10.60" in lines
+    assert data["function"] == {"imports": ["top"]}
+    assert data["machine_processors"] == 2
+
+
+def test_one_layer_needs_no_letters(tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran(tmp_path, [layer], memories=(1769,))
+    shown = capsys.readouterr().err
+    assert "1,769 MB A" not in shown
+    assert "×" not in shown
+
+
+def test_the_result_lies_beside_the_zip_unless_told_otherwise(tmp_path: Path, layer: Path) -> None:
+    beside = tmp_path / "layer.coldstart.json"
+    assert command.find_places(layer, None, None, no_write=False).json == beside
+    assert command.find_places(layer, None, None, no_write=True).json is None
+    assert command.find_places(layer, tmp_path / "x.json", None, no_write=False).json == tmp_path / "x.json"
+
+
+def test_the_result_is_written_and_drawn(tmp_path: Path, layer: Path) -> None:
+    data = ran(tmp_path, [layer])
+    places = command.find_places(layer, None, tmp_path / "it.svg", no_write=False)
+    command.keep(places, data, progress := FakeProgress())
+    assert json.loads((tmp_path / "layer.coldstart.json").read_text()) == data
+    assert (tmp_path / "it.svg").read_bytes().startswith(b"<?xml")
+    assert len(progress.lines) == 2
+
+
+def test_a_folder_that_vanished_meanwhile_costs_no_result(tmp_path: Path, layer: Path) -> None:
+    places = command.find_places(tmp_path / "gone/layer.zip", None, None, no_write=False)
+    command.keep(places, {}, progress := FakeProgress())
+    assert "--write FILE puts it elsewhere" in progress.warnings[0]
+
+
+def test_sizes_come_in_order_and_once() -> None:
+    assert command.Memories().convert("1769, 512,512", None, None) == (512, 1769)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--memory", "64"], "'64' is no memory size: Lambda takes 128 to 10,240 MB"),
+        (["--memory", "512,,1769"], "'' is no memory size"),
+        (["--memory", "1GB"], "'1GB' is no memory size"),
+        (["--runs", "0"], "--runs"),
+        (["--event", "{}"], "--event is what --handler is invoked with"),
+        (["--import", "a", "--handler", "app.py"], "do not go together"),
+        (["--import", "os; 1/0"], "is no module's name"),
+        (["--handler", "absent.py"], "absent.py cannot be read"),
+        (["--plot", "it.pdf"], "it.pdf is neither PNG nor SVG"),
+        (["--plot", "absent/it.png"], "absent/it.png cannot be written"),
+        (["--write", "x.json", "--no-write"], "do not go together"),
+        (["--write", "x.zip"], "would take the place of a zip"),
+        (["--against", "absent.zip"], "absent.zip"),
+        (["--price-gb-second", "-1"], "--price-gb-second"),
+        (["--python", "3.7"], "Lambda has no runtime for Python '3.7'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(
+    layer: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["coldstart", str(layer), *arguments]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_picture_without_matplotlib_names_the_extra(tmp_path: Path, layer: Path) -> None:
+    program = (
+        "import sys; sys.modules['matplotlib'] = None; from layerforge import cli; sys.exit(cli.run(sys.argv[1:]))"
+    )
+    argv: list[str | Path] = [sys.executable, "-c", program, "coldstart", layer, "--plot", tmp_path / "it.png"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'layerforge[plot]'" in done.stderr
+
+
+def test_a_zip_without_modules_asks_for_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = zips.of(tmp_path / "data.zip", {"data/x.txt": b"x"})
+    assert cli.run(["coldstart", str(path)]) == 2
+    assert "no module that could be imported" in capsys.readouterr().err
+
+
+def test_without_a_container_engine_nothing_is_measured(
+    tmp_path: Path, layer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    with pytest.raises(EngineError, match="no container engine runs here") as caught:
+        command.connect(None, target(), FakeProgress())
+    assert caught.value.exit_code == 5
+    assert "--engine" not in caught.value.hint
+    assert "take a container engine" in caught.value.hint
+
+
+def test_another_processor_than_this_machines_is_told() -> None:
+    told = {arch: list(command.emulated(target(arch=arch))) for arch in type(target().arch)}
+    assert sorted(map(len, told.values())) == [0, 1]

@@ -1,0 +1,161 @@
+"""Where the parts of a layer come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeProgress, FakeStore, target
+from layerforge import digest
+from layerforge.errors import EngineError
+from layerforge.model import (
+    Arch,
+    Compression,
+    Image,
+    Library,
+    LibraryStep,
+    Outcome,
+    PackageStep,
+    Pin,
+    Plan,
+    PlanStep,
+    Recipe,
+    Settings,
+    Source,
+    SourcePackage,
+    SystemStep,
+    Task,
+    WheelStep,
+)
+from layerforge.origins import Origin, Search, compilers, origins, public
+from sdists import archive
+
+SOURCES = archive({"x-1/COPYING": "as you like", "x-1/x.c": ""})
+SHA = digest.sha256(SOURCES)
+VERSIONS = "cc: clang 16\nnoise\ngfortran: GNU Fortran 12\n"
+
+
+@dataclass
+class Builder:
+    """An image whose compilers answer, and that counts how often they are asked."""
+
+    status: int = 0
+    gone: bool = False
+    tasks: list[Task] = field(default_factory=list)
+    image: Image = field(default_factory=lambda: Image(reference="i", digest="sha256:1", arch=Arch.X86_64))
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        self.tasks.append(task)
+        if self.gone:
+            raise EngineError("the engine is gone")
+        return Outcome(status=self.status, output=VERSIONS, seconds=0.0)
+
+    def copy_out(self, path: str, into: Path) -> None:
+        raise AssertionError(path)
+
+    def stop(self) -> None: ...
+
+
+def a_plan(*steps: PlanStep) -> Plan:
+    return Plan(
+        recipe=Recipe(name="demo", requires=("demo",)),
+        target=target(),
+        compression=Compression.FAST,
+        interpreter="",
+        steps=steps,
+        epoch=0,
+        key="k",
+    )
+
+
+def a_library(url: str = "https://example.org/x-1.tar.gz", sha256: str = SHA) -> LibraryStep:
+    library = Library(name="x", version="1", source=Source(url=url, sha256=sha256), script="")
+    return LibraryStep(library=library, settings=Settings(), key="k")
+
+
+def a_pin(*hashes: str) -> Pin:
+    return Pin(name="demo", version="1.0", hashes=tuple(f"sha256:{one}" for one in hashes))
+
+
+def a_search(store: FakeStore | None = None, *folders: Path) -> Search:
+    return Search(store=store or FakeStore(), folders=folders, progress=FakeProgress())
+
+
+def test_a_compiled_library_comes_from_its_source_with_its_licences(tmp_path: Path) -> None:
+    store = FakeStore({("source", SHA): SOURCES})
+    found = origins(a_plan(a_library()), Builder(), a_search(store), tmp_path, tmp_path)
+    assert found.archives == {"x": Origin(sha256=SHA, url="https://example.org/x-1.tar.gz", compiled=True)}
+    assert [(one.owner, one.place, one.text) for one in found.texts] == [("x", "x-1/COPYING", "as you like")]
+    assert found.image is not None
+    assert found.compilers == ("cc: clang 16", "gfortran: GNU Fortran 12")
+
+
+def test_a_source_that_cannot_be_had_again_costs_its_licences_and_not_the_build(tmp_path: Path) -> None:
+    search = a_search()
+    gone = a_library(url=(tmp_path / "gone.tar.gz").as_uri())
+    found = origins(a_plan(gone), Builder(), search, tmp_path, tmp_path)
+    assert found.texts == ()
+    assert isinstance(search.progress, FakeProgress)
+    assert "the licences of x are not in the bundle" in search.progress.warnings[0]
+
+
+@pytest.mark.parametrize("in_store", [True, False])
+def test_a_compiled_package_comes_from_the_locked_archive_that_is_at_hand(in_store: bool, tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/any.tar.gz").write_bytes(b"other" if in_store else SOURCES)
+    store = FakeStore({("source", SHA): SOURCES} if in_store else {})
+    step = PackageStep(
+        package=SourcePackage(name="demo"), pin=a_pin("0" * 64, SHA), settings=Settings(), build_pins=(), key="k"
+    )
+    found = origins(a_plan(step), Builder(), a_search(store, tmp_path / "sources"), tmp_path, tmp_path)
+    assert found.archives == {"demo": Origin(sha256=SHA, compiled=True)}
+
+
+@pytest.mark.parametrize(("hashes", "known"), [(["1" * 64], True), (["1" * 64, "2" * 64], False), ([], False)])
+def test_a_wheel_is_known_where_the_lock_leaves_no_choice(hashes: list[str], known: bool, tmp_path: Path) -> None:
+    found = origins(a_plan(WheelStep(pin=a_pin(*hashes))), None, a_search(), tmp_path, tmp_path)
+    assert found.archives == ({"demo": Origin(sha256="1" * 64)} if known else {})
+    assert (found.image, found.compilers) == (None, ())
+
+
+def test_an_image_that_compiled_nothing_is_not_named(tmp_path: Path) -> None:
+    builder = Builder()
+    found = origins(a_plan(WheelStep(pin=a_pin("1" * 64))), builder, a_search(), tmp_path, tmp_path)
+    assert (found.image, builder.tasks) == (None, [])
+
+
+def test_libraries_of_the_image_name_the_image(tmp_path: Path) -> None:
+    step = SystemStep(sonames=("libgomp.so.1",), key="k")
+    assert origins(a_plan(step), Builder(), a_search(), tmp_path, tmp_path).image is not None
+
+
+def test_compilers_are_asked_once_for_each_image(tmp_path: Path) -> None:
+    builder, store = Builder(), FakeStore()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        assert compilers(builder, store, tmp_path / name, tmp_path) == ("cc: clang 16", "gfortran: GNU Fortran 12")
+    assert len(builder.tasks) == 1
+    assert set(builder.tasks[0].env) == {"PATH", "LANG"}
+
+
+@pytest.mark.parametrize("builder", [Builder(status=127), Builder(gone=True)])
+def test_an_image_that_cannot_answer_is_asked_again_another_time(builder: Builder, tmp_path: Path) -> None:
+    store = FakeStore()
+    assert compilers(builder, store, tmp_path, tmp_path) == ()
+    assert store.values == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.org/x.tar.gz", "https://example.org/x.tar.gz"),
+        ("https://me:secret@example.org:8443/x.tar.gz?token=1#part", "https://example.org:8443/x.tar.gz"),
+        ("file:///home/me/x.tar.gz", ""),
+        ("x.tar.gz", ""),
+    ],
+)
+def test_no_secret_and_no_path_of_this_machine_is_in_an_address(url: str, shown: str) -> None:
+    assert public(url) == shown
