@@ -231,13 +231,13 @@ def test_an_interrupt_ends_an_upload_that_hangs_and_the_next_run_mends_it(
     aws: Proxy, said: Any, tmp_path: Path
 ) -> None:
     path = a_large_layer(tmp_path, 30 << 20)
-    aws.fault(Fault(call="PublishLayerVersion", region="eu-west-1", times=1, cut=1 << 20, stall=60))
+    aws.fault(Fault(call="PublishLayerVersion", region="eu-west-1", times=1, cut=1 << 20, stall=120))
     command = [sys.executable, "-m", "layerforge", "publish", str(path), *TWO]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while aws.count("PublishLayerVersion") < 2:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in err
     code, _, err = said(path, *TWO)
@@ -253,14 +253,14 @@ def interrupted(aws: Proxy, call: str, *arguments: str | Path) -> tuple[int, str
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         try:
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     return process.returncode, err
 
 
 def test_an_interrupt_ends_a_plan_that_hangs(aws: Proxy, layer: Path) -> None:
-    aws.fault(Fault(call="ListLayerVersions", cut=0, stall=90))
+    aws.fault(Fault(call="ListLayerVersions", cut=0, stall=120))
     code, err = interrupted(aws, "ListLayerVersions", layer, *TWO)
     assert (code, "interrupted" in err) == (130, True)
 
@@ -269,16 +269,17 @@ def test_an_interrupt_ends_an_upload_to_a_bucket_that_hangs(aws: Proxy, tmp_path
     path = a_large_layer(tmp_path, 3 * PART)
     a_bucket()
     small_limit(aws)
-    aws.fault(Fault(call="UploadPart", times=1, cut=1 << 18, stall=90))
+    aws.fault(Fault(call="UploadPart", times=1, cut=1 << 18, stall=120))
     code, err = interrupted(aws, "UploadPart", path, "--region", "us-east-1", "--bucket", "mine-{region}")
     assert (code, "versions that are there stay: run the command again" in err) == (130, True)
     assert aws.count("PublishLayerVersion") == 0
 
 
 def test_an_interrupted_upload_to_a_bucket_leaves_nothing_there(aws: Proxy, tmp_path: Path) -> None:
-    path = a_large_layer(tmp_path, 8 * PART)
+    path = a_large_layer(tmp_path, 3 * PART)
     s3 = a_bucket()
     small_limit(aws)
+    aws.fault(Fault(call="UploadPart", times=1, cut=1 << 18, stall=2))
     code, err = interrupted(aws, "UploadPart", path, "--region", "us-east-1", "--bucket", "mine-{region}")
     assert code == 130, err
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="mine-us-east-1")

@@ -40,7 +40,7 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
 LOOKS = 8
 """How often to wait and look after an answer that got lost: Lambda may still be unpacking what it was sent."""
 
-GRACE = 5.0
+GRACE = 10.0
 """Seconds that an interrupted run waits for its threads to clean up."""
 
 Made = tuple[Version, Details]
