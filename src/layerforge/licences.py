@@ -78,6 +78,10 @@ def of_tree(tree: Tree) -> tuple[Text, ...]:
     return tuple(Text(owner=file.package, place=file.path, text=_decoded(file.blob.read())) for file in files)
 
 
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, TypeError)
+"""What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
+
+
 def of_archive(data: bytes, owner: str) -> tuple[Text, ...]:
     """The texts in an archive of sources, tar or zip: those nearest to its top; none where it is no archive.
 
@@ -85,7 +89,7 @@ def of_archive(data: bytes, owner: str) -> tuple[Text, ...]:
     """
     try:
         found = sorted(_members(data), key=lambda one: (one[0].count("/"), one[0]))
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
+    except DAMAGED:
         return ()
     return tuple(Text(owner=owner, place=name, text=_decoded(text)) for name, text in found[:MOST])
 

@@ -140,7 +140,10 @@ def unpack(data: bytes, name: str, workspace: Path) -> Path:
         archive.write_bytes(data)
         into.mkdir()
         _extract(archive, into)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+    except (
+        *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
+        TypeError,  # where the head of a gzip file is cut short
+    ) as error:
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
         hint = f"no space is left for {workspace}: free some" if full else "is it a tar or zip archive?"
         raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error
