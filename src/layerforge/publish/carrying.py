@@ -32,6 +32,7 @@ from layerforge.publish.facts import (
     Unchanged,
     Version,
 )
+from layerforge.publish.planning import is_wanted
 from layerforge.publish.threads import side_by_side
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
@@ -242,6 +243,6 @@ def _appeared(job: Job, cloud: Cloud) -> Made | None:
     for version in cloud.versions(job.artifact.name):
         if version.number not in known and version.description == job.artifact.description:
             details = cloud.details(job.artifact.name, version.number)
-            if details.code_sha256 == job.artifact.code_sha256:
+            if is_wanted(details, job.artifact):
                 return version, details
     return None
