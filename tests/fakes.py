@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from layerforge import digest, runtimes
 from layerforge.model import (
     Arch,
+    Budget,
+    Bytecode,
+    Check,
+    Compression,
     Entry,
     File,
     Interpreter,
     Job,
+    Manifest,
     Outcome,
     Package,
     Recipe,
@@ -96,6 +102,32 @@ class FakeEngine:
     def run(self, job: Job) -> Outcome:
         self.jobs.append(job)
         return self.outcomes.pop(0)
+
+
+def a_manifest(*packages: Package, **facts: Any) -> Manifest:
+    """A manifest of ``packages`` with ``facts`` in the place of its plain ones."""
+    plain = Manifest(
+        name="demo",
+        python="3.13",
+        arch=Arch.X86_64,
+        engine="host",
+        interpreter="3.13.0",
+        compression=Compression.FAST,
+        bytecode=Bytecode(),
+        budget=Budget(),
+        check=Check(),
+        requires=("demo",),
+        sha256="a" * 64,
+        content_sha256="b" * 64,
+        zip_bytes=10,
+        unzipped_bytes=20,
+        packages=packages,
+        edits=(),
+        left=(),
+        key="k",
+        layerforge="0",
+    )
+    return replace(plain, **facts)
 
 
 def target(python: str = "3.13", arch: Arch = Arch.X86_64) -> Target:

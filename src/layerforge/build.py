@@ -37,18 +37,17 @@ from layerforge.model import (
     Task,
 )
 from layerforge.progress import megabytes
+from layerforge.runtimes import PREFIX, WORK
 
 MEMORY = 8 * 2**30
 """Most bytes that one step may use."""
 TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
-PREFIX = "/prefix"
 _LAST_LINES = 25
 _LONGEST = 400
 """Characters of a command that an error shows."""
 _PATIENCE = 0.5
 """Seconds between two attempts to end what still runs."""
-WORK = "/work"
 _START = "set -eu\nmkdir -p build tmp\ncd build\n"
 
 HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import lzma
 import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
 from layerforge import digest
 from layerforge.model import Tree
+from layerforge.sources import DAMAGED
 
 LONGEST = 1 << 20
 """Bytes of a licence's text; what is longer is none."""
@@ -76,10 +75,6 @@ def of_tree(tree: Tree) -> tuple[Text, ...]:
     """Every licence's text that a layer's packages brought, in their metadata or beside vendored code."""
     files = (file for file in tree.files if file.size <= LONGEST and is_licence(file.path))
     return tuple(Text(owner=file.package, place=file.path, text=_decoded(file.blob.read())) for file in files)
-
-
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, TypeError)
-"""What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
 
 
 def of_archive(data: bytes, owner: str) -> tuple[Text, ...]:

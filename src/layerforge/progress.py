@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,3 +102,8 @@ def megabytes(size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 file``, ``2,300 files``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def cell(text: str) -> str:
+    """Text as it stands in a cell of a Markdown table: on one line, and taken literally."""
+    return html.escape(re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())), quote=False)

@@ -13,7 +13,10 @@ from typing import Any
 from layerforge.errors import UsageError
 from layerforge.model import Arch, Runtime, Target
 
-_COMMON = "-O2 -g0 -ffunction-sections -fdata-sections -ffile-prefix-map=/work=."
+WORK, PREFIX = "/work", "/prefix"
+"""Folders of a source step: where it works, and below which each library has one of its own."""
+
+_COMMON = f"-O2 -g0 -ffunction-sections -fdata-sections -ffile-prefix-map={WORK}=."
 """Each function in a section of its own, so that the linker drops what nothing calls; no path of the container."""
 FLAGS = {
     # What Lambda guarantees: AVX2 on x86_64, Graviton2 on arm64.

@@ -130,6 +130,10 @@ def _unavailable(source: Source, error: Exception) -> LockError:
     )
 
 
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, TypeError)
+"""What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
+
+
 def unpack(data: bytes, name: str, workspace: Path) -> Path:
     """Unpacks an archive below ``workspace``; returns its top folder.
 
@@ -140,10 +144,7 @@ def unpack(data: bytes, name: str, workspace: Path) -> Path:
         archive.write_bytes(data)
         into.mkdir()
         _extract(archive, into)
-    except (
-        *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
-        TypeError,  # where the head of a gzip file is cut short
-    ) as error:
+    except DAMAGED as error:
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
         hint = f"no space is left for {workspace}: free some" if full else "is it a tar or zip archive?"
         raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error

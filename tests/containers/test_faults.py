@@ -350,13 +350,15 @@ def in_the_sandbox(pid: int) -> bool:
 
 def test_ctrl_c_while_the_index_is_asked(place: Place) -> None:
     with a_server_that_never_answers() as (address, asked):
-        interrupt(place, place.start(UV_DEFAULT_INDEX=f"{address}/simple", UV_NO_CACHE="1"), asked.is_set)
+        said = interrupt(place, place.start(UV_DEFAULT_INDEX=f"{address}/simple", UV_NO_CACHE="1"), asked.is_set)
+    assert "✓ tiny" not in said
 
 
 def test_ctrl_c_while_a_source_is_downloaded(place: Place) -> None:
     with a_server_that_never_answers() as (address, asked):
         place.recipe(url=f"{address}/tiny-1.0.tar.gz")
-        interrupt(place, place.start(), asked.is_set)
+        said = interrupt(place, place.start(), asked.is_set)
+    assert "✓ tiny" not in said
 
 
 def test_ctrl_c_while_a_library_is_compiled_and_the_next_build_is_whole(place: Place) -> None:

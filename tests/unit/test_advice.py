@@ -13,21 +13,15 @@ from hypothesis import strategies as st
 
 import elves
 import zips
-from fakes import target
+from fakes import a_manifest, target
 from layerforge import advice
 from layerforge.advice import Advice, Ground
 from layerforge.advice.ground import Proposal, Saving
 from layerforge.examine import examine
 from layerforge.model import (
     UNCOMPILABLE,
-    Arch,
-    Budget,
-    Bytecode,
-    Check,
-    Compression,
     Kind,
     Left,
-    Manifest,
     PycFacts,
     PycState,
 )
@@ -55,30 +49,6 @@ def a_package(name: str, files: Mapping[str, bytes], *, version: str = "1.0", ne
     own[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{wanted}\n".encode()
     rows = [record_row(path.removeprefix("python/"), data) for path, data in own.items()]
     return own | {f"{info}/RECORD": "\n".join([*rows, f"{info}/RECORD,,".removeprefix("python/")]).encode()}
-
-
-def a_manifest(*requires: str) -> Manifest:
-    return Manifest(
-        name="demo",
-        python="3.13",
-        arch=Arch.X86_64,
-        engine="host",
-        interpreter="3.13.0",
-        compression=Compression.FAST,
-        bytecode=Bytecode(),
-        budget=Budget(),
-        check=Check(),
-        requires=requires,
-        sha256="",
-        content_sha256="",
-        zip_bytes=0,
-        unzipped_bytes=0,
-        packages=(),
-        edits=(),
-        left=(),
-        key="",
-        layerforge="",
-    )
 
 
 def ground(folder: Path, files: Mapping[str, bytes], **facts: Any) -> Ground:
@@ -130,7 +100,7 @@ def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path
 
 def test_what_the_build_could_not_compile_is_not_asked_for(tmp_path: Path) -> None:
     left = Left(path="python/demo/template.py", reason=f"{UNCOMPILABLE}: SyntaxError")
-    made = replace(a_manifest("demo"), left=(left,))
+    made = a_manifest(left=(left,))
     assert kinds(ground(tmp_path, {left.path: MIB}, manifest=made)) == {}
 
 
@@ -173,7 +143,9 @@ def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
 
 
 def test_a_layer_of_our_own_keeps_what_its_recipe_kept(tmp_path: Path) -> None:
-    assert "dead-weight" not in kinds(ground(tmp_path, {"python/a/tests/x.json": MIB}, manifest=a_manifest("a")))
+    assert "dead-weight" not in kinds(
+        ground(tmp_path, {"python/a/tests/x.json": MIB}, manifest=a_manifest(requires=("a",)))
+    )
 
 
 def test_what_the_runtime_has_is_named_with_its_metadata(tmp_path: Path) -> None:
@@ -230,7 +202,7 @@ def test_native_code_that_names_a_package_or_needs_its_library_uses_it(tmp_path:
 def test_what_the_layer_is_for_is_never_called_unused(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b"", "demo/data.json": MIB}) | a_package("other", OTHER)
     assert "unused-package" not in kinds(ground(tmp_path, files))
-    found = kinds(ground(tmp_path, files, manifest=a_manifest("demo>=1")))
+    found = kinds(ground(tmp_path, files, manifest=a_manifest(requires=("demo>=1",))))
     assert "no code of another package names other:" in found["unused-package"].message
 
 
@@ -381,7 +353,7 @@ CONTENTS = st.sampled_from([b"", b"import b", MIB, elves.image(), blas(BIG), b"b
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(files=st.dictionaries(PATHS, CONTENTS), ours=st.booleans())
 def test_no_advice_promises_more_than_there_is(files: dict[str, bytes], ours: bool, tmp_path: Path) -> None:
-    known = ground(tmp_path, files, manifest=a_manifest("a") if ours else None)
+    known = ground(tmp_path, files, manifest=a_manifest(requires=("a",)) if ours else None)
     found = advice.advise(known)
     assert sum(one.bytes for one in found) <= known.examination.unzipped
     assert sum(one.zipped or 0 for one in found) <= known.examination.zipped

@@ -11,20 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import target
+from fakes import a_manifest, target
 from layerforge import changes
 from layerforge.changes import Delta, Limit, Part, Side, compare
 from layerforge.model import (
-    Arch,
     Budget,
     Bytecode,
     BytecodeMode,
-    Check,
-    Compression,
     Distribution,
     Finding,
     Kind,
-    Manifest,
     Member,
     Package,
     Severity,
@@ -44,31 +40,6 @@ def a_side(*members: Member, versions: Iterable[tuple[str, str]] = (), **facts: 
     text = repr([(one.path, one.sha256, one.mode) for one in seen.members])
     seen = replace(seen, sha256=facts.pop("sha256", text), content_sha256=text)
     return replace(Side(target=target(), examination=seen, findings=()), **facts)
-
-
-def a_manifest(*packages: Package, **facts: Any) -> Manifest:
-    plain = Manifest(
-        name="demo",
-        python="3.13",
-        arch=Arch.X86_64,
-        engine="host",
-        interpreter="3.13.0",
-        compression=Compression.FAST,
-        bytecode=Bytecode(),
-        budget=Budget(),
-        check=Check(),
-        requires=("demo",),
-        sha256="a" * 64,
-        content_sha256="b" * 64,
-        zip_bytes=10,
-        unzipped_bytes=20,
-        packages=packages,
-        edits=(),
-        left=(),
-        key="k",
-        layerforge="0",
-    )
-    return replace(plain, **facts)
 
 
 def names(parts: Iterable[Part]) -> list[tuple[str, str, str, float]]:

@@ -2,9 +2,11 @@ import io
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
-from layerforge.progress import TerminalProgress, megabytes
+from layerforge.progress import TerminalProgress, cell, megabytes
 
 
 def a_screen(*, terminal: bool = False) -> tuple[TerminalProgress, io.StringIO]:
@@ -56,3 +58,11 @@ def test_markup_in_what_is_said_stays_inert() -> None:
 )
 def test_sizes_are_decimal(size: int, text: str) -> None:
     assert megabytes(size) == text
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_cell_stays_in_its_row(text: str) -> None:
+    made = cell(text)
+    assert not re.search(r"(?<!\\)(?:\\\\)*\|", made)
+    assert len(made.splitlines()) <= 1

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import elves
 import zips
-from fakes import a_file, a_tree, target
+from fakes import a_file, a_manifest, a_tree, target
 from layerforge import sbom
 from layerforge.examine import examine
-from layerforge.model import SYSTEM, Arch, Budget, Bytecode, Check, Compression, Image, Manifest, Package, Tree
+from layerforge.model import SYSTEM, Arch, Image, Package, Tree
 from layerforge.origins import Origin, Origins
 
 DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
@@ -36,30 +36,6 @@ def a_layer(*packages: Package) -> Tree:
         a_file("lib/libopenblas.so.0", elves.image(soname="libopenblas.so.0"), package="openblas"),
         a_file("lib/libgfortran.so.5", b"\x7fELF is damaged", package=SYSTEM),
         packages=packages,
-    )
-
-
-def a_manifest(*packages: Package) -> Manifest:
-    return Manifest(
-        name="demo",
-        python=target().python,
-        arch=Arch.X86_64,
-        engine="host",
-        interpreter="3.13.0",
-        compression=Compression.FAST,
-        bytecode=Bytecode(),
-        budget=Budget(),
-        check=Check(),
-        requires=("demo",),
-        sha256="a" * 64,
-        content_sha256="b" * 64,
-        zip_bytes=10,
-        unzipped_bytes=20,
-        packages=packages,
-        edits=(),
-        left=(),
-        key="k",
-        layerforge="0",
     )
 
 

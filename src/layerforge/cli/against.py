@@ -20,7 +20,7 @@ from layerforge.cli import screen, summary
 from layerforge.errors import UsageError, VerificationError
 from layerforge.model import Finding
 from layerforge.page import Subject, visible
-from layerforge.progress import counted, megabytes
+from layerforge.progress import cell, counted, megabytes
 from layerforge.store import write_atomically, writing
 
 MOST_FILES = 10
@@ -289,12 +289,10 @@ def _percent(delta: Delta) -> str:
 def as_markdown(pair: Pair) -> str:
     """The changes for a job's summary or a pull request's comment."""
     changes = pair.changes
-    head = f"### {summary.cell(heading(pair))}\n\n"
+    head = f"### {cell(heading(pair))}\n\n"
     if changes.same_bytes:
         return head
-    made = "".join(
-        f"- {summary.cell(one.name)}: {summary.cell(one.before)} → {summary.cell(one.after)}\n" for one in changes.made
-    )
+    made = "".join(f"- {cell(one.name)}: {cell(one.before)} → {cell(one.after)}\n" for one in changes.made)
     return "\n".join(filter(None, (head, _markdown_tables(changes), made, _markdown_findings(changes)))) + "\n"
 
 
@@ -312,11 +310,11 @@ def _markdown_tables(changes: Changes) -> str:
 
 
 def _markdown_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [columns, ("---", *("--:" for _ in columns[1:])), *(tuple(map(summary.cell, row)) for row in rows)]
+    lines = [columns, ("---", *("--:" for _ in columns[1:])), *(tuple(map(cell, row)) for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _markdown_findings(changes: Changes) -> str:
-    gone = "".join(f"- gone: {one.rule} {summary.cell(f'{one.path} {one.message}')}\n" for one in changes.gone)
+    gone = "".join(f"- gone: {one.rule} {cell(f'{one.path} {one.message}')}\n" for one in changes.gone)
     new = f"**New findings**\n\n{summary.findings(changes.new)}" if changes.new else ""
     return gone + new

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import click
 from layerforge import report
 from layerforge.errors import LayerforgeError, VerificationError
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Finding, Severity
-from layerforge.progress import megabytes
+from layerforge.progress import cell, megabytes
 
 if TYPE_CHECKING:
     from layerforge.pipeline import Layer
@@ -123,8 +122,3 @@ def failure(error: LayerforgeError) -> str:
     shown = f"\n<pre>{html.escape(evidence, quote=False)}</pre>\n" if evidence else ""
     hint = f"\n→ {cell(error.hint)}\n" if error.hint else ""
     return f"**✕ {error.title}:** {cell(error.message)}\n{shown}{hint}\n"
-
-
-def cell(text: str) -> str:
-    """Text as it stands in a cell of a Markdown table: on one line, and taken literally."""
-    return html.escape(re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())), quote=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from layerforge.progress import megabytes
+from layerforge.progress import cell, megabytes
 from layerforge.publish.facts import Action, Allow, Job, Publish, Refuse, Remove, Result, Storage, Unchanged
 
 
@@ -116,7 +116,7 @@ def markdown(results: Iterable[Result]) -> str:
 
 def _cell(result: Result) -> str:
     if result.error:
-        return result.error.replace("|", "\\|")
+        return cell(result.error)
     return f"`{result.version.arn}`" if result.version else ""
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from layerforge import process
 from layerforge.model import Builder, Mount, Outcome, Step, Task
+from layerforge.runtimes import WORK
 
 PLUGIN = "layerforge_suite.py"
 MEMORY = 4 * 2**30
 """Most bytes for each test process; one more than there are workers runs."""
 TEST_SECONDS = 900
 """How long one test may take."""
-WORK, OPT, ENV, DRIVER = "/work", "/opt", "/env", "/driver"
+OPT, ENV, DRIVER = "/opt", "/env", "/driver"
 LAMBDA_LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 INI = "[pytest]\nconsider_namespace_packages = true\n"
 """Ours alone counts: no package's own, whose warnings might be errors. Packages whose ``__init__`` is bytecode are

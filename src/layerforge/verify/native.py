@@ -10,7 +10,7 @@ from itertools import groupby
 from layerforge import globs
 from layerforge.model import ElfFacts, Examination, Finding, Kind, Member, Runtime
 from layerforge.progress import counted, megabytes
-from layerforge.runtimes import version
+from layerforge.runtimes import PREFIX, version
 from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.table import ERROR, Expect, finding
 
@@ -106,7 +106,7 @@ def _expanded(entry: str, path: str) -> str:
     return posixpath.normpath(_ORIGIN.sub(lambda _: origin, entry)) if entry else "."
 
 
-_ABSENT = ("/usr/", "/lib/", "/lib64/", "/prefix/")
+_ABSENT = ("/usr/", "/lib/", "/lib64/", f"{PREFIX}/")
 """Folders of the system, and those that libraries have while layerforge compiles against them."""
 
 

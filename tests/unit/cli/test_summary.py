@@ -123,11 +123,3 @@ def test_a_failure_has_its_evidence_literally() -> None:
     assert "no &lt;b&gt;" in text
     assert "<pre>&lt;script&gt;\n| a |</pre>" in text
     assert "→ do \\`x\\`" in text
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_a_cell_stays_in_its_row(text: str) -> None:
-    made = summary.cell(text)
-    assert not re.search(r"(?<!\\)(?:\\\\)*\|", made)
-    assert len(made.splitlines()) <= 1

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from packaging.licenses import canonicalize_license_expression
 
 import zips
-from fakes import target
+from fakes import a_manifest, target
 from layerforge.errors import UsageError
 from layerforge.model import Distribution, Package
 from layerforge.publish.describing import artifact, describe, grants, layer_name, licence, wanted_first
 from layerforge.publish.facts import LONGEST_DESCRIPTION, LONGEST_LICENCE, MARK
-from unit.test_sbom import a_manifest
 
 DIGEST = "0123456789abcdef" * 4
 
