@@ -185,6 +185,8 @@ def _carry_out(shop: Workshop, step: SourceStep, source: Source | None, done: Ma
         kept = shop.store.get("built", step.key)
         if kept is not None:
             _untar(kept, out, name)
+            # What a recipe ships is no part of the key: it may have been named after this was made.
+            _hold(name, out, _promised(step), "does `ship` name what the script installs?")
             shown.note(f"from the store, {megabytes(len(kept))}")
             return out
         out.mkdir()
@@ -346,13 +348,14 @@ def _check(outcome: Outcome, task: Task, out: Path, promised: Iterable[str]) -> 
         signal = process.signal_name(outcome.status)
         how = f"was ended by {signal}" if signal else f"failed with status {outcome.status}"
         raise StepError(f"{name} {how}", hint=hint, details=evidence)
+    _hold(name, out, promised, f"does the script install into $PREFIX? {where}", evidence)
+
+
+def _hold(name: str, out: Path, promised: Iterable[str], hint: str, evidence: tuple[str, ...] = ()) -> None:
+    """Raises ``StepError`` where a result lacks what the recipe says of it."""
     missing = [glob for glob in promised if not list(out.glob(glob))]
     if missing:
-        raise StepError(
-            f"{name} ended well but did not make {', '.join(missing)}",
-            hint=f"does the script install into $PREFIX? {where}",
-            details=evidence,
-        )
+        raise StepError(f"{name} ended well but did not make {', '.join(missing)}", hint=hint, details=evidence)
 
 
 def _refuse_native(task: Task) -> None:

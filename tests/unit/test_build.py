@@ -192,6 +192,15 @@ def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
     assert not [kind for kind, _ in shop.store.values if kind == "built"]
 
 
+def test_what_is_shipped_only_since_later_is_missed_in_the_store_too(tmp_path: Path) -> None:
+    builder = FakeBuilder({"a": {"lib/liba.so": b"elf"}})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    with pytest.raises(StepError, match=r"did not make lib/\*\.so\.2"):
+        build(a_shop(tmp_path, builder, a_library("a", ship=("lib/*.so", "lib/*.so.2")), store=store), 1)
+    assert len(builder.tasks) == 1
+
+
 @dataclass
 class SlowBuilder(FakeBuilder):
     """One library fails at once; the other runs until it is stopped, for which it is not ready at first."""
