@@ -25,7 +25,10 @@ from layerforge.publish.facts import (
     Wishes,
 )
 
-_PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
+_PARTITIONS = (
+    *(("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")),
+    *(("us-iso-", "aws-iso"), ("us-isob-", "aws-iso-b"), ("eu-isoe-", "aws-iso-e"), ("us-isof-", "aws-iso-f")),
+)
 """How names of Regions begin, and whose they are."""
 
 

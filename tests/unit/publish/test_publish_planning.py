@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import boto3
 import pytest
 
 from layerforge.errors import UsageError
@@ -22,7 +23,7 @@ from layerforge.publish.facts import (
     Unchanged,
     Wishes,
 )
-from layerforge.publish.planning import plan
+from layerforge.publish.planning import partition, plan
 from unit.publish.fake_cloud import MARK, a_version, an_artifact, its_details
 
 ARTIFACT = an_artifact()
@@ -175,3 +176,14 @@ def test_what_may_not_be_looked_at_holds_nothing_up() -> None:
     wishes = Wishes(shelf=Shelf(bucket="mine"), storage=Storage.REFERENCE)
     actions = plan(ARTIFACT, seen(bucket=Bucket()), wishes)
     assert actions == (Publish(shelf=Shelf(bucket="mine", keep=True), storage=Storage.REFERENCE),)
+
+
+def test_every_region_that_boto3_knows_is_in_its_own_partition() -> None:
+    session = boto3.Session()
+    names = [
+        (part, name)
+        for part in session.get_available_partitions()
+        for name in session.get_available_regions("lambda", part)
+    ]
+    assert len(names) > 30
+    assert [(part, name) for part, name in names if partition(name) != part] == []
