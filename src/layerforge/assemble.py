@@ -41,8 +41,8 @@ from layerforge.progress import counted, megabytes
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_IGNORED = frozenset({".lock"})
-"""What uv itself leaves in the folder that it installs into."""
+_LEFT_BEHIND = ".lock"
+"""What uv itself leaves at the top of the folder that it installs into; further down such a file is a package's own."""
 
 _UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
 """The only files that a RECORD lists without a digest."""
@@ -133,7 +133,8 @@ def read(folder: Path) -> Tree:
 def _walk(folder: Path) -> Iterator[Path]:
     for base, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(base) / name).is_symlink()]
-        yield from (Path(base) / name for name in (*files, *links) if name not in _IGNORED)
+        paths = (Path(base) / name for name in (*files, *links))
+        yield from (path for path in paths if path != folder / _LEFT_BEHIND)
 
 
 def layer_path(installed: str) -> str:

@@ -35,6 +35,12 @@ def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_p
     assert not any(path.endswith(".lock") for path in paths)
 
 
+def test_a_lock_file_of_a_package_is_one_of_its_files(index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index, files={"demo/__init__.py": b"", "demo/_vendor/.lock": b""})
+    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+    assert "python/demo/_vendor/.lock" in {entry.path for entry in tree.entries}
+
+
 def test_a_wheel_with_another_hash_than_the_lock_is_refused(index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(index)
     wrong = lock_of(wheel).replace("sha256:", "sha256:" + "0" * 64 + " --hash=sha256:", 1)
