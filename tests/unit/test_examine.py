@@ -6,6 +6,7 @@ import os
 import py_compile
 import resource
 import stat
+import struct
 import subprocess
 import sys
 import zipfile
@@ -347,6 +348,16 @@ def test_a_zip_bomb_is_refused_by_its_numbers_before_it_is_read(tmp_path: Path) 
     path = zips.of(tmp_path / "a.zip", {"python/a.bin": b"0", "python/b.bin": b"0"})
     zips.patch(path, "python/a.bin", 24, MOST_BYTES.to_bytes(4, "little"))
     with pytest.raises(VerificationError, match=rf"zip bomb: it declares 2 entries with {MOST_BYTES + 1:,} bytes"):
+        examine(path)
+
+
+def test_two_rows_for_the_same_bytes_are_refused(tmp_path: Path) -> None:
+    plain = zips.of(tmp_path / "plain.zip", {"python/a.py": b"A = 1\n"}).read_bytes()
+    count, size, at = struct.unpack_from("<HII", plain, len(plain) - 12)
+    row, rest = plain[at : at + size], plain[at + size : -14]
+    path = tmp_path / "layer.zip"
+    path.write_bytes(plain[:at] + 3 * row + rest + struct.pack("<HHIIH", 3 * count, 3 * count, 3 * size, at, 0))
+    with pytest.raises(VerificationError, match=r"'python/a\.py' and 'python/a\.py' overlap"):
         examine(path)
 
 

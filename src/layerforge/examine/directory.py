@@ -9,9 +9,10 @@ import stat
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import deflate
@@ -111,9 +112,11 @@ def entries(data: Bytes, path: Path) -> tuple[ZipEntry, ...]:
     _refuse(infos, path)
     times = Counter(_name(info).rstrip("/") for info in infos)
     try:
-        return tuple(_entry(data, info, times[_name(info).rstrip("/")]) for info in infos)
+        found = tuple(_entry(data, info, times[_name(info).rstrip("/")]) for info in infos)
+        _apart(infos, found)
     except (ValueError, struct.error) as error:
         raise _damaged(path, str(error)) from error
+    return found
 
 
 def content(data: Bytes, entry: ZipEntry) -> bytes:
@@ -220,6 +223,15 @@ def _start(data: Bytes, info: zipfile.ZipInfo) -> int:
     if start + info.compress_size > len(data):
         raise ValueError(f"{info.orig_filename!r} ends behind the end of the archive")
     return start
+
+
+def _apart(infos: Iterable[zipfile.ZipInfo], found: Iterable[ZipEntry]) -> None:
+    """Raises ``ValueError`` where two entries share bytes of the archive, as in a zip bomb that needs no nesting."""
+    both = zip(infos, found, strict=True)
+    spans = sorted((info.header_offset, one.start + one.zipped, one.name) for info, one in both)
+    for (_, end, before), (start, _, after) in pairwise(spans):
+        if start < end:
+            raise ValueError(f"{before!r} and {after!r} overlap")
 
 
 def _name(info: zipfile.ZipInfo) -> str:
