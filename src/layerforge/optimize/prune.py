@@ -20,6 +20,9 @@ SCRIPT = "scripts that start the build machine's interpreter"
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*)*(?:\([^)]*\))?", re.MULTILINE)
 """Import statements, those included that go on over several lines."""
 
+ATTACHES = b"attach_stub"
+"""What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -40,12 +43,14 @@ def rules() -> tuple[Rule, ...]:
 
 
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
-    """Drops what a rule matches, but nothing that the recipe keeps, nor tests that a module of the layer imports."""
+    """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
     doomed = {entry.path: reason for entry in tree.entries if (reason := _reason(entry, setting))}
-    spared = _imported(tree, doomed)
+    imported, read = _imported(tree, doomed), _read_lazily(tree, doomed)
     for entry in tree.entries:
-        if entry.path in spared:
-            yield Left(path=entry.path, reason=f"imported by {spared[entry.path]}")
+        if entry.path in imported:
+            yield Left(path=entry.path, reason=f"imported by {imported[entry.path]}")
+        elif entry.path in read:
+            yield Left(path=entry.path, reason=f"read by {read[entry.path]}")
         elif entry.path in doomed:
             yield drop(entry, doomed[entry.path])
 
@@ -101,6 +106,13 @@ def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
                     spared[wanted] = spared.get(path, path)
                     queue.append(wanted)
     return spared
+
+
+def _read_lazily(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
+    """Doomed stubs, but for those that the recipe removes, that the module beside them reads, with its path."""
+    stubs = {path.removesuffix("i") for path, rule in doomed.items() if path.endswith(".pyi") and rule != RECIPE}
+    beside = (file for file in tree.files if file.path in stubs and file.path not in doomed)
+    return {f"{file.path}i": file.path for file in beside if ATTACHES in file.blob.read()}
 
 
 def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[bytes]:

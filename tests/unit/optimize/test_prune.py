@@ -140,6 +140,15 @@ def test_what_a_recipe_removes_goes_though_it_is_imported() -> None:
     assert not spared
 
 
+def test_a_stub_that_its_module_reads_to_load_names_lazily_stays() -> None:
+    lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
+    files = {"python/pkg/__init__.py": lazy, "python/pkg/__init__.pyi": b"", "python/pkg/other.pyi": b""}
+    gone, left = run(files)
+    assert gone == {"python/pkg/other.pyi": "type stubs"}
+    assert left == {"python/pkg/__init__.pyi": "read by python/pkg/__init__.py"}
+    assert "python/pkg/__init__.pyi" in run(files, Prune(remove=("**/*.pyi",)))[0]
+
+
 def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
     pool = "python/numba/np/ufunc/omppool.cpython-313-x86_64-linux-gnu.so"
     files = {"python/numba/np/ufunc/parallel.py": b"from numba.np.ufunc import omppool\n", pool: b"\x7fELF"}
