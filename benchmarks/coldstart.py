@@ -72,7 +72,8 @@ def build(setting: Setting, image: str, folder: Path) -> Path:
 def build_today(setting: Setting, folder: Path) -> Path:
     """Today's layer. Raises ``RuntimeError``."""
     measure.run_today(setting, folder, measure.environment())
-    return folder / measure.LAYER_ZIP
+    # The picture names the layers by their files.
+    return (folder / measure.LAYER_ZIP).rename(folder / "uv-and-zip.zip")
 
 
 def cold_starts(setting: Setting, image: str, ours: Path, theirs: Path, runs: int, output: Path) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What is another between two layers: pure functions over what is known of each, largest growth first.
 
-Works for layers of any make. Every byte is counted once: the files' changes add up to the packages', and those to the
-layer's.
+Works for layers of any make. Every unzipped byte is counted once: the files' changes add up to the packages', and those
+to the layer's.
 """
 
 from __future__ import annotations
 
 import re
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,9 +15,13 @@ from typing import Any
 
 from layerforge import report
 from layerforge.model import Budget, Examination, Finding, Manifest, Member, Target
+from layerforge.progress import megabytes
 
 ONE_PROCESSOR = 1769
 """MB of memory at which a function has one processor."""
+
+UNKNOWN = "unknown"
+"""Version of what is there without metadata."""
 
 _VOLATILE = re.compile(
     r"""
@@ -30,6 +35,10 @@ _VOLATILE = re.compile(
 """Parts of a path that are others in the next build of the same file."""
 
 
+Times = Mapping[int, tuple[float, ...]]
+"""Milliseconds of each init phase, by memory of the function in MB."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One of the two layers, and what is known of it."""
@@ -38,8 +47,8 @@ class Side:
     examination: Examination
     findings: tuple[Finding, ...]
     manifest: Manifest | None = None
-    init_ms: Mapping[int, float] = field(default_factory=dict)
-    """Milliseconds of the init phase by memory of the function, MB, where that was measured."""
+    init_ms: Times = field(default_factory=dict)
+    """Where they were measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,19 @@ class Delta:
     def ratio(self) -> float | None:
         """Change as a share of what was before; ``None`` where that was nothing."""
         return self.change / self.before if self.before else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init:
+    """The init phases of both layers at one size of the function."""
+
+    memory_mb: int
+    ms: Delta
+    """Medians."""
+    in_turns: bool
+    """Measured in one run, the one layer and the other in turns, so that a slow minute met both."""
+    overlap: bool
+    """The slowest of the one took as long as the fastest of the other, so that the difference may be chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +116,8 @@ class Changes:
     unzipped: Delta
     count: Delta
     """Files and links."""
-    init_ms: Delta | None
+    init: Init | None
     """``None`` where it was not measured of both at one size."""
-    init_memory_mb: int | None
-    """Memory of the function at which it was."""
     packages: tuple[Part, ...]
     kinds: tuple[Part, ...]
     files: tuple[Part, ...]
@@ -107,18 +127,18 @@ class Changes:
     made: tuple[Made, ...]
 
 
-def compare(old: Side, new: Side) -> Changes:
-    """What ``new`` has that ``old`` had not, and the other way round."""
+def compare(old: Side, new: Side, *, in_turns: bool = False) -> Changes:
+    """What ``new`` has that ``old`` had not, and the other way round. ``in_turns``: whether the init phases were
+    measured so.
+    """
     then, now = old.examination, new.examination
-    size = _common_size(old.init_ms, new.init_ms)
     return Changes(
         same_bytes=then.sha256 == now.sha256,
         same_content=then.content_sha256 == now.content_sha256,
         zipped=Delta(before=then.zipped, after=now.zipped),
         unzipped=Delta(before=then.unzipped, after=now.unzipped),
         count=Delta(before=len(then.members), after=len(now.members)),
-        init_ms=None if size is None else Delta(before=old.init_ms[size], after=new.init_ms[size]),
-        init_memory_mb=size,
+        init=_init(old.init_ms, new.init_ms, in_turns=in_turns),
         packages=_by_growth(_packages(old, new)),
         kinds=_by_growth(_kinds(then, now)),
         files=_by_growth(_files(then, now)),
@@ -136,8 +156,10 @@ def as_data(changes: Changes) -> dict[str, Any]:
         "zip_bytes": _delta(changes.zipped),
         "unzipped_bytes": _delta(changes.unzipped),
         "files": _delta(changes.count),
-        "init_ms": _delta(changes.init_ms) if changes.init_ms else None,
-        "init_memory_mb": changes.init_memory_mb,
+        "init_ms": _delta(changes.init.ms) if changes.init else None,
+        "init_memory_mb": changes.init and changes.init.memory_mb,
+        "init_in_turns": changes.init and changes.init.in_turns,
+        "init_overlap": changes.init and changes.init.overlap,
         "packages": [_part(one) for one in changes.packages],
         "kinds": [_part(one) for one in changes.kinds],
         "changed_files": [
@@ -171,6 +193,11 @@ class Limit:
     share: float | None = None
     size: int | None = None
 
+    @property
+    def text(self) -> str:
+        """``2%`` or ``500.0 kB``."""
+        return f"{self.share * 100:.10g}%" if self.share is not None else megabytes(self.size or 0)
+
     def allows(self, delta: Delta) -> bool:
         """Whether the growth stays within."""
         most = delta.before * self.share if self.share is not None else self.size or 0
@@ -192,10 +219,18 @@ def above_budget(examination: Examination, budget: Budget) -> tuple[tuple[str, i
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _common_size(before: Mapping[int, float], after: Mapping[int, float]) -> int | None:
-    """The size that both were measured at: that of one whole processor, else the largest."""
-    both = before.keys() & after.keys()
-    return max(both, key=lambda size: (size == ONE_PROCESSOR, size), default=None)
+def _init(before: Times, after: Times, *, in_turns: bool) -> Init | None:
+    """At the size that both were measured at: that of one whole processor, else the largest."""
+    size = max(before.keys() & after.keys(), key=lambda size: (size == ONE_PROCESSOR, size), default=None)
+    if size is None:
+        return None
+    then, now = before[size], after[size]
+    return Init(
+        memory_mb=size,
+        ms=Delta(before=statistics.median(then), after=statistics.median(now)),
+        in_turns=in_turns,
+        overlap=min(now) <= max(then) and min(then) <= max(now),
+    )
 
 
 def _by_growth(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -221,7 +256,7 @@ def _packages(old: Side, new: Side) -> Iterator[Part]:
     for name in sorted({*then, *now, *before, *after}):
         was, now_is = before.get(name, ()), after.get(name, ())
         versions = [
-            version or ("unknown" if group else "")
+            version or (UNKNOWN if group else "")
             for version, group in ((then.get(name, ""), was), (now.get(name, ""), now_is))
         ]
         if versions[0] != versions[1] or _content(was) != _content(now_is):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import posixpath
 import re
 import tarfile
 import zipfile
@@ -15,28 +17,41 @@ from layerforge.model import Tree
 from layerforge.sources import DAMAGED
 
 LONGEST = 1 << 20
-"""Bytes of a licence's text; what is longer is none."""
-
-MOST = 200
-"""Texts that are taken from one source archive."""
+"""Bytes of a licence's text that are shown; what is longer is named."""
 
 _NAME = re.compile(
-    r"(?:.*[-_.])?(?:LICEN[CS]ES?|COPYING|COPYRIGHT|NOTICE|UNLICENSE)(?:[-_.][^/]*)?(?<!\.py)(?<!\.pyc)(?<!\.so)", re.I
+    r"(?:.*[-_.]|(?:3rd|third)-?party)?"
+    r"(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE|EULA)S?(?:v?\d+)?(?:[-_. ].*)?",
+    re.I,
 )
-_IN_INFO = re.compile(r".*\.dist-info/(?:licen[cs]es/.+|[^/]*(?:AUTHORS)[^/]*)", re.I)
+_PLACE = re.compile(
+    r"(?:.*/)?licen[cs]es/[^/]+"  # as REUSE has it
+    r"|.*\.dist-info/(?:(?:licen[cs]es|license_files)/.+|(?:LICEN[CS]E|COPYING|NOTICE|[^/]*AUTHORS)[^/]*)",
+    re.I,
+)
+_CODE = re.compile(
+    r".*\.(?:c|cc|cmake|cpp|css|go|h|hpp|in|java|js|json|pxd|py|pyc|pyi|pyx|rs|sh|so|svg|toml|ts|ya?ml)", re.I
+)
 _PREFIX = "License :: "
 
 SPDX = {
-    "Apache Software License": "Apache-2.0",
-    "ISC License (ISCL)": "ISC",
-    "MIT License": "MIT",
-    "MIT No Attribution License (MIT-0)": "MIT-0",
-    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
-    "Python Software Foundation License": "PSF-2.0",
-    "The Unlicense (Unlicense)": "Unlicense",
-    "zlib/libpng License": "Zlib",
+    "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
+    "bsd 2-clause": "BSD-2-Clause",
+    "bsd 3-clause": "BSD-3-Clause",
+    "bsd 3-clause license": "BSD-3-Clause",
+    "isc license (iscl)": "ISC",
+    "mit license": "MIT",
+    "mit no attribution license (mit-0)": "MIT-0",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "python software foundation license": "PSF-2.0",
+    "the mit license": "MIT",
+    "the unlicense (unlicense)": "Unlicense",
+    "zlib/libpng license": "Zlib",
 }
-"""Identifiers of the licences that a classifier names beyond doubt."""
+"""Identifiers of the licences that a classifier or a common name means beyond doubt, by the name in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +61,23 @@ class Text:
     owner: str
     """Package or library that it came with."""
     place: str
-    """Path in the layer, or in the archive of sources."""
+    """Path in the layer, in the archive of sources or in the build image."""
     text: str
+    left_out: str = ""
+    """Why the text is not here; empty where it is."""
 
 
 def declared(metadata: bytes) -> str:
     """The licence that a METADATA file declares: an SPDX expression, else a name; empty where it tells none."""
     fields = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
-    named = str(fields.get("License-Expression") or _short(str(fields.get("License", ""))))
-    if named:
-        return named
+    if expression := " ".join(str(fields.get("License-Expression", "")).split()):
+        return expression
+    if named := _short(str(fields.get("License", ""))):
+        return SPDX.get(named.lower(), named)
     rows = [str(row) for row in fields.get_all("Classifier", []) if str(row).startswith(_PREFIX)]
     names = dict.fromkeys(row.rpartition(" :: ")[2] for row in rows if row.count(" :: ") > 1 or "OSI" not in row)
-    return " AND ".join(SPDX.get(name, name) for name in names) if len(names) == 1 else ", ".join(names)
+    # Whether one may choose among several, classifiers do not say, so they are no expression.
+    return ", ".join(names) if len(names) > 1 else "".join(SPDX.get(name.lower(), name) for name in names)
 
 
 def _short(licence: str) -> str:
@@ -68,48 +87,85 @@ def _short(licence: str) -> str:
 
 def is_licence(path: str) -> bool:
     """Whether the file at ``path`` of a layer or an archive is a licence's text, by its name."""
-    return bool(_IN_INFO.fullmatch(path) or _NAME.fullmatch(path.rpartition("/")[2]))
+    if _CODE.fullmatch(path):
+        return False
+    return bool(_PLACE.fullmatch(path) or _NAME.fullmatch(posixpath.basename(path)))
 
 
 def of_tree(tree: Tree) -> tuple[Text, ...]:
     """Every licence's text that a layer's packages brought, in their metadata or beside vendored code."""
-    files = (file for file in tree.files if file.size <= LONGEST and is_licence(file.path))
-    return tuple(Text(owner=file.package, place=file.path, text=_decoded(file.blob.read())) for file in files)
+    files = (file for file in tree.files if is_licence(file.path))
+    return tuple(
+        too_long(file.package, file.path, file.size)
+        if file.size > LONGEST
+        else text(file.package, file.path, file.blob.read())
+        for file in files
+    )
 
 
 def of_archive(data: bytes, owner: str) -> tuple[Text, ...]:
-    """The texts in an archive of sources, tar or zip: those nearest to its top; none where it is no archive.
+    """The texts in an archive of sources, tar or zip, those nearest to its top first; none where it is no archive.
 
-    Nothing is unpacked to a disk, and no member is read beyond ``LONGEST`` bytes.
+    Nothing is unpacked to a disk, and no member is read that has more than ``LONGEST`` bytes.
     """
     try:
-        found = sorted(_members(data), key=lambda one: (one[0].count("/"), one[0]))
-    except DAMAGED:
+        found = list(_members(data, owner))
+    except (*DAMAGED, RuntimeError):  # zipfile's for one that is encrypted or packed in an odd way
         return ()
-    return tuple(Text(owner=owner, place=name, text=_decoded(text)) for name, text in found[:MOST])
+    return tuple(sorted(found, key=lambda one: (one.place.count("/"), one.place)))
 
 
-def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
+def _members(data: bytes, owner: str) -> Iterator[Text]:
     file = io.BytesIO(data)
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
-                if info.file_size <= LONGEST and is_licence(info.filename):
-                    yield info.filename, archive.read(info)
+                if is_licence(info.filename) and not info.is_dir():
+                    small = info.file_size <= LONGEST
+                    yield (
+                        text(owner, info.filename, archive.read(info))
+                        if small
+                        else too_long(owner, info.filename, info.file_size)
+                    )
         return
     file.seek(0)
     with tarfile.open(fileobj=file, mode="r|*") as tar:
         for member in tar:
-            if member.isfile() and member.size <= LONGEST and is_licence(member.name):
-                opened = tar.extractfile(member)
-                yield member.name, opened.read() if opened else b""
+            if is_licence(member.name) and member.isfile():
+                opened = tar.extractfile(member) if member.size <= LONGEST else None
+                yield (text(owner, member.name, opened.read()) if opened else too_long(owner, member.name, member.size))
 
 
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+def text(owner: str, place: str, data: bytes) -> Text:
+    """A licence from its bytes, in whichever of the usual encodings they are."""
+    plain = _decoded(data)
+    if plain is None:
+        return Text(owner=owner, place=place, text="", left_out=f"{len(data):,} bytes that are no plain text")
+    return Text(owner=owner, place=place, text=_CONTROLS.sub("�", _ENDINGS.sub("\n", plain)).strip("\n"))
+
+
+def too_long(owner: str, place: str, size: int) -> Text:
+    """A licence of more than ``LONGEST`` bytes."""
+    return Text(owner=owner, place=place, text="", left_out=f"{size:,} bytes, more than are shown")
+
+
+_ENDINGS = re.compile(r"\r\n?")
+_CONTROLS = re.compile(r"[\0-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+"""What a terminal would obey; a form feed is common."""
+
+
+def _decoded(data: bytes) -> str | None:
+    """``None`` for what is no plain text."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if b"\0" in data or data.startswith(b"%PDF"):
+        return None
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +181,8 @@ class Licensed:
 def bundle(layer: str, parts: Iterable[Licensed], texts: Iterable[Text]) -> str:
     """One plain text with the licences of everything in a layer. A text that several parts share stands there once."""
     by_owner: dict[str, list[Text]] = {}
-    for text in texts:
-        by_owner.setdefault(text.owner, []).append(text)
+    for one in texts:
+        by_owner.setdefault(one.owner, []).append(one)
     parts = tuple(parts)
     named = {part.name for part in parts}
     others = [Licensed(name=name, version="", licence="") for name in sorted(by_owner.keys() - named)]
@@ -139,16 +195,23 @@ def bundle(layer: str, parts: Iterable[Licensed], texts: Iterable[Text]) -> str:
 
 def _title(part: Licensed) -> str:
     name = f"{part.name or 'other files'} {part.version}".rstrip()
-    return f"{name}: {part.licence or 'no licence is named'}"
+    return _shown(f"{name}: {part.licence or 'no licence is named'}")
 
 
 def _section(part: Licensed, texts: Iterable[Text], seen: dict[str, str]) -> str:
     lines = ["=" * 100, _title(part), "=" * 100, ""]
-    for text in sorted(texts, key=lambda text: text.place):
-        key = digest.sha256(text.text.strip().encode())
-        if key in seen:
-            lines += [f"--- {text.place}: the same text as {seen[key]}", ""]
+    for one in sorted(texts, key=lambda one: (one.place, one.text)):
+        key, place = digest.sha256(one.text.strip().encode()), _shown(one.place)
+        if one.left_out:
+            lines += [f"--- {place}: not shown here ({one.left_out})", ""]
+        elif key in seen:
+            lines += [f"--- {place}: the same text as {seen[key]}", ""]
         else:
-            lines += [f"--- {text.place}", "", text.text.strip("\n").replace("\r\n", "\n"), ""]
-            seen[key] = text.place
+            lines += [f"--- {place}", "", one.text, ""]
+            seen[key] = place
     return "\n".join(lines if len(lines) > 4 else [*lines, "No text of a licence came with it.", ""])
+
+
+def _shown(name: str) -> str:
+    """A name on one line, whatever is in it."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in name)

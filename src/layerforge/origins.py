@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,6 +12,7 @@ from layerforge import digest, licences, sources
 from layerforge.errors import EngineError, LayerforgeError
 from layerforge.licences import Text
 from layerforge.model import (
+    SYSTEM,
     Builder,
     Image,
     Library,
@@ -29,8 +31,41 @@ from layerforge.model import (
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
 """Programs whose versions are told, of those that the image has."""
 
-_KIND = "compilers"
-_ASK = "".join(f"{name} --version 2>/dev/null | head -n 1 | sed 's/^/{name}: /'\n" for name in COMPILERS)
+_KIND = "origins"
+_ASK = f"""
+for name in {" ".join(COMPILERS)}; do
+    $name --version 2>/dev/null | head -n 1 | sed "s|^|$name: |"
+done
+[ -f /etc/os-release ] && . /etc/os-release
+# As the step that took them finds them. A file that differs from the package's own belongs to no package.
+for name in "$@"; do
+    file=$(ldconfig -p 2>/dev/null | sed -n 's/.* => //p' | grep -F "/$name" | head -n 1)
+    file=$(readlink -f "${{file:-$(cc -print-file-name="$name")}}")
+    [ -f "$file" ] || continue
+    if command -v rpm >/dev/null; then
+        sum=$(sha256sum <"$file")
+        rpm -qf --qf '[%{{FILEDIGESTS}}\\n]' "$file" | grep -qF "${{sum%% *}}" || continue
+        source=$(rpm -qf --qf '%{{SOURCERPM}}' "$file")
+        told=$(rpm -qf --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}} %{{ARCH}} %{{SOURCERPM}} %{{LICENSE}}' "$file")
+        # The texts often come with one package of all those that were made of the same sources.
+        made=$(rpm -qa --qf '%{{SOURCERPM}} %{{NAME}}\\n' | sed -n "s|^$source ||p")
+        echo "$name rpm $ID-$VERSION_ID $told"
+        texts=$(rpm -q --licensefiles $made)
+    else
+        sum=$(md5sum <"$file")
+        list=$(grep -lF "${{sum%% *}} " /var/lib/dpkg/info/*.md5sums | head -n 1)
+        [ -n "$list" ] || continue
+        package=$(basename "$list" .md5sums)
+        told=$(dpkg-query -W -f '${{Package}} ${{Version}} ${{Architecture}} ${{source:Package}}' "$package")
+        echo "$name deb $ID-$VERSION_ID $told"
+        texts=/usr/share/doc/${{package%%:*}}/copyright
+    fi
+    for text in $texts; do
+        [ -f "$text" ] && mkdir -p "texts${{text%/*}}" && cp -L "$text" "texts$text"
+    done
+done 2>/dev/null
+exit 0
+"""
 _SECONDS = 60.0
 _MEMORY = 2**30
 
@@ -46,17 +81,53 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A package of the build image that libraries of the layer were taken out of."""
+
+    name: str
+    version: str
+    kind: str
+    """``rpm`` or ``deb``."""
+    distro: str
+    """``amzn-2023``."""
+    arch: str
+    """As the distribution calls it."""
+    upstream: str
+    """Source package that it was made of, by which advisories name it."""
+    licence: str
+    """As the package says; empty where it does not."""
+    sonames: tuple[str, ...]
+    """File names of its libraries in the layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a build image says of itself."""
+
+    compilers: tuple[str, ...] = ()
+    """First line of what each says of its version."""
+    taken: tuple[Taken, ...] = ()
+    """Of the libraries that were asked about; without those that no package has as they are."""
+    texts: tuple[Text, ...] = ()
+    """Licences of these packages."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Origins:
     """What is known of a layer's making beyond its manifest."""
 
     archives: Mapping[str, Origin] = field(default_factory=dict)
     """By name of the package or library; without those of which it is not known."""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each was compiled against, by name, as the recipe says."""
     texts: tuple[Text, ...] = ()
-    """Licences of the compiled libraries, which bring no metadata."""
+    """Licences of the compiled libraries and of the image's, which bring no metadata."""
     image: Image | None = None
     """That the source steps ran in; ``None`` where there were none."""
     compilers: tuple[str, ...] = ()
     """First line of what each says of its version."""
+    taken: tuple[Taken, ...] = ()
+    """Packages of the image that are in the layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,25 +142,29 @@ class Search:
 def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path, logs: Path) -> Origins:
     """Where the parts of a plan's layer come from. What cannot be found out is left out, never an error."""
     archives: dict[str, Origin] = {}
+    needs: dict[str, tuple[str, ...]] = {}
     texts: list[Text] = []
-    here = _hashes(search.folders) if builder else {}
+    sonames: tuple[str, ...] = ()
+    here = _hashes(search.folders) if builder else frozenset[str]()
     for step in plan.steps:
         match step:
             case LibraryStep():
                 url, sha256 = public(step.library.source.url), step.library.source.sha256
                 archives[step.library.name] = Origin(sha256=sha256, url=url, compiled=True)
+                needs[step.library.name] = step.library.needs
                 texts += _texts(step.library, search)
             case PackageStep():
                 archives |= _sdist(step.pin, search, here)
+                needs[step.pin.name] = step.package.needs
             case WheelStep():
                 archives |= _wheel(step.pin)
             case SystemStep():
-                pass
-    compiles = builder is not None and any(not isinstance(step, WheelStep) for step in plan.steps)
-    if builder is None or not compiles:
-        return Origins(archives=archives, texts=tuple(texts))
-    told = compilers(builder, search.store, workspace, logs)
-    return Origins(archives=archives, texts=tuple(texts), image=builder.image, compilers=told)
+                sonames = step.sonames
+    known = Origins(archives=archives, needs=needs, texts=tuple(texts))
+    if builder is None or all(isinstance(step, WheelStep) for step in plan.steps):
+        return known
+    told = ask(builder, sonames, search.store, workspace, logs)
+    return replace(known, image=builder.image, compilers=told.compilers, taken=told.taken, texts=(*texts, *told.texts))
 
 
 def public(url: str) -> str:
@@ -101,29 +176,63 @@ def public(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def compilers(builder: Builder, store: Store, workspace: Path, logs: Path) -> tuple[str, ...]:
-    """Versions of the compilers of an image, asked once and kept."""
-    key = digest.of([builder.image.digest, _ASK])
+def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Path, logs: Path) -> Told:
+    """Versions of an image's compilers and the packages of its libraries, asked once and kept."""
+    key = digest.of([builder.image.digest, _ASK, *sonames])
     kept = store.get(_KIND, key)
     if kept is None:
         folder = workspace / _KIND
         folder.mkdir()
         try:
-            outcome = builder.perform(_question(folder, logs), lambda _line: None)
+            outcome = builder.perform(_question(folder, logs, sonames), lambda _line: None)
         except EngineError:
-            return ()  # what was compiled is there, and worth more than an answer
+            return Told()  # what was compiled is there, and worth more than an answer
         if outcome.status:
-            return ()
-        kept = outcome.output.encode()
+            return Told()
+        kept = json.dumps({"lines": outcome.output.splitlines(), "texts": _copied(folder / "texts")}).encode()
         store.put(_KIND, key, kept)
+    answer = json.loads(kept)
     heads = tuple(f"{name}: " for name in COMPILERS)
-    return tuple(line for line in kept.decode("utf-8", "replace").splitlines() if line.startswith(heads))
+    return Told(
+        compilers=tuple(line for line in answer["lines"] if line.startswith(heads)),
+        taken=_packages(answer["lines"], sonames),
+        texts=tuple(Text(owner=SYSTEM, place=place, text=text) for place, text in answer["texts"]),
+    )
 
 
-def _question(folder: Path, logs: Path) -> Task:
+def _copied(folder: Path) -> list[tuple[str, str]]:
+    """Place in the image and text of each licence that was copied out of it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    read = (licences.text(SYSTEM, f"/{path.relative_to(folder)}", path.read_bytes()) for path in files)
+    return [(one.place, one.text) for one in read if not one.left_out]
+
+
+def _packages(lines: Iterable[str], sonames: Sequence[str]) -> tuple[Taken, ...]:
+    """Packages by what was said of each library: ``SONAME KIND DISTRO NAME VERSION ARCH UPSTREAM LICENCE``."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for line in lines:
+        soname, *fields = line.split(" ", 7)
+        if soname in sonames and len(fields) >= 6:
+            found.setdefault(tuple(fields), []).append(soname)
+    return tuple(
+        Taken(
+            name=name,
+            version=version,
+            kind=kind,
+            distro=distro,
+            arch=arch,
+            upstream=upstream,
+            licence=" ".join(licence),
+            sonames=tuple(names),
+        )
+        for (kind, distro, name, version, arch, upstream, *licence), names in found.items()
+    )
+
+
+def _question(folder: Path, logs: Path, sonames: Iterable[str]) -> Task:
     return Task(
         name=_KIND,
-        argv=("/bin/sh", "-c", _ASK),
+        argv=("/bin/sh", "-c", _ASK, "sh", *sonames),
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
         mounts=(Mount(source=folder, target="/work", writable=True),),
         workdir="/work",

@@ -15,6 +15,8 @@ from rich.progress import Progress as Bars
 
 from layerforge.model import Step
 
+_ASCII = re.compile(r"[ -~]*")
+
 
 class TerminalStep:
     """A step on the screen."""
@@ -105,5 +107,20 @@ def counted(number: int, noun: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text as it stands in a cell of a Markdown table: on one line, and taken literally."""
-    return html.escape(re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())), quote=False)
+    """Text as it stands in a cell of a Markdown table: on one line, all of it to be seen, and taken literally."""
+    return html.escape(re.sub(r"([\\`*_~$\[\]|])", r"\\\1", visible(" ".join(text.split()))), quote=False)
+
+
+def visible(text: str) -> str:
+    """``text`` with every character that cannot be seen, or that changes how others are, written as its number.
+
+    That takes control characters, those that turn the direction of writing, those of no width and lone surrogates.
+    """
+    if _ASCII.fullmatch(text) or text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -211,19 +211,22 @@ def _copy(file: Path, to: Path) -> None:
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turns what can go wrong while writing below ``place`` into an error that says what to do."""
+def writing(place: Path, *, choose: str = "set LAYERFORGE_CACHE, or --output, to") -> Iterator[None]:
+    """Turns what can go wrong while writing below ``place`` into an error that says what to do.
+
+    ``choose`` is how the user names another folder, as the words before "a folder".
+    """
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StepError(
                 f"no space is left for {place}",
-                hint="free some space, run `layerforge cache clear`, or set LAYERFORGE_CACHE to a larger disk",
+                hint=f"free some space, run `layerforge cache clear`, or {choose} a folder on a larger disk",
                 details=(str(error),),
             ) from error
         raise UsageError(
             f"{place} cannot be written",
-            hint="set LAYERFORGE_CACHE, or --output, to a folder that you may write to",
+            hint=f"{choose} a folder that you may write to",
             details=(str(error),),
         ) from error

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from layerforge import interpreters
 from sdists import archive
@@ -95,6 +97,37 @@ def test_a_library_and_a_package_on_it_become_a_layer_that_runs_in_the_sandbox(p
     assert not [name for name in names if name.endswith((".c", ".h"))]
     assert re.search(r"no findings; run on docker; init [\d,]+ ms, peak [\d.]+ MB, import \d", done.stderr)
     assert leftovers() == []
+
+
+def test_the_sbom_and_the_licences_tell_what_a_compiled_layer_is_made_of(place: Place, standin: str) -> None:
+    (place.folder / "sources/tiny-1.0.tar.gz").write_bytes(archive({**LIBRARY, "tiny-1.0/COPYING": "Tiny is free.\n"}))
+    place.recipe()
+    path = place.folder / layer_of(place.build("--no-verify"))["path"]
+    sbom = path.with_suffix(".sbom.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom) is None
+    document = json.loads(sbom)
+    told = {one["name"].removeprefix("layerforge:"): one["value"] for one in document["metadata"]["properties"]}
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", standin]
+    image = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+    assert (told["image"], told["image_digest"]) == (standin, image)
+    assert "clang" in told["compiler:cc"]
+    parts = {one["name"]: one for one in document["components"]}
+    source = hashlib.sha256((place.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
+    [reference] = parts["tiny"]["externalReferences"]
+    assert reference["url"] == "https://nowhere.invalid/tiny-1.0.tar.gz"
+    assert reference["hashes"] == [{"alg": "SHA-256", "content": source}]
+    [library] = parts["tiny"]["components"]
+    with zipfile.ZipFile(path) as made:
+        assert library["hashes"][0]["content"] == hashlib.sha256(made.read("lib/libtiny.so.1")).hexdigest()
+    sdist = hashlib.sha256((place.folder / "index/tinypy-1.0.tar.gz").read_bytes()).hexdigest()
+    assert {"name": "layerforge:source_sha256", "value": sdist} in parts["tinypy"]["properties"]
+    needs = {row["ref"]: row.get("dependsOn", []) for row in document["dependencies"]}
+    assert needs[parts["tinypy"]["bom-ref"]] == [parts["tiny"]["bom-ref"]]
+    fortran = next(one for one in parts.values() if "libgfortran.so.5" in str(one.get("components")))
+    assert re.match(r"pkg:(rpm|deb)/\w+/libgfortran\d*@[\d.]+.*&distro=\w+-\d+&upstream=gcc", fortran["purl"])
+    texts = path.with_suffix(".licences.txt").read_text()
+    assert "--- tiny-1.0/COPYING\n\nTiny is free.\n" in texts
+    assert "GCC Runtime Library Exception" in texts or "GCC RUNTIME LIBRARY EXCEPTION" in texts
 
 
 def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_same_bytes(place: Place) -> None:

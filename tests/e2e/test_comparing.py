@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+import elves
 import zips
 from wheels import make_wheel
 
@@ -133,18 +135,111 @@ def test_layers_of_any_make_can_be_compared(layerforge: Command, tmp_path: Path)
     assert f"{hostile} (new)" in ran.err
     assert "<b>" not in ran.out
     assert "+5.0 kB" in ran.out
+    assert "| (no package) | new |" not in ran.out
+    assert "unknown" not in ran.out + ran.err
+
+
+def test_hostile_names_steer_no_terminal_and_fill_no_comment(layerforge: Command, tmp_path: Path) -> None:
+    old = zips.of(tmp_path / "old.zip", {"python/a.py": b"a = 1\n"})
+    metadata = b"Name: evil\x1b[31m|<b>\nVersion: 1\x1b[2J\n\n"
+    names = [f"python/\x1b[31m\u202e{letter * 3900}.py" for letter in "abc"]
+    files = {"python/a.py": b"a = 1\n", "python/e-1.dist-info/METADATA": metadata} | dict.fromkeys(
+        names, os.urandom(9_000)
+    )
+    new = zips.of(tmp_path / "new.zip", files)
+    for arguments in (["--against", old, "--markdown", "-"], []):
+        ran = layerforge("inspect", new, *arguments)
+        assert ran.code == 0, ran.err
+        assert "\x1b" not in ran.out + ran.err
+        assert "\u202e" not in ran.out + ran.err
+        assert len(ran.out) < 6000
+        assert "evil\\x1b[31m|<b>" in ran.err
+
+
+def cold(path: Path, *times: int, function: str = "demo", **facts: Any) -> dict[str, Any]:
+    """What ``layerforge coldstart`` says of a layer; no times where it did not fit."""
+    sizes = [{"memory_mb": 1769, "init_ms": {"all": times} if times else None}]
+    made = {"zip": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "imports": [], "sizes": sizes}
+    return made | {"function": {"imports": [function]}} | facts
+
+
+def measured(path: Path, data: dict[str, Any]) -> None:
+    path.with_suffix(".coldstart.json").write_text(json.dumps(data))
+
+
+def init_row(ran: Ran) -> list[str]:
+    return next((line.split() for line in ran.err.splitlines() if line.startswith("init at")), [])
 
 
 def test_measured_init_times_are_compared(layerforge: Command, pair: tuple[Path, Path]) -> None:
-    for path, times in zip(pair, ([900, 1000, 1300], [1500, 1600, 1700]), strict=True):
-        row = {"all": times, "median": times[1], "min": times[0], "max": times[2]}
-        names = ("init_ms", "first_invoke_ms", "second_invoke_ms", "peak_memory")
-        size = {"memory_mb": 1769, **dict.fromkeys(names, row)}
-        told = {"zip": path.name, "imports": [], "sizes": [size]}
-        path.with_suffix(".coldstart.json").write_text(json.dumps(told))
-    ran = layerforge("inspect", pair[1], "--against", pair[0])
-    assert "init at 1,769 MB" in ran.err
-    assert "+600 ms (+60.0%)" in ran.err
+    old, new = pair
+    measured(old, cold(old, 900, 1000, 1300))
+    measured(new, cold(new, 1500, 1600, 1700))
+    ran = layerforge("inspect", new, "--against", old)
+    assert init_row(ran)[4:] == ["1,000", "ms", "1,600", "ms", "+600", "ms", "(+60.0%)"]
+    assert "measures both in turns" in ran.err
+    assert "may be chance" not in ran.err
+
+
+def test_times_that_were_measured_in_turns_are_preferred(layerforge: Command, pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    measured(old, cold(old, 9999))
+    measured(new, cold(new, 1500, 1600, 1700, against=cold(old, 2000, 1700, 2100)))
+    ran = layerforge("inspect", new, "--against", old, "--markdown", "-")
+    assert init_row(ran)[4:] == ["2,000", "ms", "1,600", "ms", "-400", "ms", "(-20.0%)"]
+    assert "in turns" not in ran.err
+    assert "- the init times of the two overlap: their difference may be chance" in ran.out
+    back = layerforge("inspect", old, "--against", new, "--json")
+    assert back.json["changes"]["init_ms"] == {"before": 1600, "after": 2000, "change": 400}
+    assert (back.json["changes"]["init_in_turns"], back.json["changes"]["init_overlap"]) == (True, True)
+
+
+def test_a_measurement_without_runs_is_no_measurement(layerforge: Command, pair: tuple[Path, Path]) -> None:
+    empty = {"sizes": [{"memory_mb": 1769, "init_ms": {"all": []}}]}
+    for path in pair:
+        measured(path, {**cold(path), **empty})
+    assert layerforge("inspect", pair[1], "--against", pair[0]).code == 0
+
+
+@pytest.mark.parametrize("theirs", [{"function": "other"}, {"against": "itself"}])
+def test_times_that_cannot_be_held_against_each_other_are_not(
+    layerforge: Command, pair: tuple[Path, Path], theirs: dict[str, Any]
+) -> None:
+    """Of another function, or of a layer that did not start, whose file holds those of yet another one."""
+    old, new = pair
+    measured(new, cold(new, 1500))
+    if theirs == {"against": "itself"}:
+        measured(old, cold(old, against={**cold(old, 700), "sha256": "0" * 64}))
+    else:
+        measured(old, cold(old, 1000, **theirs))
+    ran = layerforge("inspect", new, "--against", old)
+    assert ran.code == 0
+    assert init_row(ran) == []
+
+
+def test_what_is_beside_either_zip_and_cannot_be_used_is_said(layerforge: Command, pair: tuple[Path, Path]) -> None:
+    """Without its manifest, a layer has no budget to be held against."""
+    shutil.copy(pair[0].with_suffix(".manifest.json"), pair[1].with_suffix(".manifest.json"))
+    pair[0].with_suffix(".coldstart.json").write_text("{")
+    ran = layerforge("inspect", pair[1], "--against", pair[0], "--fail-if-grown", "1 GB")
+    assert "manifest.json is about another zip" in ran.err
+    assert "coldstart.json is not what its name says" in ran.err
+
+
+def test_layers_for_different_functions_say_so(layerforge: Command, tmp_path: Path) -> None:
+    old, new = (
+        zips.of(
+            tmp_path / f"{python}.zip",
+            {"python/a/__init__.py": b"a = 1", f"python/a/x.cpython-{python}-{machine}-linux-gnu.so": library},
+        )
+        for python, machine, library in (
+            ("312", "x86_64", elves.image()),
+            ("313", "aarch64", elves.image(machine=elves.ARM64)),
+        )
+    )
+    ran = layerforge("inspect", new, "--against", old, "--markdown", "-")
+    assert "- Python: 3.12 → 3.13\n- processor: x86\\_64 → arm64\n" in ran.out
+    assert "python/a/x.cpython-313-aarch64-linux-gnu.so (new)" not in ran.err
 
 
 # --- gates
@@ -164,9 +259,22 @@ def test_growth_beyond_the_limit_fails_with_its_reasons(
     text = page.read_text()
     assert "| demo | 1.0 → 2.0 |" in text
     if code:
-        assert "unzipped size grew by +20" in ran.err
-        assert "python/demo/big.json: +200.0 kB" in ran.err
-        assert "is larger than allowed" in text
+        assert "unzipped size grew by 20" in ran.err
+        assert "python/demo/big.json (new): +200.0 kB" in ran.err
+        assert text.count("is larger than allowed") == 1
+
+
+def test_the_comment_says_first_what_the_gate_refused(
+    layerforge: Command, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    arguments = ["inspect", pair[1], "--against", pair[0], "--markdown", "changes.md", "--fail-if-grown"]
+    ran = layerforge(*arguments, "1%")
+    text = (tmp_path / "changes.md").read_text()
+    assert ran.code == 7
+    assert ", of 1% allowed" in text
+    assert text.index("###") < text.index("is larger than allowed") < text.index("| unzipped |")
+    assert layerforge(*arguments, "1 MB").code == 0
+    assert "allowed" not in (tmp_path / "changes.md").read_text()
 
 
 def test_a_layer_that_shrank_passes(layerforge: Command, pair: tuple[Path, Path]) -> None:
@@ -192,7 +300,9 @@ def test_a_size_above_the_budget_fails_too(layerforge: Command, pair: tuple[Path
         (["--against", "layer.zip", "--fail-if-grown", "-1%"], "'-1%' is no limit"),
         (["--against", "layer.zip", "--json", "--markdown", "-"], "standard output"),
         (["--against", "layer.zip", "--markdown", "layer.zip"], "take the place of a zip"),
-        (["--against", "layer.zip", "--markdown", "absent/x.md"], "absent"),
+        (["--against", "layer.zip", "--markdown", "absent/x.md"], "there is no folder absent"),
+        (["--against", "layer.zip", "--markdown", "."], "is a folder"),
+        (["--against", "layer.zip", "--markdown", "x.md", "--html", "x.md"], "both name x.md"),
         (["--against", "absent.zip"], "absent.zip"),
     ],
 )
@@ -220,7 +330,9 @@ def test_advice_stands_at_the_end_and_in_the_json(layerforge: Command, tmp_path:
 
 def test_a_layer_that_needs_no_advice_gets_none(layerforge: Command, pair: tuple[Path, Path]) -> None:
     assert layerforge("inspect", pair[0], "--json").json["advice"] == []
-    assert "what would help" not in layerforge("inspect", pair[0]).err
+    shown = layerforge("inspect", pair[0]).err
+    assert "what would help" not in shown
+    assert "nothing was found that would save 100.0 kB or more" in shown
 
 
 # --- SBOM and licences
@@ -244,13 +356,52 @@ def test_the_sbom_of_a_build_tells_the_one_wheel_of_its_lock(pair: tuple[Path, P
     assert demo["hashes"][0]["content"] in pair[1].with_suffix(".lock").read_text()
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["absent.zip"], "absent.zip"), (["x.zip", "-o", "y.zip"], "y.zip")])
-def test_an_sbom_of_nothing_or_in_place_of_a_zip_is_refused(
-    layerforge: Command, arguments: list[str], words: str
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["absent.zip"], "absent.zip"),
+        (["layer.zip", "-o", "y.zip"], "y.zip would take the place of a zip"),
+        (["layer.zip", "-o", "y.ZIP"], "y.ZIP would take the place of a zip"),
+        (["layer.lambda", "-o", "./layer.lambda"], "layer.lambda would take the place of a zip"),
+        (["layer.zip", "-o", "no/such/y.json"], "there is no folder no/such"),
+        (["layer.zip", "-o", "."], "is a directory"),
+    ],
+)
+def test_an_sbom_of_nothing_or_in_an_impossible_place_is_refused(
+    layerforge: Command, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
+    for name in ("layer.zip", "layer.lambda"):
+        zips.of(tmp_path / name, {"python/a.py": b""})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     ran = layerforge("sbom", *arguments)
-    assert ran.code == 2
+    assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_layer_without_metadata_is_not_said_to_be_empty(layerforge: Command, tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "layer.zip", {"python/a.py": b"", "python/b/__init__.py": b""})
+    ran = layerforge("sbom", path, "-o", "-")
+    assert "0 packages, 2 top-level modules without metadata" in ran.err
+    assert [one["name"] for one in ran.json["components"]] == ["a", "b"]
+
+
+def test_what_a_package_says_that_it_carries_is_in_the_sbom_of_the_build_and_of_the_zip(
+    layerforge: Command, index: Path
+) -> None:
+    purl = "pkg:cargo/inner@2.0"
+    inner = json.dumps({"bomFormat": "CycloneDX", "components": [{"name": "inner", "purl": purl}]}).encode()
+    make_wheel(index, "fresh", "9.0")
+    files = {"demo/__init__.py": b"", "demo-9.0.dist-info/sboms/inner.cdx.json": inner}
+    make_wheel(index, version="9.0", files=files, requires=["fresh"])
+    ran = layerforge("build", "demo==9.0", "--python", PYTHON, "--json", "--no-verify")
+    assert ran.code == 0, ran.err
+    path = index.parent / ran.json["layers"][0]["path"]
+    for document in (json.loads(path.with_suffix(".sbom.json").read_text()), layerforge("sbom", path).json):
+        [demo] = [one for one in document["components"] if one["name"] == "demo"]
+        assert [one["purl"] for one in demo["components"]] == [purl]
+        [row] = [row for row in document["dependencies"] if row["ref"] == demo["bom-ref"]]
+        assert row["dependsOn"] == ["pkg:pypi/fresh@9.0"]
 
 
 def test_the_licences_of_a_layer_stand_beside_it_from_the_store_too(layerforge: Command, index: Path) -> None:

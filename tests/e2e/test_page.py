@@ -81,10 +81,12 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     env = {"UV_CONFIG_FILE": f"{config}", "UV_CACHE_DIR": f"{folder / 'uv'}", "LAYERFORGE_CACHE": f"{folder / 'store'}"}
     argv = [sys.executable, "-m", "layerforge", "build", "demo", "--python", PYTHON, "--engine", "host"]
     subprocess.run([*argv, "-o", str(folder)], check=True, capture_output=True, env={**os.environ, **env})
-    part = {"name": "demo.part1.mod3", "self_us": 1500, "total_us": 1500, "children": []}
-    tree = {"name": "demo", "self_us": 500, "total_us": 2000, "children": [part]}
+    part = {"name": "demo.part1.mod3", "self_us": 1500, "total_us": 1500, "bytes": 162, "children": []}
+    tree = {"name": "demo", "self_us": 500, "total_us": 2000, "bytes": 40, "children": [part]}
+    inner = [{"name": f"json.{name}", "self_us": 300, "total_us": 300, "children": []} for name in "abc"]
+    other = {"name": "json", "self_us": 100, "total_us": 1000, "children": inner}
     size = {"memory_mb": 512, **{key: {"all": [3.0, 4.0, 5.0]} for key in ("init_ms", "first_invoke_ms")}}
-    measured = {"imports": [tree], "zip": f"{STEM}.zip", "sizes": [size]}
+    measured = {"imports": [tree, other], "zip": f"{STEM}.zip", "sizes": [size]}
     (folder / f"{STEM}.coldstart.json").write_text(json.dumps(measured))
     return folder / f"{STEM}.zip"
 
@@ -123,8 +125,27 @@ def opened(context: BrowserContext, zip_file: Path, *options: str | Path) -> tup
     return seen, told
 
 
+OF_THE_LAYER, PYTHON_SOURCE, EMPTY = "--tone0", "--tone1", "--folder"
+"""Colours of an imported module, of a file, and of what is around them."""
+
+PAINTED = """([place, name]) => {
+  const canvas = document.querySelector(`${place} canvas`);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const colour = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const wanted = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) found += wanted.every((part, one) => data[at + one] === part);
+  return (4 * found) / data.length;
+}"""
+
+
+def painted(page: Page, place: str, colour: str) -> float:
+    """Part of a chart that has exactly this colour."""
+    return float(page.evaluate(PAINTED, [place, colour]))
+
+
 def number(text: str) -> int:
-    return int(text.replace(",", "").replace("–", "0"))
+    return int(text.replace(",", "").replace("+", "").replace("–", "0"))
 
 
 def cells(page: Page, caption: str) -> list[list[str]]:
@@ -206,6 +227,44 @@ def test_it_zooms_by_keyboard_alone(context: BrowserContext, layer: Path) -> Non
     assert seen.here == whole
 
 
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_the_treemap_is_drawn_again_with_and_without_motion(browser: Browser, layer: Path, motion: Any) -> None:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, reduced_motion=motion)
+    seen, _ = opened(context, layer)
+    for step in ("folder", "kind", "zipped", "unzipped"):
+        seen.page.get_by_label(step, exact=True).check()
+        seen.page.wait_for_timeout(700)
+        assert painted(seen.page, "#map", EMPTY) < 0.5, step
+    context.close()
+
+
+def test_many_small_files_are_drawn_where_there_is_nothing_else(context: BrowserContext, tmp_path: Path) -> None:
+    files = {f"python/pkg/part{number}.py": b"x = 1\n" for number in range(2000)}
+    seen, _ = opened(context, zips.of(tmp_path / "small.zip", files))
+    assert painted(seen.page, "#map", PYTHON_SOURCE) > 0.02
+
+
+def test_what_is_said_of_a_file_stands_beside_the_treemap(context: BrowserContext, layer: Path) -> None:
+    seen, _ = opened(context, layer)
+    seen.page.get_by_role("searchbox").fill("libdemo")
+    expect(seen.rows).to_have_count(1)
+    seen.rows.get_by_role("button").click()
+    facts, chart = (seen.page.locator(f"#map {name}").bounding_box() for name in (".facts", ".chart"))
+    assert facts
+    assert chart
+    assert facts["y"] + facts["height"] <= chart["y"] + chart["height"] + 1
+
+
+def test_on_a_narrow_screen_nothing_sticks_out_and_names_have_room(context: BrowserContext, layer: Path) -> None:
+    seen, _ = opened(context, layer)
+    seen.page.set_viewport_size({"width": 400, "height": 900})
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 400
+    for table in ("native", "sbom", "packages"):
+        box = seen.page.locator(f"#{table} tbody th").first.bounding_box()
+        assert box is not None, table
+        assert box["width"] >= 120, table
+
+
 def test_search_finds_a_file_and_says_what_it_is(context: BrowserContext, layer: Path) -> None:
     seen, told = opened(context, layer)
     seen.page.get_by_role("searchbox").fill("LIBDEMO")
@@ -256,11 +315,15 @@ def test_a_package_leads_to_its_entry_in_the_sbom(context: BrowserContext, layer
 
 def test_a_measured_cold_start_is_shown_and_zooms(context: BrowserContext, layer: Path) -> None:
     seen, _ = opened(context, layer)
-    expect(seen.page.locator("#coldstart-sum")).to_have_text("2 modules in 2.0 ms")
+    expect(seen.page.locator("#coldstart-sum")).to_have_text("6 modules in 3.0 ms")
     seen.page.locator("#imports .areas").get_by_role("button", name="demo").click()
     rows = seen.page.locator("#imports .areas tbody tr")
     expect(rows).to_have_count(1)
     assert rows.locator("td").all_inner_texts()[:2] == ["1.5 ms", "1.5 ms"]
+    seen.page.set_viewport_size({"width": 500, "height": 900})
+    seen.page.wait_for_timeout(300)
+    assert seen.complaints == []
+    assert painted(seen.page, "#imports", OF_THE_LAYER) > 0.1
     [runs] = cells(seen.page, "Cold starts, median (least to most)")
     assert runs[1:4] == ["512 MB", "3", "4 (3 to 5)"]
 
@@ -271,7 +334,17 @@ def test_what_changed_is_shown(context: BrowserContext, layer: Path, hostile: Pa
     for name, key in (("unzipped", "unzipped_bytes"), ("zip", "zip_bytes"), ("files", "files")):
         delta = told["changes"][key]
         assert rows[name] == [delta["before"], delta["after"], delta["change"]]
+    kinds = {row[0]: row[1:] for row in cells(seen.page, "Kinds of files that changed")}
+    assert kinds.keys() == {row["name"] for row in told["changes"]["kinds"]}
+    for row in told["changes"]["kinds"]:
+        assert number(kinds[row["name"]][0]) == row["unzipped"]["change"], row["name"]
     assert seen.complaints == []
+
+
+def test_layers_of_the_same_bytes_say_so(context: BrowserContext, layer: Path) -> None:
+    seen, _ = opened(context, layer, "--against", layer)
+    assert seen.page.get_by_text("The same bytes.").count() == 1
+    assert seen.page.locator("#changes table").count() == 1
 
 
 def test_parts_without_data_are_not_there(context: BrowserContext, hostile: Path) -> None:
@@ -323,6 +396,21 @@ def test_axe_finds_nothing_against_it(
     seen.page.screenshot(path=request.config.cache.mkdir("screenshots") / f"page-{which}-{scheme}.png", full_page=True)
 
 
+def test_a_dark_page_prints_light_with_what_the_rules_mean(context: BrowserContext, hostile: Path) -> None:
+    seen, _ = opened(context, hostile)
+    seen.page.emulate_media(color_scheme="dark")
+    seen.page.wait_for_timeout(300)
+    ink, paper = "getComputedStyle(document.body).color", "getComputedStyle(document.body).backgroundColor"
+    assert seen.page.evaluate(ink) == "rgb(232, 234, 237)"
+    seen.page.emulate_media(color_scheme="dark", media="print")
+    seen.page.wait_for_timeout(300)
+    assert (seen.page.evaluate(ink), seen.page.evaluate(paper)) == ("rgb(27, 31, 36)", "rgb(255, 255, 255)")
+    assert painted(seen.page, "#map", PYTHON_SOURCE) > 0.2
+    seen.page.pdf()
+    assert seen.page.locator(".rule > details").count() == seen.page.locator(".rule > details[open]").count() > 0
+    assert seen.complaints == []
+
+
 def test_it_prints_every_part_on_paper(context: BrowserContext, layer: Path) -> None:
     seen, _ = opened(context, layer)
     seen.page.emulate_media(media="print")
@@ -332,13 +420,16 @@ def test_it_prints_every_part_on_paper(context: BrowserContext, layer: Path) -> 
     assert seen.page.pdf().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [(".", "is a folder"), ("nowhere/page.html", "there is no folder"), ("other.zip", "would take the place of a zip")],
-)
-def test_a_page_that_cannot_be_written_is_refused(layer: Path, tmp_path: Path, place: str, message: str) -> None:
-    argv = [sys.executable, "-m", "layerforge", "inspect", str(layer), "--html", str(tmp_path / place)]
-    ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("place", [".", "nowhere/page.html", "other.zip", "a" * 300 + ".html"])
+def test_a_page_that_cannot_be_written_is_refused(layer: Path, tmp_path: Path, place: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "layerforge", "inspect", str(layer), "--html", place],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 2
-    assert message in ran.stderr
+    assert "name" in ran.stderr or "mkdir -p nowhere" in ran.stderr
+    assert "LAYERFORGE_CACHE" not in ran.stderr
     assert list(tmp_path.iterdir()) == []

@@ -90,6 +90,12 @@ def test_bytecode_that_is_stale_could_go_and_its_sources_could_not(tmp_path: Pat
     assert {kind: one.bytes for kind, one in found.items()} == {"unused-bytecode": BIG}
 
 
+def test_what_costs_time_comes_first(tmp_path: Path) -> None:
+    stale = {"python/demo/a.py": b"a = 1", "python/demo/__pycache__/a.cpython-313.pyc": MIB}
+    known = with_pyc(ground(tmp_path, {**stale, "python/demo/tests/data.json": MIB * 2}), PycState.STALE)
+    assert [one.kind for one in advice.advise(known)] == ["unused-bytecode", "dead-weight"]
+
+
 def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path: Path) -> None:
     files = {"python/demo/a.py": MIB, "python/demo/tests/data.json": MIB * 2}
     first, second = advice.advise(ground(tmp_path, files))
@@ -137,6 +143,12 @@ def test_every_kind_of_import_keeps_tests(statement: str, tmp_path: Path) -> Non
     assert "dead-weight" not in kinds(ground(tmp_path, files))
 
 
+def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -> None:
+    lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
+    files = {"python/a/__init__.py": lazy, "python/a/__init__.pyi": MIB, "python/a/other.pyi": MIB}
+    assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
+
+
 def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
     files = {"python/demo/__init__.py": b"from elsewhere.tests import x\n", "python/demo/tests/helper.py": MIB}
     assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
@@ -157,6 +169,27 @@ def test_what_the_runtime_has_is_named_with_its_metadata(tmp_path: Path) -> None
     assert found.keys() == {"runtime-has-it"}
     assert found["runtime-has-it"].bytes == sum(one.size for one in members if one.package == "boto3") > 4 * BIG
     assert "boto3" in found["runtime-has-it"].message
+
+
+@pytest.mark.parametrize(
+    ("needs", "left"),
+    [
+        (["botocore>=1.40"], {"botocore", "jmespath"}),
+        (["botocore>=1.40,<1.43"], set()),
+        (["botocore==1.42.*"], set()),
+        (["jmespath~=1.0"], {"botocore"}),
+        (["botocore @ https://example.org/botocore.zip"], set()),
+    ],
+)
+def test_the_version_that_a_package_which_stays_asks_for_is_no_choice(
+    needs: list[str], left: set[str], tmp_path: Path
+) -> None:
+    files = a_package("demo", {"demo/__init__.py": b"import botocore, jmespath"}, needs=needs)
+    files |= a_package("botocore", {"botocore/__init__.py": b"import jmespath\n" + MIB * 4}, needs=["jmespath<2"])
+    files |= a_package("jmespath", {"jmespath/__init__.py": MIB * 4})
+    found = kinds(ground(tmp_path, files)).get("runtime-has-it")
+    told = found.message.partition(":")[0].removeprefix("the runtime has its own ") if found else ""
+    assert set(filter(None, told.split(", "))) == left
 
 
 def test_a_small_package_that_the_runtime_has_is_no_advice(tmp_path: Path) -> None:
@@ -232,6 +265,20 @@ def test_a_package_in_two_versions_costs_what_only_the_older_lists(tmp_path: Pat
     assert "demo-1.0.dist-info, python/demo-2.0.dist-info" in found.message
 
 
+def test_a_package_in_two_versions_is_told_however_small_it_is(tmp_path: Path) -> None:
+    files = a_package("demo", {"demo/__init__.py": b""}) | a_package("demo", {"demo/__init__.py": b""}, version="2.0")
+    assert 0 < kinds(ground(tmp_path, files))["package-twice"].bytes < 1000
+
+
+def test_of_two_versions_the_one_stays_whose_record_is_true(tmp_path: Path) -> None:
+    """As a second installation over the first one leaves them: the older one listed more files."""
+    older = {"demo/__init__.py": b"1", "demo/a.json": b"{}", "demo/b.json": b"{}", "demo/old.json": MIB}
+    newer = {"demo/__init__.py": b"2", "demo/new.json": MIB * 2}
+    files = a_package("demo", older, version="9.0") | a_package("demo", newer, version="10.0")
+    found = kinds(ground(tmp_path, files))["package-twice"]
+    assert BIG < found.bytes < BIG + 1000
+
+
 def test_a_package_in_two_folders_of_the_path_costs_the_one_that_is_never_found(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b"", "demo/a.json": MIB})
     deeper = {path.replace("python/", "python/lib/python3.13/site-packages/", 1): data for path, data in files.items()}
@@ -293,35 +340,70 @@ def test_symbols_that_cannot_be_cut_safely_are_not_promised(tmp_path: Path) -> N
 # --- times
 
 
-def imports_of(tmp_path: Path, *nodes: Node) -> dict[str, Advice]:
-    files = a_package("demo", {"demo/__init__.py": b"import other\n"}, needs=["other"])
-    files |= a_package("other", {"other/__init__.py": b""})
-    return kinds(ground(tmp_path, files, imports=nodes))
+def imports_of(
+    tmp_path: Path, *nodes: Node, needs: Sequence[str] = (), requires: Sequence[str] = ("demo", "other")
+) -> list[Advice]:
+    """Advice on the time of a layer with demo, that needs ``needs``, and other, that needs base."""
+    files = a_package("demo", {"demo/__init__.py": b"import other, base\n"}, needs=needs)
+    files |= a_package("other", {"other/__init__.py": b"import base\n"}, needs=["base"])
+    files |= a_package("base", {"base/__init__.py": b""})
+    found = advice.advise(ground(tmp_path, files, imports=nodes, manifest=a_manifest(requires=tuple(requires))))
+    return [one for one in found if one.kind == "slow-import"]
 
 
-def test_the_package_that_takes_longest_to_import_is_told_with_who_imports_it(tmp_path: Path) -> None:
-    inner = Node(name="other.sub", total_us=300_000, children=[Node(name="json", total_us=5)])
-    other = Node(name="other", total_us=400_000, children=[inner])
-    found = imports_of(tmp_path, Node(name="demo", total_us=900_000, children=[other]), Node(name="os", total_us=100))
-    assert found["slow-import"].ms == 400.0
-    assert "other, which demo imports, takes 400 of the 900 ms" in found["slow-import"].message
+def demo_and_other() -> Node:
+    inner = Node(name="base", total_us=300_000, children=[Node(name="json", total_us=5_000)])
+    other = Node(name="other", total_us=400_000, children=[Node(name="other.sub", total_us=350_000, children=[inner])])
+    return Node(name="demo", total_us=900_000, children=[Node(name="importlib", total_us=401_000, children=[other])])
 
 
-def test_several_imports_of_a_package_add_up_and_none_counts_twice(tmp_path: Path) -> None:
+def test_a_package_that_another_imports_without_need_could_be_left_out(tmp_path: Path) -> None:
+    found = imports_of(tmp_path, demo_and_other(), Node(name="os", total_us=100_000), requires=["demo"])
+    assert [one.ms for one in found] == [400.0]
+    assert "other, which demo imports, takes 400 of the 1,000 ms" in found[0].message
+    assert "leave it out if your function can do without it: demo imports it" in found[0].how
+
+
+def test_a_package_that_the_function_imports_itself_could_be_imported_later(tmp_path: Path) -> None:
+    demo, other = Node(name="demo", total_us=500_000), Node(name="other.a", total_us=300_000)
+    found = imports_of(tmp_path, demo, other, Node(name="other.b", total_us=100_000))
+    assert [(one.message.partition(" ")[0], one.ms) for one in found] == [("demo", 500.0), ("other", 400.0)]
+    assert {one.how for one in found} == {"import it inside the function that needs it"}
+
+
+@pytest.mark.parametrize("requires", [["demo"], ["demo", "other"]])
+def test_what_another_package_needs_cannot_be_put_off(requires: list[str], tmp_path: Path) -> None:
+    found = imports_of(tmp_path, demo_and_other(), needs=["other"], requires=requires)
+    assert "other" not in {one.message.partition(",")[0] for one in found}
+
+
+def test_what_is_imported_in_any_case_does_not_count_as_the_time_of_what_imported_it_first(tmp_path: Path) -> None:
+    found = imports_of(tmp_path, demo_and_other(), needs=["base"])
+    times = {one.message.partition(" ")[0].rstrip(","): one.ms for one in found}
+    assert times == {"demo": 500.0, "other": 100.0}
+
+
+def test_no_millisecond_counts_as_the_time_of_two_packages(tmp_path: Path) -> None:
     back = Node(name="demo.late", total_us=50_000, children=[Node(name="other.b", total_us=40_000)])
     other = Node(name="other", total_us=100_000, children=[back])
     again = Node(name="other.c", total_us=30_000)
     found = imports_of(tmp_path, Node(name="demo", total_us=500_000, children=[other, again]))
-    assert found["slow-import"].ms == 130.0
+    assert [one.ms for one in found] == [380.0, 120.0]
 
 
 @pytest.mark.parametrize(("total", "ms"), [(10_000_000, 400_000), (100_000, 15_000)])
 def test_an_import_that_takes_a_small_part_is_no_advice(total: int, ms: int, tmp_path: Path) -> None:
-    assert imports_of(tmp_path, Node(name="demo", total_us=total, children=[Node(name="other", total_us=ms)])) == {}
+    nodes = Node(name="demo", total_us=total, children=[Node(name="other", total_us=ms)])
+    assert imports_of(tmp_path, nodes, requires=["demo"]) == []
 
 
-def test_the_package_that_the_layer_is_for_is_not_called_slow(tmp_path: Path) -> None:
-    assert imports_of(tmp_path, Node(name="demo", total_us=900_000)) == {}
+def test_the_one_package_that_the_layer_is_for_is_not_called_slow(tmp_path: Path) -> None:
+    assert imports_of(tmp_path, Node(name="demo", total_us=900_000), requires=["demo"]) == []
+
+
+def test_packages_that_share_a_name_are_not_told_apart_by_their_imports(tmp_path: Path) -> None:
+    files = a_package("g-one", {"g/one.py": b""}) | a_package("g-two", {"g/two.py": b""})
+    assert kinds(ground(tmp_path, files, imports=[Node(name="g.one", total_us=900_000)])) == {}
 
 
 # --- the whole

@@ -42,6 +42,10 @@ def a_side(*members: Member, versions: Iterable[tuple[str, str]] = (), **facts: 
     return replace(Side(target=target(), examination=seen, findings=()), **facts)
 
 
+def once(times: dict[int, float]) -> Side:
+    return a_side(init_ms={size: (ms,) for size, ms in times.items()})
+
+
 def names(parts: Iterable[Part]) -> list[tuple[str, str, str, float]]:
     return [(one.name, one.before, one.after, one.unzipped.change) for one in parts]
 
@@ -147,15 +151,24 @@ def test_of_several_findings_alike_only_the_additional_ones_are_new() -> None:
 def test_init_times_are_held_against_each_other_at_one_size(
     before: dict[int, float], after: dict[int, float], size: int, change: float
 ) -> None:
-    found = compare(a_side(init_ms=before), a_side(init_ms=after))
-    assert found.init_memory_mb == size
-    assert found.init_ms is not None
-    assert found.init_ms.change == change
+    found = compare(once(before), once(after)).init
+    assert found is not None
+    assert (found.memory_mb, found.ms.change, found.in_turns) == (size, change, False)
 
 
 def test_without_a_common_size_no_times_are_compared() -> None:
-    found = compare(a_side(init_ms={512: 1.0}), a_side(init_ms={1024: 1.0}))
-    assert (found.init_ms, found.init_memory_mb) == (None, None)
+    assert compare(once({512: 1.0}), once({1024: 1.0})).init is None
+
+
+@pytest.mark.parametrize(
+    ("after", "overlap"),
+    [((7.0, 9.9, 8.0), False), ((7.0, 10.0, 8.0), True), ((13.0, 12.1), False), ((9.0, 99.0), True)],
+)
+def test_init_times_that_overlap_are_known_as_such(after: tuple[float, ...], overlap: bool) -> None:
+    before = {1769: (10.0, 12.0, 11.0)}
+    found = compare(a_side(init_ms=before), a_side(init_ms={1769: after}), in_turns=True).init
+    assert found is not None
+    assert (found.overlap, found.in_turns, found.ms.before) == (overlap, True, 11.0)
 
 
 def test_how_the_layers_were_made_is_told_where_it_differs() -> None:
@@ -200,6 +213,13 @@ def test_compiled_libraries_have_their_version_from_the_manifest() -> None:
 )
 def test_growth_is_refused_beyond_the_limit_alone(limit: Limit, after: int, fails: bool) -> None:
     assert limit.allows(Delta(before=1000, after=after)) is not fails
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"), [(Limit(share=0.02), "2%"), (Limit(share=0.025), "2.5%"), (Limit(size=500_000), "500.0 kB")]
+)
+def test_a_limit_is_told_as_it_was_given(limit: Limit, text: str) -> None:
+    assert limit.text == text
 
 
 def test_either_size_can_be_what_grew() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,18 @@ from hypothesis import strategies as st
 from fakes import FakeProgress, target
 from layerforge import coldstart
 from layerforge.coldstart import Function, Order, Sample, Series, Subject, picture
-from layerforge.coldstart.cold import Reading, chill, is_cold
+from layerforge.coldstart.cold import Reading, chill
 from layerforge.coldstart.facts import share
-from layerforge.coldstart.imports import VARIABLE, import_rows, import_tree
 from layerforge.coldstart.running import NO_MEMORY, NO_TIME, nearest
 from layerforge.errors import UsageError, VerificationError
+from layerforge.importtime import VARIABLE
 from layerforge.model import Arch, Job, Outcome
 from layerforge.page import read_coldstart
 from zips import a_member, an_examination
 
 MEGABYTE = 2**20
-IMPORTED = """noise without an end import time:       100 |        100 |     deep.inner
-import time: self [us] | cumulative | imported package
-import time:        50 |        150 |   deep
-a warning between the lines
-import time:        25 |        175 | top
+IMPORTED = """import time:        50 |         50 |   deep
+import time:        25 |         75 | top
 import time:         5 |          5 | other
 """
 
@@ -182,31 +180,6 @@ def test_a_price_of_ones_own_has_neither_region_nor_date() -> None:
     assert own.request == coldstart.prices(Arch.X86_64).request
 
 
-# --- the tree of imports
-
-
-def test_importtime_is_read_whatever_else_is_printed() -> None:
-    rows = [(row["module"], row["self_us"], row["cumulative_us"], row["depth"]) for row in import_rows(IMPORTED)]
-    assert rows == [("deep.inner", 100, 100, 2), ("deep", 50, 150, 1), ("top", 25, 175, 0), ("other", 5, 5, 0)]
-
-
-def test_the_tree_of_imports_has_each_modules_bytes() -> None:
-    members = [a_member("python/deep/inner.py", b"1234"), a_member("python/top.py", b"12"), a_member("python/x", b"1")]
-    top, other = import_tree(IMPORTED, members)
-    assert (top.name, top.bytes, top.total_us, other.name, other.bytes) == ("top", 2, 175, "other", 0)
-    [deep] = top.children
-    [inner] = deep.children
-    assert (deep.bytes, inner.name, inner.bytes) == (0, "deep.inner", 4)
-
-
-def test_a_real_interpreter_is_understood() -> None:
-    argv = [sys.executable, "-S", "-c", "import json"]
-    done = subprocess.run(argv, env={**os.environ, **VARIABLE}, capture_output=True, text=True, check=True)
-    tree = {node.name: node for node in import_tree(done.stderr, [])}
-    assert {child.name for child in tree["json"].children} == {"json.decoder", "json.encoder"}
-    assert tree["json"].total_us >= sum(child.total_us for child in tree["json"].children)
-
-
 # --- the function
 
 
@@ -239,6 +212,27 @@ def test_a_handlers_module_level_is_the_init_phase_and_its_handler_the_invocatio
         assert module.seen == [({"a": [1, None, "é"]}, "the context")] * 2
     finally:
         sys.modules.pop("cold_app", None)
+
+
+def test_a_handler_may_have_the_name_that_lambdas_console_gives_it(tmp_path: Path) -> None:
+    file = tmp_path / "cold_console.py"
+    file.write_text("seen = []\ndef lambda_handler(event, context):\n    seen.append(event)\n")
+    try:
+        lived(coldstart.of_file(file))
+        assert sys.modules["cold_console"].seen == [{}]
+    finally:
+        sys.modules.pop("cold_console", None)
+
+
+@pytest.mark.parametrize("text", ["def handlr(event, context): pass\n", "handler = 3\n"])
+def test_a_file_without_a_handler_fails_in_the_init_phase(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "cold_none.py"
+    file.write_text(text)
+    try:
+        with pytest.raises(TypeError, match=r"cold_none\.py has no function `handler\(event, context\)`"):
+            exec(coldstart.of_file(file).init, {})
+    finally:
+        sys.modules.pop("cold_none", None)
 
 
 def test_an_answer_that_is_no_json_fails_as_on_lambda(tmp_path: Path) -> None:
@@ -275,18 +269,31 @@ def test_what_was_asked_for_is_imported_and_all_where_nobody_knows() -> None:
 # --- reading cold
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no way to drop files")
-def test_a_file_is_dropped_from_memory_without_any_rights(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    (tmp_path / "data").write_bytes(os.urandom(MEGABYTE))
-    (tmp_path / "link").symlink_to("absent")
+def on_a_disk(folder: Path) -> Path:
+    """A folder of new files, where they can be dropped from memory at all."""
+    place = folder / "files"
+    place.mkdir()
+    (place / "empty").touch()
+    (place / "data").write_bytes(os.urandom(MEGABYTE))
+    (place / "link").symlink_to("absent")
     os.sync()
-    assert not is_cold(tmp_path)
-    chill(tmp_path)
-    if not is_cold(tmp_path):
+    if not chill(place):
         pytest.skip("this file system lies in memory")
-    chill(tmp_path)
-    assert (tmp_path / "data").stat().st_size == MEGABYTE
+    return place
+
+
+def test_files_that_were_read_are_dropped_from_memory_without_any_rights(tmp_path: Path) -> None:
+    place = on_a_disk(tmp_path)
+    for _ in range(20):
+        assert len((place / "data").read_bytes()) == MEGABYTE
+        assert chill(place)
+
+
+def test_a_file_that_someone_holds_in_memory_is_not_taken_for_cold(tmp_path: Path) -> None:
+    place = on_a_disk(tmp_path)
+    with (place / "data").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert sum(mapped[:: mmap.PAGESIZE]) > 0
+        assert not chill(place)
 
 
 def test_a_disk_in_memory_is_not_taken_for_cold(tmp_path: Path) -> None:
@@ -296,20 +303,35 @@ def test_a_disk_in_memory_is_not_taken_for_cold(tmp_path: Path) -> None:
     folder = memory / f"layerforge-test-{os.getpid()}"
     folder.mkdir()
     try:
-        (folder / "data").write_bytes(b"x" * MEGABYTE)
-        chill(folder)
-        assert not is_cold(folder)
-        order = Order(
-            target=target(),
-            function=coldstart.of_imports(["top"]),
-            subjects=(a_subject(folder),),
-            memories=(512,),
-            runs=1,
-        )
+        order = replace(an_order(tmp_path, runs=1), subjects=(a_subject(folder),))
         made = coldstart.measure(order, FakeLambda(lambda job: ended()), FakeProgress())
         assert made.reading is Reading.WARM
     finally:
         shutil.rmtree(folder)
+
+
+def test_what_one_run_leaves_in_memory_is_dropped_before_the_next(tmp_path: Path) -> None:
+    on_a_disk(tmp_path)
+
+    def answer(job: Job) -> Outcome:
+        for path in job.opt.rglob("*.py"):
+            path.read_bytes()
+        return ended()
+
+    made = coldstart.measure(an_order(tmp_path, "a.zip", "b.zip"), FakeLambda(answer), FakeProgress())
+    assert made.reading is Reading.COLD
+
+
+def test_one_run_that_read_from_memory_is_enough_to_say_so(tmp_path: Path) -> None:
+    order = an_order(tmp_path, runs=3)
+    with ExitStack() as held:
+
+        def answer(job: Job) -> Outcome:
+            file = held.enter_context((job.opt / "python/top.py").open("rb"))
+            assert held.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[0]
+            return ended()
+
+        assert coldstart.measure(order, FakeLambda(answer), FakeProgress()).reading is Reading.WARM
 
 
 # --- measuring
@@ -372,23 +394,61 @@ def test_imports_that_find_no_memory_are_left_out(tmp_path: Path) -> None:
     assert len(engine.jobs) == 2
 
 
+def test_nothing_is_said_of_rounds_in_which_nothing_runs(tmp_path: Path) -> None:
+    engine = FakeLambda(lambda job: ended(status=-9, out_of_memory=True))
+    coldstart.measure(an_order(tmp_path, runs=5), engine, progress := FakeProgress())
+    assert progress.lines == [f"run 1 of 5: 512 MB {NO_MEMORY}, 1,769 MB {NO_MEMORY}"]
+
+
+def failing(folder: Path, output: str, *, status: int = 1, function: Function | None = None) -> VerificationError:
+    """The error of a measurement whose function ends with this output."""
+    order = replace(an_order(folder), function=function or coldstart.of_imports(["top"]))
+    engine = FakeLambda(lambda job: ended(status=status, output=output))
+    with pytest.raises(VerificationError) as caught:
+        coldstart.measure(order, engine, FakeProgress())
+    assert len(engine.jobs) == 1
+    return caught.value
+
+
 def test_a_layer_that_does_not_import_ends_the_measurement_with_its_words(tmp_path: Path) -> None:
     own = '  File "/var/task/sandbox_handler.py", line 38, in execute\n    exec(code)\n    ~~~~^^^^^^\n'
-    frame = '  File "init.txt", line 1, in <module>\n    import top\n'
-    error = "ModuleNotFoundError: No module named 'top'"
-    output = f"{IMPORTED}Traceback (most recent call last):\n{own}{frame}{error}\n"
-    engine = FakeLambda(lambda job: ended(status=1, output=output))
-    with pytest.raises(VerificationError, match=r"with b\.zip the function fails in its init phase") as caught:
-        coldstart.measure(an_order(tmp_path, "b.zip"), engine, FakeProgress())
-    assert caught.value.details[-4:] == ("Traceback (most recent call last):", *frame.splitlines(), error)
-    assert not any("import time: " in line for line in caught.value.details)
-    assert len(engine.jobs) == 1
+    init = '  File "init.txt", line 1, in <module>\n    import top\n'
+    frame = '  File "/opt/python/top.py", line 1, in <module>\n    import absent\n'
+    error = "ModuleNotFoundError: No module named 'absent'"
+    output = f"{IMPORTED}Traceback (most recent call last):\n{own}{init}{frame}{error}\n"
+    caught = failing(tmp_path, output)
+    assert caught.message == "with layer.zip the function fails in its init phase"
+    assert caught.details == ("Traceback (most recent call last):", *frame.splitlines(), error)
+    assert "--import" in caught.hint
 
 
-def test_a_crash_is_told_with_its_signal(tmp_path: Path) -> None:
-    engine = FakeLambda(lambda job: ended(status=-11, output='  File "program.txt", line 3\n'))
-    with pytest.raises(VerificationError, match=r"when it is invoked, by SIGSEGV"):
-        coldstart.measure(an_order(tmp_path), engine, FakeProgress())
+def test_a_crash_is_told_with_its_signal_and_the_innermost_calls(tmp_path: Path) -> None:
+    inner = "".join(f'  File "/opt/python/top.py", line {number} in f\n' for number in range(9))
+    own = '  File "program.txt", line 3 in <module>\n  File "/var/task/sandbox_handler.py", line 38 in execute\n'
+    outer = '  File "/var/runtime/x.py", line 1 in y\n' * 20
+    head = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
+    caught = failing(tmp_path, f"said before\n{head}{inner}{own}{outer}", status=-11)
+    assert caught.message == "with layer.zip the function fails when it is invoked, by SIGSEGV"
+    assert caught.details == tuple(f"{head}{inner}".splitlines())
+
+
+def test_a_function_that_ends_its_process_is_not_said_to_fail_in_a_phase(tmp_path: Path) -> None:
+    assert failing(tmp_path, "bye\n", status=3).message == "with layer.zip the function ends by itself, as by sys.exit"
+    assert failing(tmp_path, "bye\n", status=-15).message == "with layer.zip the function is ended, by SIGTERM"
+
+
+def test_a_fault_of_ones_own_handler_points_to_its_file(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("")
+    caught = failing(tmp_path, 'File "init.txt"', function=coldstart.of_file(tmp_path / "app.py"))
+    assert caught.hint.startswith("mend app.py; ")
+
+
+def test_what_an_invocation_imports_is_not_told_of_the_init_phase(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("")
+    order = replace(an_order(tmp_path, runs=1), function=coldstart.of_file(tmp_path / "app.py"))
+    engine = FakeLambda(lambda job: ended())
+    coldstart.measure(order, engine, FakeProgress())
+    assert [bool(job.program) for job in engine.jobs] == [False, True, True]
 
 
 # --- the result as data, and as a picture
@@ -410,8 +470,8 @@ def test_the_data_is_what_the_page_reads(tmp_path: Path) -> None:
     text = json.dumps(data_of(tmp_path, "a.zip", "b.zip"))
     read = read_coldstart(text)
     assert read.sha256 == "digest of a.zip"
-    assert [(node.name, node.bytes) for node in read.imports] == [("top", 600), ("other", 0)]
-    assert [(one.layer, one.memory_mb, one.init_ms) for one in read.runs] == [
+    assert [(node.name, node.total_us, node.bytes) for node in read.imports] == [("top", 75, 600), ("other", 5, 0)]
+    assert [(one.layer, one.memory_mb, one.init_ms) for one in (*read.runs, *read.against)] == [
         ("a.zip", 512, (100.0, 100.0)),
         ("a.zip", 1769, (100.0, 100.0)),
         ("b.zip", 1769, (400.0, 400.0)),
@@ -425,6 +485,13 @@ def test_the_data_compares_size_by_size(tmp_path: Path) -> None:
     assert (many["memory_mb"], many["init_ms"], many["peak_memory"]) == (1769, 0.25, 1.0)
     small = data["against"]["sizes"][0]
     assert (small["trouble"], small["init_ms"], small["per_million"]) == (NO_MEMORY, None, None)
+
+
+def test_times_are_told_to_the_microsecond(tmp_path: Path) -> None:
+    order = an_order(tmp_path, memories=(1769,), runs=1)
+    made = coldstart.measure(order, FakeLambda(lambda job: ended(1 / 3)), FakeProgress())
+    data = coldstart.as_data(order, made, coldstart.prices(Arch.X86_64), None, {})
+    assert data["sizes"][0]["init_ms"] == {"median": 0.333, "min": 0.333, "max": 0.333, "all": [0.333]}
 
 
 def test_one_layer_alone_is_compared_with_nothing(tmp_path: Path) -> None:
@@ -453,3 +520,17 @@ def test_a_picture_may_be_a_png_even_where_nothing_ran(tmp_path: Path) -> None:
     data = coldstart.as_data(order, made, coldstart.prices(Arch.X86_64), None, {"image": "image"})
     picture.draw(data, tmp_path / "it.PNG")
     assert (tmp_path / "it.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["_hidden.zip", "a$\\frac$b$.zip", "層.zip", "long" * 100 + ".zip"])
+def test_a_zip_of_any_name_can_be_drawn(tmp_path: Path, name: str) -> None:
+    data = {**data_of(tmp_path, "a.zip", "b.zip"), "zip": name}
+    picture.draw(data, tmp_path / "it.svg")
+    assert (tmp_path / "it.svg").stat().st_size > 1000
+
+
+def test_the_legend_tells_layers_of_one_name_apart_and_shortens_long_ones() -> None:
+    assert picture._names([{"zip": "layer.zip"}, {"zip": "layer.zip"}]) == ["layer.zip", "layer.zip (the other)"]
+    [long] = picture._names([{"zip": "n" * 400 + ".zip"}])
+    assert len(long) <= 81
+    assert long.endswith(".zip")

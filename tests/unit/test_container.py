@@ -12,9 +12,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from docker import DockerClient
+from docker.models.containers import Container
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +28,7 @@ from layerforge.container.connecting import refuse_old
 from layerforge.container.errors import failure, told, unreachable
 from layerforge.container.images import ChildError, _show_layers, _unknown, _unless_failed, dockerfile
 from layerforge.container.owning import boot, is_dead, labels
-from layerforge.container.running import Ended, Ending, _lent, lines
+from layerforge.container.running import Ended, Ending, _lent, lines, ran_out_of_memory
 from layerforge.container.sandbox import SIGNALS, read
 from layerforge.errors import EngineError
 from layerforge.model import Arch
@@ -303,6 +307,40 @@ def test_a_link_in_a_lent_folder_does_not_change_what_it_points_to(tmp_path: Pat
 
 
 # --- what the sandbox says
+
+
+@dataclass
+class FakeEvents:
+    """An engine that knows of some events."""
+
+    known: list[str]
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def events(self, **asked: Any) -> Iterator[str]:
+        self.asked.append(asked)
+        yield from self.known
+
+
+def an_ended_container(engine: FakeEvents, *, marked: bool) -> Container:
+    times = {"StartedAt": "2026-11-23T16:30:01.5Z", "FinishedAt": "2026-11-23T16:30:07.123456789Z"}
+    return Container(attrs={"Id": "abc", "State": {"OOMKilled": marked, **times}}, client=cast("DockerClient", engine))
+
+
+def test_a_lack_of_memory_is_known_though_the_engine_heard_of_the_end_first() -> None:
+    engine = FakeEvents(["oom"])
+    assert ran_out_of_memory(an_ended_container(engine, marked=False), late=True)
+    [asked] = engine.asked
+    assert asked["filters"] == {"container": "abc", "event": "oom"}
+    # From the second in which it started to one second after the one in which it ended, by the engine's own clock.
+    assert asked["until"] - asked["since"] == 8
+    assert not ran_out_of_memory(an_ended_container(FakeEvents([]), marked=False), late=True)
+
+
+@pytest.mark.parametrize(("marked", "late"), [(True, True), (True, False), (False, False)])
+def test_nobody_waits_for_what_is_known_already(marked: bool, late: bool) -> None:
+    engine = FakeEvents(["oom"])
+    assert ran_out_of_memory(an_ended_container(engine, marked=marked), late=late) is marked
+    assert engine.asked == []
 
 
 def a_log(*said: str, answer: object = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from fakes import FakeProgress, FakeStore, target
 from layerforge import digest
 from layerforge.errors import EngineError
 from layerforge.model import (
+    SYSTEM,
     Arch,
     Compression,
     Image,
@@ -30,17 +32,25 @@ from layerforge.model import (
     Task,
     WheelStep,
 )
-from layerforge.origins import Origin, Search, compilers, origins, public
+from layerforge.origins import Origin, Search, Taken, Told, ask, origins, public
 from sdists import archive
 
 SOURCES = archive({"x-1/COPYING": "as you like", "x-1/x.c": ""})
 SHA = digest.sha256(SOURCES)
-VERSIONS = "cc: clang 16\nnoise\ngfortran: GNU Fortran 12\n"
+ANSWER = """cc: clang 16
+noise
+gfortran: GNU Fortran 12
+libgfortran.so.5 rpm amzn-2023 libgfortran 11.4.1-2 x86_64 gcc-11.4.1-2.src.rpm GPLv3+ with exceptions
+libquadmath.so.0 deb debian-12 libquadmath0 12.2 amd64 gcc-12
+libm.so.6 rpm
+libnever.so.1 rpm amzn-2023 never 1 x86_64 never.src.rpm MIT
+"""
+SONAMES = ("libgfortran.so.5", "libquadmath.so.0", "libm.so.6")
 
 
 @dataclass
 class Builder:
-    """An image whose compilers answer, and that counts how often they are asked."""
+    """An image that answers, and that counts how often it is asked."""
 
     status: int = 0
     gone: bool = False
@@ -51,7 +61,13 @@ class Builder:
         self.tasks.append(task)
         if self.gone:
             raise EngineError("the engine is gone")
-        return Outcome(status=self.status, output=VERSIONS, seconds=0.0)
+        if task.argv[4:]:
+            texts = task.mounts[0].source / "texts/usr/share/doc"
+            texts.mkdir(parents=True)
+            (texts / "copyright").write_bytes(b"freely\r\n")
+            (texts / "binary").write_bytes(b"\0")
+            (texts / "link").symlink_to("/etc/hostname")
+        return Outcome(status=self.status, output=ANSWER, seconds=0.0)
 
     def copy_out(self, path: str, into: Path) -> None:
         raise AssertionError(path)
@@ -127,16 +143,41 @@ def test_an_image_that_compiled_nothing_is_not_named(tmp_path: Path) -> None:
     assert (found.image, builder.tasks) == (None, [])
 
 
-def test_libraries_of_the_image_name_the_image(tmp_path: Path) -> None:
-    step = SystemStep(sonames=("libgomp.so.1",), key="k")
-    assert origins(a_plan(step), Builder(), a_search(), tmp_path, tmp_path).image is not None
+def test_libraries_of_the_image_name_the_image_and_their_packages(tmp_path: Path) -> None:
+    found = origins(a_plan(SystemStep(sonames=SONAMES, key="k")), Builder(), a_search(), tmp_path, tmp_path)
+    assert found.image is not None
+    fortran, quadmath = found.taken
+    assert fortran == Taken(
+        name="libgfortran",
+        version="11.4.1-2",
+        kind="rpm",
+        distro="amzn-2023",
+        arch="x86_64",
+        upstream="gcc-11.4.1-2.src.rpm",
+        licence="GPLv3+ with exceptions",
+        sonames=("libgfortran.so.5",),
+    )
+    assert (quadmath.name, quadmath.licence) == ("libquadmath0", "")
+    assert [(one.owner, one.place, one.text) for one in found.texts] == [(SYSTEM, "/usr/share/doc/copyright", "freely")]
 
 
-def test_compilers_are_asked_once_for_each_image(tmp_path: Path) -> None:
+def test_what_a_recipe_compiles_against_is_known(tmp_path: Path) -> None:
+    package = SourcePackage(name="demo", needs=("x",))
+    step = PackageStep(package=package, pin=a_pin(), settings=Settings(), build_pins=(), key="k")
+    store = FakeStore({("source", SHA): SOURCES})
+    found = origins(a_plan(a_library(), step), Builder(), a_search(store), tmp_path, tmp_path)
+    assert found.needs == {"x": (), "demo": ("x",)}
+
+
+def test_an_image_is_asked_once_about_the_same_libraries(tmp_path: Path) -> None:
     builder, store = Builder(), FakeStore()
+    answers = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        assert compilers(builder, store, tmp_path / name, tmp_path) == ("cc: clang 16", "gfortran: GNU Fortran 12")
+        answers.append(ask(builder, SONAMES, store, tmp_path / name, tmp_path))
+    assert answers[0] == answers[1]
+    assert answers[0].compilers == ("cc: clang 16", "gfortran: GNU Fortran 12")
+    assert len(answers[0].texts) == 1
     assert len(builder.tasks) == 1
     assert set(builder.tasks[0].env) == {"PATH", "LANG"}
 
@@ -144,8 +185,41 @@ def test_compilers_are_asked_once_for_each_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize("builder", [Builder(status=127), Builder(gone=True)])
 def test_an_image_that_cannot_answer_is_asked_again_another_time(builder: Builder, tmp_path: Path) -> None:
     store = FakeStore()
-    assert compilers(builder, store, tmp_path, tmp_path) == ()
+    assert ask(builder, SONAMES, store, tmp_path, tmp_path) == Told()
     assert store.values == {}
+
+
+PROGRAMS = {
+    "cc": 'case $1 in -print-file-name=*) echo "$HOME/${1#*=}" ;; *) echo "cc (Fake) 1.0" ;; esac',
+    "rpm": """
+case "$1 $3" in
+"-qf [%{FILEDIGESTS}\\n]") sha256sum <"$HOME/libgood.so.1" | cut -d' ' -f1 ;;
+"-qf %{SOURCERPM}") printf good-1.src.rpm ;;
+"-qf %{NAME} "*) printf 'libgood 1-2.amzn2023 x86_64 good-1.src.rpm GPLv3+ with exceptions' ;;
+"-qa "*) printf 'good-1.src.rpm libgood\\nother-1.src.rpm other\\ngood-1.src.rpm good-texts\\n' ;;
+"-q libgood") [ "$4" = good-texts ] && echo "$HOME/COPYING" ;;
+esac
+""",
+}
+
+
+def test_an_image_of_rpm_packages_tells_package_and_licence_of_what_is_as_its_package_has_it(tmp_path: Path) -> None:
+    ask(builder := Builder(), ("libgood.so.1", "libother.so.1", "libabsent.so.1"), FakeStore(), tmp_path, tmp_path)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, script in PROGRAMS.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    for name in ("libgood.so.1", "libother.so.1", "COPYING"):
+        (tmp_path / name).write_text(name)
+    env = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(builder.tasks[0].argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "cc: cc (Fake) 1.0"
+    [told] = [line.split(" ") for line in lines if line.startswith("lib")]
+    assert (told[0], told[1], told[3:5]) == ("libgood.so.1", "rpm", ["libgood", "1-2.amzn2023"])
+    assert " ".join(told[7:]) == "GPLv3+ with exceptions"
+    assert (tmp_path / f"texts{tmp_path}/COPYING").read_text() == "COPYING"
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,7 @@ def test_a_cell_stays_in_its_row(text: str) -> None:
     made = cell(text)
     assert not re.search(r"(?<!\\)(?:\\\\)*\|", made)
     assert len(made.splitlines()) <= 1
+
+
+def test_a_cell_shows_what_cannot_be_seen_and_marks_nothing_up() -> None:
+    assert cell("a\x1b[1m\u202eb\nc ~~d~~ $e$ <f>") == r"a\\x1b\[1m\\u202eb c \~\~d\~\~ \$e\$ &lt;f&gt;"

@@ -17,7 +17,6 @@ import pytest
 import zips
 from fakes import FakeProgress, FakeStep, target
 from layerforge import cli, examine, recipe, suite
-from layerforge.cli.suite import check_place
 from layerforge.errors import LockError, RecipeError, StepError, UsageError
 from layerforge.model import Arch, Distribution, Image, Outcome, Pin, Task
 from layerforge.store import DiskStore
@@ -645,15 +644,6 @@ def test_a_lock_beside_the_layer_that_cannot_be_read_is_named(tmp_path: Path) ->
     (tmp_path / "demo.lock").write_bytes(b"\xff")
     with pytest.raises(LockError, match=r"demo\.lock cannot be read"):
         suite.beside(tmp_path / "demo.zip", target())
-
-
-@pytest.mark.parametrize("file", ["nowhere/result.json", "."])
-def test_a_result_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path, file: str) -> None:
-    with pytest.raises(UsageError, match="cannot be written") as caught:
-        check_place(tmp_path / file)
-    assert "--write" in caught.value.hint
-    check_place(tmp_path / "result.json")
-    assert list(tmp_path.iterdir()) == []
 
 
 # --- the recipe

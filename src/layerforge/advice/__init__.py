@@ -25,7 +25,7 @@ from layerforge.advice.sources import unused
 from layerforge.advice.times import missing_bytecode, slow_import
 from layerforge.progress import counted, megabytes
 
-__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "reader"]
+__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "reader", "smallest"]
 
 SMALLEST = 100_000
 """Unzipped bytes from which on something is worth a line."""
@@ -48,6 +48,12 @@ ADVISERS: tuple[Callable[[Ground], Iterable[Proposal]], ...] = (
 )
 """Those that take most away stand before those that make the same files smaller."""
 
+AT_ANY_SIZE = {"package-twice"}
+"""What is worth a line however little it saves: which version is there may be another than the metadata says."""
+
+TIMELY = ("missing-bytecode", "unused-bytecode", "slow-import")
+"""Advice about time, which stands before that about bytes: compiling takes most of a cold start."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
@@ -67,12 +73,24 @@ class Advice:
 
 
 def advise(ground: Ground) -> tuple[Advice, ...]:
-    """What would help most, first what saves time, then by bytes. Nothing below the thresholds."""
+    """What would help most: first what makes each cold start compile, then what it need not import, then by bytes.
+
+    Nothing below the thresholds.
+    """
     proposals = apart(proposal for adviser in ADVISERS for proposal in adviser(ground))
     found = [_weighed(one) for one in proposals]
-    least = max(SMALLEST, SMALLEST_SHARE * ground.examination.unzipped)
-    worth = [one for one in found if one.bytes >= least or not one.files]
-    return tuple(sorted(worth, key=lambda one: (bool(one.files), -one.bytes, -(one.ms or 0.0), one.kind)))
+    least = smallest(ground.examination.unzipped)
+    worth = [one for one in found if one.bytes >= least or not one.files or one.kind in AT_ANY_SIZE]
+    return tuple(sorted(worth, key=lambda one: (_place(one), -(one.ms or 0.0), -one.bytes, one.kind)))
+
+
+def smallest(unzipped: int) -> int:
+    """Unzipped bytes from which on something is worth a line, of a layer that has so many."""
+    return max(SMALLEST, int(SMALLEST_SHARE * unzipped))
+
+
+def _place(one: Advice) -> int:
+    return TIMELY.index(one.kind) if one.kind in TIMELY else len(TIMELY)
 
 
 def as_data(advice: Iterable[Advice]) -> list[dict[str, Any]]:

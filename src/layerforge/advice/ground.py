@@ -21,6 +21,7 @@ Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
 
 _SITE = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
+_CAPS = {"<", "<=", "==", "===", "~="}
 _NEEDS = re.compile(r"^Requires-Dist:[ \t]*([^\r\n]+)", re.MULTILINE)
 
 
@@ -77,22 +78,41 @@ class Ground:
         return {name: frozenset(tops) for name, tops in found.items()}
 
     @cached_property
-    def needs(self) -> Mapping[str, frozenset[str]]:
-        """Names of the distributions that each distribution's METADATA asks for, those of its extras left out."""
+    def requirements(self) -> Mapping[str, tuple[Requirement, ...]]:
+        """What each distribution's METADATA asks for, what its extras ask for left out."""
         paths = {member.path for member in self.examination.members}
         return {
-            one.name: frozenset(_needed(self.read(f"{one.info}/METADATA"), _environment(self.target)))
+            one.name: tuple(_needed(self.read(f"{one.info}/METADATA"), _environment(self.target)))
             for one in self.examination.distributions
             if f"{one.info}/METADATA" in paths
         }
 
     @cached_property
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """Names of the distributions that each distribution asks for."""
+        return {name: frozenset(map(_name, wanted)) for name, wanted in self.requirements.items()}
+
+    @cached_property
+    def capped(self) -> Mapping[str, frozenset[str]]:
+        """Names of those that each distribution asks for in no newer a version than it names."""
+        return {name: frozenset(map(_name, filter(_is_capped, wanted))) for name, wanted in self.requirements.items()}
+
+    @cached_property
     def requested(self) -> frozenset[str]:
         """Distributions that the layer is for: as its manifest says, else those that no other one asks for."""
         if self.manifest:
-            return frozenset(canonicalize_name(one.name) for one in map(_requirement, self.manifest.requires) if one)
+            return frozenset(map(_name, filter(None, map(_requirement, self.manifest.requires))))
         asked = {need for name, needs in self.needs.items() for need in needs - {name}}
         return frozenset(self.tops) - asked
+
+    def needed_by(self, names: Iterable[str]) -> frozenset[str]:
+        """``names``, and all that they need, directly or not."""
+        found: set[str] = set()
+        waiting = set(names)
+        while waiting:
+            found |= waiting
+            waiting = {need for name in waiting for need in self.needs.get(name, ())} - found
+        return frozenset(found)
 
     def members(self, paths: Iterable[str]) -> Iterator[Member]:
         """The members at ``paths``, of those that are there."""
@@ -152,12 +172,20 @@ def _environment(target: Target) -> dict[str, str]:
     }
 
 
-def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[str]:
+def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Requirement]:
     head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
     for text in _NEEDS.findall(head):
         requirement = _requirement(text)
         if requirement and (requirement.marker is None or requirement.marker.evaluate(environment)):
-            yield canonicalize_name(requirement.name)
+            yield requirement
+
+
+def _name(requirement: Requirement) -> str:
+    return canonicalize_name(requirement.name)
+
+
+def _is_capped(requirement: Requirement) -> bool:
+    return bool(requirement.url) or any(one.operator in _CAPS for one in requirement.specifier)
 
 
 def _requirement(text: str) -> Requirement | None:

@@ -35,9 +35,13 @@ _STEM = re.compile(r"([^-.]+?)[_\d]*[-.].*?(?:\.so\.(\d+).*)?")
 
 
 def provided(ground: Ground) -> Iterator[Proposal]:
-    """What the runtime has itself. Which of the two a function should use is a choice."""
+    """What the runtime has itself. Which of the two a function should use is a choice, unless a package that stays asks
+    for versions that the runtime's need not be: aiobotocore takes few versions of botocore.
+    """
     has = ground.target.runtime.packages
     names = {name for name, tops in ground.tops.items() if tops and tops <= has}
+    while held := {need for name in ground.capped.keys() - names for need in ground.capped[name]} & names:
+        names -= held
     found = [member for member in ground.examination.members if member.package in names]
     if sum(member.size for member in found) >= SMALLEST_PROVIDED:
         yield Proposal(
@@ -54,28 +58,35 @@ def twice(ground: Ground) -> Iterator[Proposal]:
     for one in ground.examination.distributions:
         by_name.setdefault(one.name, []).append(one)
     for name, many in sorted(by_name.items()):
-        if len(many) > 1:
-            shadowed = _shadowed(ground, name, many)
+        if len(many) > 1 and (shadowed := _shadowed(ground, name, many)):
             yield Proposal(
                 kind="package-twice",
                 what=f"{name} is there {len(many)} times ({', '.join(one.info for one in many)})",
-                how="install into an empty folder, once; which copy an import finds depends on sys.path",
+                how="install into an empty folder, once",
                 savings=whole(shadowed),
             )
 
 
 def _shadowed(ground: Ground, name: str, many: list[Distribution]) -> list[Member]:
-    """Files of all copies but one: what lies later on ``sys.path``, else what only an older one lists."""
+    """Files of all copies but one: what lies later on ``sys.path``, else what only those list that were overwritten."""
     sites = sorted({site(f"{one.info}/") for one in many}, key=len, reverse=True)
     own = [member for member in ground.examination.members if member.package == name]
     if len(sites) > 1:
         # The interpreter's own site-packages of a layer come first on Lambda's sys.path.
         return [member for member in own if site(member.path) != sites[0]]
-    newest = max(many, key=lambda one: (len(one.record or ()), one.info))
-    kept = set(recorded(newest))
-    lost = {path for one in many if one is not newest for path in recorded(one)} - kept
-    others = {one.info for one in many} - {newest.info}
+    digests = {member.path: member.sha256 for member in own}
+    there = max(many, key=lambda one: (_truth(one, digests), one.info))
+    lost = {path for one in many if one is not there for path in recorded(one)} - set(recorded(there))
+    others = {one.info for one in many} - {there.info}
     return [member for member in own if member.path in lost or info(member.path) in others]
+
+
+def _truth(one: Distribution, digests: Mapping[str, str]) -> float:
+    """Which part of its RECORD is true: all of it for the copy that was installed last."""
+    folder = posixpath.dirname(one.info)
+    rows = [row for row in one.record or () if row.sha256]
+    true = sum(digests.get(posixpath.normpath(posixpath.join(folder, row.path))) == row.sha256 for row in rows)
+    return true / len(rows) if rows else 0.0
 
 
 def copies(ground: Ground) -> Iterator[Proposal]:
@@ -103,7 +114,8 @@ def dead_weight(ground: Ground) -> Iterator[Proposal]:
         folder = site(member.path)
         if folder and (reason := prune.by_default(member.path.removeprefix(folder))):
             doomed[member.path] = reason
-    found = list(ground.members(doomed.keys() - sources.kept_by_imports(ground, doomed)))
+    kept = sources.kept_by_imports(ground, doomed) | sources.kept_as_stubs(ground, doomed)
+    found = list(ground.members(doomed.keys() - kept))
     if found:
         yield Proposal(
             kind="dead-weight",
@@ -145,7 +157,7 @@ def bytecode_only(ground: Ground) -> Iterator[Proposal]:
         yield Proposal(
             kind="bytecode-only",
             what="bytecode can stand in the place of the sources",
-            how="`layerforge build --bytecode only`; tracebacks then show no lines of source",
+            how="`layerforge build --bytecode only`; tracebacks then show no source, nor does `inspect.getsource`",
             savings=whole(found),
         )
 

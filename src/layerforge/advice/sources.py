@@ -101,6 +101,12 @@ def _names_in(ground: Ground, member: Member, others: dict[str, frozenset[str]])
         yield from (name for name, tops in others.items() if any(top.encode() in data for top in tops))
 
 
+def kept_as_stubs(ground: Ground, doomed: Collection[str]) -> frozenset[str]:
+    """Of ``doomed`` files, the stubs that the module beside them reads at run time, to load its names lazily."""
+    beside = {path.removesuffix("i") for path in doomed if path.endswith(".pyi")}
+    return frozenset(f"{one.path}i" for one in ground.members(beside) if prune.ATTACHES in ground.read(one.path))
+
+
 def kept_by_imports(ground: Ground, doomed: Mapping[str, str]) -> frozenset[str]:
     """Of ``doomed`` files, with the rule of each, those that a source which stays may import.
 

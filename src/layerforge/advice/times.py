@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from layerforge import bytecode
@@ -10,8 +11,8 @@ from layerforge.model import BytecodeMode
 from layerforge.progress import counted, megabytes
 from layerforge.verify.layout import importable
 
-SMALLEST_MS = 20.0
-"""Milliseconds from which on the import of a package is worth a line."""
+SMALLEST_US = 20_000
+"""Microseconds from which on the import of a package is worth a line."""
 
 SMALLEST_SHARE = 0.05
 """The same as a share of all imports."""
@@ -43,39 +44,62 @@ def missing_bytecode(ground: Ground) -> Iterator[Proposal]:
 
 
 def slow_import(ground: Ground) -> Iterator[Proposal]:
-    """The package that takes most of the imports' time, of those that the layer is not for."""
-    whole_ms = sum(node.total_us for node in ground.imports) / 1000
-    owners = {top: name for name, tops in ground.tops.items() for top in tops}
-    times: dict[str, float] = {}
+    """Packages that a function could import later or do without, if they take a good part of the imports' time."""
+    avoidable = _avoidable(ground)
+    owners = _owners(ground, avoidable)
+    spent: Counter[str] = Counter()
     importers: dict[str, str] = {}
-    for package, node, importer in _entries(ground.imports, owners, "", ""):
-        times[package] = times.get(package, 0.0) + node.total_us / 1000
-        importers.setdefault(package, importer)
-    others = {name: ms for name, ms in times.items() if name not in ground.requested}
-    heaviest = max(others, key=lambda name: (others[name], name), default="")
-    if heaviest and others[heaviest] >= max(SMALLEST_MS, SMALLEST_SHARE * whole_ms):
-        by = f", which {importers[heaviest]} imports" if importers[heaviest] else ""
-        yield Proposal(
-            kind="slow-import",
-            what=f"{heaviest}{by}, takes {others[heaviest]:,.0f} of the {whole_ms:,.0f} ms of the imports",
-            how="import it inside the function that needs it, or leave it out if it is optional",
-            ms=others[heaviest],
-        )
+    for name, importer, own_us in _imports(ground.imports, owners):
+        spent[name] += own_us
+        importers.setdefault(name, importer)
+    for name in avoidable:
+        if spent[name] >= max(SMALLEST_US, SMALLEST_SHARE * spent.total()):
+            yield _slow(ground, name, importers[name], spent)
 
 
-def _entries(
-    nodes: Iterable[Imported], owners: Mapping[str, str], inside: str, importer: str
-) -> Iterator[tuple[str, Imported, str]]:
-    """Where the imports enter a package from outside of it: the package, the module, and who imports that.
+def _slow(ground: Ground, name: str, importer: str, spent: Counter[str]) -> Proposal:
+    by = next((one for one, tops in ground.tops.items() if importer.partition(".")[0] in tops), "")
+    how = "import it inside the function that needs it"
+    if by:
+        how = f"leave it out if your function can do without it: {by} imports it because it is there"
+    return Proposal(
+        kind="slow-import",
+        what=f"{name}{f', which {importer} imports,' if importer else ''} takes {spent[name] / 1000:,.0f} "
+        f"of the {spent.total() / 1000:,.0f} ms of the imports",
+        how=how,
+        ms=spent[name] / 1000,
+    )
 
-    What is imported from inside a package belongs to its time, so no millisecond counts for one package twice.
+
+def _avoidable(ground: Ground) -> Mapping[str, frozenset[str]]:
+    """Packages that no other one asks for, each with those that nothing else asks for either.
+
+    Without the one that the layer is for, where it is for a single one: that has to be imported.
+    """
+    roots = frozenset(ground.tops) - {need for name, needs in ground.needs.items() for need in needs - {name}}
+    return {
+        name: ground.needed_by([name]) - ground.needed_by(roots - {name})
+        for name in sorted(roots)
+        if ground.requested != {name}
+    }
+
+
+def _owners(ground: Ground, avoidable: Mapping[str, frozenset[str]]) -> Mapping[str, str]:
+    """Whose time a module counts as, by its top-level name: empty for what is imported in any case, or may be."""
+    groups = {member: name for name, members in avoidable.items() for member in members}
+    counts = Counter(top for tops in ground.tops.values() for top in tops)
+    return {top: groups.get(name, "") if counts[top] == 1 else "" for name, tops in ground.tops.items() for top in tops}
+
+
+def _imports(
+    nodes: Iterable[Imported], owners: Mapping[str, str], inside: str = "", importer: str = ""
+) -> Iterator[tuple[str, str, int]]:
+    """Whose time each module's own counts as, which module of the layer imported it, and the microseconds.
+
+    A module of the standard library counts as the time of what imported it first.
     """
     for node in nodes:
-        package = owners.get(node.name.partition(".")[0], "")
-        if package and package != inside:
-            yield package, node, importer
-        yield from (
-            (name, child, by)
-            for name, child, by in _entries(node.children, owners, package or inside, node.name)
-            if name != package
-        )
+        top = node.name.partition(".")[0]
+        name = owners.get(top, inside)
+        yield name, importer, node.total_us - sum(child.total_us for child in node.children)
+        yield from _imports(node.children, owners, name, node.name if top in owners else importer)

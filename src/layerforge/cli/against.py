@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +14,21 @@ from rich.console import Console
 
 from layerforge import changes as compared
 from layerforge import recipe
-from layerforge.changes import Changes, Delta, Limit, Part, Side
-from layerforge.cli import screen, summary
+from layerforge.changes import Changes, Delta, Limit, Part, Side, Times
+from layerforge.cli import places, screen, summary
 from layerforge.errors import UsageError, VerificationError
 from layerforge.model import Finding
-from layerforge.page import Subject, visible
-from layerforge.progress import cell, counted, megabytes
-from layerforge.store import write_atomically, writing
+from layerforge.page import Runs, Subject
+from layerforge.progress import cell, counted, megabytes, visible
 
 MOST_FILES = 10
 MOST_REASONS = 10
 """Lines that an error shows of what grew."""
+MOST_ROWS = 50
+"""Packages, and findings that are gone, that the Markdown shows: a comment has an end."""
+LONGEST_VERSION = 16
+
+STANDARD_OUTPUT = Path("-")
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
@@ -79,75 +82,98 @@ class Pair:
 
     old: Side
     new: Side
+    in_turns: bool = False
+    """Whether both init phases come from one run of ``layerforge coldstart``."""
 
     @cached_property
     def changes(self) -> Changes:
         """What is another between them."""
-        return compared.compare(self.old, self.new)
+        return compared.compare(self.old, self.new, in_turns=self.in_turns)
 
 
-def side(subject: Subject) -> Side:
-    """A layer as one of two that are compared."""
-    measured = subject.beside.coldstart
-    medians: dict[int, float] = {}
-    for runs in measured.runs if measured else ():
-        # Those of the layer itself stand first.
-        medians.setdefault(runs.memory_mb, statistics.median(runs.init_ms))
+def pair(old: Subject, new: Subject) -> Pair:
+    """Two layers that are compared, with the init phases of both where they can be held against each other."""
+    then, now, in_turns = _init_times(old, new)
+    return Pair(old=_side(old, then), new=_side(new, now), in_turns=in_turns)
+
+
+def _side(subject: Subject, init_ms: Times) -> Side:
     return Side(
         target=subject.target,
         examination=subject.examination,
         findings=subject.findings,
         manifest=subject.beside.manifest,
-        init_ms=medians,
+        init_ms=init_ms,
     )
+
+
+def _init_times(old: Subject, new: Subject) -> tuple[Times, Times, bool]:
+    """Those of one run that measured both in turns, where there is one; else those of two runs of one function."""
+    theirs, ours = old.beside.coldstart, new.beside.coldstart
+    if ours and ours.against_sha256 == old.examination.sha256:
+        return _by_size(ours.against), _by_size(ours.runs), True
+    if theirs and theirs.against_sha256 == new.examination.sha256:
+        return _by_size(theirs.runs), _by_size(theirs.against), True
+    if theirs and ours and theirs.function == ours.function:
+        return _by_size(theirs.runs), _by_size(ours.runs), False
+    return {}, {}, False
+
+
+def _by_size(runs: Iterable[Runs]) -> Times:
+    return {one.memory_mb: one.init_ms for one in runs if one.init_ms}
 
 
 def refuse_alone(old: Path | None, limit: Limit | None, markdown: Path | None, *, as_json: bool) -> None:
     """Raises ``UsageError`` for options that do not go together, before anything is read."""
     if old is None and (limit or markdown):
         raise UsageError("--fail-if-grown and --markdown go with --against", hint="name the older zip: --against OLD")
-    if markdown == Path("-") and as_json:
+    if markdown == STANDARD_OUTPUT and as_json:
         raise UsageError("--json and --markdown - both want standard output", hint="give --markdown a file")
-    if markdown and markdown.suffix == ".zip":
-        raise UsageError(f"the Markdown would take the place of a zip: {markdown}", hint="name it changes.md")
 
 
-def tell_ci(pair: Pair, markdown: Path | None) -> None:
-    """Writes the changes wherever Markdown is wanted."""
-    text = as_markdown(pair)
-    screen.step_summary(text)
-    if markdown == Path("-"):
+def tell_ci(pair: Pair, limit: Limit | None, markdown: Path | None) -> None:
+    """Writes the changes wherever Markdown is wanted. Raises ``VerificationError`` for a layer that is too large."""
+    error = refusal(pair, limit)
+    # The error that ends a run goes to the job's summary by itself.
+    screen.step_summary(as_markdown(pair))
+    text = as_markdown(pair, summary.failure(error) if error else "")
+    if markdown == STANDARD_OUTPUT:
         click.echo(text, nl=False)
     elif markdown:
-        with writing(markdown.parent):
-            write_atomically(markdown, text.encode())
+        places.write(markdown, text.encode())
+    if error:
+        raise error
 
 
-def gate(pair: Pair, limit: Limit | None) -> None:
-    """Raises ``VerificationError``, with what grew most, for growth beyond ``limit`` or a size above the budget.
+def refusal(pair: Pair, limit: Limit | None) -> VerificationError | None:
+    """Why the newer layer is too large: growth beyond ``limit``, or a size above the budget, with what grew most.
 
-    Does nothing without a limit.
+    Without a limit nothing is too large.
     """
     if limit is None:
-        return
-    over = [f"{name} size grew by {_growth(delta)}" for name, delta in compared.grown(pair.changes, limit)]
+        return None
+    over = [
+        f"{name} size grew by {_growth(delta).lstrip('+')}, of {limit.text} allowed"
+        for name, delta in compared.grown(pair.changes, limit)
+    ]
     if pair.new.manifest:
         budget = compared.above_budget(pair.new.examination, pair.new.manifest.budget)
         over += [f"{size:,} bytes {name} are above the recipe's budget of {most:,}" for name, size, most in budget]
-    if over:
-        raise VerificationError(
-            f"{pair.new.examination.path.name} is larger than allowed: {'; '.join(over)}",
-            hint="if that is right, raise --fail-if-grown or the recipe's budget",
-            details=tuple(_reasons(pair.changes)),
-        )
+    if not over:
+        return None
+    return VerificationError(
+        f"{pair.new.examination.path.name} is larger than allowed: {'; '.join(over)}",
+        hint="if that is right, raise --fail-if-grown or the recipe's budget",
+        details=tuple(_reasons(pair.changes)),
+    )
 
 
 def _reasons(changes: Changes) -> Iterator[str]:
     """The packages that grew most, then the files."""
     for part in [one for one in changes.packages if one.unzipped.change > 0][:MOST_REASONS]:
-        yield f"{part.name or '(no package)'} {_version(part)}: {_signed(part.unzipped)}, {_signed(part.zipped)} zipped"
+        yield f"{_name(part)} {_version(part)}: {_signed(part.unzipped)}, {_signed(part.zipped)} zipped"
     for part in [one for one in changes.files if one.unzipped.change > 0][:MOST_REASONS]:
-        yield f"{visible(part.after)}: {_signed(part.unzipped)}, {_signed(part.zipped)} zipped"
+        yield f"{_file(part)}: {_signed(part.unzipped)}, {_signed(part.zipped)} zipped"
 
 
 # --- on the terminal -------------------------------------------------------------------------------------------------
@@ -156,11 +182,12 @@ def _reasons(changes: Changes) -> Iterator[str]:
 def show(out: Console, pair: Pair) -> None:
     """The changes for people."""
     changes = pair.changes
-    out.print(heading(pair), style="bold", markup=False, soft_wrap=True)
+    out.print(visible(heading(pair)), style="bold", markup=False, soft_wrap=True)
     if changes.same_bytes:
         return
-    rows = [(name, *cells) for name, *cells in _sums(changes)]
-    out.print(screen.table("", ("", "before", "after", "change"), rows))
+    out.print(screen.table("", ("", "before", "after", "change"), _sums(changes)))
+    for line in (*_remarks(changes), *(f"{one.name}: {one.before} → {one.after}" for one in changes.made)):
+        out.print(f"  {screen.inert(line)}", soft_wrap=True)
     for table in _tables(changes):
         out.print()
         out.print(table)
@@ -168,10 +195,8 @@ def show(out: Console, pair: Pair) -> None:
     if rest:
         out.print(f"  {rest}", markup=False, soft_wrap=True)
     out.print()
-    for one in changes.made:
-        out.print(f"  {one.name}: {one.before} → {one.after}", markup=False, soft_wrap=True)
     for finding in changes.gone:
-        out.print(f"[green]gone[/] {_finding(finding)}", soft_wrap=True, highlight=False)
+        out.print(f"[green]gone[/] {screen.inert(_finding(finding))}", soft_wrap=True, highlight=False)
     if changes.new:
         out.print("[bold]new findings[/]")
         screen.verdict(out, changes.new, ())
@@ -195,65 +220,94 @@ def _sums(changes: Changes) -> Iterator[tuple[str, str, str, str]]:
         yield name, megabytes(int(delta.before)), megabytes(int(delta.after)), _growth(delta)
     files = changes.count
     yield "files", f"{files.before:,}", f"{files.after:,}", f"{files.change:+,}" if files.change else "same"
-    if init := changes.init_ms:
+    if init := changes.init:
         yield (
-            f"init at {changes.init_memory_mb:,} MB",
-            f"{init.before:,.0f} ms",
-            f"{init.after:,.0f} ms",
-            f"{init.change:+,.0f} ms{_percent(init)}",
+            f"init at {init.memory_mb:,} MB",
+            f"{init.ms.before:,.0f} ms",
+            f"{init.ms.after:,.0f} ms",
+            f"{init.ms.change:+,.0f} ms{_percent(init.ms)}",
+        )
+
+
+def _remarks(changes: Changes) -> Iterator[str]:
+    """What has to be known to read the init times aright."""
+    init = changes.init
+    if init and init.overlap:
+        yield "the init times of the two overlap: their difference may be chance"
+    if init and not init.in_turns:
+        yield (
+            "the init times come from two measurements, between which the machine may differ; "
+            "`layerforge coldstart NEW --against OLD` measures both in turns"
         )
 
 
 def _tables(changes: Changes) -> Iterator[Any]:
     if changes.packages:
-        columns = ("package", "version", "unzipped", "change", "zipped", "change", "files")
-        yield screen.table("", columns, map(_package_row, changes.packages))
+        # All that Markdown shows would not fit into 80 columns beside the names.
+        packages = [(*row[:4], row[5]) for row in map(_package_row, changes.packages)]
+        yield screen.table("", ("package", "version", "unzipped", "change", "zipped change"), packages)
     if changes.kinds:
         rows = ((one.name, megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in changes.kinds)
         yield screen.table("", ("kind", "unzipped", "change"), rows)
-    if largest := _largest(changes.files):
-        rows = ((_file(one), megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in largest)
-        yield screen.table("", ("files that changed most", "unzipped", "change"), rows)
+    if files := _largest_files(changes):
+        yield screen.table("", ("files that changed most", "unzipped", "change"), files)
 
 
 def _package_row(part: Part) -> tuple[str, ...]:
     return (
-        part.name or "(no package)",
+        _name(part),
         _version(part),
-        megabytes(int(part.unzipped.after)),
-        _signed(part.unzipped),
-        megabytes(int(part.zipped.after)),
-        _signed(part.zipped),
+        *(_sizes(part) if part.files.before or part.files.after else ("", "", "", "")),
         f"{part.files.change:+,}" if part.files.change else "same",
     )
 
 
+def _sizes(part: Part) -> tuple[str, ...]:
+    return (
+        megabytes(int(part.unzipped.after)),
+        _signed(part.unzipped),
+        megabytes(int(part.zipped.after)),
+        _signed(part.zipped),
+    )
+
+
+def _name(part: Part) -> str:
+    return _shown(part.name) or "(no package)"
+
+
 def _version(part: Part) -> str:
+    before, after = (
+        "" if version == compared.UNKNOWN else _shown(version, LONGEST_VERSION) for version in (part.before, part.after)
+    )
     match compared.status(part):
         case "added":
-            return f"new: {part.after}"
+            return f"new: {after}" if after else "new"
         case "removed":
-            return f"gone: {part.before}"
-        case _ if part.before == part.after:
-            return part.after if part.name else ""
+            return f"gone: {before}" if before else "gone"
+        case _ if before == after:
+            return after
         case _:
-            return f"{part.before} → {part.after}"
+            return f"{before or compared.UNKNOWN} → {after or compared.UNKNOWN}"
 
 
-def _largest(files: Iterable[Part]) -> tuple[Part, ...]:
-    """The files that changed the layer's size most: what grew first, then what shrank."""
-    changed = sorted((one for one in files if one.unzipped.change), key=lambda one: -abs(one.unzipped.change))
-    return tuple(sorted(changed[:MOST_FILES], key=lambda one: -one.unzipped.change))
+def _largest(parts: Iterable[Part], most: int) -> tuple[Part, ...]:
+    """Those that changed the layer's size most: what grew first, then what shrank."""
+    changed = sorted(parts, key=lambda one: -abs(one.unzipped.change))
+    return tuple(sorted(changed[:most], key=lambda one: -one.unzipped.change))
+
+
+def _largest_files(changes: Changes) -> list[tuple[str, ...]]:
+    largest = _largest((one for one in changes.files if one.unzipped.change), MOST_FILES)
+    return [(_file(one), megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in largest]
 
 
 def _file(part: Part) -> str:
-    match compared.status(part):
-        case "added":
-            return f"{visible(part.after)} (new)"
-        case "removed":
-            return f"{visible(part.before)} (gone)"
-        case _:
-            return visible(part.after)
+    note = {"added": " (new)", "removed": " (gone)"}.get(compared.status(part), "")
+    return _shown(part.after or part.before) + note
+
+
+def _shown(text: str, most: int = screen.LONGEST) -> str:
+    return screen.shortened(visible(text), most)
 
 
 def _rest(changes: Changes) -> str:
@@ -267,8 +321,8 @@ _WORDS = {"changed": "with other bytes", "added": "new", "removed": "gone"}
 
 
 def _finding(finding: Finding) -> str:
-    where = f" {finding.path}:" if finding.path else ""
-    return f"{finding.rule}{visible(where)} {visible(finding.message)}".replace("[", "\\[")
+    where = f" {_shown(finding.path)}:" if finding.path else ""
+    return f"{finding.rule}{where} {_shown(finding.message)}"
 
 
 def _growth(delta: Delta) -> str:
@@ -286,27 +340,32 @@ def _percent(delta: Delta) -> str:
 # --- Markdown --------------------------------------------------------------------------------------------------------
 
 
-def as_markdown(pair: Pair) -> str:
-    """The changes for a job's summary or a pull request's comment."""
+def as_markdown(pair: Pair, refused: str = "") -> str:
+    """The changes for a job's summary or a pull request's comment, what matters first.
+
+    ``refused`` tells, in Markdown, why the newer layer is too large.
+    """
     changes = pair.changes
-    head = f"### {cell(heading(pair))}\n\n"
-    if changes.same_bytes:
-        return head
-    made = "".join(f"- {cell(one.name)}: {cell(one.before)} → {cell(one.after)}\n" for one in changes.made)
-    return "\n".join(filter(None, (head, _markdown_tables(changes), made, _markdown_findings(changes)))) + "\n"
+    parts = [f"### {cell(heading(pair))}\n", refused]
+    if not changes.same_bytes:
+        parts += [
+            _markdown_table(("", "before", "after", "change"), _sums(changes)),
+            "".join(f"- {cell(line)}\n" for line in _remarks(changes)),
+            "".join(f"- {cell(one.name)}: {cell(one.before)} → {cell(one.after)}\n" for one in changes.made),
+            *_markdown_findings(changes),
+            *_markdown_parts(changes),
+        ]
+    return "\n".join(f"{part.strip()}\n" for part in parts if part)
 
 
-def _markdown_tables(changes: Changes) -> str:
-    files = [(_file(one), megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in _largest(changes.files)]
-    packages = list(map(_package_row, changes.packages))
-    tables = [_markdown_table(("", "before", "after", "change"), _sums(changes))]
-    if packages:
+def _markdown_parts(changes: Changes) -> Iterator[str]:
+    if changes.packages:
         columns = ("package", "version", "unzipped", "change", "zipped", "change", "files")
-        tables.append(_markdown_table(columns, packages))
-    if files:
+        yield _markdown_table(columns, map(_package_row, _largest(changes.packages, MOST_ROWS)))
+        yield _more(len(changes.packages), "package")
+    if files := _largest_files(changes):
         folded = _markdown_table(("file", "unzipped", "change"), files)
-        tables.append(f"<details><summary>{_rest(changes)}</summary>\n\n{folded}\n</details>\n")
-    return "\n".join(tables)
+        yield f"<details><summary>{_rest(changes)}</summary>\n\n{folded}\n</details>\n"
 
 
 def _markdown_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -314,7 +373,12 @@ def _markdown_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _markdown_findings(changes: Changes) -> str:
-    gone = "".join(f"- gone: {one.rule} {cell(f'{one.path} {one.message}')}\n" for one in changes.gone)
-    new = f"**New findings**\n\n{summary.findings(changes.new)}" if changes.new else ""
-    return gone + new
+def _markdown_findings(changes: Changes) -> Iterator[str]:
+    if changes.new:
+        yield f"**New findings**\n\n{summary.findings(changes.new)}"
+    yield "".join(f"- gone: {cell(_finding(one))}\n" for one in changes.gone[:MOST_ROWS])
+    yield _more(len(changes.gone), "finding that is gone")
+
+
+def _more(count: int, noun: str) -> str:
+    return f"… and {counted(count - MOST_ROWS, noun)} more\n" if count > MOST_ROWS else ""

@@ -21,7 +21,7 @@ from layerforge.cli.verify import manifest
 from layerforge.coldstart import Function, Lambda, Measured, Order, Prices, Reading, Sample, Series, Subject
 from layerforge.errors import EngineError, UsageError
 from layerforge.model import Examination, Manifest, Progress, Target
-from layerforge.progress import TerminalProgress, counted
+from layerforge.progress import TerminalProgress
 from layerforge.store import write_atomically, writing
 
 MEMORIES = "512,1024,1769,3008"
@@ -35,7 +35,7 @@ TAIL = ".coldstart.json"
 
 _READ = {
     Reading.COLD: "the layer was read from disk each time: its files were dropped from the page cache",
-    Reading.WARM: "the layer was read from memory, which this machine cannot make it leave: Lambda's init takes longer",
+    Reading.WARM: "not all of the layer could be dropped from the page cache each time: Lambda's init takes longer",
 }
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -85,7 +85,7 @@ def function_options(command: Any) -> Any:
             "handler_file",
             metavar="FILE",
             type=click.Path(path_type=Path),
-            help="Your function: a Python file whose `handler(event, context)` is invoked.",
+            help="Your function: a Python file whose `handler(event, context)`, or `lambda_handler`, is invoked.",
         ),
         click.option(
             "--import",
@@ -229,8 +229,8 @@ def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_wri
     if plot and plot.suffix.lower() not in PICTURES:
         raise UsageError(f"{plot} is neither PNG nor SVG", hint="name it something like coldstart.svg")
     for place in (write, plot):
-        if place and (place.is_dir() or not place.parent.is_dir()):
-            raise UsageError(f"{place} cannot be written", hint="name a file in a folder that is there")
+        if place and (place.is_dir() or not os.access(place.parent, os.W_OK | os.X_OK)):
+            raise UsageError(f"{place} cannot be written", hint="name a file in a folder that you may write to")
         if place and place.suffix == ".zip":
             raise UsageError(f"the result would take the place of a zip: {place}", hint="give it another name")
     if plot:
@@ -315,16 +315,16 @@ def show(
     out.print()
     for label, name in zip(LABELS, names if len(names) > 1 else (), strict=False):
         out.print(f"{label}  {name}", markup=False, soft_wrap=True)
-    title = f"cold starts, medians of {counted(order.runs, 'run')}"
+    title = "cold starts, " + (f"medians of {order.runs:,} runs" if order.runs > 1 else "one run")
     figures = ("memory", "vCPU", "init ms", "least–most", "CPU ms", "1st ms", "2nd ms", "peak MB")
     out.print(screen.table(title, figures, [_times(one, labels[one.subject]) for one in measured.series]))
-    out.print()
-    columns = ("memory", "GB-seconds", "dollars", *([f"a year of {per_day:,} a day"] if per_day else []))
-    rows = [_costs(one, labels[one.subject], at, per_day) for one in measured.series if one.samples]
-    out.print(screen.table("per million cold starts", columns, rows))
-    out.print()
-    for line in (*_ratio_lines(order, measured.series), _price_line(at), _READ[measured.reading]):
-        out.print(f"  {line}", markup=False, soft_wrap=True)
+    if rows := [_costs(one, labels[one.subject], at, per_day) for one in measured.series if one.samples]:
+        columns = ("memory", "GB-seconds", "dollars", *([f"a year of {per_day:,} a day"] if per_day else []))
+        out.print()
+        out.print(screen.table("per million cold starts", columns, rows))
+        out.print()
+        for line in (*_ratio_lines(order, measured.series), _price_line(at), _READ[measured.reading]):
+            out.print(f"  {line}", markup=False, soft_wrap=True)
     for line in warnings:
         out.print(f"[yellow]![/] {line}", soft_wrap=True)
 

@@ -16,14 +16,13 @@ from layerforge import changes as compared
 from layerforge import page as pages
 from layerforge.advice import Advice
 from layerforge.changes import Limit
-from layerforge.cli import against, screen
+from layerforge.cli import against, places, screen
 from layerforge.cli import options as shared
 from layerforge.errors import UsageError
 from layerforge.examine import Share, Summary
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Member, Target
 from layerforge.page import newest_symbols
 from layerforge.progress import megabytes
-from layerforge.store import write_atomically, writing
 
 
 @click.command("inspect")
@@ -51,9 +50,16 @@ def command(
     """
     against.refuse_alone(older, limit, markdown, as_json=as_json)
     if html_file:
-        refuse_place(html_file, zip_file)
+        places.check(html_file, "page.html")
+    if markdown and markdown != against.STANDARD_OUTPUT:
+        places.check(markdown, "changes.md")
+        if html_file and html_file.absolute() == markdown.absolute():
+            raise UsageError(f"--html and --markdown both name {markdown}", hint="give each a file of its own")
     subject, out = known(zip_file, python, arch), screen.console()
-    pair = against.Pair(old=against.side(known(older, python, arch)), new=against.side(subject)) if older else None
+    old = known(older, python, arch) if older else None
+    for line in (*subject.beside.refused, *(old.beside.refused if old else ())):
+        out.print(f"! {line}", markup=False, soft_wrap=True)
+    pair = against.pair(old, subject) if old else None
     found = () if pair and not (html_file or as_json) else advice_on(subject)
     changes = compared.as_data(pair.changes) if pair else None
     if html_file:
@@ -64,10 +70,9 @@ def command(
         against.show(out, pair)
     else:
         show(out, subject)
-        show_advice(out, found)
+        show_advice(out, subject, found)
     if pair:
-        against.tell_ci(pair, markdown)
-        against.gate(pair, limit)
+        against.tell_ci(pair, limit, markdown)
 
 
 def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject:
@@ -84,27 +89,12 @@ def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject
     )
 
 
-def refuse_place(html_file: Path, zip_file: Path) -> None:
-    """Raises ``UsageError`` where a page must not or cannot be written."""
-    if html_file.is_dir():
-        raise UsageError(f"{html_file} is a folder", hint=f"name a file, such as {html_file / zip_file.stem}.html")
-    if html_file.suffix == ".zip" or (html_file.exists() and zip_file.exists() and html_file.samefile(zip_file)):
-        raise UsageError(
-            f"the page would take the place of a zip: {html_file}", hint="name it something like page.html"
-        )
-    if not html_file.parent.is_dir():
-        raise UsageError(f"there is no folder {html_file.parent} for the page", hint=f"mkdir -p {html_file.parent}")
-
-
 def write_page(
     out: Console, html_file: Path, subject: pages.Subject, found: Iterable[Advice], changes: dict[str, Any] | None
 ) -> None:
-    """Writes the page, and says what of what lies beside the zip is not in it."""
+    """Writes the page."""
     data = pages.page(subject, advice=advice.as_data(found), changes=changes).encode()
-    with writing(html_file.parent):
-        write_atomically(html_file, data)
-    for line in subject.beside.refused:
-        out.print(f"! {line}", markup=False, soft_wrap=True)
+    places.write(html_file, data)
     out.print(f"page: {html_file}, {megabytes(len(data))}; open it in a browser, it needs no network\n", soft_wrap=True)
 
 
@@ -139,19 +129,23 @@ def advice_on(subject: pages.Subject) -> tuple[Advice, ...]:
         return advice.advise(ground)
 
 
-def show_advice(out: Console, found: Iterable[Advice]) -> None:
+def show_advice(out: Console, subject: pages.Subject, found: Iterable[Advice]) -> None:
     """Advice, a line each and how to follow it."""
-    for number, one in enumerate(found):
-        if not number:
-            out.print("\n[bold]what would help most[/]")
-        out.print(f"  {pages.visible(one.message)}", markup=False, soft_wrap=True)
-        out.print(f"      → {one.how}", markup=False, soft_wrap=True)
+    found = tuple(found)
+    if not found:
+        least = megabytes(advice.smallest(subject.examination.unzipped))
+        out.print(f"\nnothing was found that would save {least} or more")
+        return
+    out.print("\n[bold]what would help most[/]")
+    for one in found:
+        out.print(f"  {screen.inert(one.message)}", soft_wrap=True)
+        out.print(f"      → {screen.inert(one.how)}", soft_wrap=True)
 
 
 def tables(out: Console, target: Target, seen: Examination, summary: Summary) -> None:
     """Where the bytes are, and what the files are."""
     share = seen.unzipped / LAMBDA_UNZIPPED_LIMIT
-    out.print(f"[bold]{seen.path.name}[/]: for Python {target.python} on {target.arch}", soft_wrap=True)
+    out.print(f"[bold]{screen.inert(seen.path.name)}[/]: for Python {target.python} on {target.arch}", soft_wrap=True)
     out.print(f"  zip {megabytes(seen.zipped)} · unzipped {megabytes(seen.unzipped)}, {share:.0%} of what Lambda takes")
     out.print(f"  sha256 {seen.sha256}\n  content_sha256 {seen.content_sha256}\n", soft_wrap=True)
     versions = {one.name: one.version for one in seen.distributions}
@@ -163,7 +157,7 @@ def tables(out: Console, target: Target, seen: Examination, summary: Summary) ->
     out.print(screen.table("", ("largest files", "unzipped", "zipped"), rows))
     out.print()
     for line in (*native(seen.members), *bytecode(seen.members), *duplicates(summary)):
-        out.print(f"  {line}", markup=False, soft_wrap=True)
+        out.print(f"  {screen.inert(line)}", soft_wrap=True)
     out.print()
 
 
@@ -206,7 +200,8 @@ def bytecode(members: Iterable[Member]) -> Iterable[str]:
 def duplicates(summary: Summary) -> Iterable[str]:
     """The copies that cost most."""
     for one in sorted(summary.duplicates, key=lambda one: -one.wasted)[:5]:
-        yield f"{megabytes(one.wasted)} in copies of {one.paths[0]}: {', '.join(one.paths[1:])}"
+        first, *others = map(screen.shortened, one.paths)
+        yield f"{megabytes(one.wasted)} in copies of {first}: {', '.join(others)}"
 
 
 def as_data(subject: pages.Subject, found: Iterable[Advice]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from layerforge import examine, publish, runtimes, store, verify
+from layerforge import examine, publish, runtimes, verify
 from layerforge.cli import options as shared
-from layerforge.cli import screen, summary
+from layerforge.cli import places, screen, summary
 from layerforge.cli.verify import expected, manifest
 from layerforge.errors import PublishError, UsageError, VerificationError
 from layerforge.model import Examination, Finding, Manifest, Progress, Severity, Target
@@ -131,8 +131,8 @@ def check(zips: Sequence[Path], name: str | None, write: Path | None) -> None:
         publish.layer_name(name, given=True)
     if write is not None and write.suffix not in _WRITERS:
         raise UsageError(f"--write does not know how to write {write.name}", hint="it writes .json and .md")
-    if write is not None and not write.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {write.parent}", hint="make it first, or name another file with --write")
+    if write is not None:
+        places.check(write, "arns.json")
 
 
 def check_can_ask(out: Console) -> None:
@@ -235,8 +235,7 @@ def deliver(results: Sequence[Result], out: Console, write: Path | None, *, as_j
             out.print(f"  {result.version.arn}", soft_wrap=True)
     screen.step_summary(showing.markdown(results))
     if write is not None:
-        with store.writing(write.absolute().parent):
-            store.write_atomically(write, _WRITERS[write.suffix](results).encode())
+        places.write(write, _WRITERS[write.suffix](results).encode())
     if as_json:
         screen.print_json(showing.results_data(results))
     failed = [result for result in results if result.error]

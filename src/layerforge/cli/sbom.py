@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from layerforge import examine, licences, sbom
-from layerforge.cli import screen
-from layerforge.errors import UsageError
+from layerforge import examine, sbom
+from layerforge.cli import places, screen
 from layerforge.examine import directory
 from layerforge.model import Examination
 from layerforge.page import beside
 from layerforge.progress import counted
-from layerforge.store import write_atomically, writing
 
 
 @click.command("sbom")
@@ -22,46 +20,47 @@ from layerforge.store import write_atomically, writing
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write it there.  [default: standard output]",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default="-",
+    help="Write it there; - is standard output, and the default.",
 )
-def command(zip_file: Path, output: Path | None) -> None:
+def command(zip_file: Path, output: Path) -> None:
     """Write the SBOM of a layer's ZIP, whoever built it, in CycloneDX 1.6, from what lies in the zip.
 
-    Packages come from their .dist-info folders; so do their licences. Native code that no package lists is there with
-    its hash and its soname.
+    Packages come from their .dist-info folders; so do their licences, what they require, and what they say that they
+    carry. Native code that no package lists is there with its hash and its soname.
     """
-    if output and output.suffix == ".zip":
-        raise UsageError(f"the SBOM would take the place of a zip: {output}", hint="name it layer.sbom.json")
+    if str(output) != "-":
+        places.check(output, "layer.sbom.json")
     seen = examine.examine(zip_file)
-    text = sbom.of_zip(seen, declared(seen))
-    if output is None:
+    text = sbom.of_zip(seen, examine.guess_target(seen), contents(seen))
+    if str(output) == "-":
         click.echo(text, nl=False)
     else:
-        with writing(output.parent):
-            write_atomically(output, text.encode())
+        places.write(output, text.encode())
     tell(seen, output)
 
 
-def declared(seen: Examination) -> dict[str, str]:
-    """What the METADATA of each distribution says of its licence, by its ``.dist-info`` folder."""
+def contents(seen: Examination) -> dict[str, bytes]:
+    """The files that say what a layer's packages are and carry, by path."""
     with directory.opened(seen.path) as data:
-        entries = {entry.name: entry for entry in directory.entries(data, seen.path)}
-        found = {one.info: entries.get(f"{one.info}/METADATA") for one in seen.distributions}
-        return {
-            info: licences.declared(directory.content(data, entry))
-            for info, entry in found.items()
-            if entry is not None and not entry.is_folder
-        }
+        entries = directory.entries(data, seen.path)
+        files = {entry.name: entry for entry in entries if sbom.wanted(entry.name) and not entry.is_link}
+        return {path: directory.content(data, entry) for path, entry in files.items()}
 
 
-def tell(seen: Examination, output: Path | None) -> None:
+def tell(seen: Examination, output: Path) -> None:
     """Says on standard error what the SBOM lists, and whether a fuller one is there."""
     out = screen.console()
     unlisted = sum(not member.package and member.elf is not None for member in seen.members)
-    more = f", {counted(unlisted, 'native file')} of no package" if unlisted else ""
-    where = f"{output}: " if output else ""
-    out.print(f"{where}{counted(len(seen.distributions), 'package')}{more}", markup=False, soft_wrap=True)
+    nameless = len(sbom.without_metadata(seen))
+    parts = (
+        counted(len(seen.distributions), "package"),
+        f"{counted(nameless, 'top-level module')} without metadata" if nameless else "",
+        f"{counted(unlisted, 'native file')} of no package" if unlisted else "",
+    )
+    where = "" if str(output) == "-" else f"{output}: "
+    out.print(f"{where}{', '.join(filter(None, parts))}", markup=False, soft_wrap=True)
     known = beside(seen.path, seen.sha256).sbom
     if known and output != seen.path.with_name(known.name):
         out.print(f"  {known.name} beside the zip, from its build, says more", markup=False, soft_wrap=True)

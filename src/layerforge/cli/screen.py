@@ -15,9 +15,13 @@ from rich.table import Table
 
 from layerforge.errors import LayerforgeError
 from layerforge.model import Finding, Severity
+from layerforge.progress import visible
 
 MOST_DETAILS = 30
 """Lines of evidence that an error shows."""
+
+LONGEST = 200
+"""Characters that a name may have before its middle is left out; a path in a zip can have thousands."""
 
 
 def console() -> Console:
@@ -41,11 +45,21 @@ def verdict(out: Console, findings: Iterable[Finding], notes: Iterable[str]) -> 
     """Shows findings, a line and a hint each, then what is worth knowing though nothing is wrong with it."""
     for one in findings:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
-        where = f" {escape(one.path)}:" if one.path else ""
-        out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {escape(one.message)}", soft_wrap=True)
+        where = f" {inert(one.path)}:" if one.path else ""
+        out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {inert(one.message)}", soft_wrap=True)
         out.print(f"      → {escape(one.hint)}", soft_wrap=True)
     for note in notes:
-        out.print(f"  {note}", markup=False, soft_wrap=True)
+        out.print(f"  {inert(note)}", soft_wrap=True)
+
+
+def inert(text: str) -> str:
+    """Text of unknown origin as the console takes it literally: neither its markup nor what steers a terminal works."""
+    return escape("\n".join(map(visible, text.split("\n"))))
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """``text``, without its middle where it is long."""
+    return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) :]}"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -54,7 +68,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for number, column in enumerate(columns):
         made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
     for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
+        made.add_row(*(inert(shortened(cell)) for cell in row))
     return made
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +10,11 @@ import click
 from rich.console import Console
 
 from layerforge import report, suite
-from layerforge.cli import engines, screen
-from layerforge.errors import EngineError, UsageError, VerificationError
+from layerforge.cli import engines, places, screen
+from layerforge.errors import EngineError, VerificationError
 from layerforge.model import Builder, Progress, Target
 from layerforge.progress import counted
-from layerforge.store import DiskStore, write_atomically, writing
+from layerforge.store import DiskStore
 from layerforge.suite import Order, Proof, find_package
 
 __all__ = ["Order", "builder", "find_package", "run"]
@@ -44,12 +41,11 @@ def run(
 ) -> None:
     """Proves a layer and shows the result. Raises ``VerificationError`` where the layer is worse than the wheels."""
     if write is not None:
-        check_place(write)
+        places.check(write, "suite.json")
     proof = suite.prove(order, builder, store, progress)
     data = {"path": str(order.examination.path), **suite.data(proof), "findings": report.findings_json(proof.findings)}
     if write is not None:
-        with writing(write):
-            write_atomically(write, (json.dumps(data, indent=1) + "\n").encode())
+        places.write(write, (json.dumps(data, indent=1) + "\n").encode())
     if as_json:
         screen.print_json(data)
     show(screen.console(), proof, data)
@@ -60,19 +56,6 @@ def run(
             f"{counted(len(proof.findings), 'finding')}",
             hint=f"[check.excused] of a recipe takes what is meant, with a reason{more}",
         )
-
-
-def check_place(file: Path) -> None:
-    """Raises ``UsageError`` where a file cannot be written, before hours are spent on what it is to hold."""
-    try:
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written", hint="name a file in a folder of yours with --write", details=(str(error),)
-        ) from error
 
 
 def show(out: Console, proof: Proof, data: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Real cold starts of a layer in the runtime's image: how long they take, what they hold in memory, what they cost.
 
 ``measure`` runs a function again and again, each time in a fresh container and with the layer read from disk.
-Everything else turns what came out into figures: ``figures`` counts, ``prices`` charges, ``imports`` tells which
-modules the time went to, ``data`` writes it all down, and ``picture`` draws it.
+Everything else turns what came out into figures: ``figures`` counts, ``prices`` charges, ``imports`` weighs the
+modules that the time went to, ``data`` writes it all down, and ``picture`` draws it.
 """
 
 from layerforge.coldstart.cold import Reading

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 WARM_SHARE = 0.02
-"""Part of the files that may stay in memory: others may be reading the disk ahead."""
+"""Part of the pages that may stay in memory: others may be reading the disk ahead."""
 
 
 class Reading(StrEnum):
@@ -18,27 +21,16 @@ class Reading(StrEnum):
     WARM = "from the page cache"
 
 
-def chill(folder: Path) -> None:
-    """Drops every file of ``folder`` from the page cache. Takes no rights; does nothing where the system has no way to.
+def chill(folder: Path) -> bool:
+    """Drops every file of ``folder`` from the page cache, and tells whether they are gone from it. Takes no rights.
 
-    What was not written to the disk yet stays: ``os.sync`` comes first where files are new.
+    They stay on a disk in memory, and where the system has no way to drop them. What was not written to the disk yet
+    stays too: ``os.sync`` comes first where files are new.
     """
     if not hasattr(os, "posix_fadvise"):
-        return
-    for path in _files(folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(handle)
-
-
-def is_cold(folder: Path) -> bool:
-    """Whether ``chill`` works where ``folder`` lies: not on a disk in memory. Leaves the files warm."""
-    if not hasattr(os, "RWF_NOWAIT"):
         return False
-    states = [_in_memory(path) for path in _files(folder)]
-    return sum(states) <= WARM_SHARE * len(states)
+    pages = [_dropped(path) for path in _files(folder)]
+    return sum(left for left, _ in pages) <= WARM_SHARE * sum(all_of_it for _, all_of_it in pages)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -50,15 +42,19 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _in_memory(path: Path) -> bool:
-    """Whether the beginning of a file can be read without the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.preadv(handle, [bytearray(1)], 0, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return True
+def _dropped(path: Path) -> tuple[int, int]:
+    """How many pages of a file are in memory after it was dropped, and how many it has."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        # To look at a mapping, unlike to try a read, does not make the system read ahead.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
+            flags = (ctypes.c_ubyte * -(-len(mapped) // mmap.PAGESIZE))()
+            address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+            if _libc().mincore(ctypes.c_void_p(address), ctypes.c_size_t(len(mapped)), flags):
+                return len(flags), len(flags)
+            return sum(flag & 1 for flag in flags), len(flags)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

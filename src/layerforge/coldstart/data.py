@@ -10,7 +10,7 @@ from layerforge.coldstart.facts import Order, Sample, Series, Subject
 from layerforge.coldstart.figures import ratio, spread
 from layerforge.coldstart.prices import Prices, cost
 from layerforge.coldstart.running import Measured
-from layerforge.page.coldstart import as_data as nested
+from layerforge.importtime import as_data as nested
 
 VALUES: Mapping[str, Callable[[Sample], float]] = {
     "init_ms": lambda sample: sample.init_ms,
@@ -20,6 +20,8 @@ VALUES: Mapping[str, Callable[[Sample], float]] = {
     "peak_memory": lambda sample: sample.peak_memory,
 }
 """What is told of cold starts, by its name in the JSON."""
+DIGITS = 3
+"""Of a millisecond: the emulator tells no more."""
 
 
 def as_data(order: Order, made: Measured, at: Prices, per_day: int | None, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +71,9 @@ def _size(series: Series, at: Prices, per_day: int | None) -> dict[str, Any]:
 def _spread(samples: Sequence[Sample], value: Callable[[Sample], float]) -> dict[str, Any] | None:
     if not samples:
         return None
-    values = [value(one) for one in samples]
+    values = [round(value(one), DIGITS) for one in samples]
     told = spread(values)
-    return {"median": told.median, "min": told.low, "max": told.high, "all": values}
+    return {"median": round(told.median, DIGITS), "min": told.low, "max": told.high, "all": values}
 
 
 def _ratios(order: Order, series: Iterable[Series]) -> list[dict[str, Any]]:

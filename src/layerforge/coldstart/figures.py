@@ -53,9 +53,12 @@ def warnings(series: Iterable[Series], machine: int) -> Iterator[str]:
         )
     for size in sizes:
         if any(_median(one, _init) > LONGEST_INIT_MS for one in series if one.memory == size and one.samples):
-            yield f"at {size:,} MB init takes more than 10 s: Lambda gives it up and begins anew at the invocation"
+            yield (
+                f"at {size:,} MB init takes more than 10 s: Lambda gives it up and begins anew at the invocation,"
+                " which takes longer and costs more than is said here"
+            )
     if any(map(_held_up, series)):
-        yield "init took much longer than its processor time explains: the machine is busy, or its disk is slow"
+        yield "init took much longer than its processor time explains: it waits, the machine is busy or its disk slow"
 
 
 def _held_up(series: Series) -> bool:

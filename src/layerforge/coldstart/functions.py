@@ -23,7 +23,9 @@ linecache.cache[FILE] = (len(TEXT), None, TEXT.splitlines(True), FILE)
 MODULE = sys.modules[{name!r}] = types.ModuleType({name!r})
 MODULE.__file__ = FILE
 exec(compile(TEXT, FILE, "exec", dont_inherit=True), vars(MODULE))
-HANDLER = MODULE.handler
+HANDLER = vars(MODULE).get("handler") or vars(MODULE).get("lambda_handler")
+if not callable(HANDLER):
+    raise TypeError(FILE + " has no function `handler(event, context)`")
 """
 """Compiles the user's file, as Lambda does at every cold start, and runs it as the module that it would be there."""
 
@@ -41,7 +43,7 @@ def of_imports(modules: Iterable[str]) -> Function:
 
 
 def of_file(file: Path, event: str = "{}") -> Function:
-    """The function in the user's ``file``, whose ``handler`` is invoked with ``event``, a JSON text.
+    """The function in the user's ``file``, whose ``handler``, or ``lambda_handler``, is invoked with ``event``, JSON.
 
     Raises ``UsageError`` where the file cannot be read or the event is no JSON.
     """

@@ -1,30 +1,64 @@
-"""Which modules the init phase spends its time on, as ``-X importtime`` tells."""
+"""What each module of the init phase brings of the layer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from posixpath import basename
 
-from layerforge.model import Member
-from layerforge.page.coldstart import Import, grown, weighed
+from layerforge import bytecode
+from layerforge.importtime import Import
+from layerforge.model import Examination, Member
+from layerforge.verify.layout import index, reached, site
 
-VARIABLE = {"PYTHONPROFILEIMPORTTIME": "1"}
-"""Makes an interpreter tell how long each import took."""
-
-_ROW = re.compile(r"import time:\s*(\d+)\s*\|\s*(\d+)\s*\| ( *)(\S+)\s*$")
+_TAIL = re.compile(r"(?:/__init__)?(?:\.[^/]*)?$")
 
 
-def import_rows(output: str) -> Iterator[dict[str, int | str]]:
-    """Rows ``{module, self_us, cumulative_us, depth}`` of the lines that an interpreter wrote, in their order.
+def weighed(nodes: Iterable[Import], seen: Examination) -> tuple[Import, ...]:
+    """The tree with the bytes that each module brings: its own files, and the layer's libraries that they need.
 
-    A module stands after those that it imported, two columns further to the left. Whatever else was printed is skipped.
+    Every file counts once, for the module that was done first of those that have it.
     """
-    for line in output.splitlines():
-        if match := _ROW.search(line):
-            own, total, indent, module = match.groups()
-            yield {"module": module, "self_us": int(own), "cumulative_us": int(total), "depth": len(indent) // 2}
+    files: dict[str, list[Member]] = {}
+    for member in seen.members:
+        if name := module_of(member.path):
+            files.setdefault(name, []).append(member)
+    libraries, taken = _libraries(seen), set[str]()
+
+    def weigh(node: Import) -> Import:
+        children = tuple(map(weigh, node.children))
+        brought = {one.path: one.size for one in _brought(files.get(node.name, ()), libraries)}
+        size = sum(brought[path] for path in brought.keys() - taken)
+        taken.update(brought)
+        return replace(node, bytes=size, children=children)
+
+    return tuple(map(weigh, nodes))
 
 
-def import_tree(output: str, members: Iterable[Member]) -> tuple[Import, ...]:
-    """The modules that the init phase imported itself, with all that they imported, and their bytes in the layer."""
-    return weighed(grown(import_rows(output)), members)
+def module_of(path: str) -> str:
+    """Dotted name of the module that a file is source, bytecode or code of; empty where it is of none."""
+    if path.endswith(".pyc"):
+        path = bytecode.source_path(path)
+    folder = site(path)
+    if not folder or not path.endswith((".py", ".so")):
+        return ""
+    return _TAIL.sub("", path.removeprefix(folder), count=1).replace("/", ".")
+
+
+def _libraries(seen: Examination) -> Mapping[str, Member]:
+    """The layer's native files by each name that they have in it."""
+    layer = index(seen)
+    found = ((basename(path), reached(layer, path)) for path in layer.members)
+    return {name: member for name, member in found if member and member.elf}
+
+
+def _brought(files: Iterable[Member], libraries: Mapping[str, Member]) -> Iterator[Member]:
+    """Files, and what the loader adds to them of the layer."""
+    pending, done = list(files), set[str]()
+    while pending:
+        one = pending.pop()
+        if one.path not in done:
+            done.add(one.path)
+            yield one
+            pending += [libraries[name] for name in (one.elf.needed if one.elf else ()) if name in libraries]

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 PAPER, INK, FAINT = "#ffffff", "#1f2933", "#6b7785"
 COLOURS = ("#e8862e", "#b8c0c8")
 """Of the layer, and of the one that it is compared with."""
 WIDTH = 0.8
 """Of all bars at one size, where sizes are 1 apart."""
+LONGEST = 80
+"""Characters of a zip's name that there is room for."""
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "svg.fonttype": "path",
+    # With a fixed salt and without a date the same figures give the same file.
+    "svg.hashsalt": "layerforge",
+    # Names are no formulas, whatever dollars are in them.
+    "text.parse_math": False,
+}
 
 
 def draw(data: Mapping[str, Any], file: Path) -> None:
@@ -23,16 +36,26 @@ def draw(data: Mapping[str, Any], file: Path) -> None:
     ``data`` is what ``as_data`` gives.
     """
     layers = [data, data["against"]] if "against" in data else [data]
-    # With a fixed salt and without a date the same figures give the same file.
-    with mpl.rc_context({"font.size": 10, "svg.hashsalt": "layerforge", "svg.fonttype": "path", "text.color": INK}):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
         made = Figure(figsize=(9, 4.6), facecolor=PAPER, layout="constrained")
         axes = made.subplots()
         for number, layer in enumerate(layers):
             _bars(axes, layer, number, len(layers))
         _label(axes, data)
-        made.legend(loc="outside lower center", ncols=len(layers), frameon=False)
+        # Of the labels of bars, matplotlib leaves out those that begin with an underscore.
+        patches = [Patch(color=colour) for colour in COLOURS[: len(layers)]]
+        made.legend(patches, _names(layers), loc="outside lower center", frameon=False)
         metadata = {"Date": None, "Creator": None} if file.suffix.lower() == ".svg" else {"Software": None}
         made.savefig(file, dpi=160, metadata=metadata)
+
+
+def _names(layers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the legend says of each layer."""
+    names = [layer["zip"] for layer in layers]
+    alike = len(set(names)) < len(names)
+    shown = [name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 :]}" for name in names]
+    return [f"{name} (the other)" if alike and number else name for number, name in enumerate(shown)]
 
 
 def _bars(axes: Axes, layer: Mapping[str, Any], number: int, layers: int) -> None:
@@ -45,7 +68,7 @@ def _bars(axes: Axes, layer: Mapping[str, Any], number: int, layers: int) -> Non
         [init["median"] - init["min"] for _, init in known],
         [init["max"] - init["median"] for _, init in known],
     ]
-    axes.bar([place for place, _ in known], medians, width * 0.94, color=COLOURS[number], label=layer["zip"])
+    axes.bar([place for place, _ in known], medians, width * 0.94, color=COLOURS[number])
     axes.errorbar([place for place, _ in known], medians, spread, fmt="none", ecolor=FAINT, capsize=3, linewidth=1)
     for place, init in known:
         axes.annotate(
@@ -61,6 +84,7 @@ def _label(axes: Axes, data: Mapping[str, Any]) -> None:
     axes.set_xticks(range(len(sizes)), sizes, color=INK)
     axes.set_xlim(-0.6, len(sizes) - 0.4)
     axes.set_ylabel("ms")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     runs = f"{data['runs']} runs" if data["runs"] > 1 else "one run"
     axes.set_title(f"Init phase at a cold start, median and range of {runs}", loc="left", fontweight="bold")
     axes.margins(y=0.12)

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from layerforge.coldstart.cold import Reading, chill, is_cold
-from layerforge.coldstart.facts import FULL_CPU_MB, Lambda, Order, Sample, Series, Subject, share
-from layerforge.coldstart.imports import VARIABLE, import_tree
+from layerforge.coldstart.cold import Reading, chill
+from layerforge.coldstart.facts import FULL_CPU_MB, Function, Lambda, Order, Sample, Series, Subject, share
+from layerforge.coldstart.imports import weighed
 from layerforge.errors import VerificationError
+from layerforge.importtime import VARIABLE, Import, every, grown
 from layerforge.model import Job, Outcome, Progress
-from layerforge.page.coldstart import Import
 from layerforge.process import signal_name
 from layerforge.progress import counted
 
@@ -20,8 +20,12 @@ MEGABYTE = 2**20
 TIMEOUT = 300.0
 """Seconds of one run. Lambda itself gives an init phase ten."""
 _LINES = 12
-_OWN_FRAME = re.compile(r'^  File "/var/task/sandbox_handler\.py".*\n(?:    .*\n)*', re.MULTILINE)
+_OWN = r'^  File "(?:/var/task/sandbox_handler\.py|init\.txt|program\.txt)", line \d+'
+_OWN_FRAME = re.compile(rf"{_OWN}, in .*\n(?:    .*\n)*", re.MULTILINE)
 """Of the sandbox itself, in a traceback."""
+_OWN_CALL = re.compile(rf"{_OWN} in ", re.MULTILINE)
+"""The same in what faulthandler says, which begins with the innermost call."""
+_CRASH = "Fatal Python error: "
 
 NO_MEMORY = "out of memory"
 NO_TIME = f"not done after {TIMEOUT:.0f} s"
@@ -48,6 +52,8 @@ class _Run:
     memory: int
     result: Sample | str
     """Why there is no sample, where there is none."""
+    cold: bool
+    """Whether the layer was gone from the page cache before."""
 
 
 def measure(order: Order, engine: Lambda, progress: Progress) -> Measured:
@@ -57,17 +63,23 @@ def measure(order: Order, engine: Lambda, progress: Progress) -> Measured:
     ``VerificationError`` where the function fails with a layer, ``EngineError`` where the engine does.
     """
     with progress.step("prepare") as step:
-        reading = _reading(order.subjects)
-        step.note("the layer is read from disk" if reading is Reading.COLD else "the layer is read from memory")
+        os.sync()
+        cold = all(chill(subject.opt) for subject in order.subjects)
+        step.note("the layer is read from disk" if cold else "the layer is read from memory")
     largest = nearest(order.memories)
     with progress.step("imports") as step:
         imports = tuple(_imports(order, engine, subject, largest) for subject in order.subjects)
-        step.note(f"{counted(sum(map(_modules, imports[0])), 'module')} in {order.subjects[0].name}")
+        names = {node.name for node in every(imports[0])}
+        step.note(f"{counted(len(names), 'module')}, the runtime's among them" if names else "none seen")
     with progress.step("runs") as step:
         runs = _runs(order, engine, progress)
-        step.note(f"{counted(len(runs), 'cold start')}")
-    series = tuple(_series(order, engine.processors, runs))
-    return Measured(reading=reading, series=series, imports=imports, imports_memory=largest)
+        step.note(counted(sum(isinstance(run.result, Sample) for run in runs), "cold start"))
+    return Measured(
+        reading=Reading.COLD if all(run.cold for run in runs) else Reading.WARM,
+        series=tuple(_series(order, engine.processors, runs)),
+        imports=imports,
+        imports_memory=largest,
+    )
 
 
 def nearest(memories: Iterable[int]) -> int:
@@ -76,23 +88,12 @@ def nearest(memories: Iterable[int]) -> int:
     return next((size for size in memories if size >= FULL_CPU_MB), memories[-1])
 
 
-def _reading(subjects: Iterable[Subject]) -> Reading:
-    os.sync()
-    cold = True
-    for subject in subjects:
-        chill(subject.opt)
-        cold = is_cold(subject.opt) and cold
-    return Reading.COLD if cold else Reading.WARM
-
-
-def _modules(node: Import) -> int:
-    return 1 + sum(map(_modules, node.children))
-
-
 def _imports(order: Order, engine: Lambda, subject: Subject, memory: int) -> tuple[Import, ...]:
-    job = replace(_job(order, engine, subject, memory), env=VARIABLE, invocations=1)
-    outcome = _start(engine, subject, job)
-    return () if isinstance(outcome, str) else import_tree(outcome.output, subject.examination.members)
+    chill(subject.opt)
+    # What is imported by an invocation does not belong to the init phase.
+    job = replace(_job(order, engine, subject, memory), env=VARIABLE, program="", invocations=1)
+    outcome = _start(order.function, engine, subject, job)
+    return () if isinstance(outcome, str) else weighed(grown(outcome.output), subject.examination)
 
 
 def _runs(order: Order, engine: Lambda, progress: Progress) -> tuple[_Run, ...]:
@@ -104,7 +105,11 @@ def _runs(order: Order, engine: Lambda, progress: Progress) -> tuple[_Run, ...]:
         for memory in order.memories:
             for at, subject in enumerate(order.subjects):
                 if (at, memory) not in hopeless:
-                    now.append(_Run(subject=at, memory=memory, result=_sample(order, engine, subject, memory)))
+                    cold = chill(subject.opt)
+                    result = _sample(order, engine, subject, memory)
+                    now.append(_Run(subject=at, memory=memory, result=result, cold=cold))
+        if not now:
+            break
         progress.say(f"run {number} of {order.runs}: {_told(now)}")
         runs += now
     return tuple(runs)
@@ -120,7 +125,7 @@ def _told(runs: Sequence[_Run]) -> str:
 
 
 def _sample(order: Order, engine: Lambda, subject: Subject, memory: int) -> Sample | str:
-    outcome = _start(engine, subject, _job(order, engine, subject, memory))
+    outcome = _start(order.function, engine, subject, _job(order, engine, subject, memory))
     if isinstance(outcome, str):
         return outcome
     first, second = outcome.invoke_ms
@@ -146,29 +151,39 @@ def _job(order: Order, engine: Lambda, subject: Subject, memory: int) -> Job:
     )
 
 
-def _start(engine: Lambda, subject: Subject, job: Job) -> Outcome | str:
+def _start(function: Function, engine: Lambda, subject: Subject, job: Job) -> Outcome | str:
     """One cold start, or why the function does not fit. Raises ``VerificationError`` where it fails."""
-    chill(subject.opt)
     outcome = engine.run(job)
     if outcome.timed_out:
         return NO_TIME
     if outcome.out_of_memory:
         return NO_MEMORY
     if outcome.status:
-        raise _failed(subject, outcome)
+        raise _failed(function, subject, outcome)
     return outcome
 
 
-def _failed(subject: Subject, outcome: Outcome) -> VerificationError:
-    phase = "when it is invoked" if 'File "program.txt"' in outcome.output else "in its init phase"
+def _failed(function: Function, subject: Subject, outcome: Outcome) -> VerificationError:
+    phase = "is ended" if outcome.status < 0 else "ends by itself, as by sys.exit"
+    for file, words in (("init.txt", "fails in its init phase"), ("program.txt", "fails when it is invoked")):
+        if f'File "{file}"' in outcome.output:
+            phase = words
     how = f", by {signal_name(outcome.status)}" if outcome.status < 0 else ""
-    words = _OWN_FRAME.sub("", outcome.output)
-    lines = [line for line in words.splitlines() if line.strip() and "import time:" not in line]
+    at_fault = f"mend {function.about['handler']}" if "handler" in function.about else "--import chooses what is run"
     return VerificationError(
-        f"with {subject.name} the function fails {phase}{how}",
-        hint="`layerforge verify` says what is wrong with a layer; --import and --handler choose what is run",
-        details=tuple(lines[-_LINES:]),
+        f"with {subject.name} the function {phase}{how}",
+        hint=f"{at_fault}; `layerforge verify` says whether something is wrong with the layer",
+        details=_words(outcome.output),
     )
+
+
+def _words(output: str) -> tuple[str, ...]:
+    """What a function said in the end, without the sandbox's own part in it."""
+    _, crashed, stack = output.rpartition(_CRASH)
+    if crashed:
+        return tuple(f"{crashed}{_OWN_CALL.split(stack)[0]}".splitlines()[:_LINES])
+    lines = _OWN_FRAME.sub("", output).splitlines()
+    return tuple(line for line in lines if line.strip() and "import time:" not in line)[-_LINES:]
 
 
 def _series(order: Order, machine: int, runs: Sequence[_Run]) -> Iterator[Series]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import stat
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,8 @@ from layerforge.model import Image, Mount, Outcome, Task
 
 LAST_LINES = 60
 """How many lines an outcome keeps."""
+GRACE = 1
+"""Whole seconds after a failed container's end in which the engine may still learn that there was too little memory."""
 PROCESSES = 4096
 BUILDER = (1000, 1000)
 """User and group of a step where the caller is root: a step never is."""
@@ -173,12 +177,31 @@ def run(box: Container, on_line: Callable[[str], None], limits: Limits) -> Ended
     if box.status in {"removing", "dead"}:
         # Its end is then no result of the program: somebody took it away.
         raise failure(NotFound("no such container"))
+    ending, seconds = watching.result(), time.monotonic() - started
     return Ended(
         status=_signed(status),
-        ending=watching.result(),
-        out_of_memory=bool(box.attrs["State"].get("OOMKilled")) and status != 0,
-        seconds=time.monotonic() - started,
+        ending=ending,
+        out_of_memory=status != 0 and ran_out_of_memory(box, late=not ending),
+        seconds=seconds,
     )
+
+
+def ran_out_of_memory(box: Container, *, late: bool) -> bool:
+    """Whether a container that has ended, and was looked at again since, had a process ended for want of memory.
+
+    The engine hears of that and of the container's end on two ways. Where the end is heard of first, the container
+    is never marked and there is an event alone, shortly afterwards: ``late`` waits for it.
+    """
+    state = box.attrs["State"]
+    if state.get("OOMKilled") or not late:
+        return bool(state.get("OOMKilled"))
+    started, ended = (datetime.fromisoformat(state[name]).timestamp() for name in ("StartedAt", "FinishedAt"))
+    chosen = {"container": box.id, "event": "oom"}
+    assert box.client is not None, "it was asked for this container"
+    with told():
+        events = box.client.events(since=math.floor(started), until=math.ceil(ended) + GRACE, filters=chosen)
+    with told(), closing(events):
+        return next(events, None) is not None
 
 
 def _chunks(box: Container) -> Iterator[bytes]:

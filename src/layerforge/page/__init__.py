@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerforge.page.beside import Beside, beside
-from layerforge.page.coldstart import ColdStart, Import, Runs, read_coldstart
+from layerforge.page.coldstart import ColdStart, Runs, read_coldstart
 from layerforge.page.facts import Subject, newest_symbols, page_data
 from layerforge.page.sbom import Component, Sbom, read_sbom
-from layerforge.page.text import joined, visible
+from layerforge.page.text import joined
+from layerforge.progress import visible
 
 __all__ = [
     "Beside",
     "ColdStart",
     "Component",
-    "Import",
     "Runs",
     "Sbom",
     "Subject",

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from layerforge import report
+from packaging.utils import canonicalize_name
+
+from layerforge import importtime, report
 from layerforge.examine import Share, Summary
 from layerforge.model import (
     DIRECT_UPLOAD_LIMIT,
@@ -26,7 +28,7 @@ from layerforge.model import (
     Target,
     Verdict,
 )
-from layerforge.page import coldstart, rules
+from layerforge.page import rules
 from layerforge.page.beside import NOTHING, Beside
 from layerforge.page.sbom import Component
 
@@ -73,14 +75,14 @@ def page_data(
         "packages": [_package(share, subject) for share in summary.packages],
         "files": list(_files(seen.members, packages)),
         "findings": [_finding(one, ran=one not in subject.findings) for one in findings],
-        "rules": {one.rule: asdict(rules.explanations()[one.rule]) for one in findings},
+        "rules": {one.rule: asdict(rules.explained(one.rule)) for one in findings},
         "notes": list(subject.notes),
         "advice": list(advice),
         "changes": changes,
         "made": _made(beside.manifest),
         "ran": _ran(beside.verdict),
         "sbom": _sbom(beside),
-        "coldstart": _coldstart(beside, seen.members),
+        "coldstart": _coldstart(beside),
     }
 
 
@@ -88,7 +90,8 @@ def _package(share: Share, subject: Subject) -> dict[str, Any]:
     versions = {one.name: one.version for one in subject.examination.distributions}
     manifest, sbom = subject.beside.manifest, subject.beside.sbom
     known: Mapping[str, Package] = {one.name: one for one in manifest.packages} if manifest else {}
-    listed = {one.name: one for one in sbom.components if not one.depth} if sbom else {}
+    components = sbom.components if sbom else ()
+    listed: Mapping[str, Component] = {canonicalize_name(one.name): one for one in components if not one.depth}
     package, component = known.get(share.name), listed.get(share.name)
     return {
         **asdict(share),
@@ -200,10 +203,11 @@ def _sbom(beside: Beside) -> dict[str, Any] | None:
     return {"file": beside.sbom.name, "components": [asdict(one) for one in beside.sbom.components]}
 
 
-def _coldstart(beside: Beside, members: Iterable[Member]) -> dict[str, Any] | None:
-    if beside.coldstart is None:
+def _coldstart(beside: Beside) -> dict[str, Any] | None:
+    measured = beside.coldstart
+    if measured is None:
         return None
     return {
-        "imports": coldstart.as_data(coldstart.weighed(beside.coldstart.imports, members)),
-        "runs": [asdict(one) for one in beside.coldstart.runs],
+        "imports": importtime.as_data(measured.imports),
+        "runs": [asdict(one) for one in (*measured.runs, *measured.against)],
     }

@@ -26,6 +26,11 @@ class Explanation:
     mend: str
 
 
+def explained(rule: str) -> Explanation:
+    """One rule; without a word where it is not known, as one of a later layerforge's manifest."""
+    return explanations().get(rule) or _explanation(rule, "", "")
+
+
 @cache
 def explanations() -> Mapping[str, Explanation]:
     """Every rule by its id."""

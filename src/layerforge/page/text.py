@@ -10,13 +10,14 @@ import re
 from importlib import resources
 from typing import Any
 
+from layerforge.progress import visible
+
 SCRIPTS = ("dom.js", "tree.js", "explorer.js", "treemap.js", "icicle.js", "sections.js", "coldstart.js", "main.js")
 """Files of the page's own program, in the order in which they need each other."""
 
 STYLE, TEMPLATE, LIBRARY = "page/style.css", "page/template.html", "vendor/echarts.min.js"
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
-_ASCII = re.compile(r"[ -~]*")
 _MARKUP = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 
 
@@ -61,21 +62,6 @@ def inert(value: Any) -> Any:
             return [inert(one) for one in value]
         case _:
             return value
-
-
-def visible(text: str) -> str:
-    """``text`` with every character that cannot be seen, or that changes how others are, written as its number.
-
-    That takes control characters, those that turn the direction of writing, those of no width and lone surrogates.
-    """
-    if _ASCII.fullmatch(text) or text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    number = ord(char)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _hash(text: str) -> str:

@@ -11,8 +11,9 @@ import zips
 from fakes import target
 from layerforge import examine
 from layerforge.cli.inspect import as_data
+from layerforge.importtime import Import
 from layerforge.model import Distribution, Examination, Finding, Kind, PycFacts, PycState, Severity
-from layerforge.page import Beside, ColdStart, Import, Runs, Subject, newest_symbols, page_data, read_sbom
+from layerforge.page import Beside, ColdStart, Runs, Subject, newest_symbols, page_data, read_sbom
 from unit.page.samples import MANIFEST, SBOM, VERDICT
 
 FINDING = Finding(rule="LF103", severity=Severity.ERROR, path="lib/a.so", message="needs b", hint="ship it")
@@ -107,6 +108,19 @@ def test_what_only_the_build_found_is_shown_once_with_its_rule() -> None:
     assert shown["rules"]["LF103"]["why"].startswith("The import fails")
 
 
+def test_a_rule_of_a_later_layerforge_is_shown_without_an_explanation() -> None:
+    later = Finding(rule="LF999", severity=Severity.WARNING, path="", message="new", hint="")
+    shown = page_data(a_subject(demo(), Beside(verdict=replace(VERDICT, findings=(later,)))))
+    assert [one["rule"] for one in shown["findings"]] == ["LF999"]
+    assert set(shown["rules"]["LF999"].values()) == {"LF999", ""}
+
+
+def test_a_package_finds_its_entry_in_an_sbom_that_spells_it_otherwise() -> None:
+    sbom = read_sbom("demo.sbom.json", json.dumps(SBOM).replace('"name": "demo"', '"name": "Demo"'))
+    [package] = [row for row in page_data(a_subject(demo(), Beside(sbom=sbom)))["packages"] if row["name"] == "demo"]
+    assert package["ref"] == "pkg:pypi/demo@1.0"
+
+
 def test_the_sbom_gives_packages_their_entries_and_licences() -> None:
     sbom = read_sbom("demo.sbom.json", json.dumps(SBOM))
     shown = page_data(a_subject(demo(), Beside(sbom=sbom)))
@@ -117,7 +131,7 @@ def test_the_sbom_gives_packages_their_entries_and_licences() -> None:
 
 
 def test_a_cold_start_is_shown_with_the_bytes_of_its_modules() -> None:
-    measured = ColdStart(sha256="", imports=(Import(name="demo", self_us=2, total_us=2),))
+    measured = ColdStart(sha256="", imports=(Import(name="demo", self_us=2, total_us=2, bytes=10),))
     shown = page_data(a_subject(demo(), Beside(coldstart=measured)))["coldstart"]
     assert shown["imports"] == [{"name": "demo", "self_us": 2, "total_us": 2, "bytes": 10, "children": []}]
 
@@ -132,8 +146,9 @@ def test_the_runs_of_a_cold_start_are_shown_one_by_one() -> None:
         peak_memory=(9e7,),
         dollars_per_million=None,
     )
-    measured = ColdStart(sha256="", imports=(), runs=(runs,))
-    [shown] = page_data(a_subject(demo(), Beside(coldstart=measured)))["coldstart"]["runs"]
+    measured = ColdStart(sha256="", imports=(), runs=(runs,), against=(replace(runs, layer="old.zip"),))
+    shown, other = page_data(a_subject(demo(), Beside(coldstart=measured)))["coldstart"]["runs"]
+    assert other["layer"] == "old.zip"
     assert (shown["memory_mb"], shown["init_ms"], shown["dollars_per_million"]) == (512, (800.0, 812.5), None)
 
 

@@ -66,13 +66,16 @@ function share(part, whole) {
   return percent > 0 && percent < 0.1 ? "<0.1%" : `${exact(percent, percent < 10 ? 1 : 0)}%`;
 }
 
+/** What the button below a list says that does not show all it could; on paper it says what is missing. @param {number} all @param {number} shown */
+const allOf = (all, shown) => `The first ${exact(shown)} of ${exact(all)}: show all`;
+
 /**
  * A table; long ones show their first rows, and the others when asked for them.
  * @param {string} caption
  * @param {string[]} headers  A `#` before a header means that its column holds numbers.
  * @param {(string | Node)[][]} rows
  */
-function table(caption, headers, rows, most = 200) {
+function table(caption, headers, rows, most = 50) {
   const body = h("tbody");
   const numbers = headers.map((header) => header.startsWith("#"));
   /** @param {(string | Node)[]} row */
@@ -84,7 +87,7 @@ function table(caption, headers, rows, most = 200) {
   const made = h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, ...heads)), body);
   const frame = h("div", { class: "frame", tabindex: "0", role: "group", "aria-label": caption }, made);
   if (rows.length <= most) return frame;
-  const more = h("button", { type: "button", class: "quiet" }, `Show all ${exact(rows.length)}`);
+  const more = h("button", { type: "button", class: "quiet" }, allOf(rows.length, most));
   more.addEventListener("click", () => (body.append(...rows.slice(most).map(line)), more.remove()));
   return h("div", {}, frame, more);
 }

@@ -19,11 +19,10 @@ function explorer(place, options) {
   const caption = h("caption", { class: "unseen" }, `${options.label}: what is in the area zoomed to`);
   const list = h("table", { class: "areas" }, caption, h("thead", {}, h("tr", {}, ...heads)), body);
   const hint = h("p", { class: "hint" }, "↑ ↓ move · Enter or → zooms in · Backspace or ← zooms out");
-  const side = h("div", { class: "side" }, h("div", { class: "frame rows" }, list), more, hint);
+  const side = h("div", { class: "side" }, h("div", { class: "frame rows" }, list), more, hint, facts);
   place.append(
     h("nav", { "aria-label": `${options.label}: zoomed to` }, crumbs),
     h("div", { class: "split" }, canvas, side),
-    facts,
     status,
   );
   const chart = options.chart(canvas, pick);
@@ -71,7 +70,7 @@ function explorer(place, options) {
     crumbs.replaceChildren(...lineage(state.here).map(crumb));
     body.replaceChildren(...rows.slice(0, MOST_ROWS).map(row));
     more.hidden = rows.length <= MOST_ROWS;
-    more.textContent = `Show all ${exact(rows.length)}`;
+    more.textContent = allOf(rows.length, MOST_ROWS);
     more.onclick = () => (body.append(...rows.slice(MOST_ROWS).map(row)), (more.hidden = true));
   }
 

@@ -13,7 +13,7 @@ const MOST_LEVELS = 40;
 function icicle(place, onPick, lines, told) {
   const chart = echarts.init(place, null, { renderer: "canvas" });
   const state = { here: area("", null), measure: 0 };
-  /** @type {{area: Area, level: number, from: number, to: number}[]} */
+  /** Those that are drawn. @type {Bar[]} */
   let bars = [];
 
   /** The areas around `here` as bars of full width, and those in it below. What is too narrow to be seen is left out. */
@@ -21,11 +21,12 @@ function icicle(place, onPick, lines, told) {
     const whole = state.here.sizes[state.measure];
     const smallest = whole / Math.max(1, place.clientWidth);
     const line = lineage(state.here);
-    bars = line.slice(0, -1).map((one, level) => ({ area: one, level, from: 0, to: whole }));
+    /** @type {Bar[]} */
+    const found = line.slice(0, -1).map((one, level) => ({ area: one, level, from: 0, to: whole }));
     /** @param {Area} one @param {number} level @param {number} from */
     const hang = (one, level, from) => {
       const to = from + one.sizes[state.measure];
-      bars.push({ area: one, level, from, to });
+      found.push({ area: one, level, from, to });
       let next = from;
       for (const child of level < MOST_LEVELS ? largest(one, state.measure) : []) {
         if (child.sizes[state.measure] < smallest) break;
@@ -34,23 +35,24 @@ function icicle(place, onPick, lines, told) {
       }
     };
     hang(state.here, line.length - 1, 0);
-    return whole;
+    return found;
   }
 
   function draw() {
-    const whole = layOut();
+    const whole = state.here.sizes[state.measure];
     const theme = colours();
-    const levels = 1 + Math.max(...bars.map((bar) => bar.level));
+    bars = layOut();
+    const levels = bars.reduce((most, bar) => Math.max(most, 1 + bar.level), 0);
     place.style.height = `${levels * ROW + 30}px`;
     chart.resize();
     chart.setOption(
       {
         animation: false,
-        tooltip: tooltip(theme),
+        tooltip: tooltip(theme, bars),
         grid: { left: 1, right: 1, top: 0, bottom: 30 },
         xAxis: { min: 0, max: whole || 1, axisLabel: axisLabel(theme), splitLine: { lineStyle: { color: theme.line } } },
         yAxis: { min: 0, max: levels, inverse: true, show: false },
-        series: [series(theme)],
+        series: [series(theme, bars)],
       },
       true,
     );
@@ -59,8 +61,9 @@ function icicle(place, onPick, lines, told) {
   /** @param {any} theme */
   const axisLabel = (theme) => ({ color: theme.ink, hideOverlap: true, formatter: (/** @type {number} */ size) => told(size, state.measure) });
 
-  /** @param {any} theme */
-  const tooltip = (theme) => ({
+  // What draws is bound to the bars that it was made for: a chart that is resized draws those again.
+  /** @param {any} theme @param {Bar[]} bars */
+  const tooltip = (theme, bars) => ({
     confine: true,
     transitionDuration: 0,
     backgroundColor: theme.ground,
@@ -69,8 +72,8 @@ function icicle(place, onPick, lines, told) {
     formatter: (/** @type {any} */ params) => tip(bars[params.dataIndex].area, lines(bars[params.dataIndex].area)),
   });
 
-  /** @param {any} theme */
-  const series = (theme) => ({
+  /** @param {any} theme @param {Bar[]} bars */
+  const series = (theme, bars) => ({
     type: "custom",
     id: "bars",
     data: bars.map((bar) => [bar.level, bar.from, bar.to]),
@@ -78,7 +81,7 @@ function icicle(place, onPick, lines, told) {
     renderItem: (/** @type {any} */ params, /** @type {any} */ api) => rectangle(theme, bars[params.dataIndex], api),
   });
 
-  /** @param {any} theme @param {typeof bars[0]} bar @param {any} api */
+  /** @param {any} theme @param {Bar} bar @param {any} api */
   function rectangle(theme, bar, api) {
     const [x, y] = api.coord([bar.from, bar.level]);
     const [end] = api.coord([bar.to, bar.level]);

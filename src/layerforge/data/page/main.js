@@ -130,6 +130,7 @@ function start() {
   document.documentElement.classList.add("ready");
   showMap();
   showColdStart(page);
+  addEventListener("beforeprint", () => document.querySelectorAll(".rule > details").forEach((one) => one.setAttribute("open", "")));
   for (const item of document.querySelectorAll("nav.toc li")) {
     if (!at(item.querySelector("a")?.hash.slice(1) ?? "")) item.remove();
   }

@@ -27,10 +27,13 @@ function showHead(page) {
 
 /** @param {Page} page @param {number} left */
 function room(page, left) {
-  const limit = `of the ${exact(page.unzipped_limit)} that Lambda allows for a function and all its layers`;
-  const words = left < 0 ? "bytes too many, " : "bytes are left for the function and its other layers, ";
-  return [h("strong", { id: "left-bytes" }, exact(Math.abs(left))), ` ${words}${limit}.`];
+  const words = left < 0 ? "are too many" : "are left for the function and its other layers";
+  const limit = `Lambda allows ${exact(page.unzipped_limit)} (${mebibytes(page.unzipped_limit)}) for a function and all its layers.`;
+  return [h("strong", { id: "left-bytes" }, exact(Math.abs(left))), ` bytes (${mebibytes(Math.abs(left))}) ${words}. ${limit}`];
 }
+
+/** Lambda's 250 MB are these. @param {Bytes} size */
+const mebibytes = (size) => `${exact(size / 2 ** 20, size % 2 ** 20 ? 1 : 0)} MiB`;
 
 /** @param {Record<string, string>} facts */
 const terms = (facts) => Object.entries(facts).map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, named(text))));
@@ -87,7 +90,7 @@ function ruleBlock(page, id, shown) {
     title,
     found.length > 20 ? folded(counted(found.length, "finding"), () => each(found, shown)) : each(found, shown),
     ...hints.map((hint) => h("p", { class: "mend" }, "→ ", ...prose(hint))),
-    h("details", {}, h("summary", {}, `What ${id} means`), ...meaning(rule)),
+    meaning(rule).length ? h("details", {}, h("summary", {}, `What ${id} means`), ...meaning(rule)) : null,
   );
 }
 
@@ -120,7 +123,7 @@ function showChanges(page, shown) {
   const changes = page.changes;
   if (!changes) return at("changes-part").remove();
   const sums = [["unzipped", changes.unzipped_bytes], ["zip", changes.zip_bytes], ["files", changes.files]];
-  if (changes.init_ms) sums.push(["init phase, ms", changes.init_ms]);
+  if (changes.init_ms) sums.push([`init phase at ${exact(changes.init_memory_mb ?? 0)} MB, ms`, changes.init_ms]);
   const packages = changes.packages.map((one) => [
     named(one.name || "(no package)"),
     named(one.before || "–"),
@@ -129,20 +132,29 @@ function showChanges(page, shown) {
   ]);
   const files = changes.changed_files.map((one) => [
     one.status === "removed" ? named(one.path) : shown(one.path),
-    one.status,
+    one.status === "changed" && one.was !== one.path ? h("span", {}, "was ", named(one.was)) : one.status,
     ...[one.unzipped, one.zipped].map(grown),
   ]);
   const rows = sums.map(([name, delta]) => [name, ...deltaCells(/** @type {Delta} */ (delta))]);
+  const kinds = changes.kinds.map((one) => [one.name, ...[one.unzipped, one.zipped, one.files].map(grown)]);
+  const made = changes.made.map((one) => [one.name, named(one.before || "–"), named(one.after || "–")]);
+  const chance = changes.init_overlap ? "The init times of the two overlap: their difference may be chance." : null;
+  const apart = changes.init_in_turns === false ? "The init times come from two measurements, between which the machine may differ." : null;
+  const same = changes.same_bytes ? "The same bytes." : changes.same_content ? "The same files, zipped in another way." : null;
   at("changes").append(
+    ...[same, chance, apart].filter(Boolean).map((text) => h("p", {}, text)),
     table("What changed in all", ["what", "#before", "#after", "#change"], /** @type {any} */ (rows)),
-    h("h3", {}, "Packages"),
-    table("Packages that changed", ["package", "before", "after", "#unzipped", "#zipped", "#files"], packages),
-    h("h3", {}, "Files"),
-    table("Files that changed", ["file", "how", "#unzipped", "#zipped"], files, 50),
+    ...part("Packages", "Packages that changed", ["package", "before", "after", "#unzipped", "#zipped", "#files"], packages),
+    ...part("Kinds", "Kinds of files that changed", ["kind", "#unzipped", "#zipped", "#files"], kinds),
+    ...part("Files", "Files that changed", ["file", "how", "#unzipped", "#zipped"], files),
+    ...part("How it was made", "Settings that changed", ["setting", "before", "after"], made),
     ...findingChanges("New findings", changes.findings.new),
     ...findingChanges("Findings that are gone", changes.findings.gone),
   );
 }
+
+/** A table below a heading; nothing where it would be empty. @param {string} title @param {string} caption @param {string[]} headers @param {(string | Node)[][]} rows */
+const part = (title, caption, headers, rows) => (rows.length ? [h("h3", {}, title), table(caption, headers, rows)] : []);
 
 /** @param {Delta} delta */
 const deltaCells = (delta) => [exact(delta.before), exact(delta.after), grown(delta)];
@@ -160,18 +172,23 @@ function findingChanges(title, findings) {
 /** @param {Page} page */
 function showPackages(page) {
   const known = new Map((page.sbom?.components ?? []).map((one, number) => [one.ref, number]));
+  /** @param {Package} one  Files of no package stand in the SBOM one by one. */
+  const sbomLink = (one) => {
+    if (known.has(one.ref)) return h("a", { href: `#component-${known.get(one.ref)}` }, named(one.ref));
+    return page.sbom && !one.name ? h("a", { href: "#sbom-part" }, "by file") : "–";
+  };
   const rows = page.packages.map((one) => [
     named(one.name || "(no package)"),
     named(one.version),
-    one.origin || "unknown",
-    named(one.licence || "not stated"),
-    known.has(one.ref) ? h("a", { href: `#component-${known.get(one.ref)}` }, named(one.ref)) : "–",
+    one.origin || (one.name ? "unknown" : "–"),
+    named(one.licence || (one.name ? "not stated" : "–")),
+    sbomLink(one),
     exact(one.files),
     exact(one.unzipped),
     exact(one.zipped),
   ]);
   const headers = ["package", "version", "origin", "licence", "in the SBOM", "#files", "#unzipped", "#zipped"];
-  at("packages").append(table("Packages", headers, rows));
+  at("packages").append(table("Packages", headers, rows, 500));
   const kinds = page.kind_sums.map((one) => [one.name, exact(one.files), exact(one.unzipped), exact(one.zipped)]);
   kinds.push(["archive structure", "–", "0", exact(page.overhead_bytes)]);
   kinds.push(["in all", exact(page.files.length), exact(page.unzipped_bytes), exact(page.zip_bytes)]);
@@ -185,13 +202,12 @@ function showSbom(page, shown) {
   const rows = sbom.components.map((one, number) => [
     h("span", { id: `component-${number}`, class: `depth${Math.min(one.depth, 3)}` }, named(one.name)),
     named(one.version),
-    named(one.ref),
-    named(one.purl || "–"),
+    h("span", {}, named(one.ref), ...(one.purl && one.purl !== one.ref ? [h("br"), named(one.purl)] : [])),
     named(one.licences.join(" AND ") || "–"),
     one.path ? shown(one.path) : "–",
-    named(one.sha256 ? `${one.sha256.slice(0, 16)}…` : "–"),
+    named(one.sha256 || "–", 16),
   ]);
-  const headers = ["component", "version", "bom-ref", "purl", "licence", "file", "sha256"];
+  const headers = ["component", "version", "bom-ref, purl", "licence", "file", "sha256"];
   at("sbom").append(h("p", {}, "From ", named(sbom.file), ", which is about these very bytes."), table("SBOM", headers, rows, 2000));
 }
 

@@ -104,18 +104,22 @@ const largest = (parent, measure) =>
 
 /**
  * What of an area to draw: the largest folder in it is opened, then the next, until there are that many areas or what is
- * left is too small to be seen. Gives what is drawn in each opened folder, the largest first.
+ * left is too small to be seen. An area that is all there is shows what is in it, however small. Gives what is drawn in
+ * each opened folder, the largest first.
  * @param {Area} here @param {number} measure @param {number} most @param {{drawn: number, opened: number}} smallest  Parts of `here`.
  * @returns {Map<Area, Area[]>}
  */
 function opened(here, measure, most, smallest) {
   const whole = here.sizes[measure];
+  /** @param {Area} one @returns {boolean} */
+  const alone = (one) => one === here || (one.parent?.children.length === 1 && alone(one.parent));
   const drawn = new Map();
   const waiting = [here];
   for (let room = most; room > 0 && waiting.length; ) {
     const next = waiting.reduce(larger(measure));
     waiting.splice(waiting.indexOf(next), 1);
-    const inside = largest(next, measure).filter((one) => next === here || one.sizes[measure] >= smallest.drawn * whole).slice(0, room);
+    const all = alone(next);
+    const inside = largest(next, measure).filter((one) => all || one.sizes[measure] >= smallest.drawn * whole).slice(0, room);
     if (inside.length) drawn.set(next, inside);
     room -= inside.length;
     waiting.push(...inside.filter((one) => one.children.length && one.sizes[measure] >= smallest.opened * whole));
@@ -127,7 +131,7 @@ function opened(here, measure, most, smallest) {
 function remainder(folder, drawn) {
   const hidden = folder.children.length - drawn.length;
   if (!hidden) return [];
-  const rest = area(`${exact(hidden)} smaller in ${folder.name}`, folder);
+  const rest = { ...area(`${exact(hidden)} smaller in ${folder.name}`, folder), id: `${folder.id}-rest` };
   rest.sizes = folder.sizes.map((size, measure) => size - total(drawn, measure));
   rest.count = folder.count - drawn.reduce((sum, one) => sum + one.count, 0);
   return [rest];

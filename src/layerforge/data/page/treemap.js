@@ -25,11 +25,12 @@ function colours() {
   };
 }
 
-const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
+/** Whether zooming may be animated. Paper shows what there is when it is printed. */
+const moves = () => !matchMedia("print, (prefers-reduced-motion: reduce)").matches;
 
-/** Tells when the theme changes, and the size of a place. @param {HTMLElement} place @param {any} chart @param {() => void} redraw */
+/** Redraws when the colours change, on paper too, and when the size of a place does. @param {HTMLElement} place @param {any} chart @param {() => void} redraw */
 function follow(place, chart, redraw) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", redraw);
   new ResizeObserver(() => chart.resize()).observe(place);
 }
 
@@ -106,7 +107,8 @@ function treemap(place, onPick, lines) {
     right: 0,
     bottom: 0,
     squareRatio: 1,
-    animationDurationUpdate: moves() ? 350 : 0,
+    animation: moves(), // a duration of 0 would leave every area as small as it starts
+    animationDurationUpdate: 350,
     label: { color: "#fff", fontSize: 12, overflow: "truncate", textShadowBlur: 2, textShadowColor: "#0008", padding: 3 },
     upperLabel: { show: true, height: 19, color: theme.ink, fontSize: 12, overflow: "truncate" },
     itemStyle: { color: theme.tone(-1), borderColor: theme.tone(-1), borderWidth: 1, gapWidth: 1 },

@@ -140,10 +140,19 @@ interface Changes {
   zip_bytes: Delta;
   unzipped_bytes: Delta;
   files: Delta;
+  same_bytes: boolean;
+  same_content: boolean;
   init_ms: Delta | null;
+  /** Size of the function that was measured. */
+  init_memory_mb: number | null;
+  init_in_turns: boolean | null;
+  init_overlap: boolean | null;
   packages: Part[];
+  kinds: Part[];
   changed_files: { path: string; was: string; status: string; unzipped: Delta; zipped: Delta }[];
   findings: { new: Finding[]; gone: Finding[] };
+  /** How the layers were made, where that differs. */
+  made: { name: string; before: string; after: string }[];
 }
 
 interface Page {
@@ -190,6 +199,14 @@ interface Area {
   group: boolean;
   file?: FileRow;
   module?: Import;
+}
+
+/** An area of an icicle: how deep it hangs, and where it begins and ends. */
+interface Bar {
+  area: Area;
+  level: number;
+  from: number;
+  to: number;
 }
 
 /** A way to draw areas. */

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import zips
+from layerforge.cli import places
+from layerforge.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (".", "is a folder"),
+        ("absent/page.html", "there is no folder"),
+        ("new.ZIP", "would take the place of a zip"),
+        ("archive", "would take the place of a zip"),
+        ("pipe", "is no plain file"),
+        ("to-pipe", "is no plain file"),
+        (f"{'x' * 300}.html", "cannot be written"),
+    ],
+)
+def test_a_place_that_is_not_for_writing_is_refused_and_stays_as_it_was(
+    file: str, message: str, tmp_path: Path
+) -> None:
+    zips.of(tmp_path / "archive", {"python/a.py": b""})
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to-pipe").symlink_to("pipe")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UsageError, match=message):
+        places.check(tmp_path / file, "page.html")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_standard_output_is_no_file() -> None:
+    with pytest.raises(UsageError, match="is no plain file"):
+        places.check(Path("-"), "page.html")
+
+
+def test_a_new_file_and_one_that_is_there_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    for data in (b"old", b"new"):
+        places.check(file, "page.html")
+        places.write(file, data)
+    assert file.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to("page.html")
+    places.check(tmp_path / "link.html", "page.html")
+    places.write(tmp_path / "link.html", b"new")
+    assert (tmp_path / "page.html").read_bytes() == b"new"
+    assert (tmp_path / "link.html").is_symlink()
