@@ -16,13 +16,14 @@ from rich.console import Console
 
 from layerforge import coldstart, examine, host
 from layerforge.cli import options as shared
+from layerforge.cli import places as files
 from layerforge.cli import screen
 from layerforge.cli.verify import manifest
 from layerforge.coldstart import Function, Lambda, Measured, Order, Prices, Reading, Sample, Series, Subject
 from layerforge.errors import EngineError, UsageError
 from layerforge.model import Examination, Manifest, Progress, Target
 from layerforge.progress import TerminalProgress
-from layerforge.store import write_atomically, writing
+from layerforge.store import writing
 
 MEMORIES = "512,1024,1769,3008"
 PICTURES = (".png", ".svg")
@@ -228,11 +229,9 @@ def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_wri
         raise UsageError("--write and --no-write do not go together", hint="leave one of them out")
     if plot and plot.suffix.lower() not in PICTURES:
         raise UsageError(f"{plot} is neither PNG nor SVG", hint="name it something like coldstart.svg")
-    for place in (write, plot):
-        if place and (place.is_dir() or not os.access(place.parent, os.W_OK | os.X_OK)):
-            raise UsageError(f"{place} cannot be written", hint="name a file in a folder that you may write to")
-        if place and place.suffix == ".zip":
-            raise UsageError(f"the result would take the place of a zip: {place}", hint="give it another name")
+    for place, example in ((write, f"it{TAIL}"), (plot, "it.svg")):
+        if place:
+            files.check(place, example)
     if plot:
         painter()
     beside = None if no_write else zip_file.with_suffix(TAIL)
@@ -376,12 +375,10 @@ def keep(places: Places, data: dict[str, Any], progress: Progress) -> None:
     """Writes what is to be kept."""
     text = (json.dumps(data, indent=1) + "\n").encode()
     if places.json and (places.asked or os.access(places.json.parent, os.W_OK)):
-        with writing(places.json):
-            write_atomically(places.json, text)
+        files.write(places.json, text)
         progress.say(f"written: {places.json}")
     elif places.json:
         progress.warn(f"{places.json} cannot be written; --write FILE puts it elsewhere")
     if places.plot:
-        with writing(places.plot):
-            painter().draw(data, places.plot)
+        files.write(places.plot, painter().draw(data, places.plot.suffix[1:].lower()))
         progress.say(f"picture: {places.plot}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -30,11 +30,12 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw(data: Mapping[str, Any], file: Path) -> None:
-    """Writes ``file``, PNG or SVG by its name: the init phase at each size, a bar a layer, with its spread.
+def draw(data: Mapping[str, Any], kind: str) -> bytes:
+    """A picture, ``png`` or ``svg``, of the init phase at each size: a bar a layer, with its spread.
 
     ``data`` is what ``as_data`` gives.
     """
+    file = io.BytesIO()
     layers = [data, data["against"]] if "against" in data else [data]
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
@@ -46,8 +47,9 @@ def draw(data: Mapping[str, Any], file: Path) -> None:
         # Of the labels of bars, matplotlib leaves out those that begin with an underscore.
         patches = [Patch(color=colour) for colour in COLOURS[: len(layers)]]
         made.legend(patches, _names(layers), loc="outside lower center", frameon=False)
-        metadata = {"Date": None, "Creator": None} if file.suffix.lower() == ".svg" else {"Software": None}
-        made.savefig(file, dpi=160, metadata=metadata)
+        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        made.savefig(file, format=kind, dpi=160, metadata=metadata)
+    return file.getvalue()
 
 
 def _names(layers: Sequence[Mapping[str, Any]]) -> list[str]:

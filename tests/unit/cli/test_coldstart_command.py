@@ -125,7 +125,7 @@ def test_sizes_come_in_order_and_once() -> None:
         (["--import", "os; 1/0"], "is no module's name"),
         (["--handler", "absent.py"], "absent.py cannot be read"),
         (["--plot", "it.pdf"], "it.pdf is neither PNG nor SVG"),
-        (["--plot", "absent/it.png"], "absent/it.png cannot be written"),
+        (["--plot", "absent/it.png"], "there is no folder absent for it.png"),
         (["--write", "x.json", "--no-write"], "do not go together"),
         (["--write", "x.zip"], "would take the place of a zip"),
         (["--against", "absent.zip"], "absent.zip"),
