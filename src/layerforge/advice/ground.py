@@ -14,8 +14,9 @@ from typing import Protocol
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from layerforge import lock
 from layerforge.examine import directory
-from layerforge.model import SITE, Arch, Examination, Manifest, Member, Target
+from layerforge.model import SITE, Examination, Manifest, Member, Target
 
 Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
@@ -81,8 +82,9 @@ class Ground:
     def requirements(self) -> Mapping[str, tuple[Requirement, ...]]:
         """What each distribution's METADATA asks for, what its extras ask for left out."""
         paths = {member.path for member in self.examination.members}
+        environment = {**lock.environment(self.target), "extra": ""}
         return {
-            one.name: tuple(_needed(self.read(f"{one.info}/METADATA"), _environment(self.target)))
+            one.name: tuple(_needed(self.read(f"{one.info}/METADATA"), environment))
             for one in self.examination.distributions
             if f"{one.info}/METADATA" in paths
         }
@@ -155,21 +157,6 @@ def reader(path: Path) -> Iterator[Reader]:
     with directory.opened(path) as data:
         entries = {entry.name: entry for entry in directory.entries(data, path)}
         yield lambda name: directory.content(data, entries[name])
-
-
-def _environment(target: Target) -> dict[str, str]:
-    """What the markers of a requirement see on Lambda, without any extra."""
-    return {
-        "extra": "",
-        "implementation_name": "cpython",
-        "os_name": "posix",
-        "platform_machine": "aarch64" if target.arch is Arch.ARM64 else "x86_64",
-        "platform_python_implementation": "CPython",
-        "platform_system": "Linux",
-        "python_full_version": f"{target.python}.0",
-        "python_version": target.python,
-        "sys_platform": "linux",
-    }
 
 
 def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Requirement]:

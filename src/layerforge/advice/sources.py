@@ -91,14 +91,15 @@ def _cost(member: Member) -> int:
 
 def _names_in(ground: Ground, member: Member, others: dict[str, frozenset[str]]) -> Iterator[str]:
     data = ground.read(member.path)
-    if member.path.endswith(".py"):
-        words = b"|".join(re.escape(top.encode()) for tops in others.values() for top in tops)
+    held = {name: tops for name, tops in others.items() if any(top.encode() in data for top in tops)}
+    if held and member.path.endswith(".py"):
+        words = b"|".join(re.escape(top.encode()) for tops in held.values() for top in tops)
         quoted = re.compile(rb"[\"'](" + words + rb")[\"'.]")
         statements = b"\n".join(_STATEMENT.findall(data))
         hits = {*re.findall(rb"\b(" + words + rb")\b", statements), *quoted.findall(data)}
-        yield from (name for name, tops in others.items() if any(top.encode() in hits for top in tops))
+        yield from (name for name, tops in held.items() if any(top.encode() in hits for top in tops))
     else:
-        yield from (name for name, tops in others.items() if any(top.encode() in data for top in tops))
+        yield from held
 
 
 def kept_as_stubs(ground: Ground, doomed: Collection[str]) -> frozenset[str]:

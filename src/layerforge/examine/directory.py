@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import contextlib
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -32,6 +33,7 @@ LONGEST_PATH = 4096
 """Bytes of a name, and of a link's target: Linux' own limit."""
 
 UNIX = 3
+_CONTROLS = re.compile(r"[\0-\x1f\x7f]")
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _ENCRYPTED, _UTF8 = 0x01, 0x800
 _AGAIN = "make the archive again, or download it again; `unzip -t` shows the same damage"
@@ -277,7 +279,7 @@ def hazard(name: str) -> str:
         return "climbs out of the layer"
     if "\\" in name:
         return "has backslashes, which are part of the name on Linux"
-    if any(ord(char) < 32 or ord(char) == 127 for char in name):
+    if _CONTROLS.search(name):
         return "has control characters"
     if any(part in {"", "."} for part in name.removesuffix("/").split("/")):
         return "has empty or dotted parts"
