@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -11,48 +10,18 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from program import LABEL, NO_ENGINE, PYTHON, Command, program
 from wheels import lock_of, make_wheel
-
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
-"""What these tests look at is the host engine, whatever runs on this machine."""
-LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ran]
 
 
 @pytest.fixture
 def layerforge(index: Path, tmp_path: Path) -> Command:
-    """Runs the program as a user would, with a store and a working folder of its own."""
     assert index.is_dir()
-
-    def run(*arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = tmp_path) -> Ran:
-        whole = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "NO_COLOR": "1", **NO_ENGINE, **(env or {})}
-        argv = [sys.executable, "-m", "layerforge", *map(str, arguments)]
-        done = subprocess.run(argv, env=whole, cwd=cwd, capture_output=True, text=True, check=False)
-        assert done.returncode != 1, done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return program(tmp_path)
 
 
 def a_recipe(folder: Path, lock: str, extra: str = "", requires: str = "demo") -> Path:

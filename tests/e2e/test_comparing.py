@@ -6,10 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +15,15 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 import elves
 import zips
+from program import LABEL, PYTHON, Command, Ran, program
 from wheels import make_wheel
 
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ran]
-
-
-def program(folder: Path) -> Command:
-    """The program as a user would run it in ``folder``, without a container engine, on a wide screen."""
-
-    def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
-        own = {"LAYERFORGE_CACHE": str(folder / "store"), "NO_COLOR": "1", "COLUMNS": "200"}
-        whole = {**os.environ, **own, "DOCKER_HOST": "unix:///nonexistent/docker.sock", **(env or {})}
-        argv = [sys.executable, "-m", "layerforge", *map(str, arguments)]
-        done = subprocess.run(argv, env=whole, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode != 1, done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    return run
+WIDE = {"COLUMNS": "200"}
 
 
 @pytest.fixture
 def layerforge(tmp_path: Path) -> Command:
-    return program(tmp_path)
+    return program(tmp_path, **WIDE)
 
 
 @pytest.fixture(scope="module")

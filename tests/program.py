@@ -1,0 +1,48 @@
+"""The program as a user would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+"""For what is about the host engine, whatever runs on this machine."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ran]
+
+
+def program(folder: Path, **variables: str) -> Command:
+    """The program in ``folder``, with a store of its own, without a container engine."""
+
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = folder) -> Ran:
+        own = {"LAYERFORGE_CACHE": str(folder / "store"), "NO_COLOR": "1", **NO_ENGINE, **variables}
+        argv = [sys.executable, "-m", "layerforge", *map(str, arguments)]
+        whole = {**os.environ, **own, **(env or {})}
+        done = subprocess.run(argv, env=whole, cwd=cwd, capture_output=True, text=True, check=False)
+        assert done.returncode != 1, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
