@@ -108,7 +108,9 @@ def counted(number: int, noun: str) -> str:
 
 def cell(text: str) -> str:
     """Text as it stands in a cell of a Markdown table: on one line, all of it to be seen, and taken literally."""
-    return html.escape(re.sub(r"([\\`*_~$\[\]|])", r"\\\1", visible(" ".join(text.split()))), quote=False)
+    literal = re.sub(r"([\\`*_~$\[\]|])", r"\\\1", visible(" ".join(text.split())))
+    # With a space of no width behind it, an @ in a pull request's comment calls nobody.
+    return html.escape(literal, quote=False).replace("@", "@&#8203;")
 
 
 def visible(text: str) -> str:

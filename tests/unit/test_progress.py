@@ -70,3 +70,7 @@ def test_a_cell_stays_in_its_row(text: str) -> None:
 
 def test_a_cell_shows_what_cannot_be_seen_and_marks_nothing_up() -> None:
     assert cell("a\x1b[1m\u202eb\nc ~~d~~ $e$ <f>") == r"a\\x1b\[1m\\u202eb c \~\~d\~\~ \$e\$ &lt;f&gt;"
+
+
+def test_a_cell_calls_nobody() -> None:
+    assert cell("python/@team/a.py") == "python/@&#8203;team/a.py"
