@@ -8,12 +8,14 @@ import posixpath
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import partial
 
 from layerforge import digest
 from layerforge.model import Tree
+from layerforge.progress import visible
 from layerforge.sources import DAMAGED
 
 LONGEST = 1 << 20
@@ -24,11 +26,11 @@ _NAME = re.compile(
     r"(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE|EULA)S?(?:v?\d+)?(?:[-_. ].*)?",
     re.I,
 )
-_PLACE = re.compile(
-    r"(?:.*/)?licen[cs]es/[^/]+"  # as REUSE has it
-    r"|.*\.dist-info/(?:(?:licen[cs]es|license_files)/.+|(?:LICEN[CS]E|COPYING|NOTICE|[^/]*AUTHORS)[^/]*)",
-    re.I,
+_IN_INFO = re.compile(
+    r".*\.dist-info/(?:(?:licen[cs]es|license_files)/.+|(?:LICEN[CS]E|COPYING|NOTICE|[^/]*AUTHORS)[^/]*)", re.I
 )
+"""Where metadata has its licences, whatever they are called."""
+_REUSE = re.compile(r"(?:.*/)?licen[cs]es/[^/]+", re.I)
 _CODE = re.compile(
     r".*\.(?:c|cc|cmake|cpp|css|go|h|hpp|in|java|js|json|pxd|py|pyc|pyi|pyx|rs|sh|so|svg|toml|ts|ya?ml)", re.I
 )
@@ -87,20 +89,16 @@ def _short(licence: str) -> str:
 
 def is_licence(path: str) -> bool:
     """Whether the file at ``path`` of a layer or an archive is a licence's text, by its name."""
-    if _CODE.fullmatch(path):
-        return False
-    return bool(_PLACE.fullmatch(path) or _NAME.fullmatch(posixpath.basename(path)))
+    if _IN_INFO.fullmatch(path):
+        return True
+    named = _REUSE.fullmatch(path) or _NAME.fullmatch(posixpath.basename(path))
+    return bool(named) and not _CODE.fullmatch(path)
 
 
 def of_tree(tree: Tree) -> tuple[Text, ...]:
     """Every licence's text that a layer's packages brought, in their metadata or beside vendored code."""
     files = (file for file in tree.files if is_licence(file.path))
-    return tuple(
-        too_long(file.package, file.path, file.size)
-        if file.size > LONGEST
-        else text(file.package, file.path, file.blob.read())
-        for file in files
-    )
+    return tuple(text(file.package, file.path, file.size, file.blob.read) for file in files)
 
 
 def of_archive(data: bytes, owner: str) -> tuple[Text, ...]:
@@ -121,32 +119,24 @@ def _members(data: bytes, owner: str) -> Iterator[Text]:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
                 if is_licence(info.filename) and not info.is_dir():
-                    small = info.file_size <= LONGEST
-                    yield (
-                        text(owner, info.filename, archive.read(info))
-                        if small
-                        else too_long(owner, info.filename, info.file_size)
-                    )
+                    yield text(owner, info.filename, info.file_size, partial(archive.read, info))
         return
     file.seek(0)
     with tarfile.open(fileobj=file, mode="r|*") as tar:
         for member in tar:
             if is_licence(member.name) and member.isfile():
-                opened = tar.extractfile(member) if member.size <= LONGEST else None
-                yield (text(owner, member.name, opened.read()) if opened else too_long(owner, member.name, member.size))
+                opened = tar.extractfile(member)
+                yield text(owner, member.name, member.size, opened.read if opened else bytes)
 
 
-def text(owner: str, place: str, data: bytes) -> Text:
-    """A licence from its bytes, in whichever of the usual encodings they are."""
-    plain = _decoded(data)
+def text(owner: str, place: str, size: int, read: Callable[[], bytes]) -> Text:
+    """A licence of ``size`` bytes, in whichever of the usual encodings they are. What is too long is not read."""
+    if size > LONGEST:
+        return Text(owner=owner, place=place, text="", left_out=f"{size:,} bytes, more than are shown")
+    plain = _decoded(read())
     if plain is None:
-        return Text(owner=owner, place=place, text="", left_out=f"{len(data):,} bytes that are no plain text")
-    return Text(owner=owner, place=place, text=_CONTROLS.sub("�", _ENDINGS.sub("\n", plain)).strip("\n"))
-
-
-def too_long(owner: str, place: str, size: int) -> Text:
-    """A licence of more than ``LONGEST`` bytes."""
-    return Text(owner=owner, place=place, text="", left_out=f"{size:,} bytes, more than are shown")
+        return Text(owner=owner, place=place, text="", left_out=f"{size:,} bytes that are no plain text")
+    return Text(owner=owner, place=place, text=_CONTROLS.sub("\ufffd", _ENDINGS.sub("\n", plain)).strip("\n"))
 
 
 _ENDINGS = re.compile(r"\r\n?")
@@ -195,13 +185,13 @@ def bundle(layer: str, parts: Iterable[Licensed], texts: Iterable[Text]) -> str:
 
 def _title(part: Licensed) -> str:
     name = f"{part.name or 'other files'} {part.version}".rstrip()
-    return _shown(f"{name}: {part.licence or 'no licence is named'}")
+    return visible(f"{name}: {part.licence or 'no licence is named'}")
 
 
 def _section(part: Licensed, texts: Iterable[Text], seen: dict[str, str]) -> str:
     lines = ["=" * 100, _title(part), "=" * 100, ""]
     for one in sorted(texts, key=lambda one: (one.place, one.text)):
-        key, place = digest.sha256(one.text.strip().encode()), _shown(one.place)
+        key, place = digest.sha256(one.text.strip().encode()), visible(one.place)
         if one.left_out:
             lines += [f"--- {place}: not shown here ({one.left_out})", ""]
         elif key in seen:
@@ -210,8 +200,3 @@ def _section(part: Licensed, texts: Iterable[Text], seen: dict[str, str]) -> str
             lines += [f"--- {place}", "", one.text, ""]
             seen[key] = place
     return "\n".join(lines if len(lines) > 4 else [*lines, "No text of a licence came with it.", ""])
-
-
-def _shown(name: str) -> str:
-    """A name on one line, whatever is in it."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in name)

@@ -257,6 +257,14 @@ def environment(target: Target) -> dict[str, str]:
     }
 
 
+def counts(marker: Marker | None, environment: Mapping[str, str], extra: str = "") -> bool:
+    """Whether what bears ``marker`` counts where markers have these values. A marker that makes no sense never does."""
+    try:
+        return marker is None or marker.evaluate({**environment, "extra": extra})
+    except (ValueError, KeyError):
+        return False
+
+
 def applicable(lock: Lock, target: Target, package: str = "") -> tuple[Pin, ...]:
     """The pins of ``lock`` that count on ``target``, each name once. Raises ``LockError`` where two of a name do.
 

@@ -31,7 +31,8 @@ from layerforge.model import (
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
 """Programs whose versions are told, of those that the image has."""
 
-_KIND = "origins"
+_KIND, _SCHEMA = "origins", 2
+"""Where answers are kept, and in which form."""
 _ASK = f"""
 for name in {" ".join(COMPILERS)}; do
     $name --version 2>/dev/null | head -n 1 | sed "s|^|$name: |"
@@ -178,7 +179,7 @@ def public(url: str) -> str:
 
 def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Path, logs: Path) -> Told:
     """Versions of an image's compilers and the packages of its libraries, asked once and kept."""
-    key = digest.of([builder.image.digest, _ASK, *sonames])
+    key = digest.of([_SCHEMA, builder.image.digest, _ASK, *sonames])
     kept = store.get(_KIND, key)
     if kept is None:
         folder = workspace / _KIND
@@ -196,15 +197,17 @@ def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Pat
     return Told(
         compilers=tuple(line for line in answer["lines"] if line.startswith(heads)),
         taken=_packages(answer["lines"], sonames),
-        texts=tuple(Text(owner=SYSTEM, place=place, text=text) for place, text in answer["texts"]),
+        texts=tuple(Text(owner=SYSTEM, **row) for row in answer["texts"]),
     )
 
 
-def _copied(folder: Path) -> list[tuple[str, str]]:
-    """Place in the image and text of each licence that was copied out of it."""
+def _copied(folder: Path) -> list[dict[str, str]]:
+    """The licences that were copied out of the image, with their places in it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    read = (licences.text(SYSTEM, f"/{path.relative_to(folder)}", path.read_bytes()) for path in files)
-    return [(one.place, one.text) for one in read if not one.left_out]
+    found = (
+        licences.text(SYSTEM, f"/{path.relative_to(folder)}", path.stat().st_size, path.read_bytes) for path in files
+    )
+    return [{"place": one.place, "text": one.text, "left_out": one.left_out} for one in found]
 
 
 def _packages(lines: Iterable[str], sonames: Sequence[str]) -> tuple[Taken, ...]:

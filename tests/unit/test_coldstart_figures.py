@@ -216,7 +216,7 @@ def test_a_handlers_module_level_is_the_init_phase_and_its_handler_the_invocatio
 
 def test_a_handler_may_have_the_name_that_lambdas_console_gives_it(tmp_path: Path) -> None:
     file = tmp_path / "cold_console.py"
-    file.write_text("seen = []\ndef lambda_handler(event, context):\n    seen.append(event)\n")
+    file.write_text("seen, handler = [], 'a log'\ndef lambda_handler(event, context):\n    seen.append(event)\n")
     try:
         lived(coldstart.of_file(file))
         assert sys.modules["cold_console"].seen == [{}]

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import pytest
 from docker import DockerClient
+from docker.errors import DockerException
 from docker.models.containers import Container
 from hypothesis import given
 from hypothesis import strategies as st
@@ -334,6 +335,14 @@ def test_a_lack_of_memory_is_known_though_the_engine_heard_of_the_end_first() ->
     # From the second in which it started to one second after the one in which it ended, by the engine's own clock.
     assert asked["until"] - asked["since"] == 8
     assert not ran_out_of_memory(an_ended_container(FakeEvents([]), marked=False), late=True)
+
+
+def test_an_engine_that_tells_no_events_hides_no_failure() -> None:
+    class Mute(FakeEvents):
+        def events(self, **asked: Any) -> Iterator[str]:
+            raise DockerException("no such filter")
+
+    assert not ran_out_of_memory(an_ended_container(Mute([]), marked=False), late=True)
 
 
 @pytest.mark.parametrize(("marked", "late"), [(True, True), (True, False), (False, False)])

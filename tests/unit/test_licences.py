@@ -57,6 +57,7 @@ def test_the_declared_licence_is_the_most_exact_one(rows: list[str], licence: st
         ("python/demo/THIRD-PARTY-NOTICES", True),
         ("python/demo-1.dist-info/LICENSEv2", True),
         ("python/demo-1.dist-info/licenses/deep/er/GPL", True),
+        ("python/demo-1.dist-info/licenses/LICENSE.toml", True),
         ("python/demo/licenses/__init__.py", False),
         ("python/demo/license.json", False),
         ("x-1/include/copyright.h", False),
@@ -98,12 +99,12 @@ def test_the_texts_of_a_layer_come_with_the_package_that_brought_them() -> None:
     ],
 )
 def test_a_text_is_read_in_the_usual_encodings_and_obeyed_by_no_terminal(data: bytes, shown: str) -> None:
-    assert licences.text("a", "LICENSE", data) == Text(owner="a", place="LICENSE", text=shown)
+    assert licences.text("a", "LICENSE", len(data), lambda: data) == Text(owner="a", place="LICENSE", text=shown)
 
 
 @pytest.mark.parametrize("data", [b"PK\0\0", b"%PDF-1.7"])
 def test_what_is_no_plain_text_is_named_and_not_shown(data: bytes) -> None:
-    one = licences.text("a", "LICENSE.pdf", data)
+    one = licences.text("a", "LICENSE.pdf", len(data), lambda: data)
     assert (one.text, one.left_out) == ("", f"{len(data)} bytes that are no plain text")
 
 
@@ -182,8 +183,8 @@ def test_a_text_that_is_not_shown_is_named_with_the_reason() -> None:
 def test_a_name_cannot_pass_for_a_heading() -> None:
     text = Text(owner="a", place="x\n===\nb 2: MIT\n\u202e", text="mine")
     bundle = licences.bundle("demo", [Licensed(name="a", version="1", licence="x\ny")], [text])
-    assert "--- x\\u000a===\\u000ab 2: MIT\\u000a\\u202e\n" in bundle
-    assert "a 1: x\\u000ay" in bundle
+    assert "--- x\\x0a===\\x0ab 2: MIT\\x0a\\u202e\n" in bundle
+    assert "a 1: x\\x0ay" in bundle
 
 
 @given(st.lists(st.builds(Text, owner=st.sampled_from("ab"), place=st.text(max_size=5), text=st.text(max_size=20))))

@@ -1,4 +1,5 @@
 import pytest
+from packaging.markers import Marker
 
 from fakes import target
 from layerforge import lock
@@ -29,6 +30,20 @@ def test_a_lock_is_read_with_hashes_markers_and_its_oldest_python() -> None:
 def test_only_the_pins_of_the_target_apply(arch: Arch, names: list[str]) -> None:
     read = lock.parse(TEXT, "x")
     assert [pin.name for pin in lock.applicable(read, target(arch=arch))] == names
+
+
+@pytest.mark.parametrize(
+    ("marker", "counts"),
+    [
+        ('os_name == "posix"', True),
+        ('extra == "more"', False),
+        ('os_name ~= "x"', False),
+        ('python_version ~= "abc"', False),
+        ('"x" in extras', False),
+    ],
+)
+def test_a_marker_that_makes_no_sense_never_counts(marker: str, counts: bool) -> None:
+    assert lock.counts(Marker(marker), lock.environment(target())) is counts
 
 
 def test_what_is_rendered_reads_back_the_same() -> None:

@@ -158,7 +158,10 @@ def test_libraries_of_the_image_name_the_image_and_their_packages(tmp_path: Path
         sonames=("libgfortran.so.5",),
     )
     assert (quadmath.name, quadmath.licence) == ("libquadmath0", "")
-    assert [(one.owner, one.place, one.text) for one in found.texts] == [(SYSTEM, "/usr/share/doc/copyright", "freely")]
+    assert [(one.owner, one.place, one.text, one.left_out) for one in found.texts] == [
+        (SYSTEM, "/usr/share/doc/binary", "", "1 bytes that are no plain text"),
+        (SYSTEM, "/usr/share/doc/copyright", "freely", ""),
+    ]
 
 
 def test_what_a_recipe_compiles_against_is_known(tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ def test_an_image_is_asked_once_about_the_same_libraries(tmp_path: Path) -> None
         answers.append(ask(builder, SONAMES, store, tmp_path / name, tmp_path))
     assert answers[0] == answers[1]
     assert answers[0].compilers == ("cc: clang 16", "gfortran: GNU Fortran 12")
-    assert len(answers[0].texts) == 1
+    assert len(answers[0].texts) == 2
     assert len(builder.tasks) == 1
     assert set(builder.tasks[0].env) == {"PATH", "LANG"}
 

@@ -293,6 +293,13 @@ def test_a_vendored_package_is_part_of_the_one_that_vendors_it() -> None:
     assert (inner["purl"], inner["licenses"][0]["license"]["id"]) == ("pkg:pypi/inner-thing@3", "0BSD")
 
 
+def test_metadata_without_any_name_vendors_nothing() -> None:
+    tree = a_layer(DEMO)
+    tree = replace(tree, entries=(*tree.entries, a_file("python/demo/.dist-info/METADATA", b"Name:\n", package="demo")))
+    [demo] = [one for one in valid(sbom.of_build(a_manifest(DEMO), tree))["components"] if one["name"] == "demo"]
+    assert all(one["name"] for one in demo.get("components", ()))
+
+
 # --- of any zip
 
 INFO = "python/demo-1.0.dist-info"
@@ -333,6 +340,11 @@ def test_any_zip_has_its_packages_and_the_native_code_of_none(tmp_path: Path) ->
     assert "version" not in found["orphan"]
     assert properties(found["libloose.so.1"])["soname"] == "libloose.so.1"
     assert data["metadata"]["component"]["name"] == "layer"
+
+
+def test_a_damaged_library_is_listed_by_its_name(tmp_path: Path) -> None:
+    found = of_zip(tmp_path, {"lib/libcut.so.1": b"\x7fELF"})["components"]
+    assert [one["name"] for one in found] == ["libcut.so.1"]
 
 
 def test_the_zip_of_a_build_tells_the_same_digest_of_its_package_as_the_build(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class Ground:
     def requirements(self) -> Mapping[str, tuple[Requirement, ...]]:
         """What each distribution's METADATA asks for, what its extras ask for left out."""
         paths = {member.path for member in self.examination.members}
-        environment = {**lock.environment(self.target), "extra": ""}
+        environment = lock.environment(self.target)
         return {
             one.name: tuple(_needed(self.read(f"{one.info}/METADATA"), environment))
             for one in self.examination.distributions
@@ -163,7 +163,7 @@ def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Require
     head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
     for text in _NEEDS.findall(head):
         requirement = _requirement(text)
-        if requirement and (requirement.marker is None or requirement.marker.evaluate(environment)):
+        if requirement and lock.counts(requirement.marker, environment):
             yield requirement
 
 

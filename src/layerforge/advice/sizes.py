@@ -40,7 +40,7 @@ def provided(ground: Ground) -> Iterator[Proposal]:
     """
     has = ground.target.runtime.packages
     names = {name for name, tops in ground.tops.items() if tops and tops <= has}
-    while held := {need for name in ground.capped.keys() - names for need in ground.capped[name]} & names:
+    while held := _held(ground, names):
         names -= held
     found = [member for member in ground.examination.members if member.package in names]
     if sum(member.size for member in found) >= SMALLEST_PROVIDED:
@@ -50,6 +50,12 @@ def provided(ground: Ground) -> Iterator[Proposal]:
             how="leave them out of the layer if the runtime's versions will do; they change when AWS updates it",
             savings=whole(found),
         )
+
+
+def _held(ground: Ground, names: set[str]) -> set[str]:
+    """Of ``names``, those that have to stay: one that stays limits their versions, or they limit those of one."""
+    asked = {need for name in ground.capped.keys() - names for need in ground.capped[name]} & names
+    return asked | {name for name in names if set(ground.capped.get(name, ())) & (ground.tops.keys() - names)}
 
 
 def twice(ground: Ground) -> Iterator[Proposal]:

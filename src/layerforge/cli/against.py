@@ -114,7 +114,7 @@ def _init_times(old: Subject, new: Subject) -> tuple[Times, Times, bool]:
         return _by_size(ours.against), _by_size(ours.runs), True
     if theirs and theirs.against_sha256 == new.examination.sha256:
         return _by_size(theirs.runs), _by_size(theirs.against), True
-    if theirs and ours and theirs.function == ours.function:
+    if theirs and ours and theirs.function and theirs.function == ours.function:
         return _by_size(theirs.runs), _by_size(ours.runs), False
     return {}, {}, False
 

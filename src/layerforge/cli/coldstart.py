@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from layerforge.coldstart import Function, Lambda, Measured, Order, Prices, Read
 from layerforge.errors import EngineError, UsageError
 from layerforge.model import Examination, Manifest, Progress, Target
 from layerforge.progress import TerminalProgress
-from layerforge.store import writing
+from layerforge.store import write_atomically, writing
 
 MEMORIES = "512,1024,1769,3008"
 PICTURES = (".png", ".svg")
@@ -371,14 +370,25 @@ def _price_line(at: Prices) -> str:
     return f"billed: init and invocation, ${price} a GB-second, ${at.request * 10**6:.2f} a million requests ({where})"
 
 
+def _left_beside(file: Path, text: bytes) -> bool:
+    """Whether ``file``, which nobody named, could be written; a link of that name is none of ours to follow."""
+    try:
+        write_atomically(file, text)
+    except OSError:
+        return False
+    return True
+
+
 def keep(places: Places, data: dict[str, Any], progress: Progress) -> None:
     """Writes what is to be kept."""
     text = (json.dumps(data, indent=1) + "\n").encode()
-    if places.json and (places.asked or os.access(places.json.parent, os.W_OK)):
+    if places.json and places.asked:
         files.write(places.json, text)
-        progress.say(f"written: {places.json}")
-    elif places.json:
+    elif places.json and not _left_beside(places.json, text):
         progress.warn(f"{places.json} cannot be written; --write FILE puts it elsewhere")
+        places = replace(places, json=None)
+    if places.json:
+        progress.say(f"written: {places.json}")
     if places.plot:
         files.write(places.plot, painter().draw(data, places.plot.suffix[1:].lower()))
         progress.say(f"picture: {places.plot}")

@@ -53,12 +53,12 @@ def command(
         places.check(html_file, "page.html")
     if markdown and markdown != against.STANDARD_OUTPUT:
         places.check(markdown, "changes.md")
-        if html_file and html_file.absolute() == markdown.absolute():
+        if html_file and html_file.resolve() == markdown.resolve():
             raise UsageError(f"--html and --markdown both name {markdown}", hint="give each a file of its own")
     subject, out = known(zip_file, python, arch), screen.console()
     old = known(older, python, arch) if older else None
     for line in (*subject.beside.refused, *(old.beside.refused if old else ())):
-        out.print(f"! {line}", markup=False, soft_wrap=True)
+        out.print(f"! {screen.inert(line)}", soft_wrap=True)
     pair = against.pair(old, subject) if old else None
     found = () if pair and not (html_file or as_json) else advice_on(subject)
     changes = compared.as_data(pair.changes) if pair else None

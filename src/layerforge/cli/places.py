@@ -18,16 +18,25 @@ def check(file: Path, example: str) -> None:
     ``example`` is a name that it could have.
     """
     with writing(file.parent, choose=_CHOOSE):
-        if file.is_dir():
+        place = _reached(file)
+        if place.is_dir():
             raise UsageError(f"{file} is a folder", hint=f"name a file, such as {file / example}")
-        if str(file) == "-" or (file.exists() and not file.is_file()):
+        if str(file) == "-" or (place.exists() and not place.is_file()):
             raise UsageError(f"{file} is no plain file", hint=f"name one that may be written anew, such as {example}")
-        if file.suffix.lower() == ".zip" or zipfile.is_zipfile(file):
+        if file.suffix.lower() == ".zip" or zipfile.is_zipfile(place):
             raise UsageError(f"{file} would take the place of a zip", hint=f"name it something like {example}")
-        if not file.parent.is_dir():
+        if not place.parent.is_dir():
             raise UsageError(f"there is no folder {file.parent} for {file.name}", hint=f"mkdir -p {file.parent}")
-        with tempfile.TemporaryFile(dir=file.parent):
+        with tempfile.TemporaryFile(dir=place.parent):
             pass
+
+
+def _reached(file: Path) -> Path:
+    """The file itself, or what it is a link to."""
+    try:
+        return file.resolve()
+    except RuntimeError as error:  # what Python before 3.13 raises for links in a circle
+        raise UsageError(f"{file} is a link that leads nowhere", hint="name another file") from error
 
 
 def write(file: Path, data: bytes) -> None:
@@ -36,4 +45,4 @@ def write(file: Path, data: bytes) -> None:
     Raises ``UsageError`` where that may not be, ``StepError`` where no space is left.
     """
     with writing(file.parent, choose=_CHOOSE):
-        write_atomically(file.resolve(), data)
+        write_atomically(_reached(file), data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ LONGEST = 200
 """Characters that a name may have before its middle is left out; a path in a zip can have thousands."""
 
 
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
+
+
 def console() -> Console:
     """Standard error. rich itself respects NO_COLOR and a missing terminal."""
     return Console(stderr=True, highlight=False)
@@ -32,13 +36,13 @@ def console() -> Console:
 def errors(error: LayerforgeError) -> None:
     """Shows an error: what happened, the evidence, what to do next."""
     out = console()
-    out.print(f"[bold red]✕ {error.title}:[/] {escape(error.message)}", soft_wrap=True)
+    out.print(f"[bold red]✕ {error.title}:[/] {inert(error.message)}", soft_wrap=True)
     for line in error.details[:MOST_DETAILS]:
-        out.print(f"    [dim]{escape(line)}[/]", soft_wrap=True)
+        out.print(f"    [dim]{inert(line)}[/]", soft_wrap=True)
     if len(error.details) > MOST_DETAILS:
         out.print(f"    [dim]… and {len(error.details) - MOST_DETAILS} more[/]")
     if error.hint:
-        out.print(f"  [bold]→[/] {escape(error.hint)}", soft_wrap=True)
+        out.print(f"  [bold]→[/] {inert(error.hint)}", soft_wrap=True)
 
 
 def verdict(out: Console, findings: Iterable[Finding], notes: Iterable[str]) -> None:
@@ -47,14 +51,17 @@ def verdict(out: Console, findings: Iterable[Finding], notes: Iterable[str]) -> 
         colour = "red" if one.severity is Severity.ERROR else "yellow"
         where = f" {inert(one.path)}:" if one.path else ""
         out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {inert(one.message)}", soft_wrap=True)
-        out.print(f"      → {escape(one.hint)}", soft_wrap=True)
+        out.print(f"      → {inert(one.hint)}", soft_wrap=True)
     for note in notes:
         out.print(f"  {inert(note)}", soft_wrap=True)
 
 
 def inert(text: str) -> str:
-    """Text of unknown origin as the console takes it literally: neither its markup nor what steers a terminal works."""
-    return escape("\n".join(map(visible, text.split("\n"))))
+    """Text of unknown origin as the console takes it literally: neither its markup nor what steers a terminal works.
+
+    Nor is a line a command to GitHub's runner, which are those that begin with two colons.
+    """
+    return escape(_COMMAND.sub(r"\1\\x3a:", "\n".join(map(visible, text.split("\n")))))
 
 
 def shortened(text: str, most: int = LONGEST) -> str:

@@ -23,9 +23,10 @@ linecache.cache[FILE] = (len(TEXT), None, TEXT.splitlines(True), FILE)
 MODULE = sys.modules[{name!r}] = types.ModuleType({name!r})
 MODULE.__file__ = FILE
 exec(compile(TEXT, FILE, "exec", dont_inherit=True), vars(MODULE))
-HANDLER = vars(MODULE).get("handler") or vars(MODULE).get("lambda_handler")
-if not callable(HANDLER):
-    raise TypeError(FILE + " has no function `handler(event, context)`")
+NAMED = [vars(MODULE).get(name) for name in ("handler", "lambda_handler")]
+HANDLER = next(filter(callable, NAMED), None)
+if HANDLER is None:
+    raise TypeError(FILE + " has no function `handler(event, context)`, nor one called lambda_handler")
 """
 """Compiles the user's file, as Lambda does at every cold start, and runs it as the module that it would be there."""
 

@@ -89,5 +89,5 @@ def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
         return ""
     except OSError as error:
         return f"{path.name} cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return f"{path.name} is not what its name says ({type(error).__name__}: {error}): left out"

@@ -36,7 +36,7 @@ class ColdStart:
     runs: tuple[Runs, ...] = ()
     """Of the layer, at each size."""
     function: str = ""
-    """What ran, as JSON."""
+    """What ran, as JSON; empty where the file does not say."""
     against_sha256: str = ""
     """Of the layer that it was held against, in turns; empty where there was none."""
     against: tuple[Runs, ...] = ()
@@ -49,7 +49,7 @@ def read_coldstart(text: str) -> ColdStart:
     The file is what ``layerforge coldstart`` writes: ``imports`` holds the tree, ``sizes``, and those of ``against``,
     hold the runs.
     """
-    data: Mapping[str, Any] = json.loads(text)
+    data: Mapping[str, Any] = json.loads(text, parse_constant=_refuse)
     imports = of_data(data["imports"])
     other = data.get("against") or {}
     name, other_name = str(data.get("zip", "")), str(other.get("zip", ""))
@@ -59,10 +59,14 @@ def read_coldstart(text: str) -> ColdStart:
         sha256=str(data.get("sha256", "")),
         imports=imports,
         runs=tuple(_runs(data, name)),
-        function=json.dumps(data.get("function"), sort_keys=True),
+        function=json.dumps(data["function"], sort_keys=True) if "function" in data else "",
         against_sha256=str(other.get("sha256", "")),
         against=tuple(_runs(other, other_name)),
     )
+
+
+def _refuse(number: str) -> float:
+    raise ValueError(f"{number} is no measurement")
 
 
 def _runs(layer: Mapping[str, Any], name: str) -> Iterator[Runs]:

@@ -51,16 +51,23 @@ def _components(parent: Mapping[str, Any], depth: int) -> Iterator[Component]:
     for row in parent.get("components", ()):
         properties = {one["name"]: one.get("value", "") for one in row.get("properties", ())}
         yield Component(
-            ref=row.get("bom-ref", ""),
-            name=row["name"],
-            version=row.get("version", ""),
-            purl=row.get("purl", ""),
+            ref=_text(row, "bom-ref"),
+            name=_text(row, "name"),
+            version=_text(row, "version"),
+            purl=_text(row, "purl"),
             licences=tuple(_licence(one) for one in row.get("licenses", ())),
             sha256=_sha256(row),
-            path=properties.get(PATH, ""),
+            path=_text(properties, PATH),
             depth=depth,
         )
         yield from _components(row, depth + 1)
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key, "")
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is no text")
+    return value
 
 
 def _licence(row: Mapping[str, Any]) -> str:

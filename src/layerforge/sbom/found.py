@@ -125,5 +125,6 @@ def _sonames(members: Iterable[Member]) -> frozenset[str]:
 
 def _native(members: Iterable[Member]) -> Iterator[Library]:
     for member in members:
-        if member.elf and not member.link:
-            yield Library(path=member.path, sha256=member.sha256, soname=member.elf.soname, needed=member.elf.needed)
+        if (member.elf or is_library(member.path)) and not member.link:
+            soname, needed = (member.elf.soname, member.elf.needed) if member.elf else ("", ())
+            yield Library(path=member.path, sha256=member.sha256, soname=soname, needed=needed)

@@ -15,10 +15,10 @@ from email.parser import HeaderParser
 from typing import Any
 
 from packageurl import PackageURL
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge import licences
+from layerforge import licences, lock
 from layerforge.sbom.facts import Inside, pypi
 
 LONGEST = 16 << 20
@@ -43,10 +43,10 @@ def requires(metadata: bytes, environment: Mapping[str, str]) -> frozenset[str]:
     for row in _fields(metadata).get_all("Requires-Dist", []):
         try:
             one = Requirement(str(row))
-            if not one.marker or one.marker.evaluate({**environment, "extra": ""}):
-                names.add(canonicalize_name(one.name))
-        except ValueError:
+        except InvalidRequirement:
             continue  # as old METADATA may have it
+        if lock.counts(one.marker, environment):
+            names.add(canonicalize_name(one.name))
     return frozenset(names)
 
 
@@ -62,6 +62,8 @@ def _vendored(path: str, data: bytes) -> Iterator[Inside]:
     stem = posixpath.basename(posixpath.dirname(path)).removesuffix(".dist-info")
     name = canonicalize_name(str(fields.get("Name") or stem.partition("-")[0]))
     version = str(fields.get("Version") or stem.partition("-")[2])
+    if not name:
+        return
     yield Inside(name=name, version=version, purl=pypi(name, version), licence=licences.declared(data), said_in=path)
 
 

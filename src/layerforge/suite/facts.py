@@ -92,8 +92,8 @@ def _for_tests(requirement: Requirement, target: Target) -> bool:
     if requirement.marker is None:
         return False
     env = lock.environment(target)
-    plain = requirement.marker.evaluate({**env, "extra": ""})
-    return not plain and any(requirement.marker.evaluate({**env, "extra": group}) for group in _GROUPS)
+    plain = lock.counts(requirement.marker, env)
+    return not plain and any(lock.counts(requirement.marker, env, group) for group in _GROUPS)
 
 
 def metadata_of(site: Path, package: Distribution) -> str:

@@ -109,6 +109,14 @@ def test_a_folder_that_vanished_meanwhile_costs_no_result(tmp_path: Path, layer:
     assert "--write FILE puts it elsewhere" in progress.warnings[0]
 
 
+def test_a_link_that_lies_where_nobody_named_a_file_is_not_followed(tmp_path: Path, layer: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    (tmp_path / "layer.coldstart.json").symlink_to("mine")
+    command.keep(command.find_places(layer, None, None, no_write=False), {}, FakeProgress())
+    assert (tmp_path / "mine").read_text() == "kept"
+    assert (tmp_path / "layer.coldstart.json").read_text() == "{}\n"
+
+
 def test_sizes_come_in_order_and_once() -> None:
     assert command.Memories().convert("1769, 512,512", None, None) == (512, 1769)
 

@@ -19,6 +19,8 @@ from layerforge.errors import UsageError
         ("archive", "would take the place of a zip"),
         ("pipe", "is no plain file"),
         ("to-pipe", "is no plain file"),
+        ("circle", "is a link that leads nowhere"),
+        ("to-absent", "there is no folder"),
         (f"{'x' * 300}.html", "cannot be written"),
     ],
 )
@@ -27,7 +29,8 @@ def test_a_place_that_is_not_for_writing_is_refused_and_stays_as_it_was(
 ) -> None:
     zips.of(tmp_path / "archive", {"python/a.py": b""})
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "to-pipe").symlink_to("pipe")
+    for name, to in (("to-pipe", "pipe"), ("circle", "circle"), ("to-absent", "absent/page.html")):
+        (tmp_path / name).symlink_to(to)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match=message):
         places.check(tmp_path / file, "page.html")

@@ -51,6 +51,13 @@ def test_damaged_files_are_left_out_and_said(layer: Path, text: str) -> None:
     assert {line.partition(" ")[0] for line in found.refused} >= {"demo.manifest.json", "demo.coldstart.json"}
 
 
+def test_an_sbom_whose_names_are_no_text_is_left_out_and_said(layer: Path) -> None:
+    layer.with_suffix(".sbom.json").write_text('{"components": [{"name": 5}]}')
+    found = beside(layer, "ab")
+    assert found.sbom is None
+    assert any("name is no text" in line for line in found.refused)
+
+
 def test_a_folder_in_place_of_a_file_is_said(layer: Path) -> None:
     layer.with_suffix(".sbom.json").unlink()
     layer.with_suffix(".sbom.json").mkdir()

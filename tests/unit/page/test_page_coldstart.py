@@ -41,7 +41,15 @@ def test_two_layers_of_one_name_are_told_apart() -> None:
     assert [one.layer for one in (*read.runs, *read.against)] == ["a.zip", "a.zip (the other)"]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"imports": [{"module": "a"}]}', '{"imports": 3}', "no JSON"])
+def test_a_file_that_does_not_say_what_ran_has_no_function() -> None:
+    assert read_coldstart('{"imports": []}').function == ""
+    assert read_coldstart('{"imports": [], "function": {"imports": ["a"]}}').function == '{"imports": ["a"]}'
+
+
+NO_NUMBER = '{"imports": [{"name": "a", "self_us": Infinity, "total_us": NaN}]}'
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"imports": [{"module": "a"}]}', '{"imports": 3}', "no JSON", NO_NUMBER])
 def test_what_is_no_measurement_is_refused(text: str) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
         read_coldstart(text)
