@@ -11,10 +11,12 @@ from importlib import resources
 from typing import Any
 
 from layerforge.errors import UsageError
-from layerforge.model import Arch, Runtime, Target
+from layerforge.model import SITE, Arch, Runtime, Target
 
 WORK, PREFIX = "/work", "/prefix"
 """Folders of a source step: where it works, and below which each library has one of its own."""
+
+_ON_PATH = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
 
 _COMMON = f"-O2 -g0 -ffunction-sections -fdata-sections -ffile-prefix-map={WORK}=."
 """Each function in a section of its own, so that the linker drops what nothing calls; no path of the container."""
@@ -96,3 +98,9 @@ def _alias(arch: str) -> str:
 def _nearest(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word, known, 1)
     return f"; perhaps you meant {near[0]}" if near else ""
+
+
+def site(path: str) -> str:
+    """The folder on ``sys.path`` that ``path`` of a layer lies in, with its slash; empty where it lies in none."""
+    match = _ON_PATH.match(path)
+    return match[0] if match else ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from layerforge.advice.ground import Ground, Imported, Proposal, Saving, reader
+from layerforge.advice.ground import Ground, Imported, Proposal, Saving
 from layerforge.advice.sizes import (
     bytecode_only,
     copies,
@@ -25,7 +25,7 @@ from layerforge.advice.sources import unused
 from layerforge.advice.times import missing_bytecode, slow_import
 from layerforge.progress import counted, megabytes
 
-__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "reader", "smallest"]
+__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "smallest"]
 
 SMALLEST = 100_000
 """Unzipped bytes from which on something is worth a line."""

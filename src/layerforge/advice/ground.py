@@ -5,23 +5,20 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge import lock
-from layerforge.examine import directory
-from layerforge.model import SITE, Examination, Manifest, Member, Target
+from layerforge.model import Examination, Manifest, Member, Target
+from layerforge.runtimes import site
 
 Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
 
-_SITE = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
 _CAPS = {"<", "<=", "==", "===", "~="}
 _NEEDS = re.compile(r"^Requires-Dist:[ \t]*([^\r\n]+)", re.MULTILINE)
 
@@ -129,18 +126,12 @@ def whole(members: Iterable[Member]) -> dict[str, Saving]:
 
 def top(path: str) -> str:
     """Name of the module or package that the file at ``path`` makes importable; empty where it does not."""
-    match = _SITE.match(path)
-    if match is None or not path.endswith((".py", ".pyc", ".so")):
+    folder = site(path)
+    if not folder or not path.endswith((".py", ".pyc", ".so")):
         return ""
-    name, _, below = path[match.end() :].partition("/")
+    name, _, below = path.removeprefix(folder).partition("/")
     name = name if below else name.partition(".")[0]
     return name if name.isidentifier() and name not in {"bin", "__pycache__"} else ""
-
-
-def site(path: str) -> str:
-    """The folder on ``sys.path`` that ``path`` lies in, with its slash; empty where it lies in none."""
-    match = _SITE.match(path)
-    return match[0] if match else ""
 
 
 def info(path: str) -> str:
@@ -149,14 +140,6 @@ def info(path: str) -> str:
     while folder and not folder.endswith(".dist-info"):
         folder = posixpath.dirname(folder)
     return folder
-
-
-@contextmanager
-def reader(path: Path) -> Iterator[Reader]:
-    """Reads files of the zip at ``path``, while it is open. Raises what ``examine`` raises."""
-    with directory.opened(path) as data:
-        entries = {entry.name: entry for entry in directory.entries(data, path)}
-        yield lambda name: directory.content(data, entries[name])
 
 
 def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Requirement]:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from layerforge import bytecode, globs, recipe
 from layerforge.advice import sources
-from layerforge.advice.ground import Ground, Proposal, Saving, info, site, whole
+from layerforge.advice.ground import Ground, Proposal, Saving, info, whole
 from layerforge.examine.metadata import recorded
 from layerforge.model import BytecodeMode, Distribution, Kind, Member, PycState, Recipe
 from layerforge.optimize import prune, strip
 from layerforge.progress import megabytes
+from layerforge.runtimes import site
 
 SMALLEST_PROVIDED = 1_000_000
 """Bytes from which on what the runtime has too is worth a line: small ones are there because another package needs

@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from layerforge.advice.ground import Ground, Proposal, site, whole
+from layerforge.advice.ground import Ground, Proposal, whole
 from layerforge.model import Kind, Member
 from layerforge.optimize import prune
+from layerforge.runtimes import site
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
 _FROM = re.compile(rb"\bfrom[ \t]+([.\w]+)[ \t]+import\b[ \t]*(\([^)]{0,4000}\)|[^\n]*)")

@@ -19,7 +19,7 @@ from layerforge.changes import Limit
 from layerforge.cli import against, places, screen
 from layerforge.cli import options as shared
 from layerforge.errors import UsageError
-from layerforge.examine import Share, Summary
+from layerforge.examine import Share, Summary, directory
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Member, Target
 from layerforge.page import newest_symbols
 from layerforge.progress import megabytes
@@ -118,7 +118,7 @@ def show(out: Console, subject: pages.Subject) -> None:
 def advice_on(subject: pages.Subject) -> tuple[Advice, ...]:
     """What would help a layer most, measured of its own files."""
     beside = subject.beside
-    with advice.reader(subject.examination.path) as read:
+    with directory.reader(subject.examination.path) as read:
         ground = advice.Ground(
             target=subject.target,
             examination=subject.examination,

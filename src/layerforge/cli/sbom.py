@@ -43,10 +43,9 @@ def command(zip_file: Path, output: Path) -> None:
 
 def contents(seen: Examination) -> dict[str, bytes]:
     """The files that say what a layer's packages are and carry, by path."""
-    with directory.opened(seen.path) as data:
-        entries = directory.entries(data, seen.path)
-        files = {entry.name: entry for entry in entries if sbom.wanted(entry.name) and not entry.is_link}
-        return {path: directory.content(data, entry) for path, entry in files.items()}
+    wanted = [member.path for member in seen.members if sbom.wanted(member.path) and not member.link]
+    with directory.reader(seen.path) as read:
+        return {path: read(path) for path in wanted}
 
 
 def tell(seen: Examination, output: Path) -> None:

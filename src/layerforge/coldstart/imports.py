@@ -10,7 +10,8 @@ from posixpath import basename
 from layerforge import bytecode
 from layerforge.importtime import Import
 from layerforge.model import Examination, Member
-from layerforge.verify.layout import index, reached, site
+from layerforge.runtimes import site
+from layerforge.verify.layout import index, reached
 
 _TAIL = re.compile(r"(?:/__init__)?(?:\.[^/]*)?$")
 

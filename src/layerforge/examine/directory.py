@@ -10,7 +10,7 @@ import stat
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,6 +103,14 @@ def opened(path: Path) -> Iterator[Bytes]:
         ) from error
     with file:
         yield Bytes(descriptor=file.fileno(), size=size)
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[Callable[[str], bytes]]:
+    """Reads files of the archive at ``path`` by their names, while it is open. Raises what ``entries`` raises."""
+    with opened(path) as data:
+        by_name = {entry.name: entry for entry in entries(data, path)}
+        yield lambda name: content(data, by_name[name])
 
 
 def entries(data: Bytes, path: Path) -> tuple[ZipEntry, ...]:

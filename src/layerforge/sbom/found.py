@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from layerforge import digest, licences, lock
-from layerforge.model import SITE, Distribution, Examination, Member, Target
+from layerforge.model import Distribution, Examination, Member, Target
+from layerforge.runtimes import site
 from layerforge.sbom import inside
 from layerforge.sbom.document import text
 from layerforge.sbom.facts import Document, Library, Part, is_library, pypi
 
-_TOP = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?([^/]+)(?:/.*)?")
 _NO_MODULES = frozenset({"lib", "bin", "__pycache__"})
 
 
@@ -105,8 +104,8 @@ def _by_top(members: Iterable[Member]) -> dict[str, list[Member]]:
 
 def _top(path: str) -> str:
     """Name of the top-level module that a file stands under; empty where none can be there."""
-    match = _TOP.fullmatch(path)
-    name = match[1].partition(".")[0] if match else ""
+    folder = site(path)
+    name = path.removeprefix(folder).partition("/")[0].partition(".")[0] if folder else ""
     return name if name.isidentifier() and name not in _NO_MODULES else ""
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from layerforge.model import SITE, Examination, Member
+from layerforge.model import Examination, Member
+from layerforge.runtimes import site
 
 _OPT = "/opt/"
 _MOST_LINKS = 40
 """Links that the kernel follows for one path."""
-
-_SITE = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +61,6 @@ def reached(layer: Index, path: str) -> Member | None:
     """The file that ``path`` leads to; ``None`` where there is none."""
     place = follow(layer, path)
     return None if place is None else layer.members.get(place)
-
-
-def site(path: str) -> str:
-    """The folder on ``sys.path`` that ``path`` lies in, with its slash; empty where it lies in none."""
-    match = _SITE.match(path)
-    return match[0] if match else ""
 
 
 def importable(path: str) -> bool:

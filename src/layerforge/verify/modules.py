@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from layerforge import bytecode
 from layerforge.model import BytecodeMode, Distribution, Examination, Finding, Member, PycFacts, PycState
 from layerforge.progress import counted, megabytes
-from layerforge.verify.layout import Index, importable, index, reached, site
+from layerforge.runtimes import site
+from layerforge.verify.layout import Index, importable, index, reached
 from layerforge.verify.table import ERROR, WARNING, Expect, finding, named
 
 _ON_LAMBDA = "/opt/python/"

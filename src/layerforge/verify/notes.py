@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Examination, Member
 from layerforge.progress import counted, megabytes
-from layerforge.verify.layout import site
+from layerforge.runtimes import site
 from layerforge.verify.table import Expect
 
 _NEAR = datetime.timedelta(days=180)

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerforge.model import Engine, Examination, Figures, Finding, Job, Outcome, Target
 from layerforge.process import signal_name
-from layerforge.verify.layout import site
+from layerforge.runtimes import site
 from layerforge.verify.table import finding
 
 MARKER = "layerforge-check:"
