@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -255,6 +257,13 @@ def environment(target: Target) -> dict[str, str]:
         "python_version": target.python,
         "sys_platform": "linux",
     }
+
+
+def declared(metadata: str) -> Iterator[Requirement]:
+    """What the text of a METADATA file requires, under whichever markers. Rows that make no sense are passed over."""
+    for row in HeaderParser().parsestr(metadata).get_all("Requires-Dist", ()):
+        with suppress(InvalidRequirement):
+            yield Requirement(str(row))
 
 
 def counts(marker: Marker | None, environment: Mapping[str, str], extra: str = "") -> bool:

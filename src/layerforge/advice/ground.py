@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +19,6 @@ Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
 
 _CAPS = {"<", "<=", "==", "===", "~="}
-_NEEDS = re.compile(r"^Requires-Dist:[ \t]*([^\r\n]+)", re.MULTILINE)
 
 
 class Imported(Protocol):
@@ -143,11 +141,8 @@ def info(path: str) -> str:
 
 
 def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Requirement]:
-    head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
-    for text in _NEEDS.findall(head):
-        requirement = _requirement(text)
-        if requirement and lock.counts(requirement.marker, environment):
-            yield requirement
+    every = lock.declared(metadata.decode("utf-8", "replace"))
+    return (requirement for requirement in every if lock.counts(requirement.marker, environment))
 
 
 def _name(requirement: Requirement) -> str:

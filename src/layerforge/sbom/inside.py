@@ -15,7 +15,6 @@ from email.parser import HeaderParser
 from typing import Any
 
 from packageurl import PackageURL
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge import licences, lock
@@ -39,15 +38,8 @@ def is_metadata(path: str) -> bool:
 
 def requires(metadata: bytes, environment: Mapping[str, str]) -> frozenset[str]:
     """Names of the packages that a METADATA file requires without any extra, where markers have these values."""
-    names = set()
-    for row in _fields(metadata).get_all("Requires-Dist", []):
-        try:
-            one = Requirement(str(row))
-        except InvalidRequirement:
-            continue  # as old METADATA may have it
-        if lock.counts(one.marker, environment):
-            names.add(canonicalize_name(one.name))
-    return frozenset(names)
+    every = lock.declared(metadata.decode("utf-8", "replace"))
+    return frozenset(canonicalize_name(one.name) for one in every if lock.counts(one.marker, environment))
 
 
 def told(path: str, data: bytes, owner: str) -> tuple[Inside, ...]:

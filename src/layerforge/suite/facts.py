@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge import lock, uvtool
@@ -77,11 +77,7 @@ def _resolve(requires: Sequence[str], target: Target) -> tuple[Pin, ...]:
 
 def declared(metadata: str, target: Target) -> Iterator[str]:
     """Requirements of a package's extra for tests, from the text of its METADATA."""
-    for text in HeaderParser().parsestr(metadata).get_all("Requires-Dist", ()):
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
+    for requirement in lock.declared(metadata):
         name = canonicalize_name(requirement.name)
         if not _NEEDLESS.fullmatch(name) and _for_tests(requirement, target):
             requirement.marker = None
