@@ -4,6 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow now and then, and no example is wrong for that.
+settings.register_profile("layerforge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("layerforge")
 
 
 def pytest_configure() -> None:

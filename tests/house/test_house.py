@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
@@ -39,3 +40,10 @@ def test_no_lock_names_an_index() -> None:
 
 def test_the_recipe_in_the_docs_is_the_real_one() -> None:
     assert (ROOT / "recipes/lxml/recipe.toml").read_text() in (ROOT / "docs/recipes.md").read_text()
+
+
+def test_no_test_has_a_deadline_of_its_own() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert path == Path(__file__) or "deadline" not in path.read_text() or path.name == "conftest.py", path
+    assert settings.default is not None
+    assert settings.default.deadline is None

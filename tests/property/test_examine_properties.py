@@ -77,7 +77,7 @@ def a_layer(folder: Path) -> bytes:
     return zips.write(folder / "sound.zip", [*puts, *rest]).read_bytes()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
     st.floats(0, 1),
@@ -107,7 +107,7 @@ PUTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(PUTS, min_size=1, max_size=5))
 def test_nothing_is_ever_written_outside_the_folder(puts: list[Put]) -> None:
     with tempfile.TemporaryDirectory() as name:

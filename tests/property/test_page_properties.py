@@ -40,7 +40,6 @@ def sums(rows: list[dict[str, Any]]) -> tuple[int, int, int]:
     return (sum(row["files"] for row in rows), sum(row["unzipped"] for row in rows), sum(row["zipped"] for row in rows))
 
 
-@settings(deadline=None)
 @given(PUTS)
 def test_every_byte_of_the_zip_is_counted_once(puts: list[Put]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -54,7 +53,6 @@ def test_every_byte_of_the_zip_is_counted_once(puts: list[Put]) -> None:
     assert unzipped == sum(len(put.data) for put in puts if not put.name.endswith("/"))
 
 
-@settings(deadline=None)
 @given(PUTS)
 def test_each_file_is_in_the_package_and_the_kind_that_count_it(puts: list[Put]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -65,7 +63,7 @@ def test_each_file_is_in_the_package_and_the_kind_that_count_it(puts: list[Put])
         assert share["zipped"] == sum(row[2] for row in data["files"] if data["kinds"][row[3]] == share["name"])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(PUTS)
 def test_whatever_the_names_the_page_has_the_same_elements(puts: list[Put]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -63,7 +63,6 @@ def check_read(data: bytes) -> list[str]:
 
 
 @given(IMAGES)
-@settings(deadline=None)
 def test_a_cut_file_is_loaded_byte_for_byte_as_before(data: bytes) -> None:
     shorter = cut(data)
     assert elves.mappable(shorter)
@@ -73,7 +72,6 @@ def test_a_cut_file_is_loaded_byte_for_byte_as_before(data: bytes) -> None:
 
 
 @given(IMAGES)
-@settings(deadline=None)
 def test_a_cut_file_is_smaller_and_cannot_be_cut_again(data: bytes) -> None:
     shorter = cut(data)
     assert len(shorter) < len(data) or shorter is data
@@ -81,7 +79,6 @@ def test_a_cut_file_is_smaller_and_cannot_be_cut_again(data: bytes) -> None:
 
 
 @given(IMAGES)
-@settings(deadline=None)
 def test_no_fact_but_stripped_changes(data: bytes) -> None:
     before, after = elf.facts(data), elf.facts(cut(data))
     assert after.aligned
@@ -94,7 +91,6 @@ def test_no_fact_but_stripped_changes(data: bytes) -> None:
 
 
 @given(IMAGES)
-@settings(deadline=None)
 def test_where_there_were_sections_none_are_left(data: bytes) -> None:
     if elf.sections(data):
         assert elf.sections(cut(data)) == ()
@@ -127,7 +123,7 @@ def test_a_real_file_that_ends_anywhere_is_read_or_refused(tmp_path: Path) -> No
         max_size=6,
     )
 )
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 def test_overwritten_bytes_are_read_or_refused(changes: list[tuple[int, bytes]]) -> None:
     data = bytearray(FULL)
     for at, value in changes:
@@ -136,7 +132,6 @@ def test_overwritten_bytes_are_read_or_refused(changes: list[tuple[int, bytes]])
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_anything_that_claims_to_be_elf_is_read_or_refused(rest: bytes) -> None:
     check_read(elf.MAGIC + rest)
     check_read(elf.MAGIC + b"\x02\x01\x01" + rest)

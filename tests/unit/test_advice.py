@@ -432,7 +432,7 @@ PATHS = st.sampled_from(
 CONTENTS = st.sampled_from([b"", b"import b", MIB, elves.image(), blas(BIG), b"boto3/x.py,,\n", b"\0" * 9])
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(PATHS, CONTENTS), ours=st.booleans())
 def test_no_advice_promises_more_than_there_is(files: dict[str, bytes], ours: bool, tmp_path: Path) -> None:
     known = ground(tmp_path, files, manifest=a_manifest(requires=("a",)) if ours else None)

@@ -2,7 +2,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -60,7 +60,6 @@ def test_sizes_are_decimal(size: int, text: str) -> None:
     assert megabytes(size) == text
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_cell_stays_in_its_row(text: str) -> None:
     made = cell(text)

@@ -415,7 +415,7 @@ def test_an_empty_layer_has_an_sbom_too(tmp_path: Path) -> None:
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(NAMES, unique=True, max_size=5),
     data=st.sampled_from([b"", elves.image(soname="x"), b"Name: \nVersion: \xff\n\n", b"a,,\n"]),

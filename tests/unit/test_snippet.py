@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layerforge import snippet
@@ -141,7 +141,6 @@ def test_the_aws_command_line_takes_no_path_for_an_option_or_a_home() -> None:
     assert "fileb://./-x.zip" in snippet.cli_local(local("-x.zip"))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_quotes_hold_any_text(text: str) -> None:
     quoted = snippet.quoted(text)
@@ -149,7 +148,6 @@ def test_quotes_hold_any_text(text: str) -> None:
     assert quoted.isprintable()
 
 
-@settings(deadline=None)
 @given(st.sets(NAMES, max_size=6))
 def test_identifiers_are_plain_and_different(names: set[str]) -> None:
     made = snippet.identifiers(names)
@@ -162,7 +160,6 @@ def test_names_that_differ_in_their_hyphens_alone_stay_apart() -> None:
     assert snippet.identifiers(["a-b", "a_b", "A-B"]) == {"A-B": "ABLayer", "a-b": "ABLayerNo2", "a_b": "ABLayerNo3"}
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_a_layer_makes_a_variable(name: str) -> None:
     assert ast.parse(f"{snippet.variable(name)} = 1")

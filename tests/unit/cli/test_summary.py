@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import a_tree, target
@@ -52,7 +52,6 @@ def test_a_warning_without_a_file_names_none() -> None:
     assert summary.of_finding(warning, "").startswith("::warning title=LF101::needs")
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_an_annotation_is_one_command_whatever_the_texts_hold(message: str, file: str) -> None:
     line = summary.of_finding(replace(FINDING, path="", message=message, hint=""), file)

@@ -182,7 +182,7 @@ def test_other_bytes_than_were_checked_are_told_of() -> None:
 FOREIGN = "somebody's own"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     runs=st.lists(st.lists(st.sampled_from(Luck), max_size=8), max_size=5),
     before=st.lists(st.sampled_from([FOREIGN, f"older {MARK}"]), max_size=4),

@@ -1,0 +1,135 @@
+"""Reads what others wrote: no file that never ends, no value that is too large, too deep or of another type.
+
+Every function raises ``Unreadable`` and nothing else, whatever the file or the text holds, so that each caller has one
+exception to turn into its own error, or into "absent".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+MOST_TEXT = 16 * 2**20
+"""Bytes that a text file of people may have: requirements, a recipe, a lock."""
+
+MOST_JSON = 64 * 2**20
+"""Bytes that a file of figures may have: a manifest, an SBOM, the ARNs of a run."""
+
+MOST_DEPTH = 64
+"""Tables and lists inside one another. The deepest that layerforge writes has seven."""
+
+LONGEST_LINE = 20_000
+"""Characters of a line of TOML: a key of a great many dots takes quadratic time, and no key has more than one line."""
+
+
+class Unreadable(ValueError):  # noqa: N818 - says what the file is
+    """What was to be read cannot be. The text says why, in a few words that fit after ``cannot be read:``."""
+
+
+def data(path: Path, most: int, *, follow: bool = True) -> bytes:
+    """The bytes of a regular file of at most ``most`` bytes.
+
+    A pipe, a device or a folder is refused without waiting for it, and so is a link where ``follow`` is not set. Raises
+    ``Unreadable``, from the ``OSError`` where there was one.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        handle = os.open(path, flags)
+        with os.fdopen(handle, "rb") as file:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise Unreadable("it is no regular file")
+            if facts.st_size > most:
+                raise Unreadable(f"it has {facts.st_size:,} bytes, of which at most {most:,} are read")
+            # A file may grow while it is read, and those of /proc have no size.
+            found = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, Unreadable):
+            raise
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+    if len(found) > most:
+        raise Unreadable(f"it has more than {most:,} bytes")
+    return found
+
+
+def text(path: Path, most: int = MOST_TEXT) -> str:
+    """The text of a regular file in UTF-8, with or without a byte order mark."""
+    return decoded(data(path, most))
+
+
+def decoded(found: bytes) -> str:
+    """Bytes as text in UTF-8, with or without a byte order mark."""
+    try:
+        return found.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8: byte {error.start:,} is {found[error.start]:#04x}") from error
+
+
+def toml(found: str) -> dict[str, Any]:
+    """A TOML document."""
+    if any(len(line) > LONGEST_LINE for line in found.splitlines()):
+        raise Unreadable(f"it has a line of more than {LONGEST_LINE:,} characters")
+    try:
+        value = tomllib.loads(found)
+    except RecursionError as error:
+        raise Unreadable(_deep()) from error
+    except ValueError as error:  # TOMLDecodeError, and numbers of more digits than Python takes
+        raise Unreadable(str(error)) from error
+    return _shallow(value)
+
+
+def json_value(found: str | bytes) -> Any:
+    """A JSON document, whatever it holds. Numbers that JSON does not have, such as ``NaN``, are refused."""
+    try:
+        value = json.loads(found, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise Unreadable(_deep()) from error
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+    return _shallow(value)
+
+
+def json_as(found: str | bytes, kind: type[T]) -> T:
+    """A JSON document as a ``kind``: a dataclass, a list of them. Keys that the type does not have are passed over.
+
+    Nothing is converted: a number is no text, ``1`` is no ``true``, and a key without a default has to be there.
+    """
+    return as_(json_value(found), kind)
+
+
+def as_(value: Any, kind: type[T]) -> T:
+    """A value of JSON or TOML as a ``kind``."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _no_constant(name: str) -> None:
+    raise Unreadable(f"{name} is no JSON")
+
+
+def _deep() -> str:
+    return f"it nests more than {MOST_DEPTH} deep"
+
+
+def _shallow(value: T) -> T:
+    """The value itself, if it nests as deep as people write and no deeper."""
+    level: list[Any] = [value]
+    for _ in range(MOST_DEPTH):
+        level = [item for one in level if isinstance(one, dict | list) for item in _items(one)]
+        if not level:
+            return value
+    raise Unreadable(_deep())
+
+
+def _items(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
