@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from toolbox import Tools, run
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "action.yml"
+PUBLISHING = ROOT / ".github/actions/publish/action.yml"
+ACTIONS = {"build": ACTION.read_text(), "publish": PUBLISHING.read_text()}
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 DOCUMENTED = dict(FILE.findall((ROOT / "docs/ci.md").read_text()))
 WORKFLOWS = {
@@ -25,6 +28,7 @@ WORKFLOWS = {
     "docs": DOCUMENTED[".github/workflows/layers.yml"],
 }
 BUILDSPEC = {"version", "run-as", "env", "proxy", "batch", "phases", "reports", "artifacts", "cache"}
+BUILDSPECS = ("buildspec.yml", "buildspec-publish.yml")
 PHASES = {"install", "pre_build", "build", "post_build"}
 
 
@@ -66,32 +70,82 @@ def steps(tools: Tools, folder: Path, text: str) -> list[Any]:
     return [step for job in data["jobs"].values() for step in job["steps"]]
 
 
-def test_a_workflow_gives_the_action_inputs_that_it_has(tools: Tools, tmp_path: Path) -> None:
-    inputs = tools.ask("yaml", ACTION.read_text(), tmp_path / "action")["inputs"]
+def test_a_workflow_gives_each_action_inputs_that_it_has(tools: Tools, tmp_path: Path) -> None:
+    inputs = {name: tools.ask("yaml", text, tmp_path / name)["inputs"] for name, text in ACTIONS.items()}
     for name, text in WORKFLOWS.items():
         ours = [one for one in steps(tools, tmp_path / name, text) if one.get("uses", "").startswith(("./", "OWNER/"))]
-        assert ours, name
+        assert {_which(one["uses"]) for one in ours} == set(ACTIONS), name
         for step in ours:
-            assert set(step["with"]) <= set(inputs)
-            assert set(step["with"]) >= {key for key, one in inputs.items() if one.get("required")}
+            known = inputs[_which(step["uses"])]
+            assert set(step["with"]) <= set(known)
+            assert set(step["with"]) >= {key for key, one in known.items() if one.get("required")}
+
+
+def _which(uses: str) -> str:
+    return "publish" if "actions/publish" in uses else "build"
+
+
+# --- who may do what -------------------------------------------------------------------------------------------------
+
+PINNED = re.compile(r"(\./.*|OWNER/.+@COMMIT|[\w-]+/[\w-]+@[0-9a-f]{40})")
+
+
+def test_every_action_of_others_is_pinned_by_commit(tools: Tools, tmp_path: Path) -> None:
+    for name, text in {**WORKFLOWS, **ACTIONS}.items():
+        used = [step["uses"] for step in steps(tools, tmp_path / name, text) if "uses" in step]
+        assert used
+        assert [one for one in used if not PINNED.fullmatch(one)] == [], name
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_job_builds_with_a_token_that_could_publish(tools: Tools, tmp_path: Path, name: str) -> None:
+    data = tools.ask("yaml", WORKFLOWS[name], tmp_path / "yaml")
+    publishing = 0
+    for job in data["jobs"].values():
+        rights = job.get("permissions", data["permissions"])
+        kinds = {_which(step["uses"]) for step in job["steps"] if step.get("uses", "").startswith(("./", "OWNER/"))}
+        assert ("id-token" in rights) == (kinds == {"publish"})
+        assert ("concurrency" in job) == (kinds == {"publish"})
+        publishing += kinds == {"publish"}
+    assert publishing == 1
+
+
+def test_the_documented_job_of_gitlab_that_builds_has_no_token(tools: Tools, tmp_path: Path) -> None:
+    data = tools.ask("yaml", DOCUMENTED[".gitlab-ci.yml"], tmp_path / "gitlab")
+    jobs = {name: job for name, job in data.items() if isinstance(job, dict) and "script" in job}
+    builds = {name for name, job in jobs.items() if any("layerforge build" in line for line in job["script"])}
+    tokens = {name for name, job in jobs.items() if "id_tokens" in job}
+    assert builds == {"layers"}
+    assert tokens == {"publish"}
+    assert {name for name, job in jobs.items() if "resource_group" in job} == tokens
+
+
+def test_no_documented_file_installs_a_name_that_anybody_could_register() -> None:
+    for name, text in {**DOCUMENTED, **{path.name: path.read_text() for path in ROOT.glob("docs/*.md")}}.items():
+        installs = re.findall(r"pip install (?:--?[\w-]+ )*(\S+)", text)
+        assert [one for one in installs if one.strip("'\"`").startswith("layerforge")] == [], name
+
+
+# --- shells ----------------------------------------------------------------------------------------------------------
 
 
 def test_no_shell_has_an_expression_written_into_it(tools: Tools, tmp_path: Path) -> None:
-    for name, text in {**WORKFLOWS, "action": ACTION.read_text()}.items():
+    for name, text in {**WORKFLOWS, **ACTIONS}.items():
         scripts = [step["run"] for step in steps(tools, tmp_path / name, text) if "run" in step]
         assert scripts
         assert not [script for script in scripts if "${{" in script]
 
 
 def test_every_shell_passes_shellcheck(tools: Tools, tmp_path: Path) -> None:
-    texts = {**WORKFLOWS, "action": ACTION.read_text()}
+    texts = {**WORKFLOWS, **ACTIONS}
     scripts = [
         step["run"] for name, text in texts.items() for step in steps(tools, tmp_path / name, text) if "run" in step
     ]
     gitlab = tools.ask("yaml", DOCUMENTED[".gitlab-ci.yml"], tmp_path / "gitlab")
     scripts += ["\n".join(job["script"]) for job in gitlab.values() if isinstance(job, dict) and "script" in job]
-    built = tools.ask("yaml", DOCUMENTED["buildspec.yml"], tmp_path / "buildspec")
-    scripts += ["\n".join(phase["commands"]) for phase in built["phases"].values()]
+    for file in BUILDSPECS:
+        built = tools.ask("yaml", DOCUMENTED[file], tmp_path / file)
+        scripts += ["\n".join(phase["commands"]) for phase in built["phases"].values()]
     for number, script in enumerate(scripts):
         path = tmp_path / f"{number}.sh"
         path.write_text(script)
@@ -99,8 +153,9 @@ def test_every_shell_passes_shellcheck(tools: Tools, tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stdout
 
 
-def test_the_action_follows_the_schema(tools: Tools) -> None:
-    check_schema(tools, "github-actions", ACTION)
+@pytest.mark.parametrize("path", [ACTION, PUBLISHING], ids=ACTIONS)
+def test_an_action_follows_the_schema(tools: Tools, path: Path) -> None:
+    check_schema(tools, "github-actions", path)
 
 
 def test_the_documented_file_for_gitlab_follows_the_schema(tools: Tools, tmp_path: Path) -> None:
@@ -109,8 +164,9 @@ def test_the_documented_file_for_gitlab_follows_the_schema(tools: Tools, tmp_pat
     check_schema(tools, "gitlab-ci", path)
 
 
-def test_the_documented_file_for_codebuild_has_the_parts_of_a_buildspec(tools: Tools, tmp_path: Path) -> None:
-    data = tools.ask("yaml", DOCUMENTED["buildspec.yml"], tmp_path / "buildspec")
+@pytest.mark.parametrize("file", BUILDSPECS)
+def test_a_documented_file_for_codebuild_has_the_parts_of_a_buildspec(tools: Tools, tmp_path: Path, file: str) -> None:
+    data = tools.ask("yaml", DOCUMENTED[file], tmp_path / "buildspec")
     assert set(data) <= BUILDSPEC
     assert data["version"] == 0.2
     assert set(data["phases"]) <= PHASES
@@ -122,13 +178,16 @@ def test_the_documented_policies_are_json(name: str) -> None:
     assert json.loads(DOCUMENTED[name])["Version"] == "2012-10-17"
 
 
-# --- the action's own shell ------------------------------------------------------------------------------------------
+# --- the actions' own shell ------------------------------------------------------------------------------------------
 
 HOSTILE = '$(touch owned); "quoted" `touch owned` *'
 FAKE = f"""#!{sys.executable}
 import json, os, sys
 with open(os.environ["CALLS"], "a") as file:
     file.write(json.dumps(sys.argv[1:]) + "\\n")
+with open(os.environ["CALLS"] + ".env", "w") as file:
+    parent = open(f"/proc/{{os.getppid()}}/environ").read()
+    json.dump([dict(os.environ), parent], file)
 print(os.environ["ANSWER"])
 sys.exit(int(os.environ["CODE"]))
 """
@@ -139,20 +198,35 @@ class Did:
     code: int
     calls: list[list[str]]
     outputs: dict[str, str]
+    said: str
+    seen: str
+    """Environment of layerforge and of the process that started it, as JSON."""
 
 
-def do(tools: Tools, folder: Path, step_id: str, env: Mapping[str, str], answer: Any, code: int = 0) -> Did:
-    """Runs a step of the action as GitHub does, with a ``layerforge`` that notes how it is called."""
-    [step] = [one for one in steps(tools, folder / "yaml", ACTION.read_text()) if one.get("id") == step_id]
+def do(
+    tools: Tools,
+    folder: Path,
+    step_id: str,
+    env: Mapping[str, str],
+    answer: Any = None,
+    *,
+    code: int = 0,
+    action: str = "build",
+    **given: str,
+) -> Did:
+    """Runs a step of an action as GitHub does, with a ``layerforge`` that notes how it is called."""
+    found = steps(tools, Path(tempfile.mkdtemp(dir=folder)) / "yaml", ACTIONS[action])
+    [step] = [one for one in found if step_id in (one.get("id"), one.get("name"))]
     fake = folder / "layerforge/bin/layerforge"
-    fake.parent.mkdir(parents=True)
+    fake.parent.mkdir(parents=True, exist_ok=True)
     fake.write_text(FAKE)
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     script, calls, outputs = folder / "step.sh", folder / "calls", folder / "outputs"
     script.write_text(step["run"])
-    assert set(env) == set(step["env"])
+    assert set(env) == set(step.get("env", {}))
     whole = {
         **env,
+        **given,
         "RUNNER_TEMP": str(folder),
         "GITHUB_OUTPUT": str(outputs),
         "CALLS": str(calls),
@@ -165,46 +239,88 @@ def do(tools: Tools, folder: Path, step_id: str, env: Mapping[str, str], answer:
     assert not (folder / "owned").exists()
     lines = outputs.read_text().splitlines() if outputs.exists() else []
     told = [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
-    return Did(ran.returncode, told, dict(line.split("=", 1) for line in lines))
+    seen = (folder / "calls.env").read_text() if calls.exists() else ""
+    return Did(ran.returncode, told, dict(line.split("=", 1) for line in lines), ran.stdout, seen)
+
+
+BUILD = {
+    "TARGETS": f"pandas>=3\n\n{HOSTILE}\n-x\n",
+    "TARGET_PYTHON": "3.13",
+    "TARGET_ARCH": "arm64",
+    "ENGINE": "host",
+    "OUTPUT": "a folder",
+    "ARGS": "--from-source\nlxml\n",
+}
+LAYERS = {"layers": [{"path": "a folder/x.zip", "sha256": "ab"}, {"path": 'y "z".zip', "sha256": "cd"}]}
 
 
 def test_the_action_builds_each_target_as_it_was_written(tools: Tools, tmp_path: Path) -> None:
-    env = {
-        "TARGETS": f"pandas>=3\n\n{HOSTILE}\n-x\n",
-        "TARGET_PYTHON": "3.13",
-        "TARGET_ARCH": "arm64",
-        "ENGINE": "host",
-        "OUTPUT": "a folder",
-        "ARGS": "--from-source\nlxml\n",
-    }
-    layers = [{"path": "a folder/x.zip", "sha256": "ab"}, {"path": 'y "z".zip', "sha256": "cd"}]
-    did = do(tools, tmp_path, "build", env, {"layers": layers})
+    did = do(tools, tmp_path, "build", BUILD, LAYERS)
     options = ["--python=3.13", "--arch=arm64", "--engine=host", "--output=a folder", "--from-source", "lxml"]
     assert did.calls == [["build", "--json", *options, "--", "pandas>=3", HOSTILE, "-x"]]
-    assert json.loads(did.outputs["zips"]) == ["a folder/x.zip", 'y "z".zip']
-    assert json.loads(did.outputs["sha256"]) == ["ab", "cd"]
+    told = do(tools, tmp_path, "results", {})
+    assert json.loads(told.outputs["zips"]) == ["a folder/x.zip", 'y "z".zip']
+    assert json.loads(told.outputs["sha256"]) == ["ab", "cd"]
 
 
-PUBLISH = {"REGIONS": " eu-west-1\nus-east-1 ", "ZIPS": json.dumps(["a b.zip", HOSTILE]), "ARGS": ""}
+def test_neither_the_build_nor_the_shell_before_it_has_keys_in_its_environment(tools: Tools, tmp_path: Path) -> None:
+    keys = (
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    )
+    tokens = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_RUNTIME_TOKEN")
+    did = do(tools, tmp_path, "build", BUILD, LAYERS, **dict.fromkeys((*keys, *tokens), "s3cret"), OTHER="kept")
+    assert "kept" in did.seen
+    assert "s3cret" not in did.seen
+
+
+def test_a_job_that_could_publish_is_not_built_in(tools: Tools, tmp_path: Path) -> None:
+    name = "Refuse a job that could take on a role"
+    assert do(tools, tmp_path, name, {}, ACTIONS_ID_TOKEN_REQUEST_TOKEN="").said == ""
+    did = do(tools, tmp_path, name, {}, code=1, ACTIONS_ID_TOKEN_REQUEST_TOKEN="t")
+    assert did.said.startswith("::error::")
+    assert "without it" in did.said
+
+
+PUBLISH = {"REGIONS": "eu-west-1 us-east-1", "ARGS": ""}
 PUBLISHED = {
     "published": [{"version_arn": "arn:1", "region": "eu-west-1"}, {"version_arn": None, "region": "us-east-1"}]
 }
 
 
-def test_the_action_publishes_in_each_region(tools: Tools, tmp_path: Path) -> None:
-    did = do(tools, tmp_path, "publish", PUBLISH, PUBLISHED)
-    regions = ["--region=eu-west-1", "--region=us-east-1"]
-    assert did.calls == [["publish", "--json", *regions, "--", "a b.zip", HOSTILE]]
+def published(tools: Tools, folder: Path, code: int = 0) -> Did:
+    for name in ("a b.zip", f"one/{HOSTILE}.zip"):
+        (folder / "layers" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "layers" / name).touch()
+    return do(tools, folder, "publish", PUBLISH, PUBLISHED, code=code, action="publish")
+
+
+def test_the_action_publishes_each_zip_in_each_region(tools: Tools, tmp_path: Path) -> None:
+    did = published(tools, tmp_path)
+    zips = [str(tmp_path / "layers/a b.zip"), str(tmp_path / f"layers/one/{HOSTILE}.zip")]
+    assert did.calls == [["publish", "--json", "--region=eu-west-1", "--region=us-east-1", "--", *zips]]
     assert json.loads(did.outputs["arns"]) == ["arn:1"]
     assert json.loads(did.outputs["published"]) == PUBLISHED
 
 
 def test_the_action_tells_what_was_published_though_a_region_failed(tools: Tools, tmp_path: Path) -> None:
-    did = do(tools, tmp_path, "publish", PUBLISH, PUBLISHED, code=8)
-    assert did.code == 8
-    assert json.loads(did.outputs["arns"]) == ["arn:1"]
+    assert json.loads(published(tools, tmp_path, code=8).outputs["arns"]) == ["arn:1"]
 
 
-def test_the_action_takes_the_role_in_the_first_region(tools: Tools, tmp_path: Path) -> None:
-    did = do(tools, tmp_path, "regions", {"REGIONS": "\n us-east-1 eu-west-1\n"}, {})
-    assert did.outputs == {"first": "us-east-1"}
+def test_an_artifact_without_a_zip_is_an_error(tools: Tools, tmp_path: Path) -> None:
+    did = do(tools, tmp_path, "publish", PUBLISH, code=1, action="publish")
+    assert did.said.startswith("::error::")
+
+
+@pytest.mark.parametrize("regions", ["\n us-east-1 eu-west-1\n", "us-east-1,eu-west-1", "us-east-1\neu-west-1"])
+def test_the_role_is_taken_on_in_one_region_and_every_one_is_published_in(
+    tools: Tools, tmp_path: Path, regions: str
+) -> None:
+    did = do(tools, tmp_path, "regions", {"REGIONS": regions}, action="publish")
+    assert did.outputs == {"first": "us-east-1", "all": "us-east-1 eu-west-1"}
+
+
+def test_publishing_in_no_region_is_an_error(tools: Tools, tmp_path: Path) -> None:
+    assert do(tools, tmp_path, "regions", {"REGIONS": " \n"}, code=1, action="publish").said.startswith("::error::")
