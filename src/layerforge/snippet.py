@@ -6,10 +6,11 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from layerforge import guarded
 from layerforge.errors import UsageError
 from layerforge.model import DIRECT_UPLOAD_LIMIT
 
@@ -34,6 +35,28 @@ class Version:
     number: int
     arn: str
     """Of the version, in whichever partition: ``arn:aws-cn:lambda:…:7``."""
+    runtimes: tuple[str, ...] = ()
+    """Those that it is for, ``python3.13``; none where the result does not say, as those of old do not."""
+    architectures: tuple[str, ...] = ()
+    """Processors that it is for; none where the result does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What of a result of ``layerforge publish`` is needed, one layer in one Region."""
+
+    version_arn: str | None = None
+    region: str | None = None
+    error: str | None = None
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What ``layerforge publish`` wrote."""
+
+    published: tuple[Row, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,59 +106,109 @@ def results(text: str, name: str) -> Results:
     ``name`` is what errors call the text. Raises ``UsageError`` where it is nothing of that kind.
     """
     try:
-        rows = json.loads(text)["published"]
-        found = [_version(row) for row in rows if row.get("version_arn")]
-        failures = tuple(_failure(row) for row in rows if row.get("error") or not row.get("version_arn"))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        rows = guarded.json_as(text, Published).published
+        found = [_version(row) for row in rows if row.version_arn]
+    except ValueError as error:
         raise UsageError(
             f"{name} is neither a layer's zip nor a result of `layerforge publish`",
             hint="name the zip, or what `layerforge publish --json` or `--write arns.json` wrote",
-            details=() if isinstance(error, LookupError) else (str(error),),
+            details=(str(error),),
         ) from error
-    newest = {(one.region, one.name): one for one in sorted(found, key=lambda one: one.number)}
+    failures = tuple(_failure(row) for row in rows if row.error or not row.version_arn)
+    newest = {_layer(one): one for one in sorted(found, key=lambda one: one.number)}
     return Results(versions=tuple(newest[key] for key in sorted(newest)), failures=failures)
 
 
-def _version(row: Mapping[str, Any]) -> Version:
-    match = _ARN.fullmatch(row["version_arn"])
+def _layer(one: Version) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """What two versions have in common of which the newer takes the older's place."""
+    return one.region, one.name, one.runtimes, one.architectures
+
+
+def _version(row: Row) -> Version:
+    match = _ARN.fullmatch(row.version_arn or "")
     if match is None:
-        raise ValueError(f"{row['version_arn']!r} is no ARN of a layer's version")
-    return Version(region=match["region"], name=match["name"], number=int(match["number"]), arn=match[0])
+        raise ValueError(f"{row.version_arn!r} is no ARN of a layer's version")
+    return Version(
+        region=match["region"],
+        name=match["name"],
+        number=int(match["number"]),
+        arn=match[0],
+        runtimes=tuple(sorted(row.runtimes)),
+        architectures=tuple(sorted(row.architectures)),
+    )
 
 
-def _failure(row: Mapping[str, Any]) -> Failure:
-    error = str(row.get("error") or "no version was published")
-    return Failure(region=str(row.get("region") or "a Region"), error=error)
+def _failure(row: Row) -> Failure:
+    return Failure(region=row.region or "a Region", error=row.error or "no version was published")
 
 
-def chosen(found: Results, regions: Iterable[str], names: Iterable[str], where: str) -> tuple[Version, ...]:
-    """The versions in ``regions`` of the layers ``names``; all where nothing is named.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which versions of a result are meant; all of a kind where none of it is named."""
 
-    Raises ``UsageError`` where something is named that the results do not have, and where nothing is left.
+    regions: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    runtime: str = ""
+    """``python3.13``"""
+    arch: str = ""
+
+
+def chosen(found: Results, wanted: Wanted, where: str) -> tuple[Version, ...]:
+    """The versions that are wanted, all of them fit for one function.
+
+    Raises ``UsageError`` where something is named that the results do not have, where nothing is left, and where what
+    is left is for different Pythons or processors.
     """
-    by_region = _only(found.versions, "Region", tuple(regions), lambda one: one.region, where)
-    kept = _only(by_region, "layer", tuple(names), lambda one: one.name, where)
+    kept = _only(found.versions, "Region", wanted.regions, lambda one: (one.region,), where)
+    kept = _only(kept, "layer", wanted.names, lambda one: (one.name,), where)
+    kept = _only(kept, "Python", _word(wanted.runtime), lambda one: one.runtimes or _word(wanted.runtime), where)
+    kept = _only(kept, "processor", _word(wanted.arch), lambda one: one.architectures or _word(wanted.arch), where)
     if not kept:
         raise UsageError(
             f"{where} holds no published version",
             hint="run `layerforge publish` again: it does what is missing",
             details=tuple(map(str, found.failures)),
         )
+    _refuse_mixed(kept, lambda one: one.runtimes, "Pythons", "--python", where)
+    _refuse_mixed(kept, lambda one: one.architectures, "processors", "--arch", where)
     return kept
 
 
+def _word(text: str) -> tuple[str, ...]:
+    return (text,) if text else ()
+
+
+def _refuse_mixed(
+    versions: Iterable[Version], of: Callable[[Version], tuple[str, ...]], what: str, option: str, where: str
+) -> None:
+    """Raises ``UsageError`` where no function could use all the versions: a function has one Python, one processor."""
+    said = {of(one) for one in versions if of(one)}
+    if len(said) < 2 or frozenset.intersection(*map(frozenset, said)):
+        return
+    words = sorted({word for one in said for word in one})
+    raise UsageError(
+        f"{where} holds layers for different {what}, and a function has one: {', '.join(words)}",
+        hint=f"choose with {option} {words[0].removeprefix('python')}, and ask once for each",
+    )
+
+
 def _only(
-    versions: tuple[Version, ...], what: str, wanted: tuple[str, ...], of: Callable[[Version], str], where: str
+    versions: tuple[Version, ...],
+    what: str,
+    wanted: tuple[str, ...],
+    of: Callable[[Version], tuple[str, ...]],
+    where: str,
 ) -> tuple[Version, ...]:
     if not wanted:
         return versions
-    known = sorted({of(one) for one in versions})
+    known = {word for one in versions for word in of(one)}
     for word in wanted:
         if word not in known:
             raise UsageError(
-                f"{where} has no version for the {what} {word}", hint=f"it has {', '.join(known) or 'none at all'}"
+                f"{where} has no version for the {what} {word}",
+                hint=f"it has {', '.join(sorted(known)) or 'none at all'}",
             )
-    return tuple(one for one in versions if of(one) in wanted)
+    return tuple(one for one in versions if not set(of(one)).isdisjoint(wanted))
 
 
 # --- names and quotes ------------------------------------------------------------------------------------------------
@@ -144,12 +217,21 @@ def _only(
 def identifiers(names: Iterable[str]) -> dict[str, str]:
     """A word of letters and digits for each layer, different ones for different layers: ``ScikitLearnLayer``."""
     made: dict[str, str] = {}
+    taken: set[str] = set()
+    numbers: dict[str, Iterator[int]] = {}
     for name in sorted(set(names)):
         words = "".join(word[:1].upper() + word[1:] for word in re.split(r"[^a-zA-Z0-9]+", name))
         plain = f"{words}Layer" if words[:1].isalpha() else f"Layer{words}"
-        tries = itertools.chain([plain], (f"{plain}No{number}" for number in itertools.count(2)))
-        made[name] = next(word for word in tries if word not in made.values())
+        # Each number is tried once, however many names come to the same word.
+        more = numbers.setdefault(plain, itertools.count(2))
+        made[name] = next(word for word in _tries(plain, more) if word not in taken)
+        taken.add(made[name])
     return made
+
+
+def _tries(plain: str, numbers: Iterator[int]) -> Iterator[str]:
+    yield plain
+    yield from (f"{plain}No{number}" for number in numbers)
 
 
 def variable(name: str) -> str:
@@ -267,6 +349,7 @@ def cdk_local(layer: LocalLayer) -> str:
     """For the constructor of a CDK stack in Python. ``cdk deploy`` uploads the zip."""
     name, [word] = variable(layer.name), identifiers([layer.name]).values()
     return f"""\
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 
 {name} = lambda_.LayerVersion(
@@ -276,6 +359,7 @@ from aws_cdk import aws_lambda as lambda_
     code=lambda_.Code.from_asset({quoted(layer.path)}),
     compatible_runtimes=[lambda_.Runtime.{layer.runtime.upper().replace("PYTHON", "PYTHON_").replace(".", "_")}],
     compatible_architectures=[lambda_.Architecture.{layer.arch.upper().replace("ARM64", "ARM_64")}],
+    removal_policy=RemovalPolicy.RETAIN,
 )
 function.add_layers({name})
 """
@@ -294,8 +378,10 @@ def terraform(versions: tuple[Version, ...]) -> str:
     regions = _by_region(versions)
     if len(regions) == 1:
         return _locals(f"[{', '.join(quoted(one.arn) for one in versions)}]")
+    # `terraform fmt` has the signs of a table's lines below one another.
+    width = max(map(len, regions)) + 2
     table = "".join(
-        f'{INDENT * 2}"{region}" = [{", ".join(quoted(one.arn) for one in several)}]\n'
+        f"{INDENT * 2}{quoted(region):<{width}} = [{', '.join(quoted(one.arn) for one in several)}]\n"
         for region, several in regions.items()
     )
     start = 'data "aws_region" "current" {}\n\n'
@@ -314,6 +400,7 @@ def terraform_local(layer: LocalLayer) -> str:
   source_code_hash         = filebase64sha256({path})
   compatible_runtimes      = ["{layer.runtime}"]
   compatible_architectures = ["{layer.arch}"]
+  skip_destroy             = true
 }}
 
 """
@@ -368,6 +455,7 @@ def serverless_local(layer: LocalLayer) -> str:
         f"{INDENT}artifact: {quoted(layer.path)}",
         f"compatibleRuntimes: [{layer.runtime}]",
         f"compatibleArchitectures: [{layer.arch}]",
+        "retain: true",
     ]
     start = _lines(["layers:"]) + _lines([f"{name}:"], 1) + _lines(what, 2)
     return start + _lines(["provider:"]) + _lines(["layers:"], 1) + _lines([f"- !Ref {name}LambdaLayer"], 2)
@@ -448,6 +536,10 @@ def _plain(path: str) -> str:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
+HIDES = "Take what is in the layer out of the function's own package: /var/task comes before /opt and would hide it."
+"""What every snippet says, since a function that still carries the packages never imports those of its layer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool:
     """What writes snippets for one tool."""
@@ -457,6 +549,12 @@ class Tool:
     published: Callable[[tuple[Version, ...]], str]
     local: Callable[[LocalLayer], str] | None = None
     """``None`` where the tool can attach published versions only."""
+    comments: bool = True
+    """Whether the tool's files have comments, which begin with ``#``."""
+
+    def told(self, text: str) -> str:
+        """The snippet with what is to be done beside it, where that can stand in it."""
+        return f"# {HIDES}\n{text}" if self.comments else text
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -464,15 +562,15 @@ TOOLS: Mapping[str, Tool] = {
     "cdk": Tool(place="the constructor of a stack in Python", published=cdk, local=cdk_local),
     "terraform": Tool(place="a file of its own, such as layers.tf", published=terraform, local=terraform_local),
     "serverless": Tool(place="serverless.yml", published=serverless, local=serverless_local),
-    "zappa": Tool(place="zappa_settings.json", published=zappa),
-    "chalice": Tool(place=".chalice/config.json", published=chalice),
+    "zappa": Tool(place="zappa_settings.json", published=zappa, comments=False),
+    "chalice": Tool(place=".chalice/config.json", published=chalice, comments=False),
     "cli": Tool(place="a shell", published=cli, local=cli_local),
 }
 
 
 def for_versions(tool: str, versions: tuple[Version, ...]) -> str:
     """What attaches published versions."""
-    return TOOLS[tool].published(versions)
+    return TOOLS[tool].told(TOOLS[tool].published(versions))
 
 
 def for_zip(tool: str, layer: LocalLayer, regions: tuple[str, ...] = ()) -> str:
@@ -492,4 +590,4 @@ def for_zip(tool: str, layer: LocalLayer, regions: tuple[str, ...] = ()) -> str:
             f"{tool} deploys a zip to the Region of its own configuration",
             hint="leave --region out, or name a result of `layerforge publish`",
         )
-    return cli_local(layer, regions) if regions else write(layer)
+    return TOOLS[tool].told(cli_local(layer, regions) if regions else write(layer))

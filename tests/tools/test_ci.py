@@ -212,7 +212,7 @@ def do(
     *,
     code: int = 0,
     action: str = "build",
-    **given: str,
+    given: Mapping[str, str] | None = None,
 ) -> Did:
     """Runs a step of an action as GitHub does, with a ``layerforge`` that notes how it is called."""
     found = steps(tools, Path(tempfile.mkdtemp(dir=folder)) / "yaml", ACTIONS[action])
@@ -226,7 +226,7 @@ def do(
     assert set(env) == set(step.get("env", {}))
     whole = {
         **env,
-        **given,
+        **(given or {}),
         "RUNNER_TEMP": str(folder),
         "GITHUB_OUTPUT": str(outputs),
         "CALLS": str(calls),
@@ -271,15 +271,17 @@ def test_neither_the_build_nor_the_shell_before_it_has_keys_in_its_environment(t
         "GOOGLE_APPLICATION_CREDENTIALS",
     )
     tokens = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_RUNTIME_TOKEN")
-    did = do(tools, tmp_path, "build", BUILD, LAYERS, **dict.fromkeys((*keys, *tokens), "s3cret"), OTHER="kept")
+    did = do(
+        tools, tmp_path, "build", BUILD, LAYERS, given={**dict.fromkeys((*keys, *tokens), "s3cret"), "OTHER": "kept"}
+    )
     assert "kept" in did.seen
     assert "s3cret" not in did.seen
 
 
 def test_a_job_that_could_publish_is_not_built_in(tools: Tools, tmp_path: Path) -> None:
     name = "Refuse a job that could take on a role"
-    assert do(tools, tmp_path, name, {}, ACTIONS_ID_TOKEN_REQUEST_TOKEN="").said == ""
-    did = do(tools, tmp_path, name, {}, code=1, ACTIONS_ID_TOKEN_REQUEST_TOKEN="t")
+    assert do(tools, tmp_path, name, {}, given={"ACTIONS_ID_TOKEN_REQUEST_TOKEN": ""}).said == ""
+    did = do(tools, tmp_path, name, {}, code=1, given={"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"})
     assert did.said.startswith("::error::")
     assert "without it" in did.said
 

@@ -151,6 +151,24 @@ def test_terraform_looks_the_arns_up_by_region(tools: Tools, tmp_path: Path) -> 
     assert '"current"' in found["data"][0]['"aws_region"']
 
 
+FILES = {
+    "one Region": snippet.for_versions("terraform", CHINA),
+    "several": snippet.for_versions("terraform", (*MANY, version("numpy", "ap-southeast-1", 3))),
+    "zip": snippet.for_zip("terraform", local(ODD)),
+    "bucket": snippet.for_zip("terraform", local(large=True)),
+}
+
+
+def test_terraform_has_nothing_to_format(tools: Tools, tmp_path: Path) -> None:
+    crooked = FILES["several"].replace("\n  layers = ", "\n      layers  =")
+    found = tools.ask("terraform_fmt", [*FILES.values(), crooked], tmp_path / "hcl")
+    if found is None:
+        pytest.skip("there is no Terraform for this machine")
+    *formatted, mended = found
+    assert dict(zip(FILES, formatted, strict=True)) == FILES
+    assert mended == FILES["several"] != crooked
+
+
 def test_terraform_makes_the_layer_from_its_zip(tools: Tools, tmp_path: Path) -> None:
     found = tools.ask("terraform", snippet.terraform_local(local(ODD + "${z}")), tmp_path / "hcl")
     layer = found["resource"][0]['"aws_lambda_layer_version"']['"numpy_layer"']
@@ -160,6 +178,7 @@ def test_terraform_makes_the_layer_from_its_zip(tools: Tools, tmp_path: Path) ->
     assert "%{" not in plain.replace("%%{", "")
     assert "${" not in plain.replace("$${", "")
     assert found["locals"][0]["layers"] == ["${aws_lambda_layer_version.numpy_layer.arn}"]
+    assert layer["skip_destroy"] == "${true}" or layer["skip_destroy"] is True
 
 
 def test_terraform_takes_a_large_zip_through_a_bucket(tools: Tools, tmp_path: Path) -> None:
@@ -201,6 +220,7 @@ def test_serverless_makes_the_layer_from_its_zip(node_modules: Path, tmp_path: P
     assert layer["package"]["artifact"] == ODD
     assert layer["compatibleRuntimes"] == [f"python{python}"]
     assert layer["compatibleArchitectures"] == [arch]
+    assert layer["retain"] is True
     script = f"require('{node_modules}/osls/lib/plugins/aws/lib/naming.js').getLambdaLayerLogicalId('{key}')"
     logical = run(["node", "-p", script]).stdout.strip()
     assert found["provider"]["layers"] == [{"Ref": logical}]

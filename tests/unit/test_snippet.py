@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from layerforge import snippet
 from layerforge.errors import UsageError
-from layerforge.snippet import TOOLS, LocalLayer, Version
+from layerforge.snippet import TOOLS, LocalLayer, Version, Wanted
 
 NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,140}", fullmatch=True)
 
@@ -96,23 +97,101 @@ def test_what_is_no_result_is_refused(text: str) -> None:
 
 def test_regions_and_layers_can_be_chosen() -> None:
     found = snippet.results(published(arn(), arn("other"), arn(region="us-east-1")), "x")
-    assert {one.region for one in snippet.chosen(found, ["us-east-1"], (), "x")} == {"us-east-1"}
-    assert [one.name for one in snippet.chosen(found, ["eu-west-1"], ["other"], "x")] == ["other"]
-    assert snippet.chosen(found, (), (), "x") == found.versions
+    assert {one.region for one in snippet.chosen(found, Wanted(regions=("us-east-1",)), "x")} == {"us-east-1"}
+    one_layer = Wanted(regions=("eu-west-1",), names=("other",))
+    assert [one.name for one in snippet.chosen(found, one_layer, "x")] == ["other"]
+    assert snippet.chosen(found, Wanted(), "x") == found.versions
 
 
 def test_a_region_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
     found = snippet.results(published(arn(), arn(region="us-east-1")), "x")
     with pytest.raises(UsageError, match="no version for the Region eu-west-2") as caught:
-        snippet.chosen(found, ["eu-west-2"], (), "arns.json")
+        snippet.chosen(found, Wanted(regions=("eu-west-2",)), "arns.json")
     assert caught.value.hint == "it has eu-west-1, us-east-1"
 
 
 def test_results_without_a_version_are_an_error_with_the_evidence() -> None:
     found = snippet.results(json.dumps({"published": [failed("us-east-1", "numpy: denied")]}), "x")
     with pytest.raises(UsageError, match="holds no published version") as caught:
-        snippet.chosen(found, (), (), "x")
+        snippet.chosen(found, Wanted(), "x")
     assert caught.value.details == ("us-east-1: numpy: denied",)
+
+
+def of(target: str, arch: str, **more: Any) -> dict[str, Any]:
+    """A row of a result."""
+    return {"region": "eu-west-1", "version_arn": arn(**more), "runtimes": [target], "architectures": [arch]}
+
+
+BOTH = json.dumps({"published": [of("python3.13", "x86_64", number=7), of("python3.13", "arm64", number=8)]})
+
+
+def test_layers_of_one_name_for_two_processors_stay_two() -> None:
+    found = snippet.results(BOTH, "x")
+    assert [(one.number, one.architectures) for one in found.versions] == [(8, ("arm64",)), (7, ("x86_64",))]
+
+
+@pytest.mark.parametrize(("arch", "number"), [("x86_64", 7), ("arm64", 8)])
+def test_a_processor_can_be_chosen(arch: str, number: int) -> None:
+    [one] = snippet.chosen(snippet.results(BOTH, "x"), Wanted(arch=arch, runtime="python3.13"), "x")
+    assert one.number == number
+
+
+def test_two_processors_are_never_mixed_in_one_function() -> None:
+    with pytest.raises(UsageError, match="different processors") as caught:
+        snippet.chosen(snippet.results(BOTH, "x"), Wanted(), "x")
+    assert "--arch arm64" in caught.value.hint
+
+
+def test_two_pythons_are_never_mixed_in_one_function() -> None:
+    rows = [of("python3.13", "x86_64"), of("python3.12", "x86_64", name="scipy")]
+    found = snippet.results(json.dumps({"published": rows}), "x")
+    with pytest.raises(UsageError, match="different Pythons") as caught:
+        snippet.chosen(found, Wanted(), "x")
+    assert "--python 3.12" in caught.value.hint
+    assert [one.name for one in snippet.chosen(found, Wanted(runtime="python3.12"), "x")] == ["scipy"]
+
+
+def test_a_layer_for_several_pythons_goes_with_each_of_them() -> None:
+    rows = [
+        of("python3.13", "x86_64"),
+        {**of("python3.12", "x86_64", name="pure"), "runtimes": ["python3.12", "python3.13"]},
+    ]
+    found = snippet.results(json.dumps({"published": rows}), "x")
+    assert len(snippet.chosen(found, Wanted(), "x")) == 2
+
+
+def test_a_python_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
+    with pytest.raises(UsageError, match="no version for the Python") as caught:
+        snippet.chosen(snippet.results(BOTH, "x"), Wanted(runtime="python3.11"), "x")
+    assert caught.value.hint == "it has python3.13"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_snippet_says_that_the_function_must_not_carry_the_packages_too(tool: str) -> None:
+    text = snippet.for_versions(tool, snippet.results(published(arn()), "x").versions)
+    assert (snippet.HIDES in text) is TOOLS[tool].comments
+    if TOOLS[tool].local:
+        assert snippet.HIDES in snippet.for_zip(tool, local())
+
+
+@pytest.mark.parametrize(
+    ("tool", "word"),
+    [
+        ("sam", "RetentionPolicy: Retain"),
+        ("cdk", "removal_policy=RemovalPolicy.RETAIN"),
+        ("terraform", "skip_destroy             = true"),
+        ("serverless", "retain: true"),
+    ],
+)
+def test_deploying_a_new_version_leaves_the_old_ones(tool: str, word: str) -> None:
+    assert word in snippet.for_zip(tool, local())
+
+
+def test_many_layers_that_come_to_one_word_cost_no_more_each() -> None:
+    names = ["".join(bits) for bits in itertools.product("-_", repeat=11)]
+    made = snippet.identifiers(f"a{name}b" for name in names)
+    assert len(set(made.values())) == len(names)
+    assert max(int(word.partition("No")[2] or 1) for word in made.values()) == len(names)
 
 
 @pytest.mark.parametrize("tool", ["zappa", "chalice"])

@@ -9,10 +9,14 @@ import click
 from rich.markup import escape
 
 from layerforge import examine, publish, runtimes, snippet
-from layerforge.cli import screen
+from layerforge.cli import options, screen
 from layerforge.cli.verify import manifest
 from layerforge.errors import UsageError
-from layerforge.snippet import LocalLayer
+from layerforge.model import Arch
+from layerforge.snippet import LocalLayer, Wanted
+
+MOST_NAMES = 10
+"""Layers that a warning names."""
 
 
 @click.command("snippet")
@@ -20,24 +24,43 @@ from layerforge.snippet import LocalLayer
 @click.option("--for", "tool", type=click.Choice(list(snippet.TOOLS)), required=True, help="What deploys the function.")
 @click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer of a result; repeatable.")
-def command(source: Path, tool: str, regions: tuple[str, ...], names: tuple[str, ...]) -> None:
+@click.option("--python", metavar="3.13", help="Only layers of a result for this Python.")
+@click.option("--arch", metavar="A", help="Only layers of a result for this processor, x86_64 or arm64.")
+def command(
+    source: Path, tool: str, regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None
+) -> None:
     """Print the few lines that attach a layer to functions.
 
     RESULT is what `layerforge publish` wrote with --json or --write arns.json; - is standard input. For a ZIP, the
     lines create the layer from it where the tool can do that.
     """
     if str(source) != "-" and zipfile.is_zipfile(source):
-        if names:
-            raise UsageError("--layer chooses from a result, and a zip is one layer", hint="leave --layer out")
+        if names or python or arch:
+            raise UsageError(
+                "--layer, --python and --arch choose from a result, and a zip is one layer", hint="leave them out"
+            )
         text = snippet.for_zip(tool, local(source), regions)
     else:
         where = "standard input" if str(source) == "-" else str(source)
         found = snippet.results(read(source), where)
-        versions = snippet.chosen(found, regions, names, where)
+        versions = snippet.chosen(found, wanted(regions, names, python, arch), where)
         warn(found.failures, versions, regions)
         text = snippet.for_versions(tool, versions)
     click.echo(f"for {snippet.TOOLS[tool].place}:", err=True)
+    if not snippet.TOOLS[tool].comments:
+        click.echo(snippet.HIDES, err=True)
     click.echo(text, nl=False)
+
+
+def wanted(regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None) -> Wanted:
+    """What the options choose. Raises ``UsageError`` for a Python or a processor that Lambda does not have."""
+    target = runtimes.target((python or options.DEFAULT_PYTHON).removeprefix("python"), arch or Arch.X86_64)
+    return Wanted(
+        regions=regions,
+        names=names,
+        runtime=f"python{target.python}" if python else "",
+        arch=str(target.arch) if arch else "",
+    )
 
 
 def read(source: Path) -> str:
@@ -80,9 +103,14 @@ def warn(
         if not regions or failure.region in regions:
             out.print(f"[yellow]![/] {escape(str(failure))}", soft_wrap=True)
     layers = {one.name for one in versions}
-    for region in sorted({one.region for one in versions}):
-        if missing := layers - {one.name for one in versions if one.region == region}:
-            out.print(f"[yellow]![/] {region} has no version of {', '.join(sorted(missing))}", soft_wrap=True)
+    by_region: dict[str, set[str]] = {}
+    for one in versions:
+        by_region.setdefault(one.region, set()).add(one.name)
+    for region, there in sorted(by_region.items()):
+        if missing := sorted(layers - there):
+            more = f" and {len(missing) - MOST_NAMES} more" if len(missing) > MOST_NAMES else ""
+            names = ", ".join(missing[:MOST_NAMES])
+            out.print(f"[yellow]![/] {region} has no version of {names}{more}", soft_wrap=True)
     if len(layers) > snippet.MOST_LAYERS:
         out.print(
             f"[yellow]![/] a function takes {snippet.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer",

@@ -108,7 +108,14 @@ def _all(run: Run, jobs: Sequence[Job], clouds: Sequence[Cloud]) -> tuple[Result
 
 def perform(run: Run, job: Job, cloud: Cloud) -> Result:
     """Does one job. What fails ends it, and is told in its result."""
-    result = Result(region=job.region, name=job.artifact.name, status=Status.FAILED)
+    wanted = job.artifact
+    result = Result(
+        region=job.region,
+        name=wanted.name,
+        status=Status.FAILED,
+        runtimes=wanted.runtimes,
+        architectures=wanted.architectures,
+    )
     try:
         for action in job.actions:
             result = _do(run, job, cloud, action, result)

@@ -251,6 +251,9 @@ class Result:
     name: str
     """Of the layer."""
     status: Status
+    runtimes: tuple[str, ...] = ()
+    """Of the layer, ``python3.13``."""
+    architectures: tuple[str, ...] = ()
     version: Version | None = None
     """The wanted version, also where something failed once it was there."""
     code_sha256: str = ""

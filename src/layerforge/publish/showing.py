@@ -99,6 +99,8 @@ def _result_data(result: Result) -> dict[str, Any]:
     version = result.version
     return {
         "region": result.region,
+        "runtimes": list(result.runtimes),
+        "architectures": list(result.architectures),
         "layer_arn": version.layer_arn if version else None,
         "version_arn": version.arn if version else None,
         "version": version.number if version else None,
