@@ -750,6 +750,10 @@ class Outcome:
     """Milliseconds of processor time that the program's process took until it was ready to be invoked."""
     invoke_ms: tuple[float, ...] = ()
     """Milliseconds of each invocation that the program's process lived through; empty where there are none."""
+    open: str = ""
+    """What of the machine the program could see though no function would; empty where that was nothing."""
+    foreign: tuple[str, ...] = ()
+    """Libraries of the machine that the program had loaded, though no function would find them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from layerforge.model import (
     Builder,
     Built,
     BytecodeMode,
+    Check,
     Compression,
     Docstrings,
     Engine,
@@ -272,29 +273,33 @@ def verify_zip(
     workspace: Path,
     *,
     uncompilable: frozenset[str] = frozenset(),
+    unrun: str = "",
 ) -> Verdict:
-    """Holds any layer zip against every rule, then runs its check where ``engine`` can."""
+    """Holds any layer zip against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
+    against it.
+    """
     examination = examine(path, target)
     mode = recipe.bytecode.mode if recipe else None
     expect = verify.Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=uncompilable)
     findings = verify.judge(examination, expect)
-    skipped, figures = engine.refusal(target), Figures()
+    skipped = engine.refusal(target) or unrun
+    checked = verify.Checked(findings=(), notes=(), figures=Figures())
     if any(finding.severity is Severity.ERROR for finding in findings):
         skipped = "the rules found errors"
     if not skipped:
         opt = workspace / "opt"
         unpack(path, opt)
-        check = recipe.check if recipe else None
-        imports = (check.imports if check else ()) or verify.top_level_imports(examination)
-        script = check.script if check else ""
-        found, figures = verify.run_check(engine, target, opt, imports, script, CHECK_SECONDS)
-        findings += found
+        check = recipe.check if recipe else Check()
+        imports = verify.Imports(needed=check.imports) if check.imports else verify.imports_of(examination)
+        checked = verify.run_check(engine, target, opt, imports, check.script, CHECK_SECONDS)
+        if not imports.names and not check.script:
+            findings += verify.nothing_proved(examination)
     return Verdict(
         engine="" if skipped else engine.name,
         skipped=skipped,
-        findings=findings,
-        notes=verify.notes(examination, expect),
-        figures=figures,
+        findings=findings + checked.findings,
+        notes=(*verify.notes(examination, expect), *checked.notes),
+        figures=checked.figures,
     )
 
 

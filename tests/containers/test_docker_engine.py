@@ -583,6 +583,7 @@ def test_a_program_in_the_sandbox_sees_no_variable_of_this_machine(
     [
         ("raise ValueError('bad')", 1),
         ("import sys; sys.exit(7)", 7),
+        ("import sys; sys.exit(0)", 1),
         ("import sys; sys.exit('words')", 1),
         ("import os; os._exit(4)", 4),
         ("import os; os._exit(0)", 1),

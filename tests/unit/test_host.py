@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import platform
 import shutil
 import subprocess
@@ -31,13 +32,26 @@ def an_interpreter(version: str = "3.13.5") -> Interpreter:
     return Interpreter(path=Path("/nonexistent/python"), version=version)
 
 
-def run(opt: Path, program: str, *, python: str = RUNNING, timeout: float = 60.0) -> Outcome:
-    engine = HostEngine(interpreter=interpreters.find(python), machine=LAMBDA_LIKE)
-    return engine.run(Job(target=target(python), opt=opt, program=program, timeout=timeout))
+def run(
+    opt: Path, program: str, *, python: str = RUNNING, timeout: float = 60.0, init: str = "", namespaces: bool = True
+) -> Outcome:
+    opt.chmod(0o755)  # as a layer is unpacked; the program may run as another user
+    engine = HostEngine(interpreter=interpreters.find(python), machine=LAMBDA_LIKE, namespaces=namespaces)
+    return engine.run(Job(target=target(python), opt=opt, init=init, program=program, timeout=timeout))
 
 
-def said(opt: Path, program: str, *, python: str = RUNNING) -> list[str]:
-    outcome = run(opt, program, python=python)
+def is_enclosed() -> bool:
+    """Whether this machine's kernel lets us have namespaces."""
+    with tempfile.TemporaryDirectory() as name:
+        return not run(Path(name), "").open
+
+
+enclosed = pytest.mark.skipif(not is_enclosed(), reason="the kernel gives no namespaces")
+ways = pytest.mark.parametrize("namespaces", [pytest.param(True, marks=enclosed), False])
+
+
+def said(opt: Path, program: str, *, python: str = RUNNING, namespaces: bool = True) -> list[str]:
+    outcome = run(opt, program, python=python, namespaces=namespaces)
     assert outcome.status == 0, outcome.output
     return outcome.output.splitlines()
 
@@ -49,14 +63,26 @@ def a_layer_module(opt: Path, name: str, text: str, *, folder: str = "python") -
 
 
 def test_what_belongs_into_the_init_phase_runs_before_the_program_in_the_same_namespace(tmp_path: Path) -> None:
-    engine = HostEngine(interpreter=interpreters.find(RUNNING), machine=LAMBDA_LIKE)
-    init = "import sys\nfirst = __file__\nprint('init')\n"
-    program = "print('then', first != __file__, sys.argv == [__file__], __name__)"
-    outcome = engine.run(Job(target=target(RUNNING), opt=tmp_path, init=init, program=program, timeout=60.0))
-    assert outcome.output == "init\nthen True True __main__\n"
-    failed = engine.run(Job(target=target(RUNNING), opt=tmp_path, init="1 / 0", program=program, timeout=60.0))
+    init = "first = 1\nprint('init')\n"
+    program = "import sys\nprint('then', first, sys.argv == [__file__], __name__)"
+    assert run(tmp_path, program, init=init).output == "init\nthen 1 True __main__\n"
+    failed = run(tmp_path, program, init="1 / 0")
     assert failed.status == 1
     assert "then" not in failed.output
+
+
+@ways
+def test_what_is_told_in_the_init_phase_can_be_read_from_no_file_and_no_input(tmp_path: Path, namespaces: bool) -> None:
+    program = (
+        "import os, sys\n"
+        "found = [sys.stdin.read(), *os.environ.values(), *sys.argv, *getattr(sys, 'orig_argv', [])]\n"
+        "found += [open(os.path.join(at, name)).read() for place in ('/var/task', os.path.dirname(__file__))\n"
+        "          for at, _, names in os.walk(place) for name in names if name != 'maps']\n"
+        "found.append(open('/proc/self/cmdline').read())\n"
+        "print('secret' + '-word' in ''.join(found))\n"
+    )
+    outcome = run(tmp_path, program, init="word = 'secret-word'\n", namespaces=namespaces)
+    assert outcome.output == "False\n"
 
 
 # --- refusals
@@ -125,7 +151,7 @@ def test_nothing_installed_on_this_machine_is_visible(tmp_path: Path) -> None:
     program = "import sys\nfor p in sys.path: print(p)\ntry:\n    import pytest\nexcept ImportError: print('none')\n"
     lines = said(tmp_path, program)
     assert lines[-1] == "none"
-    outside = [line for line in lines[:-1] if not line.startswith(str(tmp_path))]
+    outside = [line for line in lines[:-1] if not line.startswith((str(tmp_path), "/opt/"))]
     assert not any("site-packages" in line or "dist-packages" in line for line in outside)
 
 
@@ -136,21 +162,128 @@ def test_no_variable_of_this_process_reaches_the_program(tmp_path: Path, monkeyp
     found = dict(line.split(" ", 1) for line in said(tmp_path, program))
     assert "/secret" not in found.values()
     assert set(found) <= {"HOME", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "TMPDIR"}
-    assert found["LD_LIBRARY_PATH"] == str(tmp_path / "lib")
-    assert found["PATH"] == "/usr/bin:/bin"
 
 
-def test_home_and_working_folder_are_empty_and_gone_afterwards(tmp_path: Path) -> None:
+PROBE = """
+import ctypes, ctypes.util, os, shutil, socket
+def tried(what, *args):
+    try: return what(*args) or 'yes'
+    except OSError: return 'no'
+print(shutil.which('git'), shutil.which('ls'))
+print(ctypes.util.find_library('magic'), tried(ctypes.CDLL, 'libmagic.so.1'), tried(ctypes.CDLL, 'libz.so.1') != 'no')
+print(tried(os.makedirs, os.path.expanduser('~/.cache')), tried(os.listdir, os.path.expanduser('~')))
+print(tried(open, 'here', 'w'), tried(open, '/opt/there', 'w'))
+print(len([name for name in os.listdir('/proc') if name.isdigit()]) <= 3, os.path.exists('/dev/shm'))
+print(tried(socket.create_connection, ('192.0.2.1', 80), 1), sorted(name for _, name in socket.if_nameindex()))
+print(os.getuid(), os.path.exists('/home'), os.path.exists('/usr/bin/git'), tried(os.setuid, 0))
+print(tried(open, '/proc/sys/kernel/core_pattern', 'w'))
+"""
+
+
+@enclosed
+def test_a_program_sees_the_layer_and_what_lambda_has_and_nothing_else(tmp_path: Path) -> None:
+    assert said(tmp_path, PROBE) == [
+        "None None",
+        "None no True",
+        "no no",
+        "no no",
+        "True False",
+        "no ['lo']",
+        "993 False False no",
+        "no",
+    ]
+
+
+@enclosed
+def test_the_layer_lies_where_it_does_on_lambda(tmp_path: Path) -> None:
+    a_layer_module(tmp_path, "one", "")
+    assert said(tmp_path, "import one, os\nprint(one.__file__, os.getcwd())\n") == ["/opt/python/one.py /var/task"]
+
+
+@enclosed
+def test_the_standard_library_and_its_own_libraries_are_there(tmp_path: Path, python: str) -> None:
+    program = "import ctypes.util, hashlib, lzma, sqlite3, ssl, zlib\nprint(ctypes.util.find_library('c'))\n"
+    assert said(tmp_path, program, python=python) == ["libc.so.6"]
+
+
+@enclosed
+def test_what_a_layer_leaves_running_ends_with_the_run(tmp_path: Path) -> None:
+    program = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
+        "    os._exit(0)\nprint('done')\n"
+    )
+    assert said(tmp_path, program) == ["done"]
+
+
+@enclosed
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare")
+def test_a_user_without_rights_is_shut_off_as_an_administrator_is(tmp_path: Path) -> None:
+    lines = f"import sys\nsys.path[:0] = {sys.path!r}\nfrom test_host import *\n"
+    lines += f"print(*said(Path({str(tmp_path)!r}), PROBE), sep='\\n')"
+    # In a namespace of its own a user is called root, and knows nobody else.
+    argv = ["unshare", "--map-root-user", sys.executable, "-c", lines]
+    shown = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    assert shown.stdout.splitlines() == said(tmp_path, PROBE), shown.stderr
+
+
+def test_where_nothing_can_be_shut_off_what_was_loaded_of_the_machine_is_named(tmp_path: Path) -> None:
+    extra = next((name for name in ("libmagic.so.1", "libgomp.so.1", "libselinux.so.1") if _there(name)), None)
+    if extra is None:
+        pytest.skip("this machine has none of the libraries")
+    program = f"import ctypes, zlib, ssl\nctypes.CDLL('libz.so.1')\nctypes.CDLL({extra!r})\n"
+    outcome = run(tmp_path, program, namespaces=False)
+    assert outcome.status == 0, outcome.output
+    assert outcome.foreign
+    assert any(extra.partition(".")[0] in one for one in outcome.foreign)
+    assert not any("libz" in one for one in outcome.foreign)
+    assert "in sight" in outcome.open
+
+
+def _there(name: str) -> bool:
+    try:
+        return bool(ctypes.CDLL(name))
+    except OSError:
+        return False
+
+
+def test_a_run_that_loads_what_lambda_has_names_nothing(tmp_path: Path) -> None:
+    assert run(tmp_path, "import ssl, sqlite3, zlib, ctypes\n", namespaces=False).foreign == ()
+
+
+def test_programs_of_the_machine_are_not_found_and_nothing_can_be_written_at_home(tmp_path: Path) -> None:
+    program = (
+        "import os, shutil\nprint(shutil.which('git'), shutil.which('sh'))\n"
+        "try: os.makedirs(os.path.expanduser('~/.cache'))\nexcept OSError: print('no home')\n"
+    )
+    assert said(tmp_path, program, namespaces=False) == ["None None", "no home"]
+
+
+@ways
+def test_a_program_has_bounds(tmp_path: Path, namespaces: bool) -> None:
+    program = (
+        "import resource\n"
+        "for name in ('CORE', 'CPU', 'DATA', 'FSIZE', 'NOFILE'):\n"
+        "    print(name, resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1])\n"
+        "try: x = bytearray(10 * 2**30)\nexcept MemoryError: print('no memory')\n"
+    )
+    found = dict(line.split(" ") for line in said(tmp_path, program, namespaces=namespaces))
+    assert found.pop("no") == "memory"
+    assert all(int(most) >= 0 for most in found.values())
+    assert (found["CORE"], found["NOFILE"], found["FSIZE"]) == ("0", "1024", str(512 * 2**20))
+
+
+@ways
+def test_the_working_folder_is_empty_and_gone_afterwards(tmp_path: Path, namespaces: bool) -> None:
     program = (
         "import os, tempfile\n"
-        "print(os.getcwd())\nprint(os.path.expanduser('~'))\nprint(tempfile.gettempdir())\n"
-        "print(os.listdir('.'), os.listdir(os.path.expanduser('~')))\n"
-        "open('left', 'w').close()\nos.makedirs(os.path.expanduser('~/.cache/x'))\nos.chmod('.', 0o500)\n"
+        "print(tempfile.gettempdir(), os.listdir(tempfile.gettempdir()))\n"
+        "open(os.path.join(tempfile.gettempdir(), 'left-by-a-test'), 'w').close()\n"
+        "print(os.listdir('.'))\n"
     )
-    *folders, listing = said(tmp_path, program)
-    assert listing == "[] []"
-    assert len(set(folders)) == 2
-    assert not any(Path(folder).exists() for folder in folders)
+    folder, work = said(tmp_path, program, namespaces=namespaces)
+    assert folder.endswith(" []")
+    assert work == ("['program.py']" if namespaces else "[]")
+    assert not (Path(folder.split(" ")[0]) / "left-by-a-test").exists()
 
 
 def test_the_folders_go_when_the_program_is_killed_too(tmp_path: Path) -> None:
@@ -208,6 +341,7 @@ def test_no_bytecode_is_written_into_the_layer(tmp_path: Path) -> None:
 
 def test_a_relative_layer_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_layer_module(tmp_path / "opt", "one", "x = 1\n")
+    tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     assert said(Path("opt"), "import one\nprint(one.x)\n") == ["1"]
 

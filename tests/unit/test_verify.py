@@ -33,7 +33,18 @@ from layerforge.model import (
     RecordRow,
     Severity,
 )
-from layerforge.verify import RULES, RULES_TABLE, Expect, judge, notes, run_check, top_level_imports
+from layerforge.verify import (
+    RULES,
+    RULES_TABLE,
+    Checked,
+    Expect,
+    Imports,
+    imports_of,
+    judge,
+    notes,
+    run_check,
+    top_level_imports,
+)
 from zips import Put, a_member, an_elf, an_examination, link
 
 DOC = Path(__file__).parents[2] / "docs" / "rules.md"
@@ -531,7 +542,8 @@ def test_a_link_behind_a_link_to_a_folder_is_followed_as_the_kernel_does() -> No
 @pytest.mark.parametrize(
     ("paths", "words"),
     [
-        (["numpy/__init__.py", "six.py"], "the top of the zip holds numpy, six.py"),
+        (["numpy/__init__.py", "six.py"], "2 files lie where no function looks: numpy/__init__.py, six.py"),
+        (["numpy/core.txt", "six.txt"], "the top of the zip holds numpy, six.txt"),
         (["layer/python/six.py"], "one folder too deep, in layer/"),
         ([], "holds no files"),
         (["python/lib/python3.12/site-packages/six.py"], "only python3.12 is served"),
@@ -554,6 +566,42 @@ def test_files_where_no_function_looks_are_an_error(paths: list[str], words: str
 )
 def test_a_layer_with_any_folder_that_is_read_is_laid_out_well(paths: list[str]) -> None:
     assert found("LF306", an_examination(*map(a_member, paths))) == []
+
+
+def pip_installed(folder: str) -> Examination:
+    """What ``pip install --target`` leaves of a package with a program, in a folder of a zip."""
+    info = f"{folder}tqdm-4.0.dist-info"
+    paths = (f"{folder}bin/tqdm", f"{folder}tqdm/__init__.py", f"{info}/METADATA", f"{info}/REQUESTED")
+    members = [replace(a_member(path), package="tqdm") for path in paths]
+    row = Distribution(name="tqdm", version="4.0", info=info, record=())
+    return replace(an_examination(*members), distributions=(row,))
+
+
+def test_packages_at_the_top_are_named_file_by_file_and_pips_bin_does_not_make_them_right() -> None:
+    one = alone("LF306", pip_installed(""))
+    assert one.severity is Severity.ERROR
+    assert one.message.startswith("3 files lie where no function looks: tqdm/__init__.py, tqdm-4.0.dist-info/")
+    assert "`pip install --target python tqdm && zip -r layer.zip python`" in one.hint
+    assert "`layerforge build tqdm`" in one.hint
+
+
+@pytest.mark.parametrize("folder", ["", "x/python/", "python/python/", "lib/python3.13/site-packages/"])
+def test_packages_are_found_wherever_they_were_put_by_mistake(folder: str) -> None:
+    assert alone("LF306", pip_installed(folder)).severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("folder", ["python/", "python/lib/python3.13/site-packages/"])
+def test_packages_where_a_function_looks_are_no_finding(folder: str) -> None:
+    assert found("LF306", pip_installed(folder)) == []
+
+
+def test_a_module_beside_a_right_layer_is_a_warning() -> None:
+    one = alone("LF306", an_examination(a_member("python/six.py"), a_member("handler.py"), a_member("share/x.py")))
+    assert (one.severity, one.path, one.message) == (
+        Severity.WARNING,
+        "handler.py",
+        "1 file lies where no function looks: handler.py",
+    )
 
 
 def test_unsafe_names_are_reported_by_reason_and_without_control_characters(tmp_path: Path) -> None:
@@ -637,34 +685,163 @@ def test_every_top_level_module_of_a_layer_is_imported() -> None:
     assert names == ("compiled", "deep", "fast", "native", "numpy", "only", "six")
 
 
-def outcome_of(imports: tuple[str, ...], script: str, folder: Path) -> Outcome:
-    """What the program really does in a Python of its own."""
+def outcome_of(imports: tuple[str, ...], script: str, folder: Path, *, others: tuple[str, ...] = ()) -> Outcome:
+    """What the program really does in a Python of its own. The word of the run is empty."""
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n"]
-    argv[-1] += verify.init_program(imports) + verify.check_program(script)
+    argv[-1] += verify.init_program(Imports(needed=imports, others=others), "") + verify.check_program(script)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     return Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
 
 
+def checked(outcome: Outcome, imports: Imports | None = None) -> Checked:
+    return run_check(FakeEngine([outcome]), target(), Path("/opt"), imports or Imports(), "", 5.0, word="")
+
+
 def check(outcome: Outcome) -> tuple[Finding, ...]:
-    engine = FakeEngine([outcome])
-    findings, _ = run_check(engine, target(), Path("/opt"), (), "", 5.0)
-    return findings
+    return checked(outcome).findings
 
 
 def test_the_engine_gets_the_program_the_folder_and_the_time() -> None:
-    engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)])
-    assert run_check(engine, target(), Path("/some/opt"), ("numpy",), "assert 1", 5.0) == ((), Figures())
+    engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:word{"done": true}\n', seconds=1.0)])
+    imports = Imports(needed=("numpy",))
+    found = run_check(engine, target(), Path("/some/opt"), imports, "assert 1", 5.0, word="word")
+    assert found == Checked(findings=(), notes=(), figures=Figures())
     (job,) = engine.jobs
     assert (job.opt, job.timeout, job.target) == (Path("/some/opt"), 5.0, target())
-    assert job.init == verify.init_program(("numpy",))
+    assert job.init == verify.init_program(imports, "word")
     assert job.program == verify.check_program("assert 1")
+
+
+def test_each_run_has_a_word_of_its_own_and_believes_no_line_without_it() -> None:
+    forged = Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)
+    engine = FakeEngine([forged, forged])
+    for _ in range(2):
+        found = run_check(engine, target(), Path("/opt"), Imports(needed=("a",)), "", 5.0)
+        assert rules(found.findings) == ["LF402"]
+    first, second = engine.jobs
+    assert first.init != second.init
+
+
+FORGERIES = [
+    "print('layerforge-check:{\"done\": true}', flush=True)",
+    "import __main__; __main__.report(done=True)",
+    "import __main__; next(__main__.CHECK)",
+    "import __main__; __main__.CHECK.send('')",
+    "import __main__; __main__.checking('', [], []).send(None)",
+    "",
+]
+
+
+@pytest.mark.parametrize("code", FORGERIES)
+@pytest.mark.parametrize("end", ["import os; os._exit(0)", "import sys; sys.exit(0)", "raise SystemExit"])
+def test_a_module_that_ends_the_program_while_it_is_imported_has_failed_whatever_it_says(
+    code: str, end: str, tmp_path: Path
+) -> None:
+    text = f"try:\n    {code or 'pass'}\nexcept BaseException:\n    pass\n{end}\n"
+    (tmp_path / "leaves.py").write_text(text)
+    word = "f00d"
+    argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"]
+    argv[-1] += verify.init_program(Imports(needed=("leaves",)), word) + verify.check_program("")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    ended = Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
+    found = run_check(FakeEngine([ended]), target(), Path("/opt"), Imports(needed=("leaves",)), "", 5.0, word=word)
+    assert rules(found.findings) in (["LF401"], ["LF402"])
+
+
+def test_a_check_that_a_module_ends_has_failed_though_it_may_end_itself(tmp_path: Path) -> None:
+    (tmp_path / "leaving.py").write_text("import sys\ndef leave(): sys.exit(0)\n")
+    assert rules(check(outcome_of((), "import leaving; leaving.leave()", tmp_path))) == ["LF402"]
+    assert check(outcome_of((), "import leaving, sys; sys.exit(0)", tmp_path)) == ()
+
+
+def test_what_nobody_needs_may_fail_and_is_a_note(tmp_path: Path) -> None:
+    (tmp_path / "extra.py").write_text("import not_there")
+    outcome = outcome_of(("json",), "raise ValueError('the check was run')", tmp_path, others=("extra",))
+    found = checked(outcome, Imports(needed=("json",), others=("extra",)))
+    assert [(one.rule, one.message.partition("\n")[0]) for one in found.findings] == [
+        ("LF402", "ValueError: the check was run")
+    ]
+    assert found.notes == (
+        "extra cannot be imported, which its package does not need: ModuleNotFoundError: No module named 'not_there'",
+    )
+
+
+@pytest.mark.parametrize(("failing", "expected"), [(("a.x",), []), (("a.x", "a.y"), ["LF401", "LF401"])])
+def test_of_the_parts_of_a_namespace_one_has_to_be_there(failing: tuple[str, ...], expected: list[str]) -> None:
+    lines = [f'layerforge-check:{{"failed": "{name}", "error": "E"}}\n' for name in failing]
+    outcome = Outcome(status=0, output="".join(lines) + 'layerforge-check:{"done": true}', seconds=0.0)
+    assert rules(checked(outcome, Imports(parts={"a": ("a.x", "a.y")})).findings) == expected
+
+
+def test_libraries_of_the_machine_that_were_loaded_are_an_error_that_names_them() -> None:
+    outcome = Outcome(
+        status=0,
+        output='layerforge-check:{"done": true}',
+        seconds=0.0,
+        open="its files were in sight",
+        foreign=("/usr/lib/libmagic.so.1",),
+    )
+    found = checked(outcome, Imports(needed=("magic",)))
+    assert [(one.rule, "/usr/lib/libmagic.so.1" in one.message) for one in found.findings] == [("LF103", True)]
+    assert found.notes == ("the run was not shut off as on Lambda: its files were in sight",)
+
+
+def test_a_layer_without_modules_says_that_nothing_was_imported() -> None:
+    outcome = Outcome(status=0, output='layerforge-check:{"done": true}', seconds=0.0)
+    assert checked(outcome).notes == ("nothing was imported, since there is no Python module in the layer",)
+    assert verify.nothing_proved(an_examination(a_member("lib/libx.so"))) == ()
+    (one,) = verify.nothing_proved(an_examination(a_member("python/my-script.py")))
+    assert (one.rule, one.severity) == ("LF401", Severity.ERROR)
+
+
+# --- which modules prove a layer
+
+
+def modules_of(package: str, *paths: str) -> list[Member]:
+    return [replace(a_member(f"python/{path}"), package=package) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("package", "paths", "needed", "others"),
+    [
+        ("duckdb", ("duckdb/__init__.py", "_duckdb.so", "adbc_driver_duckdb/__init__.py"), ("duckdb",), 1),
+        ("beautifulsoup4", ("bs4/__init__.py",), ("bs4",), 0),
+        ("setuptools", ("setuptools/__init__.py", "pkg_resources/__init__.py"), ("setuptools",), 1),
+        ("many-names", ("one.py", "two/__init__.py"), ("one", "two"), 0),
+        ("argon2-bindings", ("_argon2.abi3.so",), ("_argon2",), 0),
+        ("google-cloud-storage", ("google/cloud/storage/__init__.py",), ("google.cloud.storage",), 0),
+        ("testing", ("tests/__init__.py", "testing.py"), ("testing",), 0),
+    ],
+)
+def test_a_package_needs_the_module_of_its_name_else_all_that_it_has(
+    package: str, paths: tuple[str, ...], needed: tuple[str, ...], others: int
+) -> None:
+    found = imports_of(an_examination(*modules_of(package, *paths)))
+    assert found.needed == needed
+    assert len(found.others) == others
+    assert not found.parts
+
+
+def test_every_package_has_to_prove_itself_the_ones_below_a_namespace_too() -> None:
+    members = [
+        *modules_of("opentelemetry-api", "opentelemetry/trace/__init__.py", "opentelemetry/trace/span.py"),
+        *modules_of("opentelemetry-api", "opentelemetry/context/__init__.py", "opentelemetry/version.py"),
+        *modules_of("six", "six.py"),
+    ]
+    found = imports_of(an_examination(*members))
+    assert found.needed == ("six",)
+    assert found.parts == {
+        "opentelemetry-api": ("opentelemetry.context", "opentelemetry.trace", "opentelemetry.version")
+    }
+    assert found.names == ("six", "opentelemetry.context", "opentelemetry.trace", "opentelemetry.version")
 
 
 def test_what_the_engine_and_the_program_measured_are_the_figures(tmp_path: Path) -> None:
     (tmp_path / "busy.py").write_text("for _ in range(1_000_000): pass\nimport time\ntime.sleep(0.1)\n")
     ended = replace(outcome_of(("busy",), "", tmp_path), init_ms=1119.4, peak_memory=109_000_000)
-    findings, figures = run_check(FakeEngine([ended]), target(), Path("/opt"), ("busy",), "", 5.0)
-    assert findings == ()
+    found = checked(ended)
+    figures = found.figures
+    assert found.findings == ()
     assert (figures.init_ms, figures.peak_memory) == (1119.4, 109_000_000)
     assert figures.import_seconds is not None
     assert figures.import_cpu_seconds is not None
@@ -675,7 +852,7 @@ def test_what_the_engine_and_the_program_measured_are_the_figures(tmp_path: Path
 @pytest.mark.parametrize("line", ['{"import_seconds": "x"}', "[]", '{"import_cpu_seconds": null}'])
 def test_a_module_that_writes_into_the_report_gives_no_figures(line: str) -> None:
     outcome = Outcome(status=0, output=f"layerforge-check:{line}\n", seconds=0.0)
-    assert run_check(FakeEngine([outcome]), target(), Path("/opt"), (), "", 5.0)[1] == Figures()
+    assert checked(outcome).figures == Figures()
 
 
 @pytest.mark.parametrize(("init_ms", "expected"), [(None, []), (10_000.0, []), (10_400.0, ["LF408"])])

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from layerforge import examine, interpreters, pipeline, report
+from layerforge import digest, examine, interpreters, pipeline, report
 from layerforge.cli import engines, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import UsageError, VerificationError
-from layerforge.model import Manifest, Recipe, Severity
+from layerforge.host import HostEngine
+from layerforge.model import Examination, Manifest, Recipe, Severity, Store
 from layerforge.progress import TerminalProgress
 
 DEFAULT_MINUTES = 180
@@ -46,6 +47,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     "--engine", type=click.Choice(engines.CHOICES), default="auto", show_default=True, help="Where to run it."
 )
 @click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
+@click.option("--run", "run_it", is_flag=True, help="Run the code of a layer that was made elsewhere on this machine.")
 @click.option("--memory", type=click.IntRange(128, 10_240), metavar="MB", help="Memory of the function, in containers.")
 @suite_options
 @shared.json_option
@@ -56,6 +58,7 @@ def command(
     engine: str,
     image: str | None,
     memory: int | None,
+    run_it: bool,  # noqa: FBT001
     suite: str | None,
     jobs: int | None,
     time_limit: float | None,
@@ -64,6 +67,9 @@ def command(
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Hold a layer's ZIP against every rule, then import it and run its check as Lambda would. Exits 7 on errors.
+
+    A layer that was not built on this machine is run in a container only; where there is none, --run runs its code
+    here, with bounds, and as far apart from the rest as the kernel allows.
 
     With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
     """
@@ -92,8 +98,15 @@ def command(
         return
     runner = engines.choose(engine, image, target, interpreters.find(target.python), progress, memory).engine
     with progress.step("verify") as step, store.workspace() as workspace:
-        bad = made.uncompilable if made else frozenset()
-        verdict = pipeline.verify_zip(zip_file, target, expected(made), runner, workspace, uncompilable=bad)
+        verdict = pipeline.verify_zip(
+            zip_file,
+            target,
+            expected(made),
+            runner,
+            workspace,
+            uncompilable=made.uncompilable if made else frozenset(),
+            unrun="" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store),
+        )
         step.note(pipeline.summary(verdict))
     if as_json:
         screen.print_json({"path": str(zip_file), **report.run_data(verdict)})
@@ -101,6 +114,14 @@ def command(
     summary.annotate_findings(verdict.findings, str(zip_file))
     if any(one.severity is Severity.ERROR for one in verdict.findings):
         raise VerificationError(f"{zip_file} is not fit for Lambda", hint="docs/rules.md explains each rule")
+
+
+def unrun(seen: Examination, store: Store) -> str:
+    """Why a layer's code is not to be run on this machine; empty where the store says that it was built here."""
+    made = store.get("archive", seen.sha256)
+    if made is not None and digest.sha256(made) == seen.sha256:
+        return ""
+    return "it was not built on this machine, and --run runs its code here; --engine docker runs it in a container"
 
 
 def _refuse_alone(suite: str | None, others: object, memory: int | None) -> None:

@@ -1,9 +1,9 @@
 """Proves a layer from inside: imports its modules, then runs its check. Standard library only, Python 3.10 to 3.14.
 
-A call of ``import_all`` is written behind this text, for the init phase; the program that follows calls ``main``.
-What they report are lines of JSON behind a marker: ``{"doing": ...}`` before each step, ``{"failed": ..., "error": ...,
-"trace": [...]}`` for each failure, ``{"import_seconds": ..., "import_cpu_seconds": ...}`` after the imports, and
-``{"done": true}`` at the end.
+A call of ``checking`` is written behind this text, for the init phase; the program that follows goes on with it. What
+it reports are lines of JSON behind a marker and a word that is new in each run: ``{"doing": ...}`` before each step,
+``{"failed": ..., "error": ..., "trace": [...]}`` for each failure, ``{"import_seconds": ...,
+"import_cpu_seconds": ...}`` after the imports, and ``{"done": true}`` at the end, which is reached in no other way.
 """
 
 import importlib
@@ -12,41 +12,55 @@ import linecache
 import sys
 import time
 import traceback
+from collections.abc import Callable, Generator
 from types import ModuleType
 from typing import Any
 
-MARKER = "layerforge-check:"
+
+def checking(word: str, needed: list[str], others: list[str]) -> Generator[None, str, None]:
+    """Imports every module, whatever becomes of the rest, and waits for the text of the check, which is run where
+    whatever is needed could be imported.
+
+    The word is known to nothing that a module could ask for by name, and a generator that runs cannot be called.
+    """
+
+    def report(**facts: Any) -> None:
+        # At once, so that it is there even if the next step ends the process.
+        print("\nlayerforge-check:" + word + json.dumps(facts), flush=True)
+
+    failed = import_all(report, [*needed, *others])
+    script = yield
+    if script and failed.isdisjoint(needed):
+        run(report, script)
+    report(doing="exit")
+    report(done=True)
+    yield
 
 
-def report(**facts: Any) -> None:
-    """Writes one line at once, so that it is there even if the next step ends the process."""
-    print("\n" + MARKER + json.dumps(facts), flush=True)
-
-
-def failure(doing: str, error: BaseException) -> None:
+def failure(report: Callable[..., None], doing: str, error: BaseException) -> None:
     """Reports an exception: its last line, and the lines of its traceback."""
     text = traceback.format_exception_only(type(error), error)
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
     report(failed=doing, error="".join(text[-1:]).strip(), trace=trace[-12:])
 
 
-def import_all(names: list[str]) -> bool:
-    """Imports every module, whatever becomes of the others; whether all could be."""
-    good = True
+def import_all(report: Callable[..., None], names: list[str]) -> set[str]:
+    """Imports every module; those that failed. One that wants to end the program has, whatever status it names."""
+    failed = set()
     wall, cpu = time.perf_counter(), time.process_time()
     for name in names:
         report(doing="import " + name)
         try:
             importlib.import_module(name)
-        except (Exception, SystemExit) as error:
-            failure(name, error)
-            good = False
+        except BaseException as error:
+            failure(report, name, error)
+            failed.add(name)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     report(import_seconds=round(wall, 4), import_cpu_seconds=round(cpu, 4))
-    return good
+    return failed
 
 
-def run(script: str) -> None:
+def run(report: Callable[..., None], script: str) -> None:
     """Runs the check as a program of its own."""
     report(doing="check.py")
     # A module of its own, so that the check can pickle what it defines, and cannot overwrite anything here.
@@ -57,15 +71,13 @@ def run(script: str) -> None:
     try:
         exec(compile(script, "check.py", "exec"), vars(module))  # noqa: S102
     except SystemExit as end:
-        if end.code not in {None, 0}:
-            failure("check.py", end)
-    except Exception as error:
-        failure("check.py", error)
+        if end.code not in {None, 0} or not ended_itself(end):
+            failure(report, "check.py", end)
+    except BaseException as error:
+        failure(report, "check.py", error)
 
 
-def main(imported: bool, script: str) -> None:  # noqa: FBT001
-    """Runs the check where everything could be imported, and says so."""
-    if imported and script:
-        run(script)
-    report(doing="exit")
-    report(done=True)
+def ended_itself(error: BaseException) -> bool:
+    """Whether an exception comes from the check's own lines, and not from a module that it uses."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_code.co_filename == "check.py"

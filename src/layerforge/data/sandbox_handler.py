@@ -37,7 +37,8 @@ def execute(name: str) -> tuple[int, float]:
         started = time.perf_counter()
         exec(code, vars(MAIN))  # noqa: S102
     except SystemExit as end:
-        ended = status(end.code)
+        # Whatever it says: a function that ends by itself has not come up, or gives no answer.
+        ended = status(end.code) or 1
     except BaseException:
         traceback.print_exc()
         ended = 1

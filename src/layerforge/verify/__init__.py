@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from layerforge.model import Examination, Finding, Severity
+from layerforge.verify.imports import Imports, imports_of, top_level_imports
 from layerforge.verify.modules import (
     foreign_paths,
     lying_records,
@@ -29,18 +30,22 @@ from layerforge.verify.native import (
 )
 from layerforge.verify.notes import notes
 from layerforge.verify.packing import above_budget, dead_links, misplaced, too_large, unreadable, unsafe_names
-from layerforge.verify.running import check_program, init_program, run_check, top_level_imports
+from layerforge.verify.running import Checked, check_program, init_program, nothing_proved, run_check
 from layerforge.verify.table import RULES_TABLE, Expect, Rule
 
 __all__ = [
     "RULES",
     "RULES_TABLE",
+    "Checked",
     "Expect",
+    "Imports",
     "Rule",
     "check_program",
+    "imports_of",
     "init_program",
     "judge",
     "notes",
+    "nothing_proved",
     "run_check",
     "top_level_imports",
 ]

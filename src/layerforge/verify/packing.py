@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Finding
+from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Distribution, Examination, Finding, Severity
 from layerforge.progress import counted, megabytes
+from layerforge.runtimes import site
 from layerforge.verify.layout import follow, index
 from layerforge.verify.table import Expect, finding, named
 
@@ -14,6 +17,12 @@ _READ = ("python/", "lib/", "bin/", "extensions/")
 """Folders of a layer that a Python function reads of its own accord."""
 
 _MOST_NAMED = 5
+
+_TWICE = re.compile(r"python/(?:lib/python3\.\d+/site-packages/)?(?:python|site-packages)/")
+"""A folder of packages inside the folder of packages."""
+
+_AT_TOP = re.compile(r"[^/]+\.(?:py|pyc|so)|[^/]+/__init__\.pyc?")
+"""What makes something importable, if the top of the zip were on ``sys.path``."""
 
 
 def too_large(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
@@ -74,18 +83,75 @@ def dead_links(examination: Examination, expect: Expect) -> Iterator[Finding]:  
 def misplaced(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF306: files where no function looks for them."""
     paths = [member.path for member in examination.members]
-    foreign = f"python/lib/python{expect.target.python}/"
+    lost = _lost(examination)
+    strays = _strays(examination, lost)
     if not paths:
         yield finding("LF306", "", "the archive holds no files")
+    elif strays:
+        yield _stray(strays, examination, lost)
     elif not any(path.startswith(_READ) for path in paths):
         yield finding("LF306", "", f"nothing lies in {', '.join(_READ)}; {_instead(paths)}")
+    yield from _other_pythons(paths, expect)
+
+
+def _other_pythons(paths: Iterable[str], expect: Expect) -> Iterator[Finding]:
+    own = f"python{expect.target.python}"
     others = sorted({path.split("/")[2] for path in paths if path.startswith("python/lib/python3.")})
-    elsewhere = [name for name in others if not foreign.endswith(f"/{name}/")]
-    if elsewhere and len(elsewhere) == len(others):
+    if others and own not in others:
         message = (
-            f"only {', '.join(elsewhere)} is served; Python {expect.target.python} looks in {foreign}site-packages"
+            f"only {', '.join(others)} is served; Python {expect.target.python} looks in python/lib/{own}/site-packages"
         )
-        yield finding("LF306", f"python/lib/{elsewhere[0]}", message)
+        yield finding("LF306", f"python/lib/{others[0]}", message)
+
+
+def _lost(examination: Examination) -> Mapping[str, Distribution]:
+    """The distributions that were installed where ``sys.path`` does not lead, by name.
+
+    What lies deeper in a package than that, the package has brought for itself.
+    """
+    folders = [(one, one.info[: -len(posixpath.basename(one.info))]) for one in examination.distributions]
+    return {one.name: one for one, folder in folders if not site(f"{folder}x") or _TWICE.fullmatch(folder)}
+
+
+def _strays(examination: Examination, lost: Mapping[str, Distribution]) -> list[str]:
+    """Files of ``lost`` distributions, and modules and packages without any at the top of the zip; code first."""
+    bare = {path.partition("/")[0] for member in examination.members if _AT_TOP.fullmatch(path := member.path)}
+    tops = bare - {"bin", "extensions", "lib", "python"}
+    folders = tuple(folder for one in lost.values() if (folder := f"{posixpath.dirname(one.info)}/") != "/")
+    found = [
+        member.path
+        for member in examination.members
+        if (member.package in lost or member.path.partition("/")[0] in tops or member.path.startswith(folders))
+        and not member.path.startswith(("bin/", "extensions/"))
+        and (not site(member.path) or member.path.startswith(folders))
+    ]
+    return sorted(found, key=lambda path: (not path.endswith((".py", ".so")), path))
+
+
+def _stray(strays: Sequence[str], examination: Examination, lost: Mapping[str, Distribution]) -> Finding:
+    """One finding for all files that nobody finds; a warning where the packages lie right and something beside them."""
+    verb = "lies" if len(strays) == 1 else "lie"
+    message = f"{counted(len(strays), 'file')} {verb} where no function looks: {named(tuple(strays), _MOST_NAMED)}"
+    right = any(site(member.path) for member in examination.members)
+    severity = Severity.WARNING if right and not lost else Severity.ERROR
+    return finding("LF306", strays[0], message, severity=severity, hint=_way_out(strays, examination, lost))
+
+
+def _way_out(strays: Sequence[str], examination: Examination, lost: Mapping[str, Distribution]) -> str:
+    """The command that puts packages where they belong; empty where they have no names."""
+    first, _, rest = strays[0].partition("/")
+    if rest.startswith("python/"):
+        return f"the layer lies one folder too deep: zip from inside {first}/"
+    paths = {member.path for member in examination.members}
+    # What pip was asked for, it marks; the rest came along.
+    names = sorted(name for name, one in lost.items() if f"{one.info}/REQUESTED" in paths) or sorted(lost)
+    if not names:
+        return ""
+    what = " ".join(names) if len(names) <= _MOST_NAMED else "-r requirements.txt"
+    return (
+        f"`pip install --target python {what} && zip -r layer.zip python` puts them below python/; "
+        f"`layerforge build {what.removeprefix('-r ')}` does that too"
+    )
 
 
 def _instead(paths: list[str]) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from layerforge import guarded
 from layerforge.model import Engine, Examination, Figures, Finding, Job, Outcome, Target
 from layerforge.process import signal_name
-from layerforge.runtimes import site
-from layerforge.verify.table import finding
+from layerforge.verify.imports import Imports, holds_code
+from layerforge.verify.table import finding, named
 
 MARKER = "layerforge-check:"
-"""What the lines of the program's report begin with; anything else is output of the modules themselves."""
-
-_NO_MODULES = frozenset(
-    {"bin", "share", "include", "etc", "man", "test", "tests", "testing", "doc", "docs", "example", "examples"}
-    | {"benchmark", "benchmarks", "conftest", "setup", "scripts"}
-)
-"""Top-level names that wheels leave behind by mistake, or that are no modules."""
+"""What the lines of the program's report begin with, before the word of the run; anything else is output of the modules
+themselves."""
 
 _LINES = 12
 
@@ -40,49 +37,94 @@ _OWN_FRAME = re.compile(
 """The frame of the check program that runs ``check.py``, in the text of a traceback."""
 
 
-def top_level_imports(examination: Examination) -> tuple[str, ...]:
-    """Modules to import where a recipe names none: every top-level package and module, sorted.
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a run has shown. No finding where all is well."""
 
-    A folder counts where it has an ``__init__``; private names, tests and the like do not.
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    figures: Figures
+
+
+def init_program(imports: Imports, word: str) -> str:
+    """Source text of what runs in the init phase: it imports what it is told to and reports what fails.
+
+    The report's lines begin with ``word``, which no module knows, so that none of them can be taken for it by what it
+    prints. Code that searches the memory of its own process could still find the word: whoever wants to behave in a
+    check and nowhere else needs no such thing.
     """
-    return tuple(sorted({name for member in examination.members if (name := _module(member.path))}))
-
-
-def _module(path: str) -> str:
-    """Name of the top-level module that the file at ``path`` makes importable; empty where it does not."""
-    folder = site(path)
-    parts = path.removeprefix(folder).split("/")
-    stem, _, suffix = parts[-1].partition(".")
-    is_code = suffix in {"py", "pyc", "so", "abi3.so"} or (suffix.startswith("cpython-") and suffix.endswith(".so"))
-    is_package = len(parts) == 2 and stem == "__init__"
-    name = parts[0] if is_package else stem
-    wanted = name.isidentifier() and not name.startswith("_") and name not in _NO_MODULES
-    return name if folder and is_code and wanted and (is_package or len(parts) == 1) else ""
-
-
-def init_program(imports: tuple[str, ...]) -> str:
-    """Source text of what runs in the init phase: it imports each of ``imports`` and reports what fails."""
     text = resources.files("layerforge").joinpath("data/check_layer.py").read_text("utf-8")
-    return f"{text}\n\nIMPORTED = import_all({list(imports)!r})\n"
+    start = f"checking({word!r}, {list(imports.needed)!r}, {list(imports.optional)!r})"
+    return f"{text}\n\nCHECK = {start}\nnext(CHECK)\n"
 
 
 def check_program(script: str) -> str:
     """Source text of the program behind that, which runs ``script``."""
-    return f"main(IMPORTED, {script!r})\n"
+    return f"CHECK.send({script!r})\n"
 
 
 def run_check(
-    engine: Engine, target: Target, opt: Path, imports: tuple[str, ...], script: str, timeout: float
-) -> tuple[tuple[Finding, ...], Figures]:
-    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. No finding where all is well."""
-    init, program = init_program(imports), check_program(script)
+    engine: Engine,
+    target: Target,
+    opt: Path,
+    imports: Imports,
+    script: str,
+    timeout: float,
+    *,
+    word: str | None = None,
+) -> Checked:
+    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. ``word`` is a new one in each run."""
+    word = secrets.token_hex(16) if word is None else word
+    init, program = init_program(imports, word), check_program(script)
     outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout))
-    return tuple(read_outcome(outcome, timeout)), figures(outcome)
+    reports = tuple(_reports(outcome.output, MARKER + word))
+    failed = {str(report["failed"]): report for report in reports if "failed" in report}
+    excused = _excused(imports, failed)
+    return Checked(
+        findings=(
+            *(_failed(report) for name, report in failed.items() if name not in excused),
+            *_ended(outcome, reports, timeout),
+            *_loaded(outcome),
+        ),
+        notes=tuple(_notes(outcome, imports, [failed[name] for name in failed if name in excused])),
+        figures=figures(outcome, reports),
+    )
 
 
-def figures(outcome: Outcome) -> Figures:
+def nothing_proved(examination: Examination) -> tuple[Finding, ...]:
+    """The finding on a run that imported nothing, where there is code that it should have run."""
+    if not holds_code(examination):
+        return ()
+    message = "nothing was imported, so nothing is proved: no file below python/ has a name that an import could use"
+    return (finding("LF401", "", message, hint="name the modules in a recipe's [check] imports"),)
+
+
+def _excused(imports: Imports, failed: Mapping[str, Any]) -> frozenset[str]:
+    """Modules that may fail: those that nobody needs, and parts of a package of which others could be imported."""
+    parts = [names for names in (imports.parts or {}).values() if not failed.keys() >= set(names)]
+    return frozenset(imports.others).union(*parts) - set(imports.needed)
+
+
+def _notes(outcome: Outcome, imports: Imports, failed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for report in failed:
+        name = report["failed"]
+        yield f"{name} cannot be imported, which its package does not need: {report.get('error', '')}"
+    if not imports.names:
+        yield "nothing was imported, since there is no Python module in the layer"
+    if outcome.open:
+        yield f"the run was not shut off as on Lambda: {outcome.open}"
+
+
+def _loaded(outcome: Outcome) -> Iterator[Finding]:
+    """What came from a machine whose libraries could not be hidden."""
+    if outcome.foreign:
+        message = f"was loaded from this machine, and Lambda does not have it: {named(outcome.foreign, 5)}"
+        yield finding("LF103", "", message)
+
+
+def figures(outcome: Outcome, reports: Sequence[Mapping[str, Any]]) -> Figures:
     """What the engine and the program itself have measured."""
-    told = {name: value for report in _reports(outcome.output) for name, value in report.items()}
+    told = {name: value for report in reports for name, value in report.items()}
     wall, cpu = told.get("import_seconds"), told.get("import_cpu_seconds")
     return Figures(
         init_ms=outcome.init_ms,
@@ -92,10 +134,8 @@ def figures(outcome: Outcome) -> Figures:
     )
 
 
-def read_outcome(outcome: Outcome, timeout: float) -> Iterator[Finding]:
+def _ended(outcome: Outcome, reports: Sequence[Mapping[str, Any]], timeout: float) -> Iterator[Finding]:
     """What the end of a check means."""
-    reports = list(_reports(outcome.output))
-    yield from (_failed(report) for report in reports if "failed" in report)
     doing = next((str(report["doing"]) for report in reversed(reports) if "doing" in report), "start")
     if outcome.timed_out:
         yield finding("LF404", "", f"did not end within {timeout:g} seconds; it was at: {doing}")
@@ -111,12 +151,12 @@ def read_outcome(outcome: Outcome, timeout: float) -> Iterator[Finding]:
         yield finding("LF408", "", f"the init phase took {outcome.init_ms / 1000:.1f} s, Lambda allows 10 s")
 
 
-def _reports(output: str) -> Iterator[Mapping[str, Any]]:
+def _reports(output: str, marker: str) -> Iterator[Mapping[str, Any]]:
     for line in output.splitlines():
-        if line.startswith(MARKER):
+        if line.startswith(marker):
             try:
-                data = json.loads(line.removeprefix(MARKER))
-            except ValueError:
+                data = guarded.json_value(line.removeprefix(marker))
+            except guarded.Unreadable:
                 continue  # a module wrote into the line
             if isinstance(data, dict):
                 yield data
@@ -134,10 +174,18 @@ def _trace(report: Mapping[str, Any]) -> list[str]:
     return _OWN_FRAME.sub("", "\n".join(map(str, report.get("trace", ())))).splitlines()
 
 
+_BY_NAME = (
+    "Lambda's runtime does not have the library that is looked for by its name: put it into the layer's lib/ folder"
+)
+
+
 def _hint(error: str) -> str:
     """A better hint than the rule's own, where the error names its cause."""
     for part, hint in (
+        ("cannot load library", _BY_NAME),
         ("cannot open shared object file", "the library that is named has to be in the layer's lib/ folder; see LF103"),
+        ("executable", "Lambda's runtime has no such program: put it into the layer's bin/ folder, or do without it"),
+        ("failed to find lib", _BY_NAME),
         ("not page-aligned", "the file was damaged by strip or patchelf; see LF106"),
         ("version `GLIBC", "the package was built for a newer system; see LF101"),
         ("PackageNotFoundError", "the package reads its own .dist-info at import; see LF205"),

@@ -154,6 +154,7 @@ RULES_TABLE: tuple[Rule, ...] = (
         "LF306",
         "Not laid out as a layer",
         ERROR,
+        WARNING,
         hint="put packages below python/, libraries into lib/ and programs into bin/, at the top of the zip",
     ),
     _rule(
