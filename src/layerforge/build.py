@@ -55,15 +55,21 @@ HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, hint in (
         (
             r"fatal error: '?(\S+?)'?:? (?:file not found|No such file)",
-            "the header {0} is missing: add the library to `needs`",
+            "the header {0} is missing: add the library to `needs`, or the image's package to [build] packages",
         ),
-        (r"cannot find -l(\S+)|unable to find library -l(\S+)", "the library {0} is missing: add it to `needs`"),
-        (r"Dependency \"?(\S+?)\"? not found|No package '(\S+)' found", "{0} is missing: add it to `needs`"),
+        (
+            r"cannot find -l(\S+)|unable to find library -l(\S+)",
+            "the library {0} is missing: add it to `needs`, or the image's package to [build] packages",
+        ),
+        (
+            r"Dependency \"?(\S+?)\"? not found|No package '(\S+)' found",
+            "{0} is missing: add it to `needs`, or the image's package to [build] packages",
+        ),
         (
             r"(\S+): (?:command )?not found",
-            "the program {0} is missing: add it to build.requires or take another image",
+            "the program {0} is missing: name the image's package that brings it in [build] packages",
         ),
-        (r"ModuleNotFoundError: No module named '(\S+)'", "the module {0} is missing: add it to build.requires"),
+        (r"ModuleNotFoundError: No module named '(\S+)'", "the module {0} is missing: add it to [build] requires"),
         (
             r"No space left on device",
             "the disk is full: free some space or set LAYERFORGE_CACHE to a larger one; /tmp holds 1 GB, $TMPDIR more",

@@ -193,7 +193,7 @@ def _view(python: Path, names: frozenset[str], namespaces: bool) -> View:  # noq
         links=_links(found["libraries"]),
         shown={place: path for place, name in PROGRAMS.items() if (path := shutil.which(name))},
     )
-    return replace(view, refused=_tried(view) if namespaces else "not asked for")
+    return replace(view, refused=_tried(view) if namespaces else "they were not asked for")
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
@@ -284,7 +284,7 @@ def _plainly(job: Job, view: View, folder: Path) -> Outcome:
     argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, opt))
     order = Order(root="", argv=argv, env=env, cwd=str(cwd), limits=_limits(job.timeout))
     outcome = _outcome(job, view, order)
-    open_ = f"this machine's files, network and processes were in sight (no namespaces: {view.refused})"
+    open_ = f"this machine's files, network and processes were in sight ({view.refused})"
     return replace(outcome, open=open_, foreign=_foreign(maps, (*view.own, str(opt), str(tmp))))
 
 

@@ -211,6 +211,8 @@ class Recipe:
     """Packages that are compiled where a container engine is used, and come from their wheels elsewhere."""
     build_requires: tuple[str, ...] = ()
     """What the packages are compiled with, beyond what they declare themselves."""
+    build_packages: tuple[str, ...] = ()
+    """Packages of the image's own system (dnf, yum or apt) that its steps need beside what the image has."""
     system: tuple[str, ...] = ()
     """Sonames of the image's own libraries that the layer ships."""
     arch_system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -803,6 +805,9 @@ class Builder(Protocol):
     @property
     def image(self) -> Image:
         """What the steps run in."""
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Builder:
+        """A builder whose image has more packages of its system, installed where it is not there yet."""
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a task to its end; ``on_line`` gets each line as it comes, and ``Outcome.output`` the last of them."""

@@ -98,11 +98,19 @@ def forge(
 
     Without a ``builder`` every package comes from its wheel.
     """
+    builder = equipped(request.recipe, builder, progress)
     made = prepare(request, options, builder, store, progress)
     forged = recall(made, store, progress) or carry_out(made, options, engine, builder, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
     refuse_unfit(forged, verdict, store)
     return deliver(made, forged, verdict, options.output, progress)
+
+
+def equipped(recipe: Recipe, builder: Builder | None, progress: Progress) -> Builder | None:
+    """The builder with the packages of its image's system that a recipe's steps need."""
+    if builder is None or not recipe.build_packages:
+        return builder
+    return builder.equipped(recipe.build_packages, progress)
 
 
 def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:

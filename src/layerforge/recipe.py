@@ -36,6 +36,8 @@ LOCK = "requirements.lock"
 BUILD_LOCK = "build.lock"
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+_SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
+"""What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
 _UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
@@ -62,6 +64,14 @@ def _requirements(value: object) -> str:
         except InvalidRequirement:
             return f"{item!r} is no requirement"
     return ""
+
+
+def _system_packages(value: object) -> str:
+    if problem := _texts(value):
+        return problem
+    assert isinstance(value, list)
+    wrong = [item for item in value if not _SYSTEM_PACKAGE.fullmatch(item)]
+    return f"has {wrong[0]!r}, which no package is called" if wrong else ""
 
 
 def _layer_name(value: object) -> str:
@@ -127,7 +137,12 @@ SCHEMA: Mapping[str, Any] = {
             "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
         }
     ],
-    "build": {"requires": _requirements, **_SYSTEM, "arch": {"x86_64": _SYSTEM, "arm64": _SYSTEM}},
+    "build": {
+        "requires": _requirements,
+        "packages": _system_packages,
+        **_SYSTEM,
+        "arch": {"x86_64": _SYSTEM, "arm64": _SYSTEM},
+    },
     "bytecode": {
         "mode": _one_of(*BytecodeMode),
         "docstrings": _one_of(*Docstrings),
@@ -244,6 +259,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         libraries=tuple(_library(row) for row in data.get("library", ())),
         packages=tuple(_package(row) for row in data.get("package", ())),
         build_requires=tuple(build.get("requires", ())),
+        build_packages=tuple(sorted(set(build.get("packages", ())))),
         system=tuple(build.get("system", ())),
         arch_system={arch: tuple(table.get("system", ())) for arch, table in build.get("arch", {}).items()},
     )

@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +55,7 @@ def place(tmp_path: Path, standin: str) -> Place:
     def build(*arguments: str, store: str = "store") -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / store), "UV_FIND_LINKS": str(tmp_path / "index")}
         argv = [sys.executable, "-m", "layerforge", "build", "./recipe", "--engine", "docker", "--image", standin]
-        argv += ["--sources", "sources", "--json", *arguments]
+        argv += ["--sources", "sources", "--json", *arguments]  # the last --image counts
         with subprocess.Popen(
             argv, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
@@ -66,6 +67,34 @@ def place(tmp_path: Path, standin: str) -> Place:
     made = Place(tmp_path, build, pids)
     made.recipe()
     return made
+
+
+@pytest.fixture(scope="module")
+def with_a_list(standin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The stand-in with a package list of its own, which needs no network: it has one package with one program."""
+    folder, tag = tmp_path_factory.mktemp("debs"), f"layerforge-test-debs:{os.getpid()}"
+    program, control = folder / "root/usr/bin/greeter", folder / "root/DEBIAN/control"
+    for path in (program, control):
+        path.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    fields = "Package: greeter\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@nowhere.invalid>\n"
+    control.write_text(f"{fields}Description: greets\n")
+    deb = folder / "greeter_1.0_all.deb"
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder / "root", deb], check=True, capture_output=True)
+    shutil.rmtree(folder / "root")
+    digest, size = hashlib.sha256(deb.read_bytes()).hexdigest(), deb.stat().st_size
+    (folder / "Packages").write_text(f"{fields}Filename: ./{deb.name}\nSize: {size}\nSHA256: {digest}\n\n")
+    source = "deb [trusted=yes] file:/opt/debs ./"
+    (folder / "Dockerfile").write_text(
+        f"FROM {standin}\nCOPY . /opt/debs\n"
+        f"RUN rm -rf /etc/apt/sources.list* && echo '{source}' > /etc/apt/sources.list\n"
+    )
+    subprocess.run(["docker", "build", "--quiet", "--tag", tag, folder], check=True, capture_output=True)
+    yield tag
+    argv = ["docker", "image", "ls", "--quiet", "--filter", f"since={tag}", "layerforge-build"]
+    made = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+    subprocess.run(["docker", "image", "rm", "--force", *made, tag], check=True, capture_output=True)
 
 
 def layer_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -128,6 +157,38 @@ def test_the_sbom_and_the_licences_tell_what_a_compiled_layer_is_made_of(place: 
     texts = path.with_suffix(".licences.txt").read_text()
     assert "--- tiny-1.0/COPYING\n\nTiny is free.\n" in texts
     assert "GCC Runtime Library Exception" in texts or "GCC RUNTIME LIBRARY EXCEPTION" in texts
+
+
+def test_a_recipe_gets_packages_of_the_images_system_for_its_steps_alone(place: Place, with_a_list: str) -> None:
+    place.recipe('test "$(greeter)" = hello && make && make install PREFIX="$PREFIX"')
+    without = place.build("--image", with_a_list)
+    assert without.returncode == 6
+    assert (
+        "the program greeter is missing: name the image's package that brings it in [build] packages" in without.stderr
+    )
+    text = (place.folder / "recipe/recipe.toml").read_text()
+    (place.folder / "recipe/recipe.toml").write_text(text.replace("[build]", '[build]\npackages = ["greeter"]'))
+    done = place.build("--image", with_a_list)
+    layer = layer_of(done)
+    assert layer["findings"] == []
+    assert "image" in json.loads(done.stdout)["seconds"]
+    again = place.build("--image", with_a_list)
+    assert layer_of(again)["sha256"] == layer["sha256"]
+    assert "image" not in json.loads(again.stdout)["seconds"]
+    # The check ran in the plain image: what steps are given is not there on Lambda.
+    (place.folder / "recipe/check.py").write_text(CHECK + "import shutil\nassert not shutil.which('greeter')\n")
+    assert layer_of(place.build("--image", with_a_list))["findings"] == []
+
+
+def test_a_package_that_the_images_system_does_not_have_is_an_error_that_shows_why(
+    place: Place, with_a_list: str
+) -> None:
+    text = (place.folder / "recipe/recipe.toml").read_text()
+    (place.folder / "recipe/recipe.toml").write_text(text.replace("[build]", '[build]\npackages = ["nowhere-at-all"]'))
+    done = place.build("--image", with_a_list)
+    assert done.returncode == 5
+    assert "Unable to locate package nowhere-at-all" in done.stderr
+    assert "are the packages called so in the image" in done.stderr
 
 
 def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_same_bytes(place: Place) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -22,6 +23,7 @@ from layerforge.model import (
     Image,
     Library,
     Outcome,
+    Progress,
     Recipe,
     Settings,
     Source,
@@ -56,6 +58,9 @@ class FakeBuilder:
     tasks: list[Task] = field(default_factory=list)
     image: Image = IMAGE
     log: str = "a line\n"
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        raise AssertionError(packages)
 
     def copy_out(self, path: str, into: Path) -> None:
         """The image carries one archive."""

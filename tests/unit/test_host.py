@@ -258,16 +258,6 @@ def test_programs_of_the_machine_are_not_found_and_nothing_can_be_written_at_hom
     assert said(tmp_path, program, namespaces=False) == ["None None", "no home"]
 
 
-@enclosed
-def test_of_output_without_end_the_beginning_and_the_end_are_kept(tmp_path: Path) -> None:
-    program = "print('begin')\nfor _ in range(400): print('x' * 99_999)\nprint('end')\n"
-    outcome = run(tmp_path, program)
-    assert outcome.status == 0
-    assert outcome.output.startswith("begin\n")
-    assert outcome.output.endswith("\nend\n")
-    assert len(outcome.output) < 25_000_000
-
-
 @ways
 def test_a_program_has_bounds(tmp_path: Path, namespaces: bool) -> None:
     program = (

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -24,6 +25,7 @@ from layerforge.model import (
     Pin,
     Plan,
     PlanStep,
+    Progress,
     Recipe,
     Settings,
     Source,
@@ -68,6 +70,9 @@ class Builder:
             (texts / "binary").write_bytes(b"\0")
             (texts / "link").symlink_to("/etc/hostname")
         return Outcome(status=self.status, output=ANSWER, seconds=0.0)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        raise AssertionError(packages)
 
     def copy_out(self, path: str, into: Path) -> None:
         raise AssertionError(path)

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from fakes import FakeProgress, target
-from layerforge.model import Arch, Builder, Compression, Figures, Finding, Image, Outcome, Severity, Task, Verdict
-from layerforge.pipeline import Options, measured, source_folders, summary
+from layerforge.model import (
+    Arch,
+    Builder,
+    Compression,
+    Figures,
+    Finding,
+    Image,
+    Outcome,
+    Progress,
+    Recipe,
+    Severity,
+    Task,
+    Verdict,
+)
+from layerforge.pipeline import Options, equipped, measured, source_folders, summary
 from layerforge.store import DiskStore
 
 IMAGE = Image(reference="test", digest="sha256:1", arch=Arch.X86_64, sources="/usr/src/carried")
@@ -22,6 +36,9 @@ class CarryingBuilder:
 
     image: Image = IMAGE
     copies: list[str] = field(default_factory=list)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        return replace(self, image=replace(self.image, reference=f"test with {' '.join(packages)}"))
 
     def copy_out(self, path: str, into: Path) -> None:
         self.copies.append(path)
@@ -66,6 +83,16 @@ def test_an_image_without_archives_and_no_image_at_all_add_no_folder(tmp_path: P
     assert source_folders(some_options(tmp_path), bare, store) == ()
     assert source_folders(some_options(tmp_path, tmp_path / "mine"), None, store) == (tmp_path / "mine",)
     assert bare.copies == []
+
+
+def test_a_builder_gets_the_packages_of_its_system_that_a_recipe_asks_for() -> None:
+    asked = Recipe(name="x", requires=("x",), build_packages=("autoconf", "libtool"))
+    made = equipped(asked, CarryingBuilder(), FakeProgress())
+    assert made is not None
+    assert made.image.reference == "test with autoconf libtool"
+    plain = CarryingBuilder()
+    assert equipped(replace(asked, build_packages=()), plain, FakeProgress()) is plain
+    assert equipped(asked, None, FakeProgress()) is None
 
 
 # --- what is told of a verdict

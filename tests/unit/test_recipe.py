@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ config = { setup-args = ["-Da=b"] }
 arch.arm64.config = { setup-args = ["-Dc=d", "-De=f"] }
 [build]
 requires = ["meson-python"]
+packages = ["libtool", "autoconf", "libtool"]
 system = ["libgomp.so.1"]
 arch.x86_64.system = ["libquadmath.so.0"]
 [bytecode]
@@ -68,8 +70,17 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert numpy.settings.config == {"setup-args": ("-Da=b",)}
     assert numpy.arch_settings == {"arm64": Settings(config={"setup-args": ("-Dc=d", "-De=f")})}
     assert made.arch_system == {"x86_64": ("libquadmath.so.0",)}
+    assert made.build_packages == ("autoconf", "libtool")
     assert (made.build_requires, made.system) == (("meson-python",), ("libgomp.so.1",))
     assert (made.check.imports, made.check.script, made.check.single) == (("demo.a",), "assert True\n", ("libgomp*",))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "$(id)", "-y", "a;b", "a\nb", "../x", "a" * 101])
+def test_a_package_of_the_system_is_a_plain_name(tmp_path: Path, name: str) -> None:
+    text = f'schema = 1\n[layer]\nname = "x"\nrequires = ["x"]\n[build]\npackages = [{json.dumps(name)}]\n'
+    with pytest.raises(RecipeError, match="a mistake") as caught:
+        recipe.load(write(tmp_path, text))
+    assert "which no package is called" in caught.value.details[0]
 
 
 def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -18,7 +18,7 @@ import zips
 from fakes import FakeProgress, FakeStep, target
 from layerforge import cli, examine, recipe, suite
 from layerforge.errors import LockError, RecipeError, StepError, UsageError
-from layerforge.model import Arch, Distribution, Image, Outcome, Pin, Task
+from layerforge.model import Arch, Distribution, Image, Outcome, Pin, Progress, Task
 from layerforge.store import DiskStore
 from layerforge.suite import facts, running, trees
 from layerforge.suite.comparing import Proof, compare, excuses, unused
@@ -196,6 +196,9 @@ class FakeBuilder:
     seen: dict[str, list[str]] = field(default_factory=dict)
     collected: int = 5
     message: str | None = None
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        raise AssertionError(packages)
 
     def copy_out(self, path: str, into: Path) -> None:
         raise AssertionError

@@ -10,7 +10,7 @@ import click
 from layerforge import plan, resolve
 from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
-from layerforge.pipeline import prepare
+from layerforge.pipeline import equipped, prepare
 from layerforge.progress import TerminalProgress
 
 
@@ -32,7 +32,8 @@ def command(
     progress = TerminalProgress(out)
     [request] = resolve.requests([target], lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
-    made = prepare(request, chosen, where.builder, shared.open_store(progress), progress)
+    builder = equipped(request.recipe, where.builder, progress)
+    made = prepare(request, chosen, builder, shared.open_store(progress), progress)
     if as_json:
         screen.print_json(plan.as_json(made))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from docker import DockerClient
@@ -12,7 +12,7 @@ from layerforge.container import images, sandbox
 from layerforge.container.owning import stop_all
 from layerforge.container.running import perform
 from layerforge.container.sandbox import FULL_CPU
-from layerforge.model import Image, Job, Outcome, Target, Task
+from layerforge.model import Image, Job, Outcome, Progress, Target, Task
 
 SPARE = 512 * 2**20
 
@@ -48,6 +48,10 @@ class DockerEngine:
     def run(self, job: Job) -> Outcome:
         """Runs a job as Lambda would run it. Raises ``EngineError``."""
         return sandbox.invoke(self.client, self.image, self.memory, job)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> DockerEngine:
+        """The engine with an image that has more packages of its system. Raises ``EngineError``."""
+        return replace(self, image=images.with_packages(self.client, self.image, packages, progress))
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a source step in a container of its own. Raises ``EngineError``."""

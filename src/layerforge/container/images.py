@@ -6,6 +6,7 @@ import io
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -53,6 +54,34 @@ def dockerfile(target: Target) -> str:
     installed = package / "data" / "docker"
     folder = installed if installed.is_dir() else package.parents[1] / "docker"
     return (folder / target.runtime.os / "Dockerfile").read_text("utf-8")
+
+
+INSTALL = """\
+FROM {image}
+USER root
+RUN set -eu; \\
+    if command -v dnf; then dnf install -y --setopt=install_weak_deps=False {packages} && dnf clean all; \\
+    elif command -v microdnf; then microdnf install -y --setopt=install_weak_deps=0 {packages} && microdnf clean all; \\
+    elif command -v yum; then yum install -y {packages} && yum clean all; \\
+    elif command -v apt-get; then apt-get update && DEBIAN_FRONTEND=noninteractive \\
+        apt-get install -y --no-install-recommends {packages} && rm -rf /var/lib/apt/lists/*; \\
+    else echo "the image has none of dnf, microdnf, yum and apt-get" >&2; exit 1; fi
+"""
+"""Dockerfile of an image with more packages. Their names are checked where a recipe is read."""
+
+
+def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...], progress: Progress) -> Image:
+    """The image with more packages of its own system, found by its label, else built.
+
+    The label is the digest of the image and of the packages' names, so each is installed once.
+    """
+    key = digest.of([INSTALL, image.digest, sorted(packages)])
+    text = INSTALL.format(image=image.digest, packages=" ".join(sorted(packages)))
+    what = f"{image.reference} with {', '.join(packages)}"
+    hint = "are the packages called so in the image, and can its package lists be reached? `docker pull` renews them"
+    made = _Made(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
+    found = _kept_or_built(client, made, progress)
+    return replace(image, reference=made.tag, digest=str(found.id))
 
 
 def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
@@ -181,29 +210,59 @@ def _unknown(reference: str, said: str) -> EngineError:
     return EngineError(f"there is no image {reference}, and it cannot be pulled", hint=hint, details=(said,))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """An image that a Dockerfile gives."""
+
+    tag: str
+    key: str
+    """Digest of all that decides what is in it; its label."""
+    text: str
+    """Of the Dockerfile."""
+    arch: Arch
+    what: str
+    """For people."""
+    hint: str
+    """What to do where it cannot be made."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
 def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[_Found, str]:
-    """The image that the Dockerfile gives for the target, and its tag: found by its label, else built."""
+    """The image that the Dockerfile gives for the target, and its tag."""
     tag = f"layerforge-build:{target.label}"
-    key = digest.of([text, target.python, target.arch])
+    made = _Made(
+        tag=tag,
+        key=digest.of([text, target.python, target.arch]),
+        text=text,
+        arch=target.arch,
+        what=tag,
+        hint="it needs Amazon's registry and package lists; name another image with --image, or use --engine host",
+        arguments={"PYTHON": target.python},
+    )
+    return _kept_or_built(client, made, progress), tag
+
+
+def _kept_or_built(client: DockerClient, made: _Made, progress: Progress) -> _Found:
+    """The image with the label that says what is in it, else a new one."""
     with told():
-        here = client.images.list(filters={"label": f"{LABEL}={key}"})
+        here = client.images.list(filters={"label": f"{LABEL}={made.key}"})
         if here:
-            return here[0], tag
+            return here[0]
         with progress.step("image") as step:
-            step.note(f"{tag}, kept for next time")
-            _build(client, target, text, tag, key, progress)
-        return client.images.get(tag), tag
+            step.note(f"{made.what}, kept for next time")
+            _build(client, made, progress)
+        return client.images.get(made.tag)
 
 
-def _build(client: DockerClient, target: Target, text: str, tag: str, key: str, progress: Progress) -> None:
+def _build(client: DockerClient, made: _Made, progress: Progress) -> None:
     lines: list[str] = []
     try:
         events = client.api.build(
-            fileobj=io.BytesIO(text.encode()),
-            tag=tag,
-            labels={LABEL: key},
-            buildargs={"PYTHON": target.python},
-            platform=PLATFORMS[target.arch],
+            fileobj=io.BytesIO(made.text.encode()),
+            tag=made.tag,
+            labels={LABEL: made.key},
+            buildargs=dict(made.arguments),
+            platform=PLATFORMS[made.arch],
             rm=True,
             forcerm=True,
             decode=True,
@@ -214,14 +273,10 @@ def _build(client: DockerClient, target: Target, text: str, tag: str, key: str, 
             if said.startswith("Step "):
                 progress.say(said)
     except (APIError, ChildError) as error:
-        raise _unbuilt(tag, str(error), lines) from error
+        raise _unbuilt(made, str(error), lines) from error
 
 
-def _unbuilt(tag: str, said: str, lines: list[str]) -> EngineError:
+def _unbuilt(made: _Made, said: str, lines: list[str]) -> EngineError:
     if "no space left" in said.lower():
         return failure(OSError(said))
-    return EngineError(
-        f"the build image {tag} cannot be made",
-        hint="it needs Amazon's registry and package lists; name another image with --image, or use --engine host",
-        details=(*lines[-12:], said),
-    )
+    return EngineError(f"the build image {made.what} cannot be made", hint=made.hint, details=(*lines[-12:], said))

@@ -6,7 +6,6 @@ only. Standard library only, Python 3.10 to 3.14; it ends with the program's own
 """
 
 import ctypes
-import errno
 import fcntl
 import json
 import os
@@ -16,12 +15,8 @@ import socket
 import struct
 import sys
 import sysconfig
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, NoReturn
-
-MOST_OUTPUT, CHUNK, LAST_CHUNKS = 16 * 2**20, 2**16, 64
-"""Bytes of the program's output that are passed on, and what is kept of its end where it writes more."""
 
 FAILED = "layerforge-enclosure: "
 """What the line begins with that says why the program could not be started. The status is 125 then."""
@@ -89,9 +84,7 @@ def call(name: str, *args: Any) -> None:
     """Calls a function of the C library. Raises ``OSError`` where it says so."""
     if getattr(LIBC, name)(*args) != 0:
         number = ctypes.get_errno()
-        # For namespaces that is a limit of the system's, and has nothing to do with a disk.
-        reason = "the system's limit is reached" if number == errno.ENOSPC else os.strerror(number)
-        raise OSError(f"{name}: {reason}")
+        raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
@@ -182,9 +175,7 @@ def confine(limits: dict[str, int]) -> None:
 def become(order: dict[str, Any]) -> NoReturn:
     """Becomes the program. A user of its own name has no rights from there on, in its namespaces either."""
     os.chdir(order["cwd"])
-    # In the plain way it keeps what its processes are known by, so that they can be ended.
-    kept = {} if order["root"] else {name: text for name, text in os.environ.items() if name.startswith("LAYERFORGE_")}
-    os.execve(order["argv"][0], order["argv"], {**kept, **order["env"]})
+    os.execve(order["argv"][0], order["argv"], order["env"])
 
 
 def others_known() -> bool:
@@ -260,19 +251,6 @@ def end_as(status: int) -> NoReturn:
     os._exit(os.waitstatus_to_exitcode(status))
 
 
-def pass_on(output: int) -> None:
-    """Passes the program's output on, but for the middle where it is too much, until nobody is left to write any."""
-    passed, last = 0, deque[bytes](maxlen=LAST_CHUNKS)
-    while chunk := os.read(output, CHUNK):
-        if passed < MOST_OUTPUT:
-            passed += sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-        else:
-            last.append(chunk)
-    sys.stdout.buffer.write(b"".join(last))
-    sys.stdout.buffer.flush()
-
-
 def refuse(reason: str) -> NoReturn:
     """Ends before the program was started."""
     print(FAILED + reason, file=sys.stderr, flush=True)
@@ -283,19 +261,15 @@ def enclosed(order: dict[str, Any]) -> NoReturn:
     """The program in namespaces of its own, which end with it, and with them all that it has started."""
     confine({})
     reading, told = os.pipe()
-    output, written = os.pipe()
     try:
         administrator = separate()
         child = os.fork()
     except OSError as error:
         refuse(str(error))
     if not child:
-        os.dup2(written, 1)
-        os.dup2(written, 2)
+        os.close(reading)
         guarded(order, administrator, told)
     os.close(told)
-    os.close(written)
-    pass_on(output)
     with open(reading, "rb") as answers:
         answer = answers.read().decode("utf-8", "replace").partition("\n")[0]
     os.waitpid(child, 0)

@@ -146,8 +146,7 @@ def _ended(outcome: Outcome, reports: Sequence[Mapping[str, Any]], timeout: floa
         yield finding("LF403", "", _with_lines(message, _others(outcome.output)))
     elif outcome.status or not any("done" in report for report in reports):
         message = f"ended with status {outcome.status} at: {doing}"
-        hint = _LEAVES if doing.startswith("import ") else ""
-        yield finding("LF402", "", _with_lines(message, _others(outcome.output)), hint=hint)
+        yield finding("LF402", "", _with_lines(message, _others(outcome.output)))
     elif outcome.init_ms is not None and outcome.init_ms > LONGEST_INIT_MS:
         yield finding("LF408", "", f"the init phase took {outcome.init_ms / 1000:.1f} s, Lambda allows 10 s")
 
@@ -175,7 +174,6 @@ def _trace(report: Mapping[str, Any]) -> list[str]:
     return _OWN_FRAME.sub("", "\n".join(map(str, report.get("trace", ())))).splitlines()
 
 
-_LEAVES = "the module ends the program that imports it, so no function can; if none is meant to, leave it out"
 _BY_NAME = (
     "Lambda's runtime does not have the library that is looked for by its name: put it into the layer's lib/ folder"
 )
@@ -190,7 +188,6 @@ def _hint(error: str) -> str:
         ("failed to find lib", _BY_NAME),
         ("not page-aligned", "the file was damaged by strip or patchelf; see LF106"),
         ("version `GLIBC", "the package was built for a newer system; see LF101"),
-        ("SystemExit", _LEAVES),
         ("PackageNotFoundError", "the package reads its own .dist-info at import; see LF205"),
         ("Read-only file system", "/opt is read-only on Lambda: let the package write below /tmp"),
     ):
