@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge import licences, lock, uvtool
 from layerforge.digest import of_record
-from layerforge.errors import LockError
+from layerforge.errors import LockError, StepError
 from layerforge.model import (
     SITE,
     SYSTEM,
@@ -86,12 +86,28 @@ def with_shipped(tree: Tree, plan: Plan, built: Built) -> Tree:
 def _shipped(folder: Path, globs: Iterable[str], package: str) -> Iterator[Entry]:
     """Files and links below a library's prefix that its recipe ships; they keep their place."""
     paths = {path for glob in globs for path in folder.glob(glob) if path.is_symlink() or path.is_file()}
+    root = folder.resolve()
     for path in sorted(paths):
         name = path.relative_to(folder).as_posix()
+        # The parent, since a link itself is shipped as one. Where it leads to is held against the layer's root.
+        if ".." in path.parts or not path.parent.resolve().is_relative_to(root) or _leads_out(path, root):
+            raise StepError(
+                f"{package} ships {name}, which lies outside of what it installed",
+                hint="`ship` names files below $PREFIX, and links stay below it",
+            )
         if path.is_symlink():
             yield Link(path=name, target=str(path.readlink()), package=package)
         else:
             yield _file(name, path, package)
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Whether a link is absolute or climbs out of its folder."""
+    if not path.is_symlink():
+        return False
+    target = str(path.readlink())
+    reached = os.path.normpath(path.parent.resolve() / target)
+    return target.startswith("/") or not Path(reached).is_relative_to(root)
 
 
 def _file(name: str, path: Path, package: str = "") -> File:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+LONGEST = 500
+"""Characters of a glob that somebody may write: a regular expression is made of it."""
+
 
 @cache
 def pattern(glob: str) -> re.Pattern[str]:

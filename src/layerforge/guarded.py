@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
 
 T = TypeVar("T")
 
@@ -28,6 +31,11 @@ MOST_DEPTH = 64
 
 LONGEST_LINE = 20_000
 """Characters of a line of TOML: a key of a great many dots takes quadratic time, and no key has more than one line."""
+
+LONGEST_NUMBER = 50
+"""Digits of one number in a requirement. Python itself refuses to read numbers of more than 4,300."""
+
+_LONG_NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER + 1}}}")
 
 
 class Unreadable(ValueError):  # noqa: N818 - says what the file is
@@ -111,6 +119,29 @@ def as_(value: Any, kind: type[T]) -> T:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Unreadable(str(error)) from error
+
+
+def requirement(found: str) -> Requirement:
+    """A requirement, whose version and marker can be worked with: the library finds out only when it does so."""
+    try:
+        made = Requirement(_of_length(found).strip())
+        # A comparison that makes no sense, such as ``python_version ~= '3'``, is found when it is made.
+        if made.marker is not None:
+            made.marker.evaluate({**{key: str(value) for key, value in default_environment().items()}, "extra": ""})
+        made.specifier.contains("1", prereleases=True)
+    except (InvalidRequirement, ValueError, KeyError, RecursionError, AssertionError) as error:
+        if isinstance(error, Unreadable):
+            raise
+        raise Unreadable((str(error).splitlines() or ["it makes no sense"])[0]) from error
+    return made
+
+
+def _of_length(found: str) -> str:
+    if len(found) > LONGEST_LINE:
+        raise Unreadable(f"it has more than {LONGEST_LINE:,} characters")
+    if _LONG_NUMBER.search(re.sub(r"@.*", "", found)):
+        raise Unreadable(f"it has a number of more than {LONGEST_NUMBER} digits")
+    return found
 
 
 def _no_constant(name: str) -> None:

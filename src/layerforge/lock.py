@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from layerforge import digest
+from layerforge import digest, guarded
 from layerforge.errors import LockError
 from layerforge.model import Arch, Lock, Pin, Target
 from layerforge.runtimes import version
@@ -24,22 +23,12 @@ _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer",
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
-_INCLUDE = re.compile(r"(?:-r\s*|--requirement[\s=]+)(\S.*)")
 _PATH = re.compile(r"[./~]|[A-Za-z]:[\\/]|file:")
 _USER = re.compile(r"https?://[^/?#]*@")
 _PASSWORD = re.compile(r"//[^/?#@]*:[^/?#]*@")
 
 LOCAL_PROJECT = "editable and local projects cannot be locked: build a wheel of them"
 CREDENTIALS_HINT = "give the credentials to uv in a netrc file or a keyring instead"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """What a file of requirements lists."""
-
-    requires: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-    """Lines that only uv can make something of, with where they stand."""
 
 
 def header(oldest_python: str, renew: str) -> str:
@@ -51,7 +40,7 @@ def parse(text: str, name: str) -> Lock:
     """Reads a lock. ``name`` is what errors call it. Raises ``LockError`` with every bad line."""
     pins: list[Pin] = []
     problems: list[str] = []
-    for number, line in _logical_lines(text):
+    for number, line in logical_lines(text):
         try:
             pins.append(_pin(line))
         except ValueError as error:
@@ -70,7 +59,7 @@ def _order(pin: Pin) -> tuple[str, str, str]:
     return pin.name, pin.version, pin.marker
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines without comments, joined where they end in a backslash, with the number of their first one."""
     start, held = 0, ""
     for number, raw in enumerate(text.splitlines(), 1):
@@ -118,9 +107,9 @@ def _pin(line: str) -> Pin:
 
 def _requirement(text: str) -> Requirement:
     try:
-        return Requirement(text)
-    except (InvalidRequirement, InvalidMarker) as error:
-        why = redacted(str(error).splitlines()[0])
+        return guarded.requirement(text)
+    except guarded.Unreadable as error:
+        why = redacted(str(error))
         raise ValueError(f"{redacted(text)!r} is no requirement: {why}") from error
 
 
@@ -190,51 +179,6 @@ def with_extras(pins: Iterable[Pin], requires: Iterable[str], target: Target) ->
     for requirement in _required(requires, target):
         wanted.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
     return tuple(replace(pin, extras=tuple(sorted({*pin.extras, *wanted.get(pin.name, ())}))) for pin in pins)
-
-
-def listed(path: Path) -> Listed:
-    """What a file requires: plain lines of a requirements file and of those that it includes, or the dependencies of
-    a ``pyproject.toml``. Constraints and options are left to uv, which reads the file itself.
-    """
-    return _of_project(path) if path.suffix == ".toml" else _of_file(path, frozenset())
-
-
-def _of_project(path: Path) -> Listed:
-    try:
-        project = tomllib.loads(path.read_text("utf-8")).get("project", {})
-        if "dependencies" in project.get("dynamic", ()):
-            return Listed(unread=(f"{path.name}: its dependencies are dynamic",))
-        return _sorted_out([(f"{path.name}: {one}", one) for one in project.get("dependencies", ())])
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        return Listed(unread=(f"{path.name}: {error}",))
-
-
-def _of_file(path: Path, above: frozenset[Path]) -> Listed:
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return Listed(unread=(f"{path.name}: {error}",))
-    parts: list[Listed] = []
-    for number, line in _logical_lines(text):
-        if included := _INCLUDE.match(line):
-            other = (path.parent / included[1].strip("\"'")).resolve()
-            parts += [] if other in above else [_of_file(other, above | {path.resolve()})]
-        elif _EDITABLE.match(line) or not line.startswith("-"):
-            parts.append(_sorted_out([(f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0])]))
-    requires = tuple(one for part in parts for one in part.requires)
-    return Listed(requires=requires, unread=tuple(one for part in parts for one in part.unread))
-
-
-def _sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
-    """Requirements apart from what is none. Each line comes with what to call it."""
-    requires: list[str] = []
-    unread: list[str] = []
-    for where, text in lines:
-        try:
-            requires.append(str(Requirement(text)))
-        except (InvalidRequirement, InvalidMarker):
-            unread.append(redacted(where))
-    return Listed(requires=tuple(requires), unread=tuple(unread))
 
 
 def local_pin(name: str, wheel: Path) -> Pin:

@@ -85,11 +85,11 @@ def refusal(request: Request, target: Target) -> str:
     if request.lock is None:
         return ""
     try:
-        found = lock.parse(request.lock.read_text("utf-8"), request.lock.name)
+        found = lock.parse(resolve.read(request.lock, ""), request.lock.name)
         lock.check_python(found, target, "")
         pins = resolve.pins(request, found, target)
-    except (LockError, OSError) as error:
-        return "; ".join([str(error), *getattr(error, "details", ())])
+    except LockError as error:
+        return "; ".join([str(error), *error.details])
     return "" if pins else "nothing is required there"
 
 

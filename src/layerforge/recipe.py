@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from layerforge import globs, guarded
 from layerforge.errors import RecipeError
 from layerforge.model import (
     Budget,
@@ -35,10 +34,17 @@ FILE = "recipe.toml"
 LOCK = "requirements.lock"
 BUILD_LOCK = "build.lock"
 
+_PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
+"""What a library or package may be called: its name is a folder's, in the container and out of it."""
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHOWN = 80
+"""Characters of a wrong value that an error repeats."""
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
 """What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
 _UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 Rule = Callable[[Any], str]
@@ -54,15 +60,65 @@ def _texts(value: object) -> str:
     return "" if fits else "must be a list of texts"
 
 
+def _each(rule: Rule) -> Rule:
+    """A list of texts that each follow ``rule``."""
+
+    def check(value: Any) -> str:
+        return _texts(value) or next(
+            (f"holds {_shown(one)}, which {wrong}" for one in value if (wrong := rule(one))), ""
+        )
+
+    return check
+
+
+def _named(fits: re.Pattern[str], what: str) -> Rule:
+    return lambda value: "" if isinstance(value, str) and fits.fullmatch(value) else f"must be {what}"
+
+
+def _inside(value: object) -> str:
+    """What is wrong with a path or glob that has to stay below a folder."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        return "must be a path"
+    parts = value.split("/")
+    if PurePosixPath(value).is_absolute() or ".." in parts or "\\" in value or ":" in parts[0]:
+        return "must stay below its folder"
+    return "must have no empty part" if "" in parts[:-1] or "." in parts else ""
+
+
+def _glob(value: object) -> str:
+    """What is wrong with a glob: ``**`` is a whole part of a path, and no path climbs."""
+    if wrong := _inside(value):
+        return wrong
+    assert isinstance(value, str)
+    if any("**" in part and part != "**" for part in value.split("/")):
+        return "must have ** as a whole part, as in a/**/b"
+    return "" if len(value) <= globs.LONGEST else f"must have at most {globs.LONGEST} characters"
+
+
+def _keys(fits: re.Pattern[str]) -> Rule:
+    """A table of texts whose keys look like ``fits``."""
+
+    def check(value: Any) -> str:
+        wrong = _flags(value) or next((one for one in value if not fits.fullmatch(one)), "")
+        return wrong if wrong == _flags(value) else f"must not have the key {_shown(wrong)}"
+
+    return check
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def _requirements(value: object) -> str:
     if problem := _texts(value) or ("" if value else "must not be empty"):
         return problem
     assert isinstance(value, list)
     for item in value:
         try:
-            Requirement(item)
-        except InvalidRequirement:
-            return f"{item!r} is no requirement"
+            guarded.requirement(item)
+        except guarded.Unreadable as error:
+            return f"{_shown(item)} is no requirement: {error}"
     return ""
 
 
@@ -109,30 +165,33 @@ def _config(value: object) -> str:
     return "" if fits else "must be a table of texts or lists of texts"
 
 
-_LIBRARY = {"env": _flags, "flags": _flags}
+_part = _named(_PART, "a name of letters, digits and . _ + - between them")
+_parts = _each(_part)
+_globs = _each(_glob)
+_LIBRARY = {"env": _keys(_VARIABLE), "flags": _keys(_VARIABLE)}
 _PACKAGE = {**_LIBRARY, "config": _config}
-_SYSTEM = {"system": _texts}
+_SYSTEM = {"system": _parts}
 
 SCHEMA: Mapping[str, Any] = {
     "schema": _schema_number,
     "layer": {"name": _layer_name, "requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
     "library": [
         {
-            "name": _text,
+            "name": _part,
             "version": _text,
-            "source": {"url": _text, "sha256": _text},
-            "needs": _texts,
+            "source": {"url": _text, "sha256": _named(_SHA256, "64 hexadecimal digits")},
+            "needs": _parts,
             "script": _text,
-            "ship": _texts,
+            "ship": _globs,
             **_LIBRARY,
             "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
         }
     ],
     "package": [
         {
-            "name": _text,
+            "name": _part,
             "build": _one_of("source"),
-            "needs": _texts,
+            "needs": _parts,
             **_PACKAGE,
             "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
         }
@@ -146,11 +205,16 @@ SCHEMA: Mapping[str, Any] = {
     "bytecode": {
         "mode": _one_of(*BytecodeMode),
         "docstrings": _one_of(*Docstrings),
-        "keep_docstrings": _texts,
+        "keep_docstrings": _globs,
         "optimize": _level,
     },
-    "prune": {"remove": _texts, "keep": _texts},
-    "check": {"imports": _texts, "script": _text, "single": _texts, "excused": _flags},
+    "prune": {"remove": _globs, "keep": _globs},
+    "check": {
+        "imports": _each(_named(_MODULE, "a module's name")),
+        "script": _inside,
+        "single": _globs,
+        "excused": _flags,
+    },
 }
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 
@@ -164,11 +228,11 @@ REQUIRED_IN_ROWS = {
 def load(folder: Path) -> Recipe:
     """Reads the recipe in ``folder``. Raises ``RecipeError`` that lists everything wrong with it."""
     file = folder / FILE
+    if not file.exists():
+        raise RecipeError(f"{folder} holds no {FILE}", hint="name a recipe's folder")
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{folder} holds no {FILE}", hint="name a recipe's folder", details=(str(error),)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = guarded.toml(_read(file))
+    except guarded.Unreadable as error:
         raise RecipeError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
     problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_script_problem(data, folder)]
     if problems:
@@ -177,11 +241,18 @@ def load(folder: Path) -> Recipe:
     return _recipe(data, folder)
 
 
+def _read(file: Path) -> str:
+    try:
+        return guarded.text(file)
+    except guarded.Unreadable as error:
+        raise RecipeError(f"{file} cannot be read: {error}", hint="a recipe's files are texts") from error
+
+
 def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
     for key, value in data.items():
         if key not in schema:
-            near = difflib.get_close_matches(key, list(schema), 1)
-            yield f"{where}{key} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
+            near = difflib.get_close_matches(key[:_SHOWN], list(schema), 1)
+            yield f"{where}{key[:_SHOWN]} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
         else:
             yield from _problem(value, schema[key], f"{where}{key}")
 
@@ -201,7 +272,7 @@ def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
                 yield f"{where} must be an array of tables, [[{where}]]"
         case _:
             if wrong := rule(value):
-                yield f"{where} {wrong}, not {value!r}"
+                yield f"{where} {wrong}, not {_shown(value)}"
 
 
 def _missing(data: Mapping[str, Any]) -> Iterable[str]:
@@ -252,7 +323,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
         check=Check(
             imports=tuple(check.get("imports", ())),
-            script=(folder / check["script"]).read_text("utf-8") if "script" in check else "",
+            script=_read(folder / check["script"]) if "script" in check else "",
             single=tuple(check.get("single", ())),
             excused=check.get("excused", {}),
         ),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from layerforge import lock, recipe, uvtool
+from layerforge import guarded, listing, lock, recipe, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
 from layerforge.model import Lock, Pin, Progress, Recipe, Target
 from layerforge.progress import counted
@@ -20,9 +25,12 @@ OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
 
 
+_PATCHES = 40
+"""More than any minor version of Python has releases."""
+_PACKAGE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
-PROJECT = "pyproject.toml"
+PROJECT = listing.PROJECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,12 @@ class Request:
     """The words that asked for it."""
     unread: tuple[str, ...] = ()
     """What of a file only uv can read, so that no lock can be held against it."""
+    refused: tuple[str, ...] = ()
+    """What of a file no lock can be made of, and what helps."""
+    untaken: tuple[str, ...] = ()
+    """What of a project does not come into its layer, a line each."""
+    requires_python: str = ""
+    """The Pythons that a project is for."""
 
     @property
     def installed(self) -> bool:
@@ -93,6 +107,8 @@ def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, 
     A recipe's name or a wheel's path that stands beside a bare requirement is a requirement too.
     """
     once = list(dict.fromkeys(targets))
+    for target in once:
+        _refuse_ambiguous(target)
     words = [target for target in once if not _is_path(target) or target.endswith(_WHEEL)]
     found = [_from_path(target) for target in once if target not in words]
     names = [canonicalize_name(word.strip()) for word in words]
@@ -102,6 +118,8 @@ def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, 
         found.append(_from_requirements(words))
     _refuse_same_names(found)
     if given_lock is None:
+        for request in found:
+            _refuse_lines(request)
         return tuple(found)
     if len(found) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
@@ -124,16 +142,47 @@ def _refuse_same_names(found: Sequence[Request]) -> None:
 def _is_path(target: str) -> bool:
     if "://" in target or " @" in target:
         return False
+    if _here(target) or listing.kind(target):
+        return True
     named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
     return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
+
+
+def _here(word: str) -> bool:
+    """Whether something of that name lies in the current folder."""
+    return bool(word) and os.path.lexists(word)
+
+
+def _refuse_ambiguous(target: str) -> None:
+    """Raises ``UsageError`` for a bare name that something on the disk has too, where not that alone can be meant.
+
+    A path says that the disk is meant and a requirement with a version that the index is.
+    """
+    word = target.strip()
+    if word.startswith((".", "/", "~")) or "/" in word:
+        return
+    if canonicalize_name(word) in recipe.bundled():
+        folder = recipe.bundled()[canonicalize_name(word)]
+        meant, other = f"the recipe {folder.name}", shlex.quote(str(folder))
+        name = word
+    else:
+        name, meant = word.partition("[")[0].strip(), "a package"
+        other = f'"{word}>=0"'
+        if name == word:
+            return
+    if _here(name):
+        raise UsageError(
+            f"{name} lies in this folder, and {word} could be {meant} too",
+            hint=f"name ./{name} for what lies here, or {other} for {meant}",
+        )
 
 
 def _existing(target: str) -> Path:
     path = Path(target).expanduser()
     if path.name == recipe.FILE:
         path = path.parent
-    if not path.exists():
-        near = recipe.nearest(path.name)
+    if not os.path.exists(path):  # noqa: PTH110 - a name that is too long does not exist
+        near = recipe.nearest(path.name[:100])
         raise RecipeError(
             f"{path} does not exist",
             hint=f"perhaps you meant the recipe {near}" if near else "`layerforge recipes` lists the recipes",
@@ -144,18 +193,44 @@ def _existing(target: str) -> Path:
 def _from_path(target: str) -> Request:
     path = _existing(target)
     if path.is_dir():
-        if (path / recipe.FILE).exists() or not (path / PROJECT).is_file():
+        if (path / recipe.FILE).exists():
             return _from_recipe(path, target)
+        if not (path / PROJECT).is_file():
+            raise _empty_folder(path)
         path = path / PROJECT
     if path.name.endswith(_SOURCE):
         raise UsageError(
             f"{target} is no wheel: of packages on disk, a target can be a wheel only",
             hint=f"build a wheel of it first: `{shlex.join(['uv', 'build', '--wheel', target])}`",
         )
-    listed = lock.listed(path)
-    requires = _sound(listed.requires, target)
-    made = Recipe(name=_layer_name(path.stem), requires=requires)
-    return Request(recipe=made, source=path, given=(target,), unread=listed.unread)
+    listing.refuse_kind(path)
+    listed = listing.listed(path)
+    facts = listing.facts(path)
+    made = Recipe(name=_layer_name(facts.name or path.stem), requires=_sound(listed.requires, target))
+    return Request(
+        recipe=made,
+        source=path,
+        given=(target,),
+        unread=listed.unread,
+        refused=listed.refused,
+        untaken=facts.untaken,
+        requires_python=facts.requires_python,
+    )
+
+
+def _empty_folder(path: Path) -> LayerforgeError:
+    """What to say of a folder that is no recipe and no project: the command for what it does hold."""
+    message = f"{path} is a folder without {recipe.FILE} and {PROJECT}"
+    lists = path / "requirements.txt"
+    if lists.is_file():
+        return RecipeError(message, hint=f"name the file in it: `{shlex.join(['layerforge', 'build', str(lists)])}`")
+    known = [one for one in sorted(path.iterdir()) if one.suffix != ".py" or one.name == "setup.py"]
+    for file in known:
+        if found := listing.kind(file.name):
+            return RecipeError(f"{message}; its {file.name} {found[0]}", hint=found[1])
+    name = canonicalize_name(path.name)
+    package = f', or "{name}>=0" for the package of that name' if _PACKAGE.fullmatch(name) else ""
+    return RecipeError(message, hint=f"name a recipe's or a project's folder{package}")
 
 
 def _from_recipe(folder: Path, given: str) -> Request:
@@ -166,6 +241,8 @@ def _from_recipe(folder: Path, given: str) -> Request:
 
 def _from_requirements(words: Sequence[str]) -> Request:
     requirements = [_from_wheel(word) if _is_path(word) else _requirement(word) for word in words]
+    for requirement in requirements:
+        _refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
     made = Recipe(name=_layer_name(name), requires=_sound(texts, name))
@@ -174,7 +251,7 @@ def _from_requirements(words: Sequence[str]) -> Request:
 
 def _sound(requires: Iterable[str], where: str) -> tuple[str, ...]:
     """The requirements as they are written down. Raises ``UsageError`` where one holds credentials."""
-    found = [Requirement(text) for text in requires]
+    found = [guarded.requirement(text) for text in requires]
     for requirement in found:
         if lock.holds_credentials(requirement.url or ""):
             raise UsageError(
@@ -196,14 +273,34 @@ def _from_wheel(target: str) -> Requirement:
 
 
 def _requirement(word: str) -> Requirement:
+    if not lock.holds_credentials(word) and (why := listing.unlockable(word.strip())):
+        raise UsageError(f"{lock.redacted(word)} cannot be locked", hint=why)
     try:
-        return Requirement(word.strip())
-    except InvalidRequirement as error:
+        return guarded.requirement(word)
+    except guarded.Unreadable as error:
         raise UsageError(
-            f"{lock.redacted(word)!r} is neither a recipe, a path nor a requirement",
+            f"{lock.redacted(word[:200])!r} is neither a recipe, a path nor a requirement",
             hint='requirements look like lxml or "pandas>=3" (quoted, since the shell reads < and >)',
-            details=(lock.redacted(str(error).splitlines()[0]),),
+            details=(lock.redacted(str(error)),),
         ) from error
+
+
+@cache
+def _modules() -> Mapping[str, str]:
+    """The package that brings a module which people know better, by the module's name."""
+    data = tomllib.loads(resources.files("layerforge").joinpath("data", "modules.toml").read_text("utf-8"))
+    return {str(module): str(package) for module, package in data.items()}
+
+
+def _refuse_module(requirement: Requirement) -> None:
+    """Raises ``UsageError`` for a bare name that is a module's: the package of that name is another's, or nobody's."""
+    package = _modules().get(canonicalize_name(requirement.name))
+    if package and not requirement.specifier and not requirement.url:
+        name = requirement.name
+        raise UsageError(
+            f"{name} is a module of the package {package}, and no package that one would want",
+            hint=f'name {package} instead, or "{name}>=0" for the package that is called so',
+        )
 
 
 def _layer_name(text: str) -> str:
@@ -212,6 +309,7 @@ def _layer_name(text: str) -> str:
 
 def locked(request: Request, target: Target, progress: Progress) -> Lock:
     """The lock of a request: read where there is one, else resolved for ``target``."""
+    tell(request, progress, target)
     if request.lock is not None:
         found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
         lock.check_python(found, target, request.way_out(python=target.python))
@@ -231,6 +329,43 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
     return found
 
 
+def tell(request: Request, progress: Progress, target: Target | None = None) -> None:
+    """Says what of a project does not count for its layer, a line each."""
+    for line in request.untaken:
+        progress.say(line)
+    if isinstance(request.source, Path) and request.source.name == PROJECT and request.lock is None:
+        folder = request.source.parent
+        for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):
+            found = listing.kind(name)
+            progress.say(f"{name} beside it does not count; to take its versions: {found[1] if found else ''}")
+    if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
+        progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
+    if isinstance(request.source, Path):
+        for text in request.recipe.requires:
+            requirement = Requirement(text)
+            package = _modules().get(canonicalize_name(requirement.name))
+            if package and not requirement.specifier and not requirement.url:
+                progress.warn(f"{requirement.name} is a module of the package {package}; is that meant?")
+
+
+def _serves(requires_python: str, python: str) -> bool:
+    """Whether some release of a Python's minor version is one that a project is for."""
+    try:
+        wanted = SpecifierSet(requires_python)
+        return any(wanted.contains(f"{python}.{patch}", prereleases=True) for patch in range(_PATCHES))
+    except (InvalidSpecifier, ValueError):
+        return False
+
+
+def _refuse_lines(request: Request) -> None:
+    if request.refused:
+        raise LockError(
+            "the requirements cannot be locked",
+            hint="change what is named: a layer is made of exact versions with hashes",
+            details=request.refused[:20],
+        )
+
+
 def understood(text: str) -> Lock:
     """What uv made of requirements. It passes on what has no version and hash, such as a project on disk."""
     try:
@@ -246,8 +381,8 @@ def understood(text: str) -> Lock:
 def read(path: Path, hint: str) -> str:
     """The text of a lock. Raises ``LockError`` with ``hint``."""
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return guarded.text(path)
+    except guarded.Unreadable as error:
         raise LockError(f"{path} cannot be read", hint=hint, details=(str(error),)) from error
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from fakes import FakeProgress, FakeStep, target
 from layerforge import assemble, lock, uvtool
-from layerforge.errors import LockError
+from layerforge.errors import LockError, StepError
 from layerforge.model import Built, Compression, File, Link, Plan, Recipe, WheelStep
 from wheels import lock_of, make_wheel, record_row
 
@@ -116,3 +116,14 @@ def test_wheels_for_another_machine_and_python_are_installed(index: Path, tmp_pa
     assert (tmp_path / "arm/demo/__init__.py").is_file()
     with pytest.raises(LockError, match=r"demo has no wheel for Python 3\.12 on x86_64 with glibc 2\.34"):
         uvtool.install(lock_of(wheel), target("3.12"), tmp_path / "intel", lambda _line: None)
+
+
+@pytest.mark.parametrize("glob", ["../secret", "lib/*", "out/secret"])
+def test_what_leads_out_of_the_prefix_is_not_shipped(glob: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    prefix = tmp_path / "prefix"
+    (prefix / "lib").mkdir(parents=True)
+    (prefix / "lib/libx.so").symlink_to("../../secret")
+    (prefix / "out").symlink_to(tmp_path)
+    with pytest.raises(StepError, match="outside of what it installed"):
+        list(assemble._shipped(prefix, [glob], "demo"))

@@ -139,3 +139,17 @@ def test_a_record_comes_back_as_it_was_written() -> None:
 def test_a_record_of_wrong_types_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         guarded.json_as(text, Root)
+
+
+def test_a_requirement_is_tried_before_it_is_taken() -> None:
+    assert str(guarded.requirement(" six>=1 ; python_version > '3'")) == 'six>=1; python_version > "3"'
+    assert guarded.requirement("six ; extra == 'a'").name == "six"
+    for text in (
+        "six; python_version ~= '3'",
+        "six==" + "9" * 5_000,
+        "six; " + "(" * 9_000,
+        "s" * 30_000,
+        "six; a == 'b'",
+    ):
+        with pytest.raises(guarded.Unreadable):
+            guarded.requirement(text)

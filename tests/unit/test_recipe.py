@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ budget = { unzipped = "1.5 MiB", zipped = 500 }
 [[library]]
 name = "openblas"
 version = "0.3.30"
-source = { url = "somewhere", sha256 = "abc" }
+source = { url = "somewhere", sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
 env = { NUM_THREADS = "8" }
 flags = { CFLAGS = "-fdemo" }
 script = "make"
@@ -63,7 +64,7 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert (made.bytecode.keep_docstrings, made.bytecode.optimize) == (("demo/cli/**",), 1)
     assert (made.prune.remove, made.prune.keep) == (("demo/data/**",), ("demo/testing/**",))
     [openblas], [numpy] = made.libraries, made.packages
-    assert (openblas.name, openblas.source.sha256, openblas.ship) == ("openblas", "abc", ("lib/*.so",))
+    assert (openblas.name, openblas.source.sha256, openblas.ship) == ("openblas", "a" * 64, ("lib/*.so",))
     assert openblas.settings == Settings(env={"NUM_THREADS": "8"}, flags={"CFLAGS": "-fdemo"})
     assert openblas.arch_settings == {"x86_64": Settings(env={"TARGET": "HASWELL"})}
     assert (numpy.name, numpy.needs) == ("numpy", ("openblas",))
@@ -138,6 +139,63 @@ def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, problem: str) 
     with pytest.raises(RecipeError) as caught:
         recipe.load(write(tmp_path, text))
     assert any(problem in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize(
+    "glob",
+    ["../../../etc/hostname", "/etc/hostname", "", "a**b", "lib/../../x", "a\\\\b", "a//b", "./a", "lib/\\u0000"],
+)
+@pytest.mark.parametrize("key", ["ship", "remove", "keep", "keep_docstrings", "single"])
+def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
+    key: str, glob: str, tmp_path: Path
+) -> None:
+    table = {"ship": "[[library]]", "keep_docstrings": "[bytecode]", "single": "[check]"}.get(key, "[prune]")
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(write(tmp_path, f'schema = 1\n{table}\n{key} = ["lib/*", "{glob}"]\n'))
+    assert any(f"{key} holds" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "/", ".", "", "a b", "-x", "a" * 200])
+def test_a_name_that_would_be_another_folder_is_told_when_the_recipe_is_read(name: str, tmp_path: Path) -> None:
+    for text in (
+        f'[[library]]\nname = "{name}"',
+        f'[[package]]\nname = "{name}"',
+        f'[[package]]\nneeds = ["{name}"]',
+        f'[build]\nsystem = ["{name}"]',
+    ):
+        with pytest.raises(RecipeError) as caught:
+            recipe.load(write(tmp_path, f"schema = 1\n{text}\n"))
+        assert any("a name of letters" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize("script", ["../check.py", "/etc/hostname"])
+def test_a_check_lies_in_the_recipes_folder(script: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(write(tmp_path, f'schema = 1\n[check]\nscript = "{script}"\n'))
+    assert any("must stay below its folder" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "9" * 5_000,
+        ".".join(["a"] * 5_000) + " = 1",
+        "schema = 1\n[layer]\nbudget = { zipped = '" + "9" * 5_000 + "' }",
+        "schema = 1\n[layer]\nrequires = ['x; python_version ~= \"3\"']",
+        "schema = 1\n" + "k" * 15_000 + " = 1",
+    ],
+)
+def test_a_recipe_of_any_contents_ends_in_a_short_error(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(write(tmp_path, text))
+    assert all(len(line) < 300 for line in caught.value.details)
+
+
+def test_a_recipe_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "recipe.toml")
+    with pytest.raises(RecipeError, match="no regular file"):
+        recipe.load(tmp_path)
 
 
 def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:

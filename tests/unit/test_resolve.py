@@ -60,6 +60,123 @@ def test_what_is_no_requirement_is_a_usage_error_that_shows_one(word: str) -> No
     assert '"pandas>=3"' in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["helpers", "deps"])
+def test_what_lies_on_the_disk_is_never_asked_of_the_index(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deps").write_text("demo\n")
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/pyproject.toml").write_text('[project]\nname = "My.Helpers"\ndependencies = ["demo"]\n')
+    [request] = resolve.requests([name], None)
+    assert isinstance(request.source, Path)
+    assert request.recipe.requires == ("demo",)
+    [request] = resolve.requests([f"{name}>=0"], None)
+    assert request.recipe.requires == (f"{name}>=0",)
+
+
+@pytest.mark.parametrize("name", ["./helpers", "helpers"])
+def test_the_hint_for_a_folder_that_asks_for_nothing_works(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "helpers").mkdir()
+    with pytest.raises(RecipeError, match=r"without recipe\.toml") as caught:
+        resolve.requests([name], None)
+    assert '"helpers>=0"' in caught.value.hint
+    assert resolve.requests(["helpers>=0"], None)[0].recipe.name == "helpers"
+
+
+def test_a_name_that_could_be_either_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_recipe(tmp_path / "numpy")
+    (tmp_path / "helpers").mkdir()
+    with pytest.raises(UsageError, match="the recipe numpy too") as caught:
+        resolve.requests(["numpy"], None)
+    recipes = str(recipe.bundled()["numpy"])
+    assert recipes in caught.value.hint
+    assert resolve.requests(["./numpy"], None)[0].recipe.name == "mine"
+    assert resolve.requests([recipes], None)[0].recipe.name == "numpy"
+    with pytest.raises(UsageError, match="could be a package too") as caught:
+        resolve.requests(["helpers[fast]"], None)
+    assert '"helpers[fast]>=0"' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("uv.lock", "uv export"),
+        ("pylock.toml", "uv export"),
+        ("poetry.lock", "poetry export"),
+        ("Pipfile", "pipenv requirements"),
+        ("Pipfile.lock", "pipenv requirements"),
+        ("environment.yml", "requirements.txt"),
+        ("app.py", "requirements.txt"),
+    ],
+)
+def test_other_tools_files_are_recognised_with_what_helps(
+    name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("")
+    for word in (name, f"./{name}"):
+        with pytest.raises(UsageError) as caught:
+            resolve.requests([word], None)
+        assert says in caught.value.hint
+    (tmp_path / "folder").mkdir()
+    (tmp_path / name).rename(tmp_path / "folder" / name)
+    with pytest.raises(RecipeError, match="without") as refused:
+        resolve.requests(["folder"], None)
+    assert name == "app.py" or says in refused.value.hint
+
+
+def test_a_folder_with_a_requirements_file_alone_names_it(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("demo\n")
+    with pytest.raises(RecipeError) as caught:
+        resolve.requests([str(tmp_path)], None)
+    assert f"layerforge build {tmp_path / 'requirements.txt'}" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["git+https://there/a/b@main", "demo @ git+https://there/a/b@main"])
+def test_a_repository_is_refused_with_the_command_that_makes_a_wheel(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve.requests([word], None)
+    assert "pip wheel --no-deps" in caught.value.hint
+    assert "b@main" in caught.value.hint
+
+
+def test_a_bare_address_of_a_wheel_is_told_with_its_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve.requests(["https://there/demo-1.0-py3-none-any.whl"], None)
+    assert caught.value.hint == "write `demo @ https://there/demo-1.0-py3-none-any.whl`"
+
+
+@pytest.mark.parametrize("name", ["sklearn", "PIL", "cv2", "yaml", "bs4", "jwt", "dotenv", "dateutil"])
+def test_a_modules_name_leads_to_its_package_before_anything_is_resolved(name: str) -> None:
+    with pytest.raises(UsageError, match="is a module of the package") as caught:
+        resolve.requests([name], None)
+    assert f'"{name}>=0"' in caught.value.hint
+    assert resolve.requests([f"{name}>=0"], None)[0].recipe.requires == (f"{name}>=0",)
+
+
+def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "My.Shop"\nrequires-python = ">=3.14"\ndependencies = ["yaml"]\n'
+        '[project.optional-dependencies]\nfast = ["demo"]\n[dependency-groups]\ndev = ["demo"]\n'
+    )
+    (tmp_path / "uv.lock").write_text("")
+    [request] = resolve.requests([str(tmp_path)], None)
+    assert request.recipe.name == "My-Shop"
+    progress = FakeProgress()
+    resolve.tell(request, progress, target())
+    told = "\n".join(progress.lines)
+    for part in ("own code", "extras do not count: fast", "groups do not count: dev", "uv.lock beside it"):
+        assert part in told
+    warned = "\n".join(progress.warnings)
+    assert "requires Python >=3.14, and the layer is for 3.13" in warned
+    assert "yaml is a module of the package pyyaml" in warned
+
+
 def test_a_given_lock_goes_with_one_layer_only() -> None:
     [request] = resolve.requests(["lxml"], Path("my.lock"))
     assert request.lock == Path("my.lock")
@@ -147,6 +264,7 @@ def build_pins_of(words: list[str], text: str, folder: Path) -> tuple[Pin, ...]:
 def test_a_lock_that_lacks_what_a_file_requires_is_stale(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     (tmp_path / "more.txt").write_text("-r needs.txt\nother\n")
+    (tmp_path / "limits.txt").write_text("other<9\n")
     hashes = f"--hash=sha256:{'a' * 64}\n"
     with pytest.raises(LockError, match="the lock is stale") as caught:
         build_pins_of([str(tmp_path / name)], f"demo==1.0 {hashes}", tmp_path)
@@ -271,10 +389,9 @@ def test_a_local_project_in_a_file_is_told_as_such(
     (tmp_path / "project").mkdir()
     (tmp_path / "project/pyproject.toml").write_text(hatch)
     (tmp_path / "needs.txt").write_text(f"{line}\n")
-    [request] = resolve.requests([str(tmp_path / "needs.txt")], None)
     assert index.is_dir()
     with pytest.raises(LockError, match="cannot be locked") as caught:
-        resolve.locked(request, target(), FakeProgress())
+        resolve.requests([str(tmp_path / "needs.txt")], None)
     assert "build a wheel of them" in caught.value.details[0]
 
 

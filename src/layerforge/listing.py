@@ -1,0 +1,270 @@
+"""What a project's own files ask for: requirements files with all that they include, and ``pyproject.toml``.
+
+uv reads these files itself. So whatever it would open is opened here first, guarded: no pipe or device, nothing of any
+size, no line that a library trips over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from layerforge import guarded, lock
+from layerforge.errors import RecipeError, UsageError
+
+PROJECT = "pyproject.toml"
+MOST_FILES = 1000
+"""Files that one requirements file may include, those included that they include."""
+
+_INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)[\s=]+)(?P<file>\S.*)")
+_EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_VCS = re.compile(r"(?:git|hg|bzr|svn)\+")
+_WHEEL = ".whl"
+_EXPORT = "`uv export --frozen --no-dev --no-emit-project -o requirements.txt`, then name that file"
+_POETRY = "`poetry export -o requirements.txt` (of poetry-plugin-export), then name that file"
+_PIPENV = "`pipenv requirements --hash > requirements.txt`, then name that file"
+
+KINDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(pattern), what, hint)
+    for pattern, what, hint in (
+        (r"uv\.lock", "is uv's lock", _EXPORT),
+        (r"pylock(\.[^.]+)?\.toml", "is a lock in the format of PEP 751", f"where uv.lock lies beside it: {_EXPORT}"),
+        (r"poetry\.lock", "is Poetry's lock", _POETRY),
+        (r"Pipfile(\.lock)?", "is Pipenv's", _PIPENV),
+        (
+            r"(environment|conda)\.ya?ml",
+            "is conda's",
+            "list the Python packages in a requirements.txt, as PyPI calls them, and name that",
+        ),
+        (r"setup\.(py|cfg)", "says what a project is", "`uv build --wheel`, then name the wheel in dist/"),
+        (r".*\.py", "is Python's source and lists no requirements", "list them in a requirements.txt, and name that"),
+    )
+)
+"""Files that people have beside their code and that are no list of requirements: their names, and what helps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What a file of requirements lists."""
+
+    requires: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Lines that only uv can make something of, with where they stand."""
+    refused: tuple[str, ...] = ()
+    """Lines that no layer can be made of, with where they stand and what helps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a project says of itself. All is empty where the file is a list of requirements."""
+
+    name: str = ""
+    requires_python: str = ""
+    untaken: tuple[str, ...] = ()
+    """What of it does not come into its layer, a line each."""
+
+
+def facts(path: Path) -> Facts:
+    """What a ``pyproject.toml`` says of the project. Raises ``RecipeError`` where it cannot be read."""
+    if path.name != PROJECT:
+        return Facts()
+    data = project(path)
+    table = data["project"]
+    name, python = table.get("name", ""), table.get("requires-python", "")
+    return Facts(
+        name=name if isinstance(name, str) else "",
+        requires_python=python if isinstance(python, str) else "",
+        untaken=tuple(_untaken(path, data)),
+    )
+
+
+def _untaken(path: Path, data: dict[str, Any]) -> Iterator[str]:
+    build = shlex.join(["uv", "build", "--wheel", str(path.parent)])
+    yield f"the layer holds what the project depends on, and not its own code: for that, `{build}` and name the wheel"
+    for what, table in (
+        ("extras", data["project"].get("optional-dependencies")),
+        ("dependency groups", data.get("dependency-groups")),
+    ):
+        if isinstance(table, dict) and table:
+            yield f"the project's {what} do not count: {', '.join(sorted(table))[:200]}"
+
+
+def kind(name: str) -> tuple[str, str] | None:
+    """What a file of that name is, and what to do with it; ``None`` where it may be a list of requirements."""
+    return next(((what, hint) for pattern, what, hint in KINDS if pattern.fullmatch(name)), None)
+
+
+def refuse_kind(path: Path) -> None:
+    """Raises ``UsageError`` for a file that is known and no list of requirements, with the command that makes one."""
+    if found := kind(path.name):
+        raise UsageError(f"{path} {found[0]}", hint=found[1])
+
+
+def listed(path: Path) -> Listed:
+    """What a file requires: plain lines of a requirements file and of those that it includes, or the dependencies of
+    a ``pyproject.toml``. Constraints and options are left to uv, which reads the file itself.
+
+    Raises ``RecipeError`` where one of the files cannot be read.
+    """
+    return _of_project(path, project(path)) if path.suffix == ".toml" else _of_files(path)
+
+
+def project(path: Path) -> dict[str, Any]:
+    """What a ``pyproject.toml`` holds. Raises ``RecipeError``."""
+    try:
+        return guarded.toml(guarded.text(path))
+    except guarded.Unreadable as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: guarded.Unreadable) -> RecipeError:
+    return RecipeError(f"{path} cannot be read: {error}", hint="name a text file with a requirement a line")
+
+
+def _of_project(path: Path, data: dict[str, Any]) -> Listed:
+    table = data.get("project", {})
+    if not isinstance(table, dict):
+        raise RecipeError(f"{path}: project must be a table", hint="mend it, or name a requirements file")
+    if "dependencies" in _list(table.get("dynamic")):
+        raise _dynamic(path, data)
+    if not table:
+        raise _no_project(path, data)
+    found = table.get("dependencies", [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise RecipeError(f"{path}: project.dependencies must be a list of texts", hint='such as ["pandas>=3"]')
+    return _sorted_out([(f"{path.name}: {one}", one) for one in found])
+
+
+def _no_project(path: Path, data: dict[str, Any]) -> UsageError:
+    message = f"{path} has no [project] that lists dependencies"
+    if isinstance(data.get("tool"), dict) and "poetry" in data["tool"]:
+        return UsageError(f"{message}; it is Poetry's", hint=_POETRY)
+    beside = path.parent / "requirements.txt"
+    if path.name == PROJECT and beside.is_file():
+        return UsageError(message, hint=f"`{shlex.join(['layerforge', 'build', str(beside)])}`")
+    return UsageError(message, hint="name a requirements file")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dynamic(path: Path, data: dict[str, Any]) -> UsageError:
+    value: Any = data
+    for key in ("tool", "setuptools", "dynamic", "dependencies", "file"):
+        value = value.get(key) if isinstance(value, dict) else None
+    files = [value] if isinstance(value, str) else _list(value)
+    hint = f"`{shlex.join(['uv', 'build', '--wheel', str(path.parent)])}`, then name the wheel in its dist/"
+    if files and all(isinstance(one, str) for one in files):
+        command = shlex.join(["layerforge", "build", *(str(path.parent / one) for one in files)])
+        hint = f"name the file that they come from: `{command}`"
+    return UsageError(f"{path}: its dependencies are dynamic, so only a build of the project knows them", hint=hint)
+
+
+def _of_files(start: Path) -> Listed:
+    lines: list[tuple[str, str]] = []
+    seen, waiting = {start.resolve()}, [start]
+    room = guarded.MOST_TEXT
+    while waiting:
+        path = waiting.pop(0)
+        text = _text(path, room)
+        room -= len(text)
+        for number, line in lock.logical_lines(text):
+            if included := _INCLUDE.match(line):
+                # A constraint is no requirement, but uv opens it too.
+                if other := _included(path, included["file"], seen):
+                    waiting.append(other)
+                    seen.add(other.resolve())
+            elif _EDITABLE.match(line) or not line.startswith("-"):
+                lines.append((f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0]))
+        if len(seen) > MOST_FILES:
+            raise RecipeError(f"{start} includes more than {MOST_FILES:,} files", hint="put them into fewer")
+    return _sorted_out(lines)
+
+
+def _text(path: Path, room: int) -> str:
+    try:
+        return guarded.text(path, room)
+    except guarded.Unreadable as error:
+        raise _unreadable(path, error) from error
+
+
+def _included(above: Path, word: str, seen: set[Path]) -> Path | None:
+    """The file that a line includes; ``None`` where it is known already, or lies on a server."""
+    named = _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), word.strip("\"'"))
+    if "://" in named and not named.startswith("file://"):
+        return None
+    path = above.parent / named.removeprefix("file://")
+    return None if path.resolve() in seen else path
+
+
+def _sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
+    """Requirements apart from what is none. Each line comes with what to call it."""
+    requires: list[str] = []
+    unread: list[str] = []
+    refused: list[str] = []
+    for where, text in lines:
+        if why := unlockable(text):
+            refused.append(f"{lock.redacted(where)}: {why}")
+        try:
+            requires.append(str(guarded.requirement(text)))
+        except guarded.Unreadable as error:
+            unread.append(lock.redacted(where))
+            if not why and not _local(text):
+                refused.append(f"{lock.redacted(_cut(where))}: {lock.redacted(str(error))}")
+    return Listed(requires=tuple(requires), unread=tuple(unread), refused=tuple(refused))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _local(text: str) -> bool:
+    return text.startswith((".", "/", "~", "file:")) or "/" in text.partition("@")[0]
+
+
+def unlockable(text: str) -> str:
+    """Why no layer can be made of what a line names, and what helps; empty where one can or the line is no address."""
+    if editable := _EDITABLE.match(text):
+        return f"{lock.LOCAL_PROJECT}: {_wheel_of(editable[1])}"
+    _name, at, address = text.partition("@") if re.match(r"[\w.\[\], -]+@", text) else ("", "", text)
+    address = address.strip().partition(" ;")[0].strip()
+    if _VCS.match(address):
+        return f"a repository is no release: {_made_by_pip(text)}"
+    plain = re.split(r"[?#]", address)[0]
+    if plain.endswith(_WHEEL) and not (at and ":" in address):
+        return _with_name(address, plain)
+    if "://" in address and not plain.endswith(_WHEEL):
+        return f"this is no wheel: {_made_by_pip(text)}"
+    if not at and _local(address) and "://" not in address:
+        return f"{lock.LOCAL_PROJECT}: {_wheel_of(address)}"
+    return ""
+
+
+def _made_by_pip(text: str) -> str:
+    command = shlex.join(
+        ["pip", "wheel", "--no-deps", "-w", "wheels", lock.redacted(text) if lock.holds_credentials(text) else text]
+    )
+    return f"`{command}` makes a wheel of it in ./wheels, to name instead"
+
+
+def _wheel_of(folder: str) -> str:
+    return f"`{shlex.join(['uv', 'build', '--wheel', folder])}`, then name the wheel in its dist/"
+
+
+def _with_name(address: str, plain: str) -> str:
+    """What a wheel without its name is to be written as."""
+    try:
+        name = parse_wheel_filename(plain.rpartition("/")[2])[0]
+    except InvalidWheelFilename as error:
+        return str(error)
+    where = address if ":" in address else Path(address).absolute().as_uri()
+    return f"write `{name} @ {where}`"

@@ -1,0 +1,117 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from layerforge import listing
+from layerforge.errors import LayerforgeError, RecipeError, UsageError
+from wheels import make_wheel
+
+
+def test_files_that_include_one_another_twice_are_read_once_each(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"f{number}.txt").write_text(f"-r f{number + 1}.txt\n-r f{number + 1}.txt\n")
+    (tmp_path / "f40.txt").write_text("demo\n-r f0.txt\n")
+    assert listing.listed(tmp_path / "f0.txt").requires == ("demo",)
+
+
+def test_too_many_included_files_are_refused(tmp_path: Path) -> None:
+    for number in range(listing.MOST_FILES + 2):
+        (tmp_path / f"f{number}.txt").write_text(f"-r f{number + 1}.txt\n")
+    with pytest.raises(RecipeError, match="includes more than"):
+        listing.listed(tmp_path / "f0.txt")
+
+
+@pytest.mark.parametrize("option", ["-r ", "-c", "--requirement=", "--constraint "])
+@pytest.mark.parametrize("included", ["/dev/zero", "pipe", "absent.txt", "file:///dev/zero", "folder"])
+def test_what_uv_would_open_is_opened_guarded_first(option: str, included: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "needs.txt").write_text(f"demo\n{option}{included}\n")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        listing.listed(tmp_path / "needs.txt")
+
+
+def test_a_variable_in_an_included_name_is_read_as_uv_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MORE_OF_IT", "more")
+    (tmp_path / "needs.txt").write_text("-r ${MORE_OF_IT}.txt\n")
+    (tmp_path / "more.txt").write_text("demo\n")
+    assert listing.listed(tmp_path / "needs.txt").requires == ("demo",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "[" * 5_000,
+        ".".join(["a"] * 50_000) + " = 1",
+        "a = " + "9" * 5_000,
+        "a = [\n",
+        "project = 3",
+        "[project]\ndependencies = 3",
+        "[project]\ndependencies = [3]",
+        "[project]\ndynamic = 3\ndependencies = {}",
+        "tool = 3",
+        '[project]\ndynamic = ["dependencies"]\n[tool.setuptools]\ndynamic = 3',
+    ],
+)
+def test_a_project_of_any_contents_ends_in_an_error_of_ours(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(LayerforgeError) as caught:
+        listing.listed(tmp_path / "pyproject.toml")
+    assert caught.value.exit_code in {2, 3}
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"demo # \xe9\n", b"\x00\xff", "demo\n".encode("utf-16")])
+def test_a_file_that_is_not_utf_8_is_told_as_such(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_bytes(data)
+    with pytest.raises(RecipeError, match="not UTF-8"):
+        listing.listed(tmp_path / "needs.txt")
+
+
+@pytest.mark.parametrize(
+    "line", ["six; python_version ~= '3'", "six==" + "9" * 5_000, "six; " + "(" * 15_000 + "os_name", "a" * 50_000]
+)
+def test_a_line_that_libraries_trip_over_is_refused_with_its_place(line: str, tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_text(f"demo\n{line}\n")
+    found = listing.listed(tmp_path / "needs.txt")
+    [refused] = found.refused
+    assert refused.startswith("needs.txt:2: ")
+    assert len(refused) < 500
+    assert found.requires == ("demo",)
+
+
+def test_a_wheel_as_a_line_is_told_as_it_is_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wheel = make_wheel(tmp_path)
+    (tmp_path / "needs.txt").write_text(f"./{wheel.name}\ndemo @ ./{wheel.name}\ndemo @ {wheel.as_uri()}\n")
+    found = listing.listed(tmp_path / "needs.txt")
+    assert [line.partition("write ")[2] for line in found.refused] == [f"`demo @ {wheel.as_uri()}`"] * 2
+
+
+def test_dynamic_dependencies_name_the_file_that_they_come_from(tmp_path: Path) -> None:
+    text = '[project]\nname = "x"\ndynamic = ["dependencies"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match="dynamic") as caught:
+        listing.listed(tmp_path / "pyproject.toml")
+    assert f"uv build --wheel {tmp_path}" in caught.value.hint
+    (tmp_path / "pyproject.toml").write_text(
+        f'{text}[tool.setuptools.dynamic]\ndependencies = {{ file = ["needs.txt"] }}\n'
+    )
+    with pytest.raises(UsageError, match="dynamic") as caught:
+        listing.listed(tmp_path / "pyproject.toml")
+    assert f"layerforge build {tmp_path / 'needs.txt'}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("table", "says"), [("[tool.poetry]", "poetry export"), ("[tool.ruff]", "build {}/requirements")]
+)
+def test_a_project_file_without_a_project_says_where_its_requirements_are(
+    table: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"{table}\nx = 1\n")
+    (tmp_path / "requirements.txt").write_text("demo\n")
+    with pytest.raises(UsageError, match="no \\[project\\]") as caught:
+        listing.listed(tmp_path / "pyproject.toml")
+    assert says.format(tmp_path) in caught.value.hint
