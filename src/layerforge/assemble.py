@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.parser import HeaderParser
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from layerforge import licences, lock, uvtool
+from layerforge import collisions, licences, lock, uvtool
 from layerforge.digest import of_record
 from layerforge.errors import LockError, StepError
 from layerforge.model import (
@@ -60,7 +60,14 @@ def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> T
         wheels = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
         wheels += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
         uvtool.install(lock.render(wheels), plan.target, folder, downloads.read)
-        tree = with_shipped(read(folder), plan, built)
+        pins = {pin.name: pin for pin in wheels}
+
+        def alone(name: str) -> Path:
+            own = workspace / "alone" / name
+            uvtool.install(lock.render([pins[name]]), plan.target, own, downloads.read, with_dependencies=False)
+            return own
+
+        tree = with_shipped(read(folder, alone, progress.say), plan, built)
         step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}")
     return tree
 
@@ -135,15 +142,33 @@ class Downloads:
                 pass
 
 
-def read(folder: Path) -> Tree:
-    """The tree of an installed folder. Raises ``LockError`` where a file leaves it or belies its RECORD."""
+def read(folder: Path, alone: Callable[[str], Path], say: Callable[[str], None]) -> Tree:
+    """The tree of an installed folder. Raises ``LockError`` where a file leaves it, belies its wheel's RECORD, or is
+    code that another package brings with other contents.
+
+    ``alone`` installs a package, by its name, into a folder of its own: where others have files in the same places, it
+    is held against its RECORD there.
+    """
+    merged = _entries(folder)
+    packages = tuple(sorted(_packages(merged), key=lambda package: package.name))
+    claims = {one.name: dict(_rows(merged.get(f"{one.info}/RECORD"))) for one in packages}
+    places = collisions.contested(claims)
+    brought = {name: _entries(alone(name)) for name in sorted({name for names in places.values() for name in names})}
+    for one in packages:
+        _refuse_lies(one, claims[one.name], brought.get(one.name, merged))
+    winners = collisions.settled(places, brought)
+    for line in collisions.told(winners, places):
+        say(line)
+    owners = {path: name for name, paths in claims.items() for path in paths} | winners
+    merged |= {path: brought[name][path] for path, name in winners.items()}
+    owned = (_owned(entry, owners.get(path, "")) for path, entry in merged.items())
+    return Tree(entries=tuple(sorted(owned, key=lambda entry: entry.path)), packages=packages)
+
+
+def _entries(folder: Path) -> dict[str, Entry]:
     with ThreadPoolExecutor() as pool:
         entries = list(pool.map(lambda path: _entry(folder, path), list(_walk(folder))))
-    by_path = {entry.path: entry for entry in entries}
-    packages = tuple(sorted(_packages(by_path), key=lambda package: package.name))
-    owners = _owners(packages, by_path)
-    owned = (_owned(entry, owners.get(entry.path, "")) for entry in entries)
-    return Tree(entries=tuple(sorted(owned, key=lambda entry: entry.path)), packages=packages)
+    return {entry.path: entry for entry in entries}
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -189,22 +214,15 @@ def _packages(entries: Mapping[str, Entry]) -> Iterator[Package]:
         )
 
 
-def _owners(packages: Iterable[Package], entries: Mapping[str, Entry]) -> dict[str, str]:
-    """Package by path, from every RECORD, which is held against the files on the way."""
-    owners: dict[str, str] = {}
-    for package in packages:
-        record = entries.get(f"{package.info}/RECORD")
-        lies: list[str] = []
-        for path, digest in _rows(record):
-            owners[path] = package.name
-            lies += _lies(path, digest, entries)
-        if lies:
-            raise LockError(
-                f"the wheel of {package.name} {package.version} does not hold what its RECORD says",
-                hint="the wheel is damaged or was changed after it was made; take another version",
-                details=tuple(lies[:20]),
-            )
-    return owners
+def _refuse_lies(package: Package, rows: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
+    """Holds a RECORD against the files that its own wheel brought."""
+    lies = [lie for path, digest in rows.items() for lie in _lies(path, digest, entries)]
+    if lies:
+        raise LockError(
+            f"the wheel of {package.name} {package.version} does not hold what its RECORD says",
+            hint="the wheel is damaged or was changed after it was made; take another version",
+            details=tuple(lies[:20]),
+        )
 
 
 def _rows(record: Entry | None) -> Iterator[tuple[str, str]]:

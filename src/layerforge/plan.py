@@ -30,7 +30,7 @@ from layerforge.model import (
     WheelStep,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised whenever the same plan would give other bytes than before, of the layer or of what stands beside it."""
 
 SOURCE_SCHEMA = 2

@@ -189,16 +189,19 @@ def find_sdist(pin: Pin, target: Target) -> Source:
     )
 
 
-def install(lock: str, target: Target, into: Path, on_line: Callable[[str], None]) -> None:
+def install(
+    lock: str, target: Target, into: Path, on_line: Callable[[str], None], *, with_dependencies: bool = True
+) -> None:
     """Installs the wheels of a lock's text into the folder ``into``, every hash enforced.
 
-    The dependencies are resolved again from the pins alone, so a lock that lacks one is found out.
+    The dependencies are resolved again from the pins alone, so a lock that lacks one is found out; but where the lock
+    is not meant to hold them, they are left out.
     """
     if outside := [name for address in _LOCAL_WHEEL.findall(lock) for name in _outside(address)]:
         # Where the wheel is in uv's cache already, uv has nothing to say of it.
         raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
-    argv += ["--only-binary", ":all:", *_target(target), "-r", "-"]
+    argv += ["--only-binary", ":all:", *_target(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
     done = _run(argv, stdin=lock, on_line=on_line)
     if done.status:
         raise failure(done.stderr, target, done.status)

@@ -92,12 +92,12 @@ def test_bytecode_that_is_stale_could_go_and_its_sources_could_not(tmp_path: Pat
 
 def test_what_costs_time_comes_first(tmp_path: Path) -> None:
     stale = {"python/demo/a.py": b"a = 1", "python/demo/__pycache__/a.cpython-313.pyc": MIB}
-    known = with_pyc(ground(tmp_path, {**stale, "python/demo/tests/data.json": MIB * 2}), PycState.STALE)
+    known = with_pyc(ground(tmp_path, {**stale, "python/demo/data.h": MIB * 2}), PycState.STALE)
     assert [one.kind for one in advice.advise(known)] == ["unused-bytecode", "dead-weight"]
 
 
 def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path: Path) -> None:
-    files = {"python/demo/a.py": MIB, "python/demo/tests/data.json": MIB * 2}
+    files = {"python/demo/a.py": MIB, "python/demo/data.h": MIB * 2}
     first, second = advice.advise(ground(tmp_path, files))
     assert (first.kind, first.bytes, first.files, first.ms) == ("missing-bytecode", 0, 0, None)
     assert "1 module (300.0 kB of source)" in first.message
@@ -113,13 +113,17 @@ def test_what_the_build_could_not_compile_is_not_asked_for(tmp_path: Path) -> No
 # --- what could be left out
 
 
-def test_tests_and_headers_could_go_but_not_tests_that_are_imported(tmp_path: Path) -> None:
+def test_tests_and_headers_could_go_but_not_what_is_imported_or_named(tmp_path: Path) -> None:
     files = {
-        "python/demo/__init__.py": b"from .testing.tests import helper\n",
+        "python/demo/__init__.py": b"from .testing.tests import helper\nopen('named.h')\n",
+        "python/demo/testing/__init__.py": b"",
+        "python/demo/testing/tests/__init__.py": b"",
         "python/demo/testing/tests/helper.py": MIB,
-        "python/demo/tests/test_a.py": MIB,
+        "python/demo/tests/__init__.py": b"",
+        "python/demo/tests/test_a.py": MIB * 2,
         "python/demo/tests/data.bin": MIB,
         "python/demo/a.h": MIB,
+        "python/demo/named.h": MIB,
     }
     found = kinds(ground(tmp_path, files))["dead-weight"]
     assert (found.bytes, found.files) == (3 * BIG, 3)
@@ -139,25 +143,37 @@ def test_tests_and_headers_could_go_but_not_tests_that_are_imported(tmp_path: Pa
     ],
 )
 def test_every_kind_of_import_keeps_tests(statement: str, tmp_path: Path) -> None:
-    files = {"python/demo/__init__.py": statement.encode(), "python/demo/core/tests/helper.py": MIB}
+    files = {
+        "python/demo/__init__.py": statement.encode(),
+        "python/demo/core/__init__.py": b"",
+        "python/demo/core/tests/__init__.py": b"",
+        "python/demo/core/tests/helper.py": MIB,
+    }
     assert "dead-weight" not in kinds(ground(tmp_path, files))
 
 
 def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -> None:
     lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
-    files = {"python/a/__init__.py": lazy, "python/a/__init__.pyi": MIB, "python/a/other.pyi": MIB}
+    files = {
+        "python/a/__init__.py": lazy,
+        "python/a/__init__.pyi": MIB,
+        "python/a/other.pyi": MIB,
+        "python/a/other.py": b"",
+    }
     assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
 
 
 def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
-    files = {"python/demo/__init__.py": b"from elsewhere.tests import x\n", "python/demo/tests/helper.py": MIB}
+    files = {
+        "python/demo/__init__.py": b"from elsewhere.tests import x\n",
+        "python/demo/tests/__init__.py": b"",
+        "python/demo/tests/helper.py": MIB,
+    }
     assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
 
 
 def test_a_layer_of_our_own_keeps_what_its_recipe_kept(tmp_path: Path) -> None:
-    assert "dead-weight" not in kinds(
-        ground(tmp_path, {"python/a/tests/x.json": MIB}, manifest=a_manifest(requires=("a",)))
-    )
+    assert "dead-weight" not in kinds(ground(tmp_path, {"python/a/x.h": MIB}, manifest=a_manifest(requires=("a",))))
 
 
 def test_what_the_runtime_has_is_named_with_its_metadata(tmp_path: Path) -> None:
@@ -410,14 +426,14 @@ def test_packages_that_share_a_name_are_not_told_apart_by_their_imports(tmp_path
 
 
 def test_nothing_is_said_of_what_would_save_little(tmp_path: Path) -> None:
-    assert advice.advise(ground(tmp_path, {"python/demo/tests/x.json": b"1" * 99_999})) == ()
-    large = {"python/demo/tests/x.json": b"1" * 100_000, "python/data.bin": b"2" * 30_000_000}
+    assert advice.advise(ground(tmp_path, {"python/demo/x.h": b"1" * 99_999})) == ()
+    large = {"python/demo/x.h": b"1" * 100_000, "python/data.bin": b"2" * 30_000_000}
     assert advice.advise(ground(tmp_path, large)) == (), "less than half a percent"
 
 
 def test_bytes_are_promised_once(tmp_path: Path) -> None:
-    boto = a_package("boto3", {"boto3/tests/x.json": MIB * 4, "boto3/__init__.py": b""})
-    found = kinds(ground(tmp_path, boto | {"python/demo/tests/x.json": MIB}))
+    boto = a_package("boto3", {"boto3/x.h": MIB * 4, "boto3/__init__.py": b""})
+    found = kinds(ground(tmp_path, boto | {"python/demo/x.h": MIB}))
     assert found["dead-weight"].bytes == BIG
     assert found["runtime-has-it"].bytes > 4 * BIG
 

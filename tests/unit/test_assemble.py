@@ -90,14 +90,77 @@ def test_a_lying_record_is_refused_with_the_files_it_lies_about(index: Path, tmp
     assert "python/demo/__init__.py has other contents" in caught.value.details
 
 
+def two(index: Path, one: dict[str, bytes], other: dict[str, bytes]) -> str:
+    """The lock of two wheels, ``ham`` and ``spam``, with files beside their own module."""
+    wheels = [
+        make_wheel(index, name, files={f"{name}/__init__.py": b"", **files})
+        for name, files in (("ham", one), ("spam", other))
+    ]
+    return lock_of(*wheels)
+
+
+@pytest.mark.parametrize("path", ["LICENSE", "README.md", "tests/__init__.py", "docs/conf.py", "ns/py.typed"])
+def test_of_documents_in_the_same_place_the_last_stays_and_is_told(path: str, index: Path, tmp_path: Path) -> None:
+    progress = FakeProgress()
+    lock_text = two(index, {path: b"one"}, {path: b"other"})
+    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, progress)
+    [entry] = [entry for entry in tree.files if entry.path == f"python/{path}"]
+    assert (entry.blob.read(), entry.package) == (b"other", "spam")
+    assert progress.lines == [f"ham and spam bring other contents of {path}: spam's stays"]
+
+
+def test_code_in_the_same_place_with_other_contents_is_refused(index: Path, tmp_path: Path) -> None:
+    files = {"shared/core.py": b"A = 1", "shared/data.json": b"{}", "LICENSE": b"one"}
+    other = {"shared/core.py": b"A = 2", "shared/data.json": b"[]", "LICENSE": b"other"}
+    with pytest.raises(LockError, match="ham and spam bring other contents of the same files") as caught:
+        assemble.assemble(a_plan(two(index, files, other)), Built(), tmp_path, FakeProgress())
+    assert caught.value.details == ("python/shared/core.py (ham and spam)", "python/shared/data.json (ham and spam)")
+
+
+def test_equal_files_in_the_same_place_are_fine(index: Path, tmp_path: Path) -> None:
+    same = {"shared/core.py": b"A = 1"}
+    progress = FakeProgress()
+    tree = assemble.assemble(a_plan(two(index, same, same)), Built(), tmp_path, progress)
+    assert "python/shared/core.py" in {entry.path for entry in tree.entries}
+    assert not progress.lines
+
+
+PKGUTIL = b"# a comment\nfrom pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+PKG_RESOURCES = b"try:\n    __import__('pkg_resources').declare_namespace(__name__)\nexcept ImportError:\n    pass\n"
+
+
+@pytest.mark.parametrize(("one", "other"), [(PKGUTIL, b""), (b"", PKGUTIL), (PKG_RESOURCES, PKGUTIL)])
+def test_modules_that_only_say_namespace_may_differ(one: bytes, other: bytes, index: Path, tmp_path: Path) -> None:
+    lock_text = two(index, {"ns/__init__.py": one}, {"ns/__init__.py": other})
+    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, FakeProgress())
+    [entry] = [entry for entry in tree.files if entry.path == "python/ns/__init__.py"]
+    assert entry.blob.read() == (other or one)
+
+
+@pytest.mark.parametrize("code", [b"X = 1\n", b"import os\n", b"def f(): pass\n", b"(", PKGUTIL + b"VERSION = '1'\n"])
+def test_a_namespace_beside_real_code_is_refused(code: bytes, index: Path, tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="overwrite the other's code"):
+        assemble.assemble(
+            a_plan(two(index, {"ns/__init__.py": code}, {"ns/__init__.py": PKGUTIL})), Built(), tmp_path, FakeProgress()
+        )
+
+
+def test_a_wheel_that_lies_is_found_though_another_overwrote_its_file(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "spam", files={"LICENSE": b"other"})
+    lie = [record_row("LICENSE", b"something else")]
+    wheels = [make_wheel(index, "ham", files={"LICENSE": b"one"}, record=lie), index / "spam-1.0-py3-none-any.whl"]
+    with pytest.raises(LockError, match=r"the wheel of ham 1\.0 does not hold what its RECORD says"):
+        assemble.assemble(a_plan(lock_of(*wheels)), Built(), tmp_path, FakeProgress())
+
+
 def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "python").mkdir()
     (tmp_path / "inside").symlink_to("python/a")
-    assert [type(entry) for entry in assemble.read(tmp_path).entries] == [Link]
+    assert [type(entry) for entry in assemble.read(tmp_path, Path, print).entries] == [Link]
     for target_ in ("/etc/passwd", "../../secret"):
         (tmp_path / "bad").symlink_to(target_)
         with pytest.raises(LockError, match="leads out of the layer"):
-            assemble.read(tmp_path)
+            assemble.read(tmp_path, Path, print)
         (tmp_path / "bad").unlink()
 
 

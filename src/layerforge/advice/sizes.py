@@ -12,7 +12,7 @@ from layerforge.advice import sources
 from layerforge.advice.ground import Ground, Proposal, Saving, info, whole
 from layerforge.examine.metadata import recorded
 from layerforge.model import BytecodeMode, Distribution, Kind, Member, PycState, Recipe
-from layerforge.optimize import prune, strip
+from layerforge.optimize import strip
 from layerforge.progress import megabytes
 from layerforge.runtimes import site
 
@@ -116,18 +116,15 @@ def dead_weight(ground: Ground) -> Iterator[Proposal]:
     """What the default rules of layerforge would drop. Of its own layers, a recipe chose to keep what is left."""
     if ground.manifest:
         return
-    doomed: dict[str, str] = {}
-    for member in ground.examination.members:
-        folder = site(member.path)
-        if folder and (reason := prune.by_default(member.path.removeprefix(folder))):
-            doomed[member.path] = reason
+    doomed = sources.doomed(ground)
     kept = sources.kept_by_imports(ground, doomed) | sources.kept_as_stubs(ground, doomed)
+    kept |= sources.kept_by_name(ground, doomed)
     found = list(ground.members(doomed.keys() - kept))
     if found:
         yield Proposal(
             kind="dead-weight",
             what=f"no function needs {_reasons(doomed, found)}",
-            how="`layerforge build` drops them, but nothing that a module of the layer imports",
+            how="`layerforge build` drops them, but nothing that a module of the layer imports or names",
             savings=whole(found),
         )
 

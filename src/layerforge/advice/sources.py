@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 
 from layerforge.advice.ground import Ground, Proposal, whole
 from layerforge.model import Kind, Member
-from layerforge.optimize import prune
+from layerforge.optimize import naming, prune
 from layerforge.runtimes import site
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
@@ -103,6 +104,40 @@ def _names_in(ground: Ground, member: Member, others: dict[str, frozenset[str]])
         yield from held
 
 
+def doomed(ground: Ground) -> dict[str, str]:
+    """Rule by path, of the files that a default rule may drop."""
+    found: dict[str, str] = {}
+    for folder, members in _by_site(ground).items():
+        rules = prune.by_default([member.path.removeprefix(folder) for member in members])
+        found |= {folder + name: rule for name, rule in rules.items()}
+    return found
+
+
+def kept_by_name(ground: Ground, doomed: Mapping[str, str]) -> frozenset[str]:
+    """Of ``doomed`` files, with the rule of each, those that the code which stays names."""
+    found: set[str] = set()
+    for folder, members in _by_site(ground).items():
+        owners = {
+            one.path.removeprefix(folder): one.package for one in members if doomed.get(one.path) in prune.guarded()
+        }
+        code = (
+            naming.Source(name=one.path.removeprefix(folder), package=one.package, read=partial(ground.read, one.path))
+            for one in members
+            if one.path not in doomed and one.path.endswith(naming.ENDINGS)
+        )
+        found.update(folder + name for name in naming.named(owners, code))
+    return frozenset(found)
+
+
+def _by_site(ground: Ground) -> Mapping[str, list[Member]]:
+    """Files by the folder on ``sys.path`` that they lie in."""
+    found: dict[str, list[Member]] = {}
+    for member in ground.examination.members:
+        if folder := site(member.path):
+            found.setdefault(folder, []).append(member)
+    return found
+
+
 def kept_as_stubs(ground: Ground, doomed: Collection[str]) -> frozenset[str]:
     """Of ``doomed`` files, the stubs that the module beside them reads at run time, to load its names lazily."""
     beside = {path.removesuffix("i") for path in doomed if path.endswith(".pyi")}
@@ -112,11 +147,10 @@ def kept_as_stubs(ground: Ground, doomed: Collection[str]) -> frozenset[str]:
 def kept_by_imports(ground: Ground, doomed: Mapping[str, str]) -> frozenset[str]:
     """Of ``doomed`` files, with the rule of each, those that a source which stays may import.
 
-    Only rules that yield to imports have such. What is imported keeps all of its folder that the rule matches, which
+    Only modules are. What is imported keeps all of its folder that the rule matches, which
     is more than a build keeps: the bytes that are promised are those that go for sure.
     """
-    guarded = {rule.id for rule in prune.rules() if rule.unless_imported}
-    units = {path: _unit(path) for path, rule in doomed.items() if rule in guarded}
+    units = {path: _unit(path) for path in doomed if path.endswith(".py")}
     words = {unit.rpartition("/")[2].encode() for unit in units.values()}
     if not words:
         return frozenset()
@@ -131,13 +165,9 @@ def kept_by_imports(ground: Ground, doomed: Mapping[str, str]) -> frozenset[str]
 
 
 def _unit(path: str) -> str:
-    """What an import would name of a doomed file: the topmost folder that is doomed with all in it, else the module."""
-    root = site(path)
-    parts = path.removeprefix(root).split("/")
-    for count in range(1, len(parts)):
-        if prune.by_default("/".join([*parts[:count], "any"])):
-            return root + "/".join(parts[:count])
-    return path.removesuffix(".py")
+    """What an import would name of a doomed module: the topmost folder of tests around it, else the module."""
+    head, mark, _ = path.partition("/tests/")
+    return f"{head}/tests" if mark else path.removesuffix(".py")
 
 
 def _imported(path: str, data: bytes) -> Iterator[str]:

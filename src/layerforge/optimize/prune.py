@@ -12,6 +12,7 @@ from importlib import resources
 
 from layerforge import globs
 from layerforge.model import SITE, Edit, Entry, File, Left, Setting, Tree
+from layerforge.optimize import naming
 from layerforge.tree import drop
 
 RECIPE = "the recipe's own rules"
@@ -19,6 +20,11 @@ SCRIPT = "scripts that start the build machine's interpreter"
 
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*)*(?:\([^)]*\))?", re.MULTILINE)
 """Import statements, those included that go on over several lines."""
+
+_INIT = re.compile(r"(?:^|/)__init__\.py$")
+_TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
+_NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
+"""Folders beside the packages that hold data."""
 
 ATTACHES = b"attach_stub"
 """What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""
@@ -31,8 +37,8 @@ class Rule:
     id: str
     why: str
     globs: tuple[str, ...]
-    unless_imported: bool = False
-    """Whether a module of the layer that imports what the rule matches saves it."""
+    only: str = ""
+    """Which of the files that it matches it drops; all of them where it is empty."""
 
 
 @cache
@@ -42,30 +48,45 @@ def rules() -> tuple[Rule, ...]:
     return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in data["rule"])
 
 
+def guarded() -> frozenset[str]:
+    """Ids of the rules that spare what code names."""
+    return frozenset(rule.id for rule in rules() if rule.only)
+
+
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
     """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
-    doomed = {entry.path: reason for entry in tree.entries if (reason := _reason(entry, setting))}
-    imported, read = _imported(tree, doomed), _read_lazily(tree, doomed)
+    doomed = _doomed(tree, setting)
+    spared = {path: f"named by {by}" for path, by in _named(tree, doomed).items()}
+    spared |= {path: f"read by {by}" for path, by in _read_lazily(tree, doomed).items()}
+    # What is spared may import more.
+    left = {path: reason for path, reason in doomed.items() if path not in spared}
+    spared |= {path: f"imported by {by}" for path, by in _imported(tree, left).items()}
     for entry in tree.entries:
-        if entry.path in imported:
-            yield Left(path=entry.path, reason=f"imported by {imported[entry.path]}")
-        elif entry.path in read:
-            yield Left(path=entry.path, reason=f"read by {read[entry.path]}")
+        if entry.path in spared:
+            yield Left(path=entry.path, reason=spared[entry.path])
         elif entry.path in doomed:
             yield drop(entry, doomed[entry.path])
 
 
-def _reason(entry: Entry, setting: Setting) -> str:
-    """Name of the rule that wants ``entry`` gone; empty where none does."""
+def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
+    """Name of the rule that wants an entry gone, by path."""
     wishes = setting.recipe.prune
-    below, _, name = entry.path.partition("/")
-    if below == "bin":
-        return SCRIPT if _is_script(entry) else ""
-    if below != SITE or globs.matches(name, wishes.keep):
-        return ""
-    if globs.matches(name, wishes.remove):
-        return RECIPE
-    return by_default(name)
+    root = f"{SITE}/"
+    default = by_default(
+        [path.removeprefix(root) for path in (one.path for one in tree.entries) if path.startswith(root)]
+    )
+    doomed: dict[str, str] = {}
+    for entry in tree.entries:
+        below, _, name = entry.path.partition("/")
+        if below == "bin" and _is_script(entry):
+            doomed[entry.path] = SCRIPT
+        elif below != SITE or globs.matches(name, wishes.keep):
+            continue
+        elif globs.matches(name, wishes.remove):
+            doomed[entry.path] = RECIPE
+        elif name in default:
+            doomed[entry.path] = default[name]
+    return doomed
 
 
 @cache
@@ -74,14 +95,64 @@ def _any_rule() -> re.Pattern[str]:
     return re.compile("|".join("(" + "|".join(globs.pattern(g).pattern for g in r.globs) + ")" for r in rules()), re.S)
 
 
-def by_default(name: str) -> str:
-    """Id of the default rule that matches ``name``, a path below the folder on ``sys.path``; empty where none does."""
+def by_default(names: Collection[str]) -> dict[str, str]:
+    """Id of the default rule that may drop a file, by its name: ``names`` are all paths below one folder on
+    ``sys.path``. What code imports or names is among them.
+    """
+    around = _Around.of(names)
+    found = ((name, _rule_for(name, around)) for name in names)
+    return {name: rule for name, rule in found if rule}
+
+
+def _rule_for(name: str, around: _Around) -> str:
     # What a dist-info folder holds is the package's own record and licences, whatever the files are called.
     match = _any_rule().fullmatch(name)
     if match is None or match.lastindex is None:
         return ""
     rule = rules()[match.lastindex - 1]
-    return "" if ".dist-info/" in name and not rule.globs[0].startswith("*.dist-info/") else rule.id
+    if ".dist-info/" in name and not rule.globs[0].startswith("*.dist-info/"):
+        return ""
+    fits = {"test modules": around.is_test_module, "stubs": around.is_stub}.get(rule.only)
+    return rule.id if fits is None or fits(name) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Around:
+    """What stands around a file in the folder on ``sys.path``."""
+
+    packages: frozenset[str]
+    """Folders with an ``__init__.py``."""
+    modules: frozenset[str]
+    """Modules, compiled ones too, and packages, without a suffix."""
+
+    @classmethod
+    def of(cls, names: Collection[str]) -> _Around:
+        inits = frozenset(name.removesuffix("__init__.py").rstrip("/") for name in names if _INIT.search(name))
+        stems = (name.partition(".")[0] for name in names if name.endswith((".py", ".so")))
+        return cls(packages=inits, modules=frozenset(stems) | inits)
+
+    def is_stub(self, name: str) -> bool:
+        return name.removesuffix(".pyi") in self.modules
+
+    def is_test_module(self, name: str) -> bool:
+        """Whether it can be imported, and lies in a package of tests or is pytest's. A folder of templates or of data
+        that is called so is no package.
+        """
+        folder, _, file = name.rpartition("/")
+        if not file.removesuffix(".py").isidentifier():
+            return False
+        above, _, last = folder.rpartition("/")
+        if last == "tests" and folder not in self.packages and _TEST.fullmatch(file):
+            folder = above  # pytest needs no __init__.py
+        return self._is_package(folder)
+
+    def _is_package(self, folder: str) -> bool:
+        """Whether an import finds the folder: below a package that has an ``__init__.py`` each has one."""
+        parts = folder.split("/") if folder else []
+        if not all(part.isidentifier() for part in parts) or parts[:1] in _NO_PACKAGES:
+            return False
+        inside = [("/".join(parts[:count]) in self.packages) for count in range(1, len(parts) + 1)]
+        return all(inside[inside.index(True) :]) if True in inside else not parts
 
 
 def _is_script(entry: Entry) -> bool:
@@ -90,8 +161,7 @@ def _is_script(entry: Entry) -> bool:
 
 def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
     """Doomed files that a kept module imports, each with the module's path; what those import in turn included."""
-    saved = {rule.id for rule in rules() if rule.unless_imported}
-    modules = (path for path, reason in doomed.items() if reason in saved and path.endswith((".py", ".so")))
+    modules = (path for path, reason in doomed.items() if reason in guarded() and path.endswith(".py"))
     by_module = {_module(path): path for path in modules}
     files = {file.path: file for file in tree.files}
     queue = [path for path in files if path.endswith(".py") and path not in doomed]
@@ -106,6 +176,22 @@ def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
                     spared[wanted] = spared.get(path, path)
                     queue.append(wanted)
     return spared
+
+
+def _named(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
+    """Doomed files that the code which stays names, each with the path that names it."""
+    files = [file for file in tree.files if file.path.startswith(f"{SITE}/")]
+    owners = {_name(file): file.package for file in files if doomed.get(file.path) in guarded()}
+    sources = (
+        naming.Source(name=_name(file), package=file.package, read=file.blob.read)
+        for file in files
+        if file.path not in doomed and file.path.endswith(naming.ENDINGS)
+    )
+    return {f"{SITE}/{name}": f"{SITE}/{by}" for name, by in naming.named(owners, sources).items()}
+
+
+def _name(file: File) -> str:
+    return file.path.removeprefix(f"{SITE}/")
 
 
 def _read_lazily(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:

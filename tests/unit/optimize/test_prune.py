@@ -23,14 +23,13 @@ def run(files: Mapping[str, bytes], wishes: Prune | None = None) -> tuple[dict[s
     ("path", "rule"),
     [
         ("python/pkg/tests/test_a.py", "tests"),
-        ("python/pkg/tests/data/big.bin", "tests"),
-        ("python/pkg/a.pyi", "type stubs"),
-        ("python/pkg/py.typed", "type stubs"),
+        ("python/tests/__init__.py", "tests"),
+        ("python/pkg/conftest.py", "tests"),
+        ("python/pkg/__init__.pyi", "type stubs"),
         ("python/pkg/_a.pyx", "C, Cython and Fortran sources"),
         ("python/pkg/include/a.h", "C, Cython and Fortran sources"),
         ("python/pkg/lib/libnpymath.a", "static libraries"),
-        ("python/pkg/meson.build", "build files"),
-        ("python/pkg/gui-64.exe", "other systems' programs"),
+        ("python/pkg/liba.dylib", "other systems' libraries"),
         ("python/share/man/man1/f2py.1", "manual pages"),
         ("python/pkg-1.dist-info/direct_url.json", "traces of the build machine"),
         ("python/pkg-1.dist-info/uv_cache.json", "traces of the build machine"),
@@ -49,6 +48,18 @@ def test_the_default_rules_drop(path: str, rule: str) -> None:
         "python/pkg/__init__.py",
         "python/pkg/testing/utils.py",
         "python/pkg/test/api.py",
+        "python/pkg/tests/data/big.bin",
+        "python/pkg/tests/generic/builtin.sql",
+        "python/pkg/tests/helper.py",
+        "python/pkg/template/tests/test_a.py",
+        "python/pkg/{{ name }}/tests/test_a.py",
+        "python/share/pkg/tests/test_a.py",
+        "python/pkg/py.typed",
+        "python/pkg/typeshed/os.pyi",
+        "python/pkg/model.obj",
+        "python/pkg/1abc.pdb",
+        "python/pkg/Python.Runtime.dll",
+        "python/pkg/meson.build",
         "python/pkg/a.cpython-313-x86_64-linux-gnu.so",
         "python/pkg-1.dist-info/METADATA",
         "python/pkg-1.dist-info/licenses/tests/LICENSE.c",
@@ -58,7 +69,96 @@ def test_the_default_rules_drop(path: str, rule: str) -> None:
     ],
 )
 def test_the_default_rules_leave_alone(path: str) -> None:
-    assert run({path: b"x"}) == ({}, {})
+    assert run({"python/pkg/__init__.py": b"", path: b"x"}) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"open(HERE / 'templates' / 'x.h')",
+        b"open('templates/x.h')",
+        b"HERE.glob('*.h')",
+        b"open(f'{name}.h')",
+        b"open('%s.h' % name)",
+        b"[f for f in names if f.endswith('.h')]",
+        b"re.compile(r'.*[.]h$'), '.h'",
+        b"sorted((HERE / 'templates').iterdir())",
+        b"jinja2.PackageLoader('pkg', 'templates')",
+        b"# templates: a.h x.h",
+    ],
+)
+def test_a_source_that_the_code_names_stays(code: bytes) -> None:
+    gone, spared = run({"python/pkg/__init__.py": code, "python/pkg/templates/x.h": b"1", "python/pkg/y.c": b"2"})
+    assert gone == {"python/pkg/y.c": "C, Cython and Fortran sources"}
+    assert spared == {"python/pkg/templates/x.h": "named by python/pkg/__init__.py"}
+
+
+@pytest.mark.parametrize("code", [b"self.h = 1", b"open('other_x.h')", b"open('x.h5')", b"sorted(here.glob('*.json'))"])
+def test_words_that_only_resemble_a_source_spare_none(code: bytes) -> None:
+    assert list(run({"python/pkg/__init__.py": code, "python/pkg/sub/x.h": b""})[0]) == ["python/pkg/sub/x.h"]
+
+
+def test_a_pattern_speaks_of_its_own_package_and_a_name_of_every_one() -> None:
+    files = [
+        a_file("python/tool/__init__.py", b"glob('*.c'); open('kernels.cu')", package="tool"),
+        a_file("python/pkg/a.c"),
+        a_file("python/pkg/kernels.cu"),
+    ]
+    said = list(prune.prune(a_tree(*files), a_setting()))
+    assert [(item.path, type(item)) for item in said] == [("python/pkg/a.c", Edit), ("python/pkg/kernels.cu", Left)]
+
+
+def test_a_module_that_lists_its_own_folder_keeps_the_sources_beside_it() -> None:
+    code = b"import os\nNAMES = os.listdir(os.path.dirname(__file__))\n"
+    gone, _ = run({"python/pkg/kernels/__init__.py": code, "python/pkg/kernels/a.cu": b"", "python/pkg/b.cu": b""})
+    assert list(gone) == ["python/pkg/b.cu"]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("python/pkg/plugins.py", b"load('pkg.tests.plugin')"),
+        ("python/pkg/plugins.py", b"import_module('.tests.plugin', __package__)"),
+        ("python/pkg/plugins.py", b"import_module(f'pkg.tests.{name}'), 'pkg.tests'"),
+        ("python/pkg/plugins.py", b"runpy.run_path(HERE / 'tests' / 'plugin.py')"),
+        ("python/pkg-1.dist-info/entry_points.txt", b"[pytest11]\npkg = pkg.tests.plugin:hook\n"),
+    ],
+)
+def test_a_test_module_that_a_string_or_an_entry_point_names_stays(path: str, code: bytes) -> None:
+    files = {"python/pkg/__init__.py": b"", "python/pkg/tests/__init__.py": b"", "python/pkg/tests/plugin.py": b""}
+    assert "python/pkg/tests/plugin.py" in run({**files, path: code})[1]
+
+
+def test_naming_a_package_spares_no_tests_below_it() -> None:
+    files = {
+        "python/pkg/__init__.py": b"load('pkg.core')",
+        "python/pkg/core/__init__.py": b"",
+        "python/pkg/core/tests/test_a.py": b"",
+    }
+    assert list(run(files)[0]) == ["python/pkg/core/tests/test_a.py"]
+
+
+def test_a_stub_that_the_code_reads_stays() -> None:
+    files = {
+        "python/pkg/__init__.py": b"stub = path.with_suffix('.pyi')",
+        "python/pkg/a.py": b"",
+        "python/pkg/a.pyi": b"",
+    }
+    assert run(files) == ({}, {"python/pkg/a.pyi": "named by python/pkg/__init__.py"})
+
+
+def test_a_stub_of_a_compiled_module_goes() -> None:
+    files = {"python/pkg/a.cpython-313-x86_64-linux-gnu.so": b"", "python/pkg/a.pyi": b""}
+    assert list(run(files)[0]) == ["python/pkg/a.pyi"]
+
+
+def test_data_of_tests_that_is_read_at_run_time_stays() -> None:
+    files = {
+        "python/pkg/__init__.py": b"GOLDEN = files('pkg') / 'data' / 'tests' / 'golden.json'",
+        "python/pkg/data/tests/golden.json": b"{}",
+        "python/pkg/data/tests/test_case.py": b"",
+    }
+    assert run(files) == ({}, {})
 
 
 def test_every_rule_says_why_and_is_named_once() -> None:
@@ -73,9 +173,14 @@ def test_scripts_go_and_programs_stay_in_bin() -> None:
 
 
 def test_a_recipe_removes_more_and_keeps_some() -> None:
-    files = {"python/pkg/data/a.csv": b"1", "python/pkg/tests/keep.py": b"", "python/pkg/tests/go.py": b""}
-    gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/keep.py",)))
-    assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/go.py": "tests"}
+    files = {
+        "python/pkg/__init__.py": b"",
+        "python/pkg/data/a.csv": b"1",
+        "python/pkg/tests/test_keep.py": b"",
+        "python/pkg/tests/test_go.py": b"",
+    }
+    gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/test_keep.py",)))
+    assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/test_go.py": "tests"}
 
 
 @pytest.mark.parametrize(
@@ -105,32 +210,25 @@ def test_a_test_module_that_a_kept_module_imports_stays(statement: bytes) -> Non
 
 def test_what_a_spared_module_imports_is_spared_too() -> None:
     files = {
-        "python/pkg/a.py": b"import pkg.tests.one\n",
+        "python/pkg/__init__.py": b"import pkg.tests.one\n",
+        "python/pkg/tests/__init__.py": b"",
         "python/pkg/tests/one.py": b"from . import two\n",
         "python/pkg/tests/two.py": b"",
         "python/pkg/tests/three.py": b"import pkg.tests.two\n",
     }
     gone, spared = run(files)
     assert list(gone) == ["python/pkg/tests/three.py"]
-    assert set(spared) == {"python/pkg/tests/one.py", "python/pkg/tests/two.py"}
+    assert set(spared) == {f"python/pkg/tests/{name}.py" for name in ("__init__", "one", "two")}
 
 
 def test_a_module_that_only_mentions_tests_spares_nothing() -> None:
     files = {
-        "python/pkg/a.py": b'"""Run the tests with import pkg.tests."""\nx = "tests"\n',
-        "python/pkg/tests/b.py": b"",
+        "python/pkg/__init__.py": b'"""Run the tests with import pkg.tests."""\nx = "tests"\n',
+        "python/pkg/tests/test_b.py": b"",
     }
     gone, spared = run(files)
-    assert list(gone) == ["python/pkg/tests/b.py"]
+    assert list(gone) == ["python/pkg/tests/test_b.py"]
     assert not spared
-
-
-def test_a_compiled_module_that_is_imported_from_tests_stays() -> None:
-    files = {
-        "python/pkg/a.py": b"from pkg.tests import _fast\n",
-        "python/pkg/tests/_fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF",
-    }
-    assert run(files)[0] == {}
 
 
 def test_what_a_recipe_removes_goes_though_it_is_imported() -> None:
@@ -142,7 +240,12 @@ def test_what_a_recipe_removes_goes_though_it_is_imported() -> None:
 
 def test_a_stub_that_its_module_reads_to_load_names_lazily_stays() -> None:
     lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
-    files = {"python/pkg/__init__.py": lazy, "python/pkg/__init__.pyi": b"", "python/pkg/other.pyi": b""}
+    files = {
+        "python/pkg/__init__.py": lazy,
+        "python/pkg/__init__.pyi": b"",
+        "python/pkg/other.pyi": b"",
+        "python/pkg/other.py": b"",
+    }
     gone, left = run(files)
     assert gone == {"python/pkg/other.pyi": "type stubs"}
     assert left == {"python/pkg/__init__.pyi": "read by python/pkg/__init__.py"}
@@ -156,18 +259,18 @@ def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
 
 
 def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
-    files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/b.py": b"\xff\xfe("}
-    assert list(run(files)[0]) == ["python/tests/b.py"]
+    files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/__init__.py": b"\xff\xfe("}
+    assert list(run(files)[0]) == ["python/tests/__init__.py"]
 
 
 def test_links_are_pruned_like_files() -> None:
-    said = list(prune.prune(a_tree(Link(path="python/pkg/tests/a", target="b")), a_setting()))
+    said = list(prune.prune(a_tree(Link(path="python/share/man/a", target="b")), a_setting()))
     assert [type(item) for item in said] == [Edit]
 
 
-paths = st.lists(st.sampled_from(["python", "pkg", "tests", "a.py", "b.pyi", "bin", "x-1.dist-info"]), min_size=1).map(
-    "/".join
-)
+paths = st.lists(
+    st.sampled_from(["python", "pkg", "tests", "__init__.py", "a.py", "b.pyi", "bin", "x-1.dist-info"]), min_size=1
+).map("/".join)
 
 
 @given(st.dictionaries(paths, st.sampled_from([b"", b"import pkg.tests.a", b"#!x", b"from . import a"]), max_size=12))
