@@ -106,7 +106,7 @@ def told(winners: Mapping[str, str], places: Mapping[str, Sequence[str]]) -> tup
         if _is_document(path):
             groups.setdefault((tuple(places[path]), winners[path]), []).append(path)
     return tuple(
-        f"{_listed(names)} both bring {_some(paths)}: {last}'s stays" for (names, last), paths in groups.items()
+        f"{_listed(names)} bring other contents of {_some(paths)}: {last}'s stays" for (names, last), paths in groups.items()
     )
 
 
