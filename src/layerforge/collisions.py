@@ -105,9 +105,8 @@ def told(winners: Mapping[str, str], places: Mapping[str, Sequence[str]]) -> tup
     for path in sorted(winners):
         if _is_document(path):
             groups.setdefault((tuple(places[path]), winners[path]), []).append(path)
-    return tuple(
-        f"{_listed(names)} bring other contents of {_some(paths)}: {last}'s stays" for (names, last), paths in groups.items()
-    )
+    said = ((_listed(names), _some(paths), last) for (names, last), paths in groups.items())
+    return tuple(f"{names} bring other contents of {paths}: {last}'s stays" for names, paths, last in said)
 
 
 def _some(paths: Sequence[str]) -> str:
