@@ -312,7 +312,10 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
     tell(request, progress, target)
     if request.lock is not None:
         found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
-        lock.check_python(found, target, request.way_out(python=target.python))
+        try:
+            lock.check_python(found, target, "")
+        except LockError as error:
+            raise LockError(error.message, hint=_for_python(request, target), details=error.details) from error
         if request.unread:
             what = ", ".join(request.unread)
             progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
@@ -327,6 +330,22 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
         found = understood(text)
         step.note(counted(len(found.pins), "package"))
     return found
+
+
+def _for_python(request: Request, target: Target) -> str:
+    """What to do where a lock is for newer Pythons than the target's: uv is asked whether a new one could be had."""
+    without: list[str] = []
+    for text in request.recipe.requires:
+        requirement = Requirement(text)
+        if requirement.url or uvtool.newest_with_wheel(text, target):
+            continue
+        newest = uvtool.newest_with_wheel(requirement.name, target)
+        without.append(f'"{requirement.name}=={newest}"' if newest else "")
+    if not without:
+        return request.way_out(python=target.python)
+    if all(without):
+        return f"no version that it allows has a wheel for Python {target.python}; name {' '.join(without)} instead"
+    return f"no version that it allows has a wheel for Python {target.python}; take a newer Python"
 
 
 def tell(request: Request, progress: Progress, target: Target | None = None) -> None:

@@ -13,13 +13,13 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import uv
 
-from layerforge import process
+from layerforge import process, runtimes
 from layerforge.errors import LayerforgeError, LockError, StepError
 from layerforge.model import Arch, Pin, Source, Target
 
@@ -109,7 +109,11 @@ FAILURES = (
     ),
 )
 
-_NO_WHEEL = re.compile(r"Because (?:only )?(?P<package>[\w.-]+)\S*[^,]*? has no (?:usable )?wheels")
+_NO_WHEEL = re.compile(
+    r"[Bb]ecause (?:only |all versions of )?(?P<package>[\w.-]+)[^\s,]*(?: [^,]*?)? ha(?:s|ve) no (?:usable )?wheels"
+)
+_SOURCE_REFUSED = re.compile(r"building from source is disabled|no usable wheels")
+"""What uv says where there is a source, and never where a package has none."""
 _NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 
 
@@ -264,7 +268,8 @@ def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeEr
         return StepError(f"uv was ended by {signal}", hint=hint, details=details)
     no_wheel = _NO_WHEEL_HINT.search(text) or _NO_WHEEL.search(text)
     if no_wheel and target is not None:
-        return _without_wheel(no_wheel["package"], target, details)
+        source = bool(_SOURCE_REFUSED.search(text))
+        return _without_wheel(no_wheel["package"], target, details, source=source)
     for known in FAILURES:
         if match := known.pattern.search(text):
             facts: Mapping[str, str] = match.groupdict()
@@ -282,13 +287,29 @@ def _own_words(text: str) -> tuple[str, ...]:
     return tuple(words) if more < 2 else (*words[: _WORDS - 1], f"… and {more} lines more")
 
 
-def _without_wheel(package: str, target: Target, details: tuple[str, ...]) -> LockError:
+def _without_wheel(package: str, target: Target, details: tuple[str, ...], *, source: bool) -> LockError:
+    """A package without a fitting wheel, with ways that uv was asked about. ``source``: whether it has an sdist."""
     glibc = ".".join(map(str, target.runtime.glibc))
-    newest = newest_with_wheel(package, target)
-    ways = [f"take {package}=={newest}, the newest version that has one"] if newest else []
-    ways.append("compile it with the container engine")
+    ways: list[str] = []
+    if newest := newest_with_wheel(package, target):
+        ways.append(f"take {package}=={newest}, the newest version that has one")
+    elif found := _other_python(package, target):
+        ways.append(f"take --python {found[0]}, for which {package} {found[1]} has one")
+    if source:
+        ways.append(f"compile it: `--from-source {package}` and a container engine")
     return LockError(
         f"{package} has no wheel for Python {target.python} on {target.arch} with glibc {glibc}",
-        hint=", or ".join(ways),
+        hint=", or ".join(ways) or f"leave {package} out: it has no wheel for any Python of Lambda's, and no source",
         details=details,
     )
+
+
+def _other_python(package: str, target: Target) -> tuple[str, str] | None:
+    """The nearest other Python of Lambda's for which a package has a wheel, older ones first, and its version."""
+    known = runtimes.runtimes()
+    pythons = list(known)
+    place = pythons.index(target.python)
+    for python in [*reversed(pythons[:place]), *pythons[place + 1 :]]:
+        if newest := newest_with_wheel(package, replace(target, runtime=known[python])):
+            return python, newest
+    return None

@@ -177,6 +177,20 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
     assert "yaml is a module of the package pyyaml" in warned
 
 
+def test_renewing_a_lock_for_an_older_python_is_advised_only_where_it_can_be_done(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "demo", "0.9", tag="cp310-cp310-manylinux_2_17_x86_64")
+    make_wheel(index, "demo", "1.5", tag="cp313-cp313-manylinux_2_17_x86_64")
+    first = lock.header("3.12", "x")
+    [request] = resolve.requests([str(a_recipe(tmp_path / "mine", first))], None)
+    with pytest.raises(LockError, match=r"the target is 3\.10") as caught:
+        resolve.locked(request, target("3.10"), FakeProgress())
+    assert 'name "demo==0.9" instead' in caught.value.hint
+    make_wheel(index, "demo", "1.1", tag="cp310-cp310-manylinux_2_17_x86_64")
+    with pytest.raises(LockError) as caught:
+        resolve.locked(request, target("3.10"), FakeProgress())
+    assert "--python 3.10`" in caught.value.hint
+
+
 def test_a_given_lock_goes_with_one_layer_only() -> None:
     [request] = resolve.requests(["lxml"], Path("my.lock"))
     assert request.lock == Path("my.lock")

@@ -11,6 +11,7 @@ import uv
 from fakes import target
 from layerforge import lock, uvtool
 from layerforge.errors import LayerforgeError, LockError, StepError
+from sdists import make_sdist
 from wheels import lock_of, make_wheel
 
 
@@ -45,16 +46,30 @@ def test_a_missing_wheel_names_the_newest_version_that_has_one(index: Path) -> N
     with pytest.raises(LockError) as caught:
         uvtool.compile_lock("demo>=2", target("3.11"))
     assert caught.value.message == "demo has no wheel for Python 3.11 on x86_64 with glibc 2.26"
-    assert "demo==1.0" in caught.value.hint
-    assert "container engine" in caught.value.hint
+    assert caught.value.hint == "take demo==1.0, the newest version that has one"
 
 
-def test_a_missing_wheel_without_any_other_names_the_engine_only(index: Path) -> None:
+def test_a_missing_wheel_names_the_nearest_python_that_has_one(index: Path) -> None:
+    make_wheel(index, "demo", "1.0", tag="cp310-cp310-manylinux_2_17_x86_64")
+    make_wheel(index, "demo", "1.1", tag="cp311-cp311-manylinux_2_17_x86_64")
+    with pytest.raises(LockError, match=r"has no wheel for Python 3\.13") as caught:
+        uvtool.compile_lock("demo", target())
+    assert caught.value.hint == "take --python 3.11, for which demo 1.1 has one"
+    assert "demo==1.1" in uvtool.compile_lock("demo", target("3.11"))
+
+
+def test_a_package_without_any_wheel_and_source_is_to_be_left_out(index: Path) -> None:
     make_wheel(index, "demo", "2.0", tag="cp313-cp313-win_amd64")
     with pytest.raises(LockError) as caught:
         uvtool.compile_lock("demo", target())
-    assert "newest" not in caught.value.hint
-    assert "container engine" in caught.value.hint
+    assert caught.value.hint.startswith("leave demo out")
+
+
+def test_a_source_is_named_only_where_there_is_one(index: Path) -> None:
+    make_sdist(index)
+    with pytest.raises(LockError, match="demo has no wheel") as caught:
+        uvtool.compile_lock("demo", target())
+    assert "--from-source demo" in caught.value.hint
 
 
 def test_resolving_takes_the_newest_version_that_fits_the_target(index: Path) -> None:
