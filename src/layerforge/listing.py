@@ -238,12 +238,12 @@ def unlockable(text: str) -> str:
     _name, at, address = text.partition("@") if re.match(r"[\w.\[\], -]+@", text) else ("", "", text)
     address = address.strip().partition(" ;")[0].strip()
     if _VCS.match(address):
-        return f"a repository is no release: {_made_by_pip(text)}"
+        return f"a repository is no release: {_made_by_pip(address)}"
     plain = re.split(r"[?#]", address)[0]
     if plain.endswith(_WHEEL) and not (at and ":" in address):
         return _with_name(address, plain)
     if "://" in address and not plain.endswith(_WHEEL):
-        return f"this is no wheel: {_made_by_pip(text)}"
+        return f"this is no wheel: {_made_by_pip(address)}"
     if not at and _local(address) and "://" not in address:
         return f"{lock.LOCAL_PROJECT}: {_wheel_of(address)}"
     return ""
