@@ -51,6 +51,13 @@ class EngineError(LayerforgeError):
     title = "engine"
 
 
+class StoreError(LayerforgeError):
+    """The store cannot be trusted."""
+
+    exit_code = 5
+    title = "store"
+
+
 class StepError(LayerforgeError):
     """A step of the build failed."""
 
@@ -76,7 +83,3 @@ class PublishError(LayerforgeError):
 
     exit_code = 8
     title = "publish"
-
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""

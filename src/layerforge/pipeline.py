@@ -5,16 +5,29 @@ from __future__ import annotations
 import datetime
 import json
 import posixpath
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from layerforge import __version__, digest, interpreters, isolate, licences, lock, report, resolve, sources, verify
+from layerforge import (
+    __version__,
+    digest,
+    guarded,
+    interpreters,
+    isolate,
+    licences,
+    lock,
+    report,
+    resolve,
+    sources,
+    verify,
+)
 from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
 from layerforge.errors import LockError, VerificationError
 from layerforge.examine import examine, unpack
+from layerforge.filing import write_atomically, write_together
 from layerforge.licences import Licensed
 from layerforge.model import (
     SYSTEM,
@@ -44,7 +57,7 @@ from layerforge.origins import Origins, Search, origins
 from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
-from layerforge.store import DiskStore, write_atomically, write_together, writing
+from layerforge.store import DiskStore, writing
 
 CHECK_SECONDS = 300.0
 """How long a layer's own check may take."""
@@ -79,6 +92,23 @@ class Forged:
     sbom: str
     licences: str
     data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the store holds of a layer beside its zip, each as the text of a file."""
+
+    manifest: str
+    sbom: str
+    licences: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What the store holds of a verdict: what it is about, and the verdict."""
+
+    about: list[Any]
+    verdict: Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,8 +249,9 @@ def workshop(
 def keep(made: Plan, forged: Forged, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
     store.put("archive", forged.manifest.sha256, forged.data)
-    record = {"manifest": report.manifest_json(forged.manifest), "sbom": forged.sbom, "licences": forged.licences}
-    store.put("layer", made.key, json.dumps(record).encode())
+    text = report.manifest_json(forged.manifest)
+    record = Record(manifest=text, sbom=forged.sbom, licences=forged.licences)
+    store.put("layer", made.key, json.dumps(asdict(record)).encode())
 
 
 def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
@@ -229,43 +260,65 @@ def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
     if record is None:
         return None
     try:
-        texts: Mapping[str, str] = json.loads(record)
-        manifest, sbom, bundle = report.read_manifest(texts["manifest"]), texts["sbom"], texts["licences"]
-    except (ValueError, KeyError, TypeError):
+        kept = guarded.json_as(record, Record)
+        manifest = report.read_manifest(kept.manifest)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None  # written by another version
+    if not promised(made, manifest):
+        return None
     data = store.get("archive", manifest.sha256)
-    if data is None:
+    if data is None or digest.sha256(data) != manifest.sha256:
         return None
     progress.say(f"{manifest.name} was built before: the store has it")
     # What a layer is held against does not decide its bytes, so it may have changed since.
     current = replace(manifest, budget=made.recipe.budget, check=made.recipe.check)
-    return Forged(manifest=current, sbom=sbom, licences=bundle, data=data)
+    return Forged(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
+
+
+def promised(made: Plan, manifest: Manifest) -> bool:
+    """Whether a stored manifest is of the layer that the plan is for."""
+    code = made.recipe.bytecode
+    wanted = (made.key, made.recipe.name, made.target.python, made.target.arch, made.interpreter, made.compression)
+    found = (manifest.key, manifest.name, manifest.python, manifest.arch, manifest.interpreter, manifest.compression)
+    return (*found, manifest.bytecode, manifest.layerforge) == (*wanted, code, __version__)
 
 
 def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress: Progress) -> Verdict:
     """The verdict on a layer. Where the same bytes ran well under the same checks before, they are not run again."""
-    # Once a month anew: some of what is said of a layer depends on the date.
-    month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
-    key = digest.of(
-        [
-            [month, __version__, forged.manifest.sha256, made.target.label, made.interpreter, engine.name],
-            [engine.identity, asdict(made.recipe.check), asdict(made.recipe.budget)],
-        ]
-    )
+    facts = about(made, forged, engine)
+    key = digest.of(facts)
     with progress.step("verify") as step:
-        if kept := store.get("verdict", key):
-            verdict = report.read_verdict(kept.decode())
-            step.note(f"{summary(verdict)} (these bytes were verified before)")
-            return verdict
+        if (kept := store.get("verdict", key)) and (known := said_before(kept, key)):
+            step.note(f"{summary(known)} (these bytes were verified before)")
+            return known
         with store.workspace() as workspace, writing(store.root):
             path = workspace / f"{made.recipe.name}.zip"
             path.write_bytes(forged.data)
             bad = forged.manifest.uncompilable
             verdict = verify_zip(path, made.target, made.recipe, engine, workspace, uncompilable=bad)
         if not errors_of(verdict):
-            store.put("verdict", key, report.verdict_json(verdict).encode())
+            store.put("verdict", key, json.dumps({"about": facts, "verdict": asdict(verdict)}).encode())
         step.note(summary(verdict))
     return verdict
+
+
+def about(made: Plan, forged: Forged, engine: Engine) -> list[Any]:
+    """All that decides a verdict, as data for JSON."""
+    # Once a month anew: some of what is said of a layer depends on the date.
+    month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
+    return [
+        [month, __version__, forged.manifest.sha256, made.target.label, made.interpreter, engine.name],
+        [engine.identity, asdict(made.recipe.check), asdict(made.recipe.budget)],
+    ]
+
+
+def said_before(kept: bytes, key: str) -> Verdict | None:
+    """The verdict that is stored under a key; ``None`` where it is about something else, or is none that is stored."""
+    try:
+        found = guarded.json_as(kept, Judged)
+    except guarded.Unreadable:
+        return None
+    return found.verdict if digest.of(found.about) == key and not errors_of(found.verdict) else None
 
 
 def errors_of(verdict: Verdict) -> list[Finding]:

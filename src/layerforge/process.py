@@ -1,9 +1,15 @@
-"""Child processes: the only module that starts one."""
+"""Child processes: the only module that starts one.
+
+What a child has started ends with it, also what left its group: everything that carries the mark that the child was
+given in its environment, and what holds one of its pipes. Other processes of this one are left alone.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -12,8 +18,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_running: set[subprocess.Popen[bytes]] = set()
-_lock = threading.Lock()
+from layerforge import faults
+
+MARK = "LAYERFORGE_RUN"
+"""Variable by which the processes of one run are known again."""
+
+_JOIN_SECONDS = 5.0
+"""How long output is waited for after everything that could write more has ended."""
+_ROUNDS = 20
+"""How often what starts new processes while it is being ended is looked for again."""
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    """A child, and how what it starts is known."""
+
+    child: subprocess.Popen[bytes]
+    mark: str
+    pipes: frozenset[str]
+    """As the kernel names them: ``pipe:[4711]``."""
+
+
+_running: dict[int, _Family] = {}
+# A signal may come while the main thread holds it.
+_lock = threading.RLock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,37 +69,58 @@ def run(
     """Runs ``argv`` to its end. ``on_line`` gets each line of its standard error as it comes.
 
     ``env`` replaces the environment; ``None`` passes this process's own on. After ``timeout`` seconds the child is
-    killed. Raises ``OSError`` where the program cannot be started.
+    killed. What it leaves running is ended with it. Raises ``OSError`` where the program cannot be started, and the
+    ``LayerforgeError`` that fits where that, or its failure, came of a machine that lacks something.
     """
     started = time.monotonic()
-    child = subprocess.Popen(
-        [str(arg) for arg in argv],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=None if env is None else dict(env),
-        cwd=cwd,
-        # A group of its own, so that what the child has started ends with it.
-        start_new_session=True,
-    )
+    family = _start(argv, dict(os.environ if env is None else env), cwd)
+    child = family.child
     with _lock:
-        _running.add(child)
+        _running[child.pid] = family
     try:
-        return _drain(child, started, stdin, timeout, on_line)
+        done = _drain(family, started, stdin, timeout, on_line)
+    except BaseException:
+        _end_child(family)
+        raise
     finally:
-        _end(child)
         with _lock:
-            _running.discard(child)
+            _running.pop(child.pid, None)
+    if done.status > 0 and (lacking := faults.told(done.stderr)):
+        raise lacking
+    return done
+
+
+def _start(argv: Sequence[str | Path], env: dict[str, str], cwd: Path | None) -> _Family:
+    mark = secrets.token_hex(16)
+    try:
+        child = subprocess.Popen(
+            [str(arg) for arg in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**env, MARK: mark},
+            cwd=cwd,
+            # A group of its own, so that what the child has started ends with it.
+            start_new_session=True,
+        )
+    except OSError as error:
+        if lacking := faults.scarce(error):
+            raise lacking from error
+        raise
+    pipes = (stream for stream in (child.stdout, child.stderr) if stream is not None)
+    names = frozenset(f"pipe:[{os.fstat(stream.fileno()).st_ino}]" for stream in pipes)
+    return _Family(child=child, mark=f"{MARK}={mark}", pipes=names)
 
 
 def _drain(
-    child: subprocess.Popen[bytes],
+    family: _Family,
     started: float,
     stdin: bytes,
     timeout: float | None,
     on_line: Callable[[str], None] | None,
 ) -> Completed:
     """Feeds and reads all three pipes at once, so that no full pipe can block the child."""
+    child = family.child
     out: list[bytes] = []
     err: list[str] = []
     threads = [
@@ -85,10 +135,11 @@ def _drain(
         child.wait(timeout)
     except subprocess.TimeoutExpired:
         timed_out = True
-        _kill(child)
-        child.wait()
-    for thread in threads:
-        thread.join()
+    _end_child(family)
+    if not _joined(threads):
+        # Somebody without the mark holds a pipe open. Who cannot be found may hold it for good.
+        _end_all(family, _holds)
+        _joined(threads)
     return Completed(
         status=child.returncode,
         stdout=b"".join(out),
@@ -96,6 +147,14 @@ def _drain(
         seconds=time.monotonic() - started,
         timed_out=timed_out,
     )
+
+
+def _joined(threads: Sequence[threading.Thread]) -> bool:
+    """Waits until all have ended, but not for long. Returns whether they have."""
+    until = time.monotonic() + _JOIN_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
@@ -109,7 +168,8 @@ def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
 
 def _read(child: subprocess.Popen[bytes], out: list[bytes]) -> None:
     assert child.stdout is not None
-    out.append(child.stdout.read())
+    while chunk := os.read(child.stdout.fileno(), _CHUNK):
+        out.append(chunk)
     child.stdout.close()
 
 
@@ -123,23 +183,77 @@ def _lines(child: subprocess.Popen[bytes], err: list[str], on_line: Callable[[st
     child.stderr.close()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        _kill(child)
-        child.wait()
+def _end_child(family: _Family) -> None:
+    """Ends the child, its group, and whatever has left that."""
+    _strike(family)
+    family.child.wait()
+    _end_all(family, _is_marked)
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+def _strike(family: _Family) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(family.child.pid, signal.SIGKILL)
+
+
+def _end_all(family: _Family, belongs: Callable[[int, _Family], bool]) -> None:
+    """Ends this user's processes that belong to a family. Finds none where there is no ``/proc``."""
+    for _ in range(_ROUNDS):
+        try:
+            found = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
+        except OSError:
+            return
+        others = [pid for pid in found if pid != os.getpid() and belongs(pid, family)]
+        if not [pid for pid in others if _kill(pid, family, belongs)]:
+            return
+
+
+def _is_marked(pid: int, family: _Family) -> bool:
+    try:
+        return family.mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # it is another user's, or has ended meanwhile
+        return False
+
+
+def _holds(pid: int, family: _Family) -> bool:
+    """Whether a process can write into one of the pipes."""
+    try:
+        return any(_is_end(file, family.pipes) for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def _is_end(file: Path, pipes: frozenset[str]) -> bool:
+    try:
+        return str(file.readlink()) in pipes and bool(file.lstat().st_mode & stat.S_IWUSR)
+    except OSError:
+        return False
+
+
+def _kill(pid: int, family: _Family, belongs: Callable[[int, _Family], bool]) -> bool:
+    """Ends a process, if that number still is one of the family. Returns whether there was one to end."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        # From here on the number cannot come to mean another process.
+        if not belongs(pid, family):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def stop_all() -> None:
     """Ends every child that other threads still wait for, so that an interrupted program can leave at once."""
     with _lock:
-        children = list(_running)
-    for child in children:
-        _kill(child)
+        families = list(_running.values())
+    for family in families:
+        _strike(family)
+        _end_all(family, _is_marked)
 
 
 def signal_name(status: int) -> str:

@@ -1,37 +1,47 @@
 """The store: what is expensive to make, kept on disk by the digest of all that made it.
 
-A value lies in one file, after the SHA-256 of itself. It is written under a temporary name and renamed into place, so
-a reader sees a whole value or none, whoever else writes and whenever a process is killed. A value whose digest does
-not match is deleted and reads as absent.
+A value lies in one file, after the SHA-256 of its kind, its key and itself. It is written under a temporary name and
+renamed into place, so a reader sees a whole value or none, whoever else writes and whenever a process is killed. What
+does not match, or is no plain file, is deleted and reads as absent. Only this user may write there.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
+import grp
 import hashlib
 import os
-import secrets
+import pwd
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from layerforge.errors import StepError, UsageError
+from layerforge import digest, faults, guarded
+from layerforge.errors import StepError, StoreError
+from layerforge.filing import ALIVE, clear_dead, own_folder, remove, write_atomically
 from layerforge.model import Progress
 
-FOLDER = "store-v1"
+FOLDER = "store-v2"
 """Everything lies in this folder below the root, which may be a folder that the user has other things in."""
+
+FORMER = ("store-v1",)
+"""Folders of earlier versions, which nothing reads any more."""
 
 TAG = "CACHEDIR.TAG"
 _SIGNATURE = (
     "Signature: 8a477f597d28d172789f06886806bc55\n# A store of layerforge. `layerforge cache clear` empties it.\n"
 )
 _DIGEST = 32
+_WORKSPACE = "tmp"
+MOST = 2 * 2**30
+"""Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
+
+BY_CONTENT = frozenset({"archive", "source"})
+"""Kinds whose key is the SHA-256 of the value itself."""
 
 
 def default_root() -> Path:
@@ -48,24 +58,48 @@ class DiskStore:
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged."""
+        self._refuse_shared()
         path = self._path(kind, key)
         try:
-            with path.open("rb") as file:
-                digest, value = file.read(_DIGEST), file.read()
-        except OSError:
+            found = guarded.data(path, MOST, follow=False)
+        except guarded.Unreadable as error:
+            if isinstance(error.__cause__, FileNotFoundError | PermissionError):
+                return None
+            if lacking := faults.scarce(error.__cause__):
+                raise lacking from error
+            self._damaged(path, f"the stored {kind} {key[:12]} is no value ({error})")
             return None
-        if hashlib.sha256(value).digest() == digest:
-            return value
-        self.progress.warn(f"the stored {kind} {key[:12]} was damaged; it is made again")
-        path.unlink(missing_ok=True)
-        return None
+        value = found[_DIGEST:]
+        if found[:_DIGEST] != _header(kind, key, value) or (kind in BY_CONTENT and digest.sha256(value) != key):
+            self._damaged(path, f"the stored {kind} {key[:12]} was damaged")
+            return None
+        return value
+
+    def _damaged(self, path: Path, why: str) -> None:
+        self.progress.warn(f"{why}; it is made again")
+        _removed(path)
 
     def put(self, kind: str, key: str, value: bytes) -> None:
         """Keeps a value. Raises ``StepError`` where the disk is full or the folder cannot be written."""
         path = self._path(kind, key)
         with writing(self.root):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, hashlib.sha256(value).digest() + value)
+            self._make(path.parent)
+            if path.is_dir():
+                _removed(path)
+            write_atomically(path, _header(kind, key, value) + value, 0o600)
+
+    def _make(self, folder: Path) -> None:
+        """Makes a folder of the store, and what it lies in, for this user alone."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        below = folder.relative_to(self.folder).parts
+        for count in range(len(below) + 1):
+            _private(self.folder.joinpath(*below[:count]))
+        self._refuse_shared()
+
+    def _refuse_shared(self) -> None:
+        """Raises ``StoreError`` where somebody else could have put values here."""
+        _refuse_shared(self.root, ours=False)
+        _refuse_shared(self.folder, ours=True)
 
     @property
     def folder(self) -> Path:
@@ -78,30 +112,34 @@ class DiskStore:
     def place(self, name: str) -> Path:
         """A folder for files that people look at: ``logs``, ``refused``."""
         with writing(self.root):
-            folder = self.folder / name
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
+            self._make(self.folder / name)
+        return self.folder / name
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """A private folder beside the values, gone afterwards. Those of dead processes are cleared first."""
+        """A private folder beside the values, gone afterwards. Those of dead processes are cleared first.
+
+        Raises ``StepError`` where somebody removes it meanwhile, whatever went wrong for that reason.
+        """
         place = self.place("work")
         with writing(self.root):
             self._tag()
-            with _locked(place / "guard"):
-                _clear_dead(place)
-                folder = Path(tempfile.mkdtemp(dir=place))
-                alive = _lock(folder / _ALIVE)
+            clear_dead(place, _WORKSPACE)
+            folder, alive = own_folder(place, _WORKSPACE)
         try:
             yield folder
+        except Exception as error:
+            if os.path.lexists(folder / ALIVE):
+                raise
+            raise _gone(folder, error) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
             os.close(alive)
 
     def _tag(self) -> None:
         """Marks the folder as ours, and as one that no backup needs."""
         if not (self.folder / TAG).exists():
-            write_atomically(self.folder / TAG, _SIGNATURE.encode())
+            write_atomically(self.folder / TAG, _SIGNATURE.encode(), 0o600)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Count and bytes of the values by kind."""
@@ -113,101 +151,88 @@ class DiskStore:
 
     def clear(self) -> int:
         """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed."""
+        freed = 0
+        for name in FORMER:
+            if (self.root / name / TAG).is_file():
+                freed += _size(self.root / name)
+                shutil.rmtree(self.root / name, ignore_errors=True)
         if not (self.folder / TAG).is_file():
-            return 0
+            return freed
         before = _size(self.folder)
         for name in ("values", "logs", "refused", "image-sources"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        with _locked(self.place("work") / "guard"):
-            _clear_dead(self.folder / "work")
-        return before - _size(self.folder)
+        clear_dead(self.place("work"), _WORKSPACE)
+        return freed + before - _size(self.folder)
 
 
-_ALIVE = ".alive"
-"""File in a workspace that its process holds a lock on. A process number would say nothing in another container."""
+def _gone(folder: Path, error: Exception) -> StepError:
+    """The error for a workspace that was removed, with the first line of what came of it."""
+    return StepError(
+        f"{folder}, where the work was going on, was removed meanwhile",
+        hint="run the same again, and leave that folder out of whatever cleans up",
+        details=tuple(str(error).splitlines()[:1]),
+    )
 
 
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _lock(path: Path, mode: int = fcntl.LOCK_EX) -> int:
-    """Opens and locks a file; the lock ends with the process at the latest. Raises ``BlockingIOError``."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _header(kind: str, key: str, value: bytes) -> bytes:
+    """The digest of a value together with where it belongs: under another key it is nothing."""
+    bound = hashlib.sha256(f"{kind}\0{key}\0".encode())
+    bound.update(value)
+    return bound.digest()
+
+
+def _removed(path: Path) -> None:
+    """Takes away whatever stands at a value's place, if that can be done."""
+    with suppress(OSError):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _private(folder: Path) -> None:
+    """Makes a folder for this user alone, in the place of whatever is there and is none."""
     try:
-        fcntl.flock(handle, mode)
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            folder.unlink()
+            folder.mkdir(mode=0o700)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = _lock(path)
-    try:
-        yield
-    finally:
-        os.close(handle)
+def _refuse_shared(folder: Path, *, ours: bool) -> None:
+    """Raises ``StoreError`` for a folder in which somebody else may put values, which would go into layers.
 
-
-def _clear_dead(place: Path) -> None:
-    """Removes the workspaces whose processes have ended. The guard is held meanwhile."""
-    for folder in (path for path in place.iterdir() if path.is_dir()):
-        try:
-            os.close(_lock(folder / _ALIVE, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        except BlockingIOError:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes ``data`` to ``path`` so that no reader ever sees less than all of it."""
-    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_together(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes several files: all of them, or none, with whatever stood there before left as it was.
-
-    Each appears whole, and the last one last, so whoever waits for it finds the others.
+    ``ours`` is the folder that layerforge makes itself; the one around it may be a common one, such as ``/tmp``.
     """
-    token = secrets.token_hex(8)
-    new = {name: folder / f".{name[:40]}.{token}.part" for name in files}
-    old = {name: folder / f".{name[:40]}.{token}.old" for name in files if (folder / name).exists()}
-    done: list[str] = []
     try:
-        for name, data in files.items():
-            with new[name].open("xb") as file:
-                file.write(data)
-        for name, backup in old.items():
-            _copy(folder / name, backup)
-        for name in files:
-            new[name].replace(folder / name)
-            done.append(name)
-    except BaseException:
-        for name in done:
-            if name in old:
-                old[name].replace(folder / name)
-            else:
-                (folder / name).unlink()
-        raise
-    finally:
-        for path in (*new.values(), *old.values()):
-            path.unlink(missing_ok=True)
-
-
-def _copy(file: Path, to: Path) -> None:
-    """A second name where the file system has such, else a second file."""
-    try:
-        os.link(file, to)
+        facts = folder.lstat() if ours else folder.stat()
     except OSError:
-        shutil.copy2(file, to)
+        return
+    if facts.st_uid not in {os.geteuid(), 0}:
+        raise StoreError(
+            f"the store {folder} belongs to another user (number {facts.st_uid}), who could put anything into layers",
+            hint="set LAYERFORGE_CACHE to a folder of your own",
+        )
+    others = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and not _alone(facts.st_gid))
+    if others and not (facts.st_mode & stat.S_ISVTX and not ours):
+        raise StoreError(
+            f"others may write to the store {folder}, and so put anything into layers",
+            hint=f"`chmod go-w '{folder}'` if you know that nobody did, or set LAYERFORGE_CACHE to a new folder",
+        )
+
+
+def _alone(group: int) -> bool:
+    """Whether a group is the user's private one, as many systems give everybody."""
+    try:
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return user.pw_gid == group and not set(found.gr_mem) - {user.pw_name} and found.gr_name == user.pw_name
 
 
 @contextmanager
@@ -219,14 +244,4 @@ def writing(place: Path, *, choose: str = "set LAYERFORGE_CACHE, or --output, to
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StepError(
-                f"no space is left for {place}",
-                hint=f"free some space, run `layerforge cache clear`, or {choose} a folder on a larger disk",
-                details=(str(error),),
-            ) from error
-        raise UsageError(
-            f"{place} cannot be written",
-            hint=f"{choose} a folder that you may write to",
-            details=(str(error),),
-        ) from error
+        raise faults.of(error, place, choose) from error

@@ -232,11 +232,11 @@ class Place:
 
     def said(self, name: str) -> str:
         """What stands in the log of a step so far."""
-        return "".join(path.read_text() for path in self.folder.glob(f"store/store-v1/logs/{name}-*.log"))
+        return "".join(path.read_text() for path in self.folder.glob(f"store/store-v2/logs/{name}-*.log"))
 
     def half_written(self) -> list[Path]:
         """What an interrupted build should have taken away."""
-        store = self.folder / "store/store-v1"
+        store = self.folder / "store/store-v2"
         left = [path for path in store.glob("work/*") if path.is_dir()]
         return [*left, *store.rglob("*.part"), *(self.folder / "dist").iterdir()]
 
@@ -374,7 +374,7 @@ def test_ctrl_c_while_a_library_is_compiled_and_the_next_build_is_whole(place: P
 def test_ctrl_c_while_a_package_is_compiled_keeps_the_library(place: Place) -> None:
     place.package(setup="import time\nprint('compiling', flush=True)\ntime.sleep(600)\n")
     interrupt(place, place.start(), lambda: "compiling" in place.said("tinypy"))
-    kept = [path for path in (place.folder / "store/store-v1/values/built").rglob("*") if path.is_file()]
+    kept = [path for path in (place.folder / "store/store-v2/values/built").rglob("*") if path.is_file()]
     assert 1 <= len(kept) <= 2  # the library, and what the image gives where that was quicker
 
 

@@ -226,7 +226,7 @@ def test_a_script_that_fails_or_makes_nothing_is_a_failed_step_with_a_log(
     done = place.build()
     assert done.returncode == 6, done.stderr
     assert words in done.stderr
-    assert list((place.folder / "store/store-v1/logs").glob("tiny-*.log"))
+    assert list((place.folder / "store/store-v2/logs").glob("tiny-*.log"))
     assert not list((place.folder / "dist").iterdir())
     assert leftovers() == []
 

@@ -108,7 +108,7 @@ def test_a_corrupted_store_is_noticed_and_the_layer_made_again(
 ) -> None:
     make_wheel(index)
     first = layerforge("build", "demo", "--python", PYTHON, "--json")
-    for file in (tmp_path / "store/store-v1/values").rglob("*"):
+    for file in (tmp_path / "store/store-v2/values").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[:-1] + b"!")
     second = layerforge("build", "demo", "--python", PYTHON, "--json")
@@ -144,7 +144,7 @@ def test_a_layer_that_does_not_import_is_refused_and_set_aside(
     assert "LF401" in ran.err
     assert "nothing_of_that_name" in ran.err
     assert not list((tmp_path / "dist").iterdir())
-    aside = tmp_path / "store/store-v1/refused" / f"demo-{LABEL}.zip"
+    aside = tmp_path / "store/store-v2/refused" / f"demo-{LABEL}.zip"
     assert str(aside) in ran.err.replace("\n", "")
     assert layerforge("inspect", aside).code == 0
     assert layerforge("build", "demo", "--python", PYTHON, "--no-verify").code == 0
@@ -377,7 +377,7 @@ def test_an_interrupted_build_leaves_nothing_half_written(
     env = {**os.environ, **NO_ENGINE, "LAYERFORGE_CACHE": str(tmp_path / "store")}
     argv = [sys.executable, "-m", "layerforge", "build", str(recipe), "--python", PYTHON]
     child = subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "store").glob("store-v1/values/layer/*/*")):
+    while not list((tmp_path / "store").glob("store-v2/values/layer/*/*")):
         assert child.poll() is None
         time.sleep(0.02)
     child.send_signal(number)
@@ -386,10 +386,10 @@ def test_an_interrupted_build_leaves_nothing_half_written(
     assert not list((tmp_path / "dist").iterdir())
     if number is not signal.SIGKILL:
         assert "interrupted" in err
-        assert not list((tmp_path / "store/store-v1/work").glob("tmp*"))
+        assert not list((tmp_path / "store/store-v2/work").glob("tmp*"))
     (recipe / "check.py").write_text("")
     assert layerforge("build", recipe, "--python", PYTHON).code == 0
-    assert not list((tmp_path / "store/store-v1/work").glob("tmp*"))
+    assert not list((tmp_path / "store/store-v2/work").glob("tmp*"))
 
 
 def test_two_builds_at_once_share_a_store(layerforge: Command, index: Path, tmp_path: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
+from collections.abc import Callable
+from contextlib import suppress
 
 import click
 
-from layerforge import __version__, process
+from layerforge import __version__, faults, interrupts, process
 from layerforge.cli import summary
 from layerforge.cli.screen import errors, step_summary
-from layerforge.errors import INTERRUPTED, LayerforgeError
+from layerforge.errors import LayerforgeError
+from layerforge.interrupts import INTERRUPTED
 
 COMMANDS = {
     "build": "Build, verify and write layers.",
@@ -46,6 +47,8 @@ class Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if callable(ready := ctx.find_root().obj):
+            ready()
         return command
 
     def resolve_command(
@@ -70,32 +73,32 @@ def group() -> None:
 
 
 def main() -> None:
-    """Runs the program and leaves with an exit code of the contract."""
-    signal.signal(signal.SIGTERM, _terminated)
-    code = run(sys.argv[1:])
-    # All is written by now; what is left is to go.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Runs the program, whose signals leave at once until then, and leaves with an exit code of the contract."""
+    try:
+        code = run(sys.argv[1:], lambda: interrupts.raise_once(process.stop_all))
+        interrupts.ignore()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     if code == INTERRUPTED:
         # Threads of a library may hang in the network, and the interpreter would wait for them.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def run(arguments: list[str]) -> int:
-    """Runs one command. Returns the exit code."""
+def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
+    """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
     try:
-        code = group.main(arguments, prog_name="layerforge", standalone_mode=False)
+        code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:
-        errors(error)
-        summary.annotate([summary.of_error(error)])
-        step_summary(summary.failure(error))
-        return error.exit_code
+        return _failed(error)
+    except OSError as error:
+        # A pipe that nobody reads any more is the business of whoever reads no more; all else is a bug.
+        if lacking := faults.scarce(error):
+            return _failed(lacking)
+        raise
     except click.ClickException as error:
         error.show()
         return 2
@@ -104,3 +107,10 @@ def run(arguments: list[str]) -> int:
         click.echo("interrupted; nothing half-written is left behind", err=True)
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: LayerforgeError) -> int:
+    errors(error)
+    summary.annotate([summary.of_error(error)])
+    step_summary(summary.failure(error))
+    return error.exit_code

@@ -20,9 +20,10 @@ from layerforge.cli import screen
 from layerforge.cli.verify import manifest
 from layerforge.coldstart import Function, Lambda, Measured, Order, Prices, Reading, Sample, Series, Subject
 from layerforge.errors import EngineError, UsageError
+from layerforge.filing import write_atomically
 from layerforge.model import Examination, Manifest, Progress, Target
 from layerforge.progress import TerminalProgress
-from layerforge.store import write_atomically, writing
+from layerforge.store import writing
 
 MEMORIES = "512,1024,1769,3008"
 PICTURES = (".png", ".svg")

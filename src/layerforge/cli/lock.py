@@ -12,10 +12,11 @@ from layerforge import lock as locks
 from layerforge.cli import options as shared
 from layerforge.cli import screen
 from layerforge.errors import UsageError
+from layerforge.filing import write_together
 from layerforge.model import Progress
 from layerforge.progress import TerminalProgress, counted
 from layerforge.resolve import Request
-from layerforge.store import DiskStore, write_together, writing
+from layerforge.store import DiskStore, writing
 
 
 @click.command("lock")

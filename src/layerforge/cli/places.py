@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 
 from layerforge.errors import UsageError
-from layerforge.store import write_atomically, writing
+from layerforge.filing import write_atomically
+from layerforge.store import writing
 
 _CHOOSE = "name a file in"
 

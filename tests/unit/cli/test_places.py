@@ -21,7 +21,7 @@ from layerforge.errors import UsageError
         ("to-pipe", "is no plain file"),
         ("circle", "is a link that leads nowhere"),
         ("to-absent", "there is no folder"),
-        (f"{'x' * 300}.html", "cannot be written"),
+        (f"{'x' * 300}.html", "a name is too long"),
     ],
 )
 def test_a_place_that_is_not_for_writing_is_refused_and_stays_as_it_was(
