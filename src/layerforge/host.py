@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from layerforge import elf, process
+from layerforge import elf, faults, process
 from layerforge.errors import EngineError
 from layerforge.model import Arch, Interpreter, Job, Outcome, Target
 from layerforge.runtimes import version
@@ -140,6 +140,8 @@ class HostEngine:
                 view = _view(self.interpreter.path.absolute(), frozenset(job.target.runtime.libraries), self.namespaces)
                 return _plainly(job, view, folder) if view.refused else _enclosed(job, view, folder)
             except OSError as error:
+                if lacking := faults.scarce(error):
+                    raise lacking from error
                 raise EngineError(f"{self.interpreter.path} cannot be started: {error}") from error
 
 

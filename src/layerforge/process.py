@@ -6,7 +6,9 @@ given in its environment, and what holds one of its pipes. Other processes of th
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import secrets
 import signal
 import stat
@@ -28,6 +30,8 @@ _JOIN_SECONDS = 5.0
 _ROUNDS = 20
 """How often what starts new processes while it is being ended is looked for again."""
 _CHUNK = 1 << 16
+FEWEST_HANDLES = 32
+"""Files that a child must be able to open. With fewer, programs fail in ways that do not name the cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,8 @@ def run(
 
 def _start(argv: Sequence[str | Path], env: dict[str, str], cwd: Path | None) -> _Family:
     mark = secrets.token_hex(16)
+    if 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_HANDLES:
+        raise faults.of(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
     try:
         child = subprocess.Popen(
             [str(arg) for arg in argv],

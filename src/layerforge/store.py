@@ -58,7 +58,7 @@ class DiskStore:
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged."""
-        self._refuse_shared()
+        self.refuse_shared()
         path = self._path(kind, key)
         try:
             found = guarded.data(path, MOST, follow=False)
@@ -94,9 +94,9 @@ class DiskStore:
         below = folder.relative_to(self.folder).parts
         for count in range(len(below) + 1):
             _private(self.folder.joinpath(*below[:count]))
-        self._refuse_shared()
+        self.refuse_shared()
 
-    def _refuse_shared(self) -> None:
+    def refuse_shared(self) -> None:
         """Raises ``StoreError`` where somebody else could have put values here."""
         _refuse_shared(self.root, ours=False)
         _refuse_shared(self.folder, ours=True)

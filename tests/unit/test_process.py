@@ -107,12 +107,13 @@ def test_the_children_of_others_live_on(tmp_path: Path) -> None:
     assert other.returncode == 0
 
 
-def test_a_machine_that_lacks_something_is_named_and_not_the_program() -> None:
+@pytest.mark.parametrize("handles", [8, 14, process.FEWEST_HANDLES - 1])
+def test_a_machine_that_lacks_something_is_named_and_not_the_program(handles: int) -> None:
     program = f"""
         import resource, sys
         from layerforge import process
         from layerforge.errors import StepError
-        resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+        resource.setrlimit(resource.RLIMIT_NOFILE, ({handles}, {handles}))
         try:
             process.run([{PYTHON!r}, "-c", ""])
         except StepError as error:

@@ -130,5 +130,7 @@ def source_date_epoch() -> int:
 
 
 def open_store(progress: Progress) -> DiskStore:
-    """The user's store."""
-    return DiskStore(root=store.default_root(), progress=progress)
+    """The user's store. Raises ``StoreError`` where others may write to it, before anything is done."""
+    found = DiskStore(root=store.default_root(), progress=progress)
+    found.refuse_shared()
+    return found
