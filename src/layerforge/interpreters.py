@@ -1,9 +1,10 @@
-"""Finds the CPython that compiles and runs code for a target."""
+"""Finds the CPython that compiles and runs code for a target, or has uv get it."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from uv import find_uv_bin
 
 from layerforge import process
 from layerforge.errors import UsageError
-from layerforge.model import Interpreter
+from layerforge.model import Interpreter, Progress
 from layerforge.runtimes import runtimes
 
 PROBE = """
@@ -29,36 +30,83 @@ PROBE_TIMEOUT = 60.0
 """Seconds that an interpreter may take to say what it is; a first start on a cold disk is slow."""
 
 
-def find(python: str, *, uv: Path | None = None) -> Interpreter | None:
+FETCH_TIMEOUT = 600.0
+"""Seconds that a download of an interpreter may take; one has some 30 MB."""
+
+_REFUSED = {"never", "manual", "false", "0"}
+"""Values of UV_PYTHON_DOWNLOADS that leave downloads to the user."""
+
+
+def find(python: str, *, own: Path | None = None, uv: Path | None = None) -> Interpreter | None:
     """A CPython of the minor version ``python`` (``3.13``) on this machine, or ``None``.
 
     The running one is preferred, then what ``uv python find`` knows: its own, those on ``PATH``, and those of pyenv,
-    active or not. Nothing is downloaded. Candidates that make other bytecode than Lambda's runtime, such as a
-    pre-release, and free-threaded builds, which cannot load a layer's extension modules, do not count.
+    active or not, then what ``find_or_fetch`` put into the folder ``own``. Nothing is downloaded. Candidates that make
+    other bytecode than Lambda's runtime, such as a pre-release, and free-threaded builds, which cannot load a layer's
+    extension modules, do not count.
     """
-    for path in _candidates(python, uv):
+    for path in _candidates(python, own, uv):
         found = _probe(path, python)
         if found is not None:
             return found
     return None
 
 
+def find_or_fetch(python: str, own: Path, progress: Progress, *, uv: Path | None = None) -> Interpreter | None:
+    """What ``find`` finds; where that is nothing, what uv downloads into ``own``, and a line that says so.
+
+    ``None`` where it can be had in neither way, or the user's ``UV_PYTHON_DOWNLOADS`` forbids it.
+    """
+    found = find(python, own=own, uv=uv)
+    if found is not None or not may_fetch():
+        return found
+    progress.say(f"no CPython {python} on this machine: uv gets one into {own}")
+    if failed := _fetch(python, own, uv):
+        progress.warn(f"uv could not get CPython {python}: {failed}")
+        return None
+    return find(python, own=own, uv=uv)
+
+
+def may_fetch() -> bool:
+    """Whether the user leaves downloads of interpreters to uv, as it does by default."""
+    return os.environ.get("UV_PYTHON_DOWNLOADS", "").strip().lower() not in _REFUSED
+
+
+def _fetch(python: str, own: Path, uv: Path | None) -> str:
+    """Has uv download an interpreter; what went wrong, if anything did."""
+    env = {**os.environ, "UV_PYTHON_INSTALL_DIR": str(own.absolute())}
+    argv = [uv or find_uv_bin(), "python", "install", "--no-bin", "--no-progress", f"cpython@{python}"]
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+        done = process.run(argv, env=env, timeout=FETCH_TIMEOUT)
+    except OSError as error:
+        return error.strerror or str(error)
+    # The last cause is the one that a person can do something about.
+    lines = [line.strip().removeprefix("cause: ").removeprefix("Caused by: ") for line in done.stderr.splitlines()]
+    return "" if done.status == 0 else (next(filter(None, reversed(lines)), "") or f"it ended with {done.status}")
+
+
 def missing(python: str) -> UsageError:
     """The error for a Python that has to be there and is not."""
     # layerforge brings uv along, but perhaps not onto the user's PATH.
     tool = "uv" if shutil.which("uv") else find_uv_bin()
+    forbidden = os.environ.get("UV_PYTHON_DOWNLOADS", "").strip().lower() in _REFUSED - {"manual"}
+    # uv itself refuses to install one then.
+    command = f"UV_PYTHON_DOWNLOADS=manual {tool}" if forbidden else tool
     return UsageError(
         f"no CPython {python} on this machine, and bytecode for Lambda's Python {python} takes one",
-        hint=f"install it with `{tool} python install {python}`, or leave bytecode out with `--bytecode none`",
+        hint=f"install it with `{command} python install {python}`, or leave bytecode out with `--bytecode none`",
     )
 
 
-def _candidates(python: str, uv: Path | None) -> Iterator[Path]:
+def _candidates(python: str, own: Path | None, uv: Path | None) -> Iterator[Path]:
     if sys.executable and python == f"{sys.version_info.major}.{sys.version_info.minor}":
         yield Path(sys.executable)
     found = _ask_uv(python, uv)
     if found is not None:
         yield found
+    if own is not None:
+        yield from sorted(own.absolute().glob(f"cpython-{python}.*/bin/python{python}"), key=_numbers, reverse=True)
 
 
 def _ask_uv(python: str, uv: Path | None) -> Path | None:
@@ -82,6 +130,11 @@ def _with_pyenv(env: Mapping[str, str], python: str) -> dict[str, str]:
     folders = sorted(root.glob(f"versions/{python}.*/bin"), key=_by_version, reverse=True)
     path = os.pathsep.join([*map(str, folders), env.get("PATH", os.defpath)])
     return {**env, "PATH": path}
+
+
+def _numbers(program: Path) -> list[int]:
+    """``…/cpython-3.13.18-linux-x86_64-gnu/bin/python3.13`` as 3, 13, 18."""
+    return [int(part) for part in re.findall(r"\d+", program.parents[1].name.split("-")[1])]
 
 
 def _by_version(folder: Path) -> list[int]:

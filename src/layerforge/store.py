@@ -49,6 +49,11 @@ def default_root() -> Path:
     return Path(os.environ.get("LAYERFORGE_CACHE") or platformdirs.user_cache_dir("layerforge"))
 
 
+def pythons() -> Path:
+    """Where interpreters lie that layerforge had uv get."""
+    return default_root() / "pythons"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiskStore:
     """A store below ``root``."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import FakeProgress
 from layerforge import interpreters
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -120,3 +121,91 @@ def test_a_missing_interpreter_is_a_usage_error_with_both_ways_out() -> None:
     assert "3.14" in error.message
     assert "uv python install 3.14" in error.hint
     assert "--bytecode none" in error.hint
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who says nothing of downloads."""
+    monkeypatch.delenv("UV_PYTHON_DOWNLOADS", raising=False)
+
+
+def uv_that_installs(tmp_path: Path, *, versions: tuple[str, ...] = (".4",)) -> Path:
+    """A uv that finds nothing, and whose ``install`` puts an interpreter where it is told to."""
+    python = not_running()
+    for version in versions:
+        a_python(tmp_path / f"made{version}", version=f"{python}{version}", magic=magic_of(python))
+    puts = "\n".join(
+        f'd="$UV_PYTHON_INSTALL_DIR/cpython-{python}{version}-linux-x86_64-gnu/bin"\n'
+        f'mkdir -p "$d" && cp {tmp_path}/made{version} "$d/python{python}"'
+        for version in versions
+    )
+    return a_program(tmp_path / "uv", f'echo "$@" >> {tmp_path}/said\ntest "$2" = install || exit 2\n{puts}')
+
+
+@pytest.mark.usefixtures("bare")
+def test_an_interpreter_that_is_nowhere_is_fetched_by_uv_into_the_own_folder_and_said(tmp_path: Path) -> None:
+    python, progress, own = not_running(), FakeProgress(), tmp_path / "cache" / "pythons"
+    uv = uv_that_installs(tmp_path)
+    found = interpreters.find_or_fetch(python, own, progress, uv=uv)
+    assert found is not None
+    assert (found.version, found.path.is_relative_to(own)) == (f"{python}.4", True)
+    assert progress.lines == [f"no CPython {python} on this machine: uv gets one into {own}"]
+    again = FakeProgress()
+    assert interpreters.find_or_fetch(python, own, again, uv=uv) == found
+    assert not again.lines, "what was fetched before is found"
+    assert (tmp_path / "said").read_text().count("install") == 1
+
+
+@pytest.mark.usefixtures("bare")
+def test_of_several_that_were_fetched_the_newest_is_taken(tmp_path: Path) -> None:
+    own = tmp_path / "pythons"
+    uv = uv_that_installs(tmp_path, versions=(".9", ".18"))
+    found = interpreters.find_or_fetch(not_running(), own, FakeProgress(), uv=uv)
+    assert found is not None
+    assert found.version == f"{not_running()}.18"
+
+
+@pytest.mark.usefixtures("bare")
+def test_an_interpreter_that_is_here_is_not_fetched(tmp_path: Path) -> None:
+    uv, progress = uv_that_installs(tmp_path), FakeProgress()
+    assert interpreters.find_or_fetch(RUNNING, tmp_path / "pythons", progress, uv=uv) is not None
+    assert not progress.lines
+    assert not (tmp_path / "pythons").exists()
+
+
+@pytest.mark.parametrize("value", ["never", "manual", "Never"])
+def test_who_forbids_downloads_gets_none(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", value)
+    progress, uv = FakeProgress(), uv_that_installs(tmp_path)
+    assert interpreters.find_or_fetch(not_running(), tmp_path / "pythons", progress, uv=uv) is None
+    assert not progress.lines
+    assert "install" not in (tmp_path / "said").read_text()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("echo 'error: Failed to download' >&2; echo '  cause: dns error' >&2; exit 1", "dns error"),
+        ("exit 3", "it ended with 3"),
+    ],
+)
+def test_why_uv_could_not_get_one_is_said(text: str, why: str, tmp_path: Path) -> None:
+    progress, uv = FakeProgress(), a_program(tmp_path / "uv", text)
+    assert interpreters.find_or_fetch(not_running(), tmp_path / "pythons", progress, uv=uv) is None
+    assert progress.warnings == [f"uv could not get CPython {not_running()}: {why}"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    progress, uv = FakeProgress(), uv_that_installs(tmp_path)
+    assert interpreters.find_or_fetch(not_running(), tmp_path / "file" / "pythons", progress, uv=uv) is None
+    assert progress.warnings == [f"uv could not get CPython {not_running()}: Not a directory"]
+
+
+def test_the_command_for_who_forbids_downloads_is_one_that_uv_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    assert "UV_PYTHON_DOWNLOADS=manual" in interpreters.missing("3.14").hint
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "manual")
+    assert "UV_PYTHON_DOWNLOADS" not in interpreters.missing("3.14").hint

@@ -42,10 +42,10 @@ def command(
     TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
     "pandas>=3". Bare requirements share one layer.
     """
-    chosen = shared.options(**given, output=output, verify=not no_verify)
-    check_output(output)
     out = screen.console()
     progress = TerminalProgress(out)
+    chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
+    check_output(output)
     store = shared.open_store(progress)
     wanted = resolve.requests(targets, lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)

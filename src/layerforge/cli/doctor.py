@@ -66,9 +66,11 @@ def _engine() -> Report:
 
 def _runtime(target: Target) -> Report:
     """Whether layers for a Python can be compiled and run here. Their wheels can always be installed."""
-    interpreter = interpreters.find(target.python)
+    interpreter = interpreters.find(target.python, own=store.pythons())
     name = f"python{target.python}"
     if interpreter is None:
+        if interpreters.may_fetch():
+            return Report(name=name, good=True, says="not on this machine; uv gets it when a build needs it")
         missing = interpreters.missing(target.python)
         return Report(name=name, good=False, says=f"{missing.message}; {missing.hint}")
     refusal = HostEngine(interpreter=interpreter).refusal(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,12 +102,15 @@ def options(
     *,
     output: Path,
     verify: bool,
+    progress: Progress,
 ) -> Options:
-    """The options of a build."""
+    """The options of a build. Where it needs an interpreter that is not here, uv gets it."""
     made = target(python, arch)
+    fetching = partial(interpreters.find_or_fetch, progress=progress)
+    look = interpreters.find if bytecode == BytecodeMode.NONE else fetching
     return Options(
         target=made,
-        interpreter=interpreters.find(made.python),
+        interpreter=look(made.python, own=store.pythons()),
         compression=Compression(compression),
         output=output,
         epoch=source_date_epoch(),

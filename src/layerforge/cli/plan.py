@@ -27,9 +27,9 @@ def command(
     **given: Any,
 ) -> None:
     """Show what a build of TARGET would do, without doing it."""
-    chosen = shared.options(**given, output=Path("dist"), verify=True)
     out = screen.console()
     progress = TerminalProgress(out)
+    chosen = shared.options(**given, output=Path("dist"), verify=True, progress=progress)
     [request] = resolve.requests([target], lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     builder = equipped(request.recipe, where.builder, progress)

@@ -15,6 +15,7 @@ from layerforge.errors import UsageError, VerificationError
 from layerforge.host import HostEngine
 from layerforge.model import Examination, Manifest, Recipe, Severity, Store
 from layerforge.progress import TerminalProgress
+from layerforge.store import pythons
 
 DEFAULT_MINUTES = 180
 
@@ -96,7 +97,8 @@ def command(
         )
         suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
         return
-    runner = engines.choose(engine, image, target, interpreters.find(target.python), progress, memory).engine
+    interpreter = interpreters.find(target.python, own=pythons())
+    runner = engines.choose(engine, image, target, interpreter, progress, memory).engine
     with progress.step("verify") as step, store.workspace() as workspace:
         verdict = pipeline.verify_zip(
             zip_file,
