@@ -10,9 +10,10 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -171,23 +172,33 @@ def _dynamic(path: Path, data: dict[str, Any]) -> UsageError:
 
 def _of_files(start: Path) -> Listed:
     lines: list[tuple[str, str]] = []
-    seen, waiting = {start.resolve()}, [start]
+    limits: list[tuple[str, str]] = []
+    seen: set[tuple[Path, bool]] = {(start.resolve(), True)}
+    waiting = [(start, True)]
     room = guarded.MOST_TEXT
     while waiting:
-        path = waiting.pop(0)
+        path, counts = waiting.pop(0)
         text = _text(path, room)
         room -= len(text)
         for number, line in lock.logical_lines(text):
             if included := _INCLUDE.match(line):
-                # A constraint is no requirement, but uv opens it too.
-                if other := _included(path, included["file"], seen):
-                    waiting.append(other)
-                    seen.add(other.resolve())
+                other = _included(path, included["file"])
+                # What a constraint includes is a constraint, whatever the line says: no requirement, but uv opens it.
+                key = (
+                    (other.resolve(), counts and (included["short"] or included["long"]).startswith("r"))
+                    if other
+                    else None
+                )
+                if other and key and key not in seen:
+                    seen.add(key)
+                    waiting.append((other, key[1]))
             elif _EDITABLE.match(line) or not line.startswith("-"):
-                lines.append((f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0]))
+                told = (f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0])
+                (lines if counts else limits).append(told)
         if len(seen) > MOST_FILES:
             raise RecipeError(f"{start} includes more than {MOST_FILES:,} files", hint="put them into fewer")
-    return _sorted_out(lines)
+    found = _sorted_out(lines)
+    return replace(found, refused=found.refused + _sorted_out(limits).refused)
 
 
 def _text(path: Path, room: int) -> str:
@@ -197,13 +208,12 @@ def _text(path: Path, room: int) -> str:
         raise _unreadable(path, error) from error
 
 
-def _included(above: Path, word: str, seen: set[Path]) -> Path | None:
-    """The file that a line includes; ``None`` where it is known already, or lies on a server."""
+def _included(above: Path, word: str) -> Path | None:
+    """The file that a line includes; ``None`` where it lies on a server."""
     named = _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), word.strip("\"'"))
     if "://" in named and not named.startswith("file://"):
         return None
-    path = above.parent / named.removeprefix("file://")
-    return None if path.resolve() in seen else path
+    return above.parent / named.removeprefix("file://")
 
 
 def _sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
@@ -242,11 +252,18 @@ def unlockable(text: str) -> str:
     plain = re.split(r"[?#]", address)[0]
     if plain.endswith(_WHEEL) and not (at and ":" in address):
         return _with_name(address, plain)
+    if plain.startswith("file:") and not _regular(plain):
+        return "there is no regular file of that name"
     if "://" in address and not plain.endswith(_WHEEL):
         return f"this is no wheel: {_made_by_pip(address)}"
     if not at and _local(address) and "://" not in address:
         return f"{lock.LOCAL_PROJECT}: {_wheel_of(address)}"
     return ""
+
+
+def _regular(address: str) -> bool:
+    """Whether what a ``file:`` address names is there and no pipe or device, which uv would wait for."""
+    return os.path.isfile(unquote(address.removeprefix("file:").removeprefix("//")))  # noqa: PTH113 - never raises
 
 
 def _made_by_pip(text: str) -> str:

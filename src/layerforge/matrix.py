@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ def expanded(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def _expanded(target: str) -> Iterator[str]:
+    if not os.path.lexists(target):  # a name that is too long, too
+        yield target
+        return
     folder = Path(target)
     own = any((folder / name).is_file() for name in (recipe.FILE, resolve.PROJECT))
     found = sorted(file.parent for file in folder.glob(f"*/{recipe.FILE}"))

@@ -269,6 +269,8 @@ def _from_wheel(target: str) -> Requirement:
         raise UsageError(
             f"{target} is not called as a wheel is", hint="name-version-tags.whl", details=(str(error),)
         ) from error
+    if not path.is_file():
+        raise UsageError(f"{target} is no regular file", hint="name a wheel")
     return Requirement(f"{name} @ {path.resolve().as_uri()}")
 
 

@@ -32,6 +32,23 @@ def test_what_uv_would_open_is_opened_guarded_first(option: str, included: str, 
         listing.listed(tmp_path / "needs.txt")
 
 
+def test_constraints_are_no_requirements_and_neither_is_what_they_include(tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_text("demo\n-c limits.txt\n-r both.txt\n")
+    (tmp_path / "limits.txt").write_text("other<2\n-r more.txt\n-c both.txt\n")
+    (tmp_path / "more.txt").write_text("third<3\n")
+    (tmp_path / "both.txt").write_text("fourth\n")
+    assert listing.listed(tmp_path / "needs.txt").requires == ("demo", "fourth")
+
+
+def test_a_wheel_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "demo-1.0-py3-none-any.whl")
+    address = (tmp_path / "demo-1.0-py3-none-any.whl").as_uri()
+    for line in (f"demo @ {address}", f"-c limits.txt\n{address}"):
+        (tmp_path / "limits.txt").write_text(f"demo @ {address}\n")
+        (tmp_path / "needs.txt").write_text(f"{line}\n")
+        assert listing.listed(tmp_path / "needs.txt").refused
+
+
 def test_a_variable_in_an_included_name_is_read_as_uv_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MORE_OF_IT", "more")
     (tmp_path / "needs.txt").write_text("-r ${MORE_OF_IT}.txt\n")

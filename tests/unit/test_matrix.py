@@ -95,3 +95,7 @@ def test_a_broken_recipe_is_an_error(tmp_path: Path) -> None:
     (folder / "recipe.toml").write_text("schema = 2\n")
     with pytest.raises(RecipeError):
         combined(tmp_path)
+
+
+def test_a_name_that_no_folder_can_have_is_taken_as_it_is() -> None:
+    assert matrix.expanded(["a" * 5_000]) == ("a" * 5_000,)

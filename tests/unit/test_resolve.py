@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -385,6 +386,12 @@ def test_a_file_that_is_not_called_as_a_wheel_is_refused(tmp_path: Path) -> None
     (tmp_path / "demo.whl").touch()
     with pytest.raises(UsageError, match="not called as a wheel"):
         resolve.requests([str(tmp_path / "demo.whl")], None)
+
+
+def test_a_wheel_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "demo-1.0-py3-none-any.whl")
+    with pytest.raises(UsageError, match="no regular file"):
+        resolve.requests([str(tmp_path / "demo-1.0-py3-none-any.whl")], None)
 
 
 def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:

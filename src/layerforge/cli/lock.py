@@ -45,6 +45,7 @@ def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
+    resolve.tell(request, progress)
     with progress.step("lock") as step:
         text = resolve.universal(request, python)
         found = locks.parse(text, path.name)
