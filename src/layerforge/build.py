@@ -189,7 +189,7 @@ def _carry_out(shop: Workshop, step: SourceStep, source: Source | None, done: Ma
     folder.mkdir()
     with shop.progress.step(name) as shown:
         kept = shop.store.get("built", step.key)
-        if kept is not None:
+        if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)):
             _untar(kept, out, name)
             # What a recipe ships is no part of the key: it may have been named after this was made.
             _hold(name, out, _promised(step), "does `ship` name what the script installs?")

@@ -261,7 +261,7 @@ def compile_all(
     ``StepError`` where the interpreter cannot be started or dies.
     """
     keys = [_key(module, interpreter, optimize) for module in modules]
-    values = [store.get(KIND, key) for key in keys]
+    values = [_sound(store.get(KIND, key)) for key in keys]
     ahead = [index for index, value in enumerate(values) if value is None]
     advance(len(modules) - len(ahead))
     batches = _balanced(ahead, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
@@ -370,6 +370,17 @@ def _crash(interpreter: Interpreter, batch: Sequence[Module], done: process.Comp
         hint=f"try `{interpreter.path} -m py_compile` on that file, or leave bytecode out with `--bytecode none`",
         details=tuple(log),
     )
+
+
+def _sound(frame: bytes | None) -> bytes | None:
+    """A kept frame, if it is one: code of a module, or the reason why there is none."""
+    if frame is None or frame[:1] == b"C":
+        return frame
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return None
+    return frame if frame[:1] == b"E" else None
 
 
 def _compiled(frame: bytes) -> Compiled:

@@ -89,9 +89,9 @@ def of(error: OSError, place: object = "", choose: str = CHOOSE) -> LayerforgeEr
     return fault.kind(says, hint=hint, details=(str(error),))
 
 
-def scarce(error: BaseException | None) -> LayerforgeError | None:
+def scarce(error: BaseException | None, place: object = "") -> LayerforgeError | None:
     """The same for what is no matter of the file or program in question; ``None`` for all else."""
-    return of(error) if isinstance(error, OSError) and error.errno in SCARCE else None
+    return of(error, place) if isinstance(error, OSError) and error.errno in SCARCE else None
 
 
 def told(log: str) -> LayerforgeError | None:

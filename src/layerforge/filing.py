@@ -16,6 +16,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ PREFIX = ".layerforge-"
 ALIVE = ".alive"
 """File in a folder that its process holds a lock on. A process number would say nothing in another container."""
 
+_PARTIAL = ".part"
+_DAY = 86_400.0
 _FORWARD, _BACK = "forward", "back"
 """Names of the journal: while files go into place, and while those that stood there come back."""
 
@@ -122,9 +125,12 @@ def _clear(folder: Path) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Writes ``data`` to ``path`` so that no reader ever sees less than all of it. The umask takes from ``mode``."""
-    partial = path.with_name(f".{secrets.token_hex(16)}.part")
+def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, by: Path | None = None) -> None:
+    """Writes ``data`` to ``path`` so that no reader ever sees less than all of it. The umask takes from ``mode``.
+
+    ``by`` is a folder of the same file system that it is first written to; without it, that of ``path``.
+    """
+    partial = (by or path.parent) / f".{secrets.token_hex(16)}{_PARTIAL}"
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "wb") as file:
@@ -132,6 +138,14 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def clear_partial(place: Path) -> None:
+    """Removes what writers have left in ``place`` that were killed. No write takes a day."""
+    for path in place.glob(f".*{_PARTIAL}"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > _DAY:
+                path.unlink()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge import digest, lock, resolve, runtimes, sources, uvtool
+from layerforge import digest, guarded, lock, resolve, runtimes, sources, uvtool
 from layerforge.errors import LayerforgeError, LockError
 from layerforge.model import Arch, Lock, Pin, Progress, SourcePackage, Store, Target
 from layerforge.progress import counted
@@ -134,13 +134,21 @@ def _requires(bench: Bench, pin: Pin, target: Target) -> tuple[str, ...]:
     The source distribution is unpacked once; what it declares is kept.
     """
     key = digest.of([pin.name, pin.version, list(pin.hashes)])
-    kept = bench.store.get("build-requires", key)
-    if kept is None:
+    declared = _declared(bench.store.get("build-requires", key))
+    if declared is None:
         source = uvtool.find_sdist(pin, target)
         data = sources.fetch(source, bench.store, bench.folders, bench.progress)
         with tempfile.TemporaryDirectory() as name:
-            kept = json.dumps(sources.build_requires(sources.unpack(data, pin.name, Path(name)))).encode()
-        bench.store.put("build-requires", key, kept)
-    declared: list[str] = json.loads(kept)
+            declared = list(sources.build_requires(sources.unpack(data, pin.name, Path(name))))
+        bench.store.put("build-requires", key, json.dumps(declared).encode())
     names = {canonicalize_name(Requirement(text).name) for text in declared}
     return (*declared, *(more for one in sorted(names) for more in DYNAMIC.get(one, ())))
+
+
+def _declared(kept: bytes | None) -> list[str] | None:
+    """Requirements that are kept; ``None`` where there are none, or something else."""
+    try:
+        found = guarded.json_as(kept, list[str]) if kept is not None else None
+        return [str(Requirement(text)) for text in found] if found is not None else None
+    except ValueError:  # no list of texts, or no requirements
+        return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from layerforge import digest, licences, sources
+from layerforge import digest, guarded, licences, sources
 from layerforge.errors import EngineError, LayerforgeError
 from layerforge.licences import Text
 from layerforge.model import (
@@ -177,11 +177,27 @@ def public(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """What an image said, as it is kept."""
+
+    lines: list[str]
+    texts: list[Text]
+
+
+def _answered(kept: bytes | None) -> _Answer | None:
+    """A kept answer; ``None`` where there is none, or something else."""
+    try:
+        return guarded.json_as(kept, _Answer) if kept is not None else None
+    except guarded.Unreadable:
+        return None
+
+
 def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Path, logs: Path) -> Told:
     """Versions of an image's compilers and the packages of its libraries, asked once and kept."""
     key = digest.of([_SCHEMA, builder.image.digest, _ASK, *sonames])
-    kept = store.get(_KIND, key)
-    if kept is None:
+    answer = _answered(store.get(_KIND, key))
+    if answer is None:
         folder = workspace / _KIND
         folder.mkdir()
         try:
@@ -190,24 +206,22 @@ def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Pat
             return Told()  # what was compiled is there, and worth more than an answer
         if outcome.status:
             return Told()
-        kept = json.dumps({"lines": outcome.output.splitlines(), "texts": _copied(folder / "texts")}).encode()
-        store.put(_KIND, key, kept)
-    answer = json.loads(kept)
+        answer = _Answer(lines=outcome.output.splitlines(), texts=_copied(folder / "texts"))
+        store.put(_KIND, key, json.dumps(asdict(answer)).encode())
     heads = tuple(f"{name}: " for name in COMPILERS)
     return Told(
-        compilers=tuple(line for line in answer["lines"] if line.startswith(heads)),
-        taken=_packages(answer["lines"], sonames),
-        texts=tuple(Text(owner=SYSTEM, **row) for row in answer["texts"]),
+        compilers=tuple(line for line in answer.lines if line.startswith(heads)),
+        taken=_packages(answer.lines, sonames),
+        texts=tuple(answer.texts),
     )
 
 
-def _copied(folder: Path) -> list[dict[str, str]]:
+def _copied(folder: Path) -> list[Text]:
     """The licences that were copied out of the image, with their places in it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    found = (
+    return [
         licences.text(SYSTEM, f"/{path.relative_to(folder)}", path.stat().st_size, path.read_bytes) for path in files
-    )
-    return [{"place": one.place, "text": one.text, "left_out": one.left_out} for one in found]
+    ]
 
 
 def _packages(lines: Iterable[str], sonames: Sequence[str]) -> tuple[Taken, ...]:

@@ -12,7 +12,6 @@ A folder of archives may hold a ``sources.toml``, which says what stands in for 
 
 from __future__ import annotations
 
-import errno
 import http.client
 import lzma
 import tarfile
@@ -29,7 +28,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from layerforge import digest
+from layerforge import digest, faults
 from layerforge.errors import LockError, StepError, UsageError
 from layerforge.model import Library, Progress, Recipe, Source, Store
 from layerforge.progress import megabytes
@@ -145,8 +144,8 @@ def unpack(data: bytes, name: str, workspace: Path) -> Path:
         into.mkdir()
         _extract(archive, into)
     except DAMAGED as error:
-        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-        hint = f"no space is left for {workspace}: free some" if full else "is it a tar or zip archive?"
+        lacking = faults.scarce(error, workspace)
+        hint = f"{lacking.message}: {lacking.hint}" if lacking else "is it a tar or zip archive?"
         raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error
     archive.unlink()
     tops = list(into.iterdir())

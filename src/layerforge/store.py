@@ -22,7 +22,7 @@ import platformdirs
 
 from layerforge import digest, faults, guarded
 from layerforge.errors import StepError, StoreError
-from layerforge.filing import ALIVE, clear_dead, own_folder, remove, write_atomically
+from layerforge.filing import ALIVE, clear_dead, clear_partial, own_folder, remove, write_atomically
 from layerforge.model import Progress
 
 FOLDER = "store-v2"
@@ -36,6 +36,7 @@ _SIGNATURE = (
     "Signature: 8a477f597d28d172789f06886806bc55\n# A store of layerforge. `layerforge cache clear` empties it.\n"
 )
 _DIGEST = 32
+_WORK = "work"
 _WORKSPACE = "tmp"
 MOST = 2 * 2**30
 """Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
@@ -91,7 +92,9 @@ class DiskStore:
             self._make(path.parent)
             if path.is_dir():
                 _removed(path)
-            write_atomically(path, _header(kind, key, value) + value, 0o600)
+            work = self.folder / _WORK
+            _private(work)
+            write_atomically(path, _header(kind, key, value) + value, 0o600, by=work)
 
     def _make(self, folder: Path) -> None:
         """Makes a folder of the store, and what it lies in, for this user alone."""
@@ -126,10 +129,11 @@ class DiskStore:
 
         Raises ``StepError`` where somebody removes it meanwhile, whatever went wrong for that reason.
         """
-        place = self.place("work")
+        place = self.place(_WORK)
         with writing(self.root):
             self._tag()
             clear_dead(place, _WORKSPACE)
+            clear_partial(place)
             folder, alive = own_folder(place, _WORKSPACE)
         try:
             yield folder
@@ -166,7 +170,7 @@ class DiskStore:
         before = _size(self.folder)
         for name in ("values", "logs", "refused", "image-sources"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        clear_dead(self.place("work"), _WORKSPACE)
+        clear_dead(self.place(_WORK), _WORKSPACE)
         return freed + before - _size(self.folder)
 
 

@@ -304,6 +304,19 @@ def test_the_same_result_is_kept_as_the_same_bytes(tmp_path: Path) -> None:
     assert kept[0] == kept[1]
 
 
+def test_a_result_that_is_no_archive_is_made_again(tmp_path: Path) -> None:
+    builder = FakeBuilder({"a": {"lib/a.so": b"a"}})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    build(a_shop(tmp_path / "first", builder, a_library("a"), store=store), 1)
+    [key] = [key for key in store.values if key[0] == "built"]
+    right, store.values[key] = store.values[key], b"no archive"
+    build(a_shop(tmp_path / "second", builder, a_library("a"), store=store), 1)
+    assert store.values[key] == right
+    assert len(builder.tasks) == 2
+
+
 NATIVE = "cc -O2 -march=native -c x.c -o x.o"
 
 

@@ -386,6 +386,16 @@ def test_what_the_store_has_is_not_compiled_again(running: Interpreter) -> None:
     assert sum(advanced) == 2
 
 
+@pytest.mark.parametrize("frame", [b"", b"[]", b"E\xff", b"X"])
+def test_what_the_store_has_that_is_no_frame_is_compiled_again(frame: bytes, running: Interpreter) -> None:
+    store, module = FakeStore(), a_module("x = 1\n")
+    [right] = bytecode.compile_all([module], interpreter=running, optimize=0, store=store)
+    [key] = store.values
+    store.values[key] = frame
+    assert bytecode.compile_all([module], interpreter=running, optimize=0, store=store) == [right]
+    assert store.values[key] != frame
+
+
 def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpreter) -> None:
     store = FakeStore()
     module = a_module("'doc'\n")

@@ -242,3 +242,20 @@ def test_pins_that_count_for_some_packages_and_some_systems_keep_both_conditions
     assert lock.applicable(held, target(), "b") == ()
     assert lock.applicable(held, target()) == ()
     assert lock.where('x ; python_version >= "3"', 'sys_platform == "win32"').count(" and ") == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "declared"),
+    [
+        (None, None),
+        (b"", None),
+        (b"{}", None),
+        (b"[1]", None),
+        (b'["no requirement ("]', None),
+        (b'["setuptools>=70"]', ["setuptools>=70"]),
+    ],
+)
+def test_what_is_kept_of_a_build_environment_and_is_no_list_of_requirements_is_read_anew(
+    kept: bytes | None, declared: list[str] | None
+) -> None:
+    assert isolate._declared(kept) == declared

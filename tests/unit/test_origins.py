@@ -190,6 +190,18 @@ def test_an_image_is_asked_once_about_the_same_libraries(tmp_path: Path) -> None
     assert set(builder.tasks[0].env) == {"PATH", "LANG"}
 
 
+@pytest.mark.parametrize("kept", [b"", b"[]", b'{"lines": "text", "texts": []}', b'{"lines": [], "texts": [1]}'])
+def test_a_kept_answer_of_another_form_is_asked_for_again(kept: bytes, tmp_path: Path) -> None:
+    builder, store = Builder(), FakeStore()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    right = ask(builder, SONAMES, store, tmp_path / "a", tmp_path)
+    [key] = store.values
+    store.values[key] = kept
+    assert ask(builder, SONAMES, store, tmp_path / "b", tmp_path) == right
+    assert len(builder.tasks) == 2
+
+
 @pytest.mark.parametrize("builder", [Builder(status=127), Builder(gone=True)])
 def test_an_image_that_cannot_answer_is_asked_again_another_time(builder: Builder, tmp_path: Path) -> None:
     store = FakeStore()

@@ -220,6 +220,18 @@ def test_a_writer_that_is_killed_leaves_no_value(tmp_path: Path) -> None:
     assert store.get("kind", KEY) == b"value"
 
 
+def test_what_a_killed_writer_has_left_goes_after_a_day(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    old, new = (store.place("work") / f".{name}.part" for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    with store.workspace():
+        assert (old.exists(), new.exists()) == (False, True)
+    store.put("kind", KEY, b"value")
+    assert [path for path in store.root.rglob("*.part") if path != new] == []
+
+
 HOLD = """
 from pathlib import Path
 from layerforge.store import DiskStore

@@ -392,6 +392,13 @@ def test_a_test_that_crashes_alone_is_written_with_its_signal_and_the_next_one_r
 # --- comparing
 
 
+def test_a_run_comes_back_as_it_was_kept_and_what_is_none_is_none() -> None:
+    run = a_run({"a::b": "passed", "a::c": "failed"}, "it was ended")
+    assert running.load(running.dump(run)) == run
+    for value in (b"", b"[]", b"\xff", b'{"tests": [], "seconds": 1, "total": 1}', b'{"tests": {"a": 1}}'):
+        assert running.load(value) is None
+
+
 def test_what_fails_or_is_gone_on_the_layer_alone_counts_against_it() -> None:
     wheels = a_run(
         {"f::same": "passed", "f::bad": "passed", "f::skip": "skipped", "f::both": "failed", "f::gone": "xfailed"}

@@ -234,8 +234,7 @@ def _expression(text: str) -> str:
 def _on_wheels(ready: Ready, store: DiskStore, progress: Progress) -> Run:
     """The run on the index's wheels, from the store where the same was run before."""
     with progress.step("wheels") as step:
-        if kept := store.get("suite", ready.key):
-            run = load(kept)
+        if (kept := store.get("suite", ready.key)) and (run := load(kept)):
             step.note(f"{_summary(run)} (run before)")
             return run
         run = run_suite(

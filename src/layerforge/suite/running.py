@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from layerforge import process
+from layerforge import guarded, process
 from layerforge.model import Builder, Mount, Outcome, Step, Task
 from layerforge.runtimes import WORK
 
@@ -210,10 +210,12 @@ def dump(run: Run) -> bytes:
     return json.dumps(asdict(run)).encode()
 
 
-def load(data: bytes) -> Run:
-    """A run from its bytes."""
-    row = json.loads(data)
-    return Run(**{**row, "tests": {name: End(**test) for name, test in row["tests"].items()}})
+def load(data: bytes) -> Run | None:
+    """A run from its bytes; ``None`` where they are none."""
+    try:
+        return guarded.json_as(data, Run)
+    except guarded.Unreadable:
+        return None
 
 
 def counts(tests: Iterable[End]) -> dict[str, int]:
