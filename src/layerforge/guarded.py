@@ -132,7 +132,7 @@ def requirement(found: str) -> Requirement:
     except (InvalidRequirement, ValueError, KeyError, RecursionError, AssertionError) as error:
         if isinstance(error, Unreadable):
             raise
-        raise Unreadable((str(error).splitlines() or ["it makes no sense"])[0]) from error
+        raise Unreadable(f"it makes no sense: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
     return made
 
 

@@ -64,9 +64,9 @@ def _each(rule: Rule) -> Rule:
     """A list of texts that each follow ``rule``."""
 
     def check(value: Any) -> str:
-        return _texts(value) or next(
-            (f"holds {_shown(one)}, which {wrong}" for one in value if (wrong := rule(one))), ""
-        )
+        if problem := _texts(value):
+            return problem
+        return "; ".join(f"holds {_shown(one)}, which {wrong}" for one in value if (wrong := rule(one)))
 
     return check
 

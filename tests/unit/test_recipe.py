@@ -168,6 +168,13 @@ def test_a_name_that_would_be_another_folder_is_told_when_the_recipe_is_read(nam
         assert any("a name of letters" in line for line in caught.value.details)
 
 
+def test_every_wrong_glob_of_a_list_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(write(tmp_path, 'schema = 1\n[prune]\nremove = ["../a", "ok/**", "a**b"]\n'))
+    [told] = [line for line in caught.value.details if "prune.remove" in line]
+    assert "'../a', which must stay below its folder; holds 'a**b', which must have **" in told
+
+
 @pytest.mark.parametrize("script", ["../check.py", "/etc/hostname"])
 def test_a_check_lies_in_the_recipes_folder(script: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
