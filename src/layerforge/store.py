@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 import platformdirs
 
 from layerforge import digest, faults, guarded
-from layerforge.errors import StepError, StoreError
+from layerforge.errors import LayerforgeError, StepError, StoreError
 from layerforge.filing import ALIVE, clear_dead, clear_partial, own_folder, remove, write_atomically
 from layerforge.model import Progress
 
@@ -40,6 +41,9 @@ _WORK = "work"
 _WORKSPACE = "tmp"
 MOST = 2 * 2**30
 """Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
+
+_LOOKS, _LOOK_SECONDS = 20, 0.1
+"""How long it is waited for that whoever removes a workspace comes to its end."""
 
 BY_CONTENT = frozenset({"archive", "source"})
 """Kinds whose key is the SHA-256 of the value itself."""
@@ -138,9 +142,9 @@ class DiskStore:
         try:
             yield folder
         except Exception as error:
-            if os.path.lexists(folder / ALIVE):
-                raise
-            raise _gone(folder, error) from error
+            if _is_gone(folder, error):
+                raise _gone(folder, error) from error
+            raise
         finally:
             remove(folder)
             os.close(alive)
@@ -172,6 +176,26 @@ class DiskStore:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         clear_dead(self.place(_WORK), _WORKSPACE)
         return freed + before - _size(self.folder)
+
+
+def _is_gone(folder: Path, error: Exception) -> bool:
+    """Whether somebody has removed a workspace, or is about to: a missing file may be the first that they took."""
+    for _ in range(_LOOKS if _misses(folder, error) else 0):
+        if not os.path.lexists(folder / ALIVE):
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return not os.path.lexists(folder / ALIVE)
+
+
+def _misses(folder: Path, error: BaseException | None) -> bool:
+    """Whether an error, what it came of, or what a program said of it, is about a missing file below ``folder``."""
+    if error is None:
+        return False
+    below = f"{folder}{os.sep}"
+    if isinstance(error, FileNotFoundError) and str(error.filename).startswith(below):
+        return True
+    lines = error.details if isinstance(error, LayerforgeError) else ()
+    return any(below in line and "No such file" in line for line in lines) or _misses(folder, error.__cause__)
 
 
 def _gone(folder: Path, error: Exception) -> StepError:

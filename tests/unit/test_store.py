@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,20 @@ def test_a_workspace_that_somebody_removes_is_the_cause_whatever_fails_for_it(er
         fails(gone=True)
     with pytest.raises(type(error)):
         fails(gone=False)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_workspace_that_is_being_removed_is_the_cause_before_all_of_it_is_gone(told: bool, tmp_path: Path) -> None:
+    def fails() -> None:
+        with a_store(tmp_path).workspace() as folder:
+            threading.Timer(0.3, shutil.rmtree, [folder]).start()
+            if told:
+                log = f"FileNotFoundError: [Errno 2] No such file or directory: '{folder}/a.py'"
+                raise StepError("Python ended with status 1", hint="try py_compile", details=("Traceback", log))
+            (folder / "taken first").read_bytes()
+
+    with pytest.raises(StepError, match="was removed meanwhile"):
+        fails()
 
 
 def test_two_stores_on_one_folder_share_values(tmp_path: Path) -> None:
