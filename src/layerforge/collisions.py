@@ -91,7 +91,7 @@ def _says_namespace(statement: ast.stmt) -> bool:
 
 def _refused(wrong: Mapping[str, Sequence[str]]) -> LockError:
     names = sorted({name for names in wrong.values() for name in names})
-    what = "files" if len(wrong) > 1 else "a file"
+    what = "files" if len(wrong) > 1 else "file"
     return LockError(
         f"{_listed(names)} bring other contents of the same {what}, so one would overwrite the other's code",
         hint=f"a layer can hold one of them: require only {_either(names)}",

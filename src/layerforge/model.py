@@ -84,6 +84,8 @@ class Runtime:
     """Sonames that the runtime itself provides."""
     packages: frozenset[str]
     """Top-level Python packages that the runtime itself provides."""
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Oldest and newest version that it may have of some of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -550,6 +552,8 @@ class Distribution:
     info: str
     record: tuple[RecordRow, ...] | None
     """``None`` where it has no RECORD."""
+    licence: str = ""
+    """As its METADATA declares it; empty where that says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

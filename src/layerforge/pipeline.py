@@ -26,7 +26,7 @@ from layerforge.archive import archive
 from layerforge.assemble import assemble
 from layerforge.build import Workshop, build
 from layerforge.errors import LockError, VerificationError
-from layerforge.examine import examine, unpack
+from layerforge.examine import directory, examine, unpack
 from layerforge.filing import write_atomically, write_together
 from layerforge.licences import Licensed
 from layerforge.model import (
@@ -39,6 +39,7 @@ from layerforge.model import (
     Compression,
     Docstrings,
     Engine,
+    Examination,
     Figures,
     Finding,
     Interpreter,
@@ -359,9 +360,19 @@ def verify_zip(
         engine="" if skipped else engine.name,
         skipped=skipped,
         findings=findings + checked.findings,
-        notes=(*verify.notes(examination, expect), *checked.notes),
+        notes=(*verify.notes(examination, expect), *could_go(examination, expect), *checked.notes),
         figures=checked.figures,
     )
+
+
+def could_go(examination: Examination, expect: verify.Expect) -> tuple[str, ...]:
+    """What could be left out of a layer, as ``inspect`` advises it."""
+    # A build that comes from the store needs none of what this imports.
+    from layerforge import advice
+
+    with directory.reader(examination.path) as read:
+        ground = advice.Ground(target=expect.target, examination=examination, read=read)
+        return advice.notes(ground, ours=expect.recipe is not None)
 
 
 def summary(verdict: Verdict) -> str:

@@ -71,6 +71,7 @@ def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Ru
         deprecated=row["deprecated"].isoformat(),
         libraries=frozenset(system["libraries"]),
         packages=frozenset(data["shared"]["packages"]),
+        versions={name: tuple(both) for name, both in data["shared"]["versions"].items()},
     )
 
 

@@ -208,6 +208,24 @@ def test_the_version_that_a_package_which_stays_asks_for_is_no_choice(
     assert set(filter(None, told.split(", "))) == left
 
 
+@pytest.mark.parametrize(("cap", "told"), [("urllib3<3,>=1.26", True), ("urllib3<2", False), ("urllib3>=2,<3", False)])
+def test_a_limit_that_the_runtimes_own_version_keeps_holds_nothing(cap: str, told: bool, tmp_path: Path) -> None:
+    files = a_package("requests", {"requests/__init__.py": b"import urllib3"}, needs=[cap])
+    files |= a_package("boto3", {"boto3/__init__.py": b"import botocore\n"}, needs=["botocore<1.44"])
+    files |= a_package("botocore", {"botocore/__init__.py": b"import urllib3\n" + MIB * 4}, needs=["urllib3!=2.2.0,<3"])
+    files |= a_package("urllib3", {"urllib3/__init__.py": b""})
+    found = kinds(ground(tmp_path, files)).get("runtime-has-it")
+    assert (found is not None and "boto3, botocore, urllib3:" in found.message) is told
+
+
+def test_notes_of_a_verification_are_the_advice_of_inspect(tmp_path: Path) -> None:
+    files = a_package("boto3", {"boto3/data.json": MIB * 4, "boto3/__init__.py": b""}) | {"python/demo/x.h": MIB}
+    known = ground(tmp_path, files)
+    said = {kind: f"{one.message}; {one.how}" for kind, one in kinds(known).items()}
+    assert advice.notes(known, ours=False) == (said["runtime-has-it"], said["dead-weight"])
+    assert advice.notes(known, ours=True) == (said["runtime-has-it"],)
+
+
 def test_a_small_package_that_the_runtime_has_is_no_advice(tmp_path: Path) -> None:
     assert kinds(ground(tmp_path, a_package("six", {"six.py": b"", "six.json": MIB}))) == {}
 

@@ -640,22 +640,6 @@ def test_a_runtime_near_or_past_its_end_is_named(today: str, words: str | None) 
     assert (words is None and said == ()) or (words is not None and words in said[0])
 
 
-def test_what_the_runtime_has_already_is_named_with_its_bytes() -> None:
-    members = (a_member("python/boto3/a.py", size=900_000, zipped=200_000), a_member("python/boto3x.py", size=10**6))
-    assert notes(an_examination(*members), expect(), today=LONG_AGO) == ()
-    six = a_member("python/six.py", size=100_000, zipped=50_000)
-    assert notes(an_examination(*members, six), expect(), today=LONG_AGO) == (
-        "the runtime has its own boto3, six: without the layer's, "
-        "1.0 MB unzipped (250.0 kB zipped, 2 files) less, in the runtime's versions",
-    )
-
-
-def test_tests_and_stubs_are_named_once_they_are_worth_it() -> None:
-    members = (a_member("python/p/tests/a.py", b"x" * 100_000), a_member("python/p/a.pyi", b"x" * 99_999))
-    (said,) = notes(an_examination(*members), expect(), today=LONG_AGO)
-    assert said == "tests take 100.0 kB unzipped (100.0 kB zipped, 1 file)"
-
-
 # --- running ---------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ where two pieces of advice would save the same file, the one that stands first i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from layerforge.advice.sources import unused
 from layerforge.advice.times import missing_bytecode, slow_import
 from layerforge.progress import counted, megabytes
 
-__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "smallest"]
+__all__ = ["ADVISERS", "Advice", "Ground", "Imported", "Proposal", "Saving", "advise", "as_data", "notes", "smallest"]
 
 SMALLEST = 100_000
 """Unzipped bytes from which on something is worth a line."""
@@ -33,7 +33,9 @@ SMALLEST = 100_000
 SMALLEST_SHARE = 0.005
 """The same as a share of the layer; both count."""
 
-ADVISERS: tuple[Callable[[Ground], Iterable[Proposal]], ...] = (
+Adviser = Callable[[Ground], Iterable[Proposal]]
+
+ADVISERS: tuple[Adviser, ...] = (
     missing_bytecode,
     slow_import,
     twice,
@@ -72,16 +74,25 @@ class Advice:
     """Milliseconds of the imports of a cold start that it is about; ``None`` where that was not measured."""
 
 
-def advise(ground: Ground) -> tuple[Advice, ...]:
+def advise(ground: Ground, advisers: Sequence[Adviser] = ADVISERS) -> tuple[Advice, ...]:
     """What would help most: first what makes each cold start compile, then what it need not import, then by bytes.
 
     Nothing below the thresholds.
     """
-    proposals = apart(proposal for adviser in ADVISERS for proposal in adviser(ground))
+    proposals = apart(proposal for adviser in advisers for proposal in adviser(ground))
     found = [_weighed(one) for one in proposals]
     least = smallest(ground.examination.unzipped)
     worth = [one for one in found if one.bytes >= least or not one.files or one.kind in AT_ANY_SIZE]
     return tuple(sorted(worth, key=lambda one: (_place(one), -(one.ms or 0.0), -one.bytes, one.kind)))
+
+
+def notes(ground: Ground, *, ours: bool) -> tuple[str, ...]:
+    """What a build or a verification says besides its findings: what could be left out, a line each.
+
+    Of a layer of layerforge's own making (``ours``), the rules have dropped what they may.
+    """
+    found = advise(ground, (provided,) if ours else (provided, dead_weight))
+    return tuple(f"{one.message}; {one.how}" for one in found)
 
 
 def smallest(unzipped: int) -> int:

@@ -91,8 +91,17 @@ class Ground:
 
     @cached_property
     def capped(self) -> Mapping[str, frozenset[str]]:
-        """Names of those that each distribution asks for in no newer a version than it names."""
-        return {name: frozenset(map(_name, filter(_is_capped, wanted))) for name, wanted in self.requirements.items()}
+        """Names of those that each distribution asks for in no newer a version than it names, unless the runtime's own
+        will do in any case.
+        """
+        return {
+            name: frozenset(map(_name, filter(self._is_capped, wanted))) for name, wanted in self.requirements.items()
+        }
+
+    def _is_capped(self, requirement: Requirement) -> bool:
+        versions = self.target.runtime.versions.get(_name(requirement), ())
+        fits = bool(versions) and not requirement.url and all(map(requirement.specifier.contains, versions))
+        return not fits and _is_capped(requirement)
 
     @cached_property
     def requested(self) -> frozenset[str]:

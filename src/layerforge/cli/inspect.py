@@ -84,7 +84,7 @@ def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject
         examination=examination,
         summary=examine.summarize(examination),
         findings=verify.judge(examination, expect),
-        notes=verify.notes(examination, expect, savings=False),
+        notes=verify.notes(examination, expect),
         beside=pages.beside(zip_file, examination.sha256),
     )
 

@@ -11,7 +11,7 @@ from email.parser import HeaderParser
 
 from packaging.utils import canonicalize_name
 
-from layerforge import bytecode
+from layerforge import bytecode, licences
 from layerforge.digest import of_record
 from layerforge.model import SITE, Distribution, RecordRow
 
@@ -44,13 +44,15 @@ def _around(info: str) -> Iterator[str]:
 
 def _distribution(info: str, stem: str, read: Reader) -> Distribution:
     name, _, version = stem.partition("-")
-    fields = HeaderParser().parsestr(_text(read(f"{info}/METADATA")))
+    metadata = read(f"{info}/METADATA") or b""
+    fields = HeaderParser().parsestr(_text(metadata))
     record = read(f"{info}/RECORD")
     return Distribution(
         name=canonicalize_name(fields.get("Name") or name),
         version=fields.get("Version") or version,
         info=info,
         record=None if record is None else tuple(_rows(_text(record))),
+        licence=licences.declared(metadata),
     )
 
 

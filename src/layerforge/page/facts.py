@@ -87,7 +87,7 @@ def page_data(
 
 
 def _package(share: Share, subject: Subject) -> dict[str, Any]:
-    versions = {one.name: one.version for one in subject.examination.distributions}
+    found = {one.name: one for one in subject.examination.distributions}.get(share.name)
     manifest, sbom = subject.beside.manifest, subject.beside.sbom
     known: Mapping[str, Package] = {one.name: one for one in manifest.packages} if manifest else {}
     components = sbom.components if sbom else ()
@@ -95,9 +95,9 @@ def _package(share: Share, subject: Subject) -> dict[str, Any]:
     package, component = known.get(share.name), listed.get(share.name)
     return {
         **asdict(share),
-        "version": versions.get(share.name, ""),
+        "version": found.version if found else "",
         "origin": package.origin if package else "",
-        "licence": (package.licence if package else "") or _licence(component),
+        "licence": (package.licence if package else "") or _licence(component) or (found.licence if found else ""),
         "ref": component.ref if component else "",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from layerforge import digest, licences, lock
+from layerforge import digest, lock
 from layerforge.model import Distribution, Examination, Member, Target
 from layerforge.runtimes import site
 from layerforge.sbom import inside
@@ -79,7 +79,7 @@ def _found(
         name=one.name,
         version=one.version,
         purl=pypi(one.name, one.version),
-        licence=licences.declared(metadata),
+        licence=one.licence,
         content=_content(members),
         record=next((member.sha256 for member in members if member.path == f"{one.info}/RECORD"), ""),
         libraries=tuple(library for library in _native(members) if is_library(library.path)),

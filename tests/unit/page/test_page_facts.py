@@ -98,6 +98,14 @@ def test_the_manifest_gives_the_ledger_and_the_origin_of_packages() -> None:
     assert shown["ran"]["engine"] == "docker"
 
 
+def test_a_zip_with_nothing_beside_it_states_the_licences_of_its_own_metadata(tmp_path: Path) -> None:
+    files = zips.sound()
+    files[f"{zips.INFO}/METADATA"] += b"License-Expression: BSD-3-Clause\n"
+    seen = examine.examine(zips.of(tmp_path / "layer.zip", files), target("3.11"))
+    [package] = [row for row in page_data(a_subject(seen))["packages"] if row["name"] == "pkg"]
+    assert (package["version"], package["licence"]) == ("1.0", "BSD-3-Clause")
+
+
 def test_what_only_the_build_found_is_shown_once_with_its_rule() -> None:
     static = Finding(rule="LF103", severity=Severity.ERROR, path="lib/a.so", message="needs b", hint="ship it")
     verdict = replace(VERDICT, findings=(static, *VERDICT.findings))
