@@ -27,6 +27,7 @@ from layerforge.model import (
     Target,
     Tree,
 )
+from layerforge.standins import Stock
 
 
 @dataclass
@@ -81,6 +82,11 @@ class FakeProgress:
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
+
+
+def stock(progress: FakeProgress | None = None) -> Stock:
+    """Where a test's source distributions come from: its index, and a store of its own."""
+    return Stock(store=FakeStore(), folders=(), progress=progress or FakeProgress())
 
 
 @dataclass

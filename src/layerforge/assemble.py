@@ -59,12 +59,13 @@ def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> T
         downloads = Downloads(step)
         wheels = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
         wheels += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
-        uvtool.install(lock.render(wheels), plan.target, folder, downloads.read)
+        uvtool.install(lock.render(wheels), plan.target, folder, downloads.read, indexes=plan.indexes)
         pins = {pin.name: pin for pin in wheels}
 
         def alone(name: str) -> Path:
             own = workspace / "alone" / name
-            uvtool.install(lock.render([pins[name]]), plan.target, own, downloads.read, with_dependencies=False)
+            text = lock.render([pins[name]])
+            uvtool.install(text, plan.target, own, downloads.read, indexes=plan.indexes, with_dependencies=False)
             return own
 
         tree = with_shipped(read(folder, alone, progress.say), plan, built)

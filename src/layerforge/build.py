@@ -174,7 +174,7 @@ def _archive(shop: Workshop, step: SourceStep) -> Source | None:
         case LibraryStep():
             source = step.library.source
         case PackageStep():
-            source = uvtool.find_sdist(step.pin, shop.plan.target)
+            source = uvtool.find_sdist(step.pin, shop.plan.target, shop.plan.indexes)
         case SystemStep():
             return None
     sources.fetch(source, shop.store, shop.sources, shop.progress)
@@ -305,7 +305,7 @@ def _environment(shop: Workshop, step: PackageStep, folder: Path, done: Mapping[
     env = folder / "env"
     compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
     own = [lock.local_pin(need, _one_wheel(path, need)) for need, path in compiled]
-    uvtool.install_for_image(lock.render([*step.build_pins, *own]), shop.plan.target, env)
+    uvtool.install_for_image(lock.render([*step.build_pins, *own]), shop.plan.target, env, shop.plan.indexes)
     return env
 
 

@@ -242,7 +242,9 @@ def _enclosed(job: Job, view: View, folder: Path) -> Outcome:
     task.mkdir()
     (task / "program.py").write_text(job.program, "utf-8")
     (task / "program.py").chmod(0o644)
-    task.chmod(0o755)
+    # The program runs as another user, to whom /opt lies open whoever made this one, and with whatever umask.
+    for place in (task, job.opt):
+        place.chmod(0o755)
     arguments = ("-c", PRELUDE, "/var/task/program.py", "", *_folders(job, Path("/opt")))
     shown = {"/opt": str(job.opt.absolute()), "/var/task": str(task)}
     return _outcome(job, view, _order(view, folder, arguments, shown, job.timeout))

@@ -111,7 +111,8 @@ def _candidates(python: str, own: Path | None, uv: Path | None) -> Iterator[Path
 
 def _ask_uv(python: str, uv: Path | None) -> Path | None:
     """What uv finds. ``--system`` looks past the virtual environment that layerforge itself may run in."""
-    options = ["--no-python-downloads", "--system", "--no-project"]
+    # Without a cache, so that a home that cannot be written is no reason to find none.
+    options = ["--no-python-downloads", "--system", "--no-project", "--no-cache"]
     try:
         argv = [uv or find_uv_bin(), "python", "find", *options, f"cpython@{python}"]
         done = process.run(argv, env=_with_pyenv(os.environ, python), timeout=PROBE_TIMEOUT)

@@ -20,6 +20,7 @@ from layerforge.errors import LayerforgeError, LockError
 from layerforge.model import Arch, Lock, Pin, Progress, SourcePackage, Store, Target
 from layerforge.progress import counted
 from layerforge.resolve import Request
+from layerforge.uvtool import Asked
 
 DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
 """What build backends ask for only once they run, by the backend's package."""
@@ -101,10 +102,8 @@ def _resolved(
     layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
     with bench.progress.step("resolve") as step:
         try:
-            if isinstance(where, str):
-                made = uvtool.compile_universal(text, where, constraints=layer)
-            else:
-                made = uvtool.compile_lock(text, where, constraints=layer)
+            asked = Asked(source=text, constraints=layer, indexes=bench.request.listed.indexes)
+            made = uvtool.compile_lock(asked, where)
             chosen = resolve.understood(made).pins
         except LayerforgeError as error:
             what = f"what {part.name} is compiled with cannot be resolved: {error.message}"
@@ -136,7 +135,7 @@ def _requires(bench: Bench, pin: Pin, target: Target) -> tuple[str, ...]:
     key = digest.of([pin.name, pin.version, list(pin.hashes)])
     declared = _declared(bench.store.get("build-requires", key))
     if declared is None:
-        source = uvtool.find_sdist(pin, target)
+        source = uvtool.find_sdist(pin, target, bench.request.listed.indexes)
         data = sources.fetch(source, bench.store, bench.folders, bench.progress)
         with tempfile.TemporaryDirectory() as name:
             declared = list(sources.build_requires(sources.unpack(data, pin.name, Path(name))))

@@ -1,7 +1,8 @@
 """What a project's own files ask for: requirements files with all that they include, and ``pyproject.toml``.
 
-uv reads these files itself. So whatever it would open is opened here first, guarded: no pipe or device, nothing of any
-size, no line that a library trips over.
+uv would read these files itself, with every option in them, and ``--no-binary`` is one that lets it run a package's
+code. So they are read here, guarded: no pipe or device, nothing of any size, no line that a library trips over. uv gets
+the requirements and constraints of all of them as one text, and the options that say where to look.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from layerforge import guarded, lock
 from layerforge.errors import RecipeError, UsageError
@@ -27,6 +28,7 @@ MOST_FILES = 1000
 _INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)[\s=]+)(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _VCS = re.compile(r"(?:git|hg|bzr|svn)\+")
 _WHEEL = ".whl"
 _EXPORT = "`uv export --frozen --no-dev --no-emit-project -o requirements.txt`, then name that file"
@@ -61,6 +63,16 @@ class Listed:
     """Lines that only uv can make something of, with where they stand."""
     refused: tuple[str, ...] = ()
     """Lines that no layer can be made of, with where they stand and what helps."""
+    text: str = ""
+    """The requirements as uv reads them; empty for a ``pyproject.toml``, which it reads itself."""
+    constraints: str = ""
+    """Lines of the files that are included as constraints."""
+    indexes: tuple[str, ...] = ()
+    """Options that say where packages are looked for, a line each; they may hold passwords."""
+    compiled: tuple[str, ...] = ()
+    """Packages of which no wheel is to be taken."""
+    hashes: tuple[tuple[str, frozenset[str]], ...] = ()
+    """What packages that are named with hashes may be, by normalised name: ``sha256:…``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +122,8 @@ def refuse_kind(path: Path) -> None:
 
 
 def listed(path: Path) -> Listed:
-    """What a file requires: plain lines of a requirements file and of those that it includes, or the dependencies of
-    a ``pyproject.toml``. Constraints and options are left to uv, which reads the file itself.
+    """What a file requires: the lines of a requirements file and of those that it includes, or the dependencies of a
+    ``pyproject.toml``.
 
     Raises ``RecipeError`` where one of the files cannot be read.
     """
@@ -170,35 +182,122 @@ def _dynamic(path: Path, data: dict[str, Any]) -> UsageError:
     return UsageError(f"{path}: its dependencies are dynamic, so only a build of the project knows them", hint=hint)
 
 
+@dataclass(kw_only=True)
+class _Lines:
+    """What the lines of several files come to."""
+
+    requirements: list[tuple[str, str]] = field(default_factory=list)
+    """With where each stands."""
+    text: list[str] = field(default_factory=list)
+    constraints: list[tuple[str, str]] = field(default_factory=list)
+    indexes: list[str] = field(default_factory=list)
+    compiled: list[str] = field(default_factory=list)
+    hashes: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
 def _of_files(start: Path) -> Listed:
-    lines: list[tuple[str, str]] = []
-    limits: list[tuple[str, str]] = []
-    seen: set[tuple[Path, bool]] = {(start.resolve(), True)}
-    waiting = [(start, True)]
+    found = _Lines()
+    seen, waiting = {(start.resolve(), False)}, [(start, False)]
     room = guarded.MOST_TEXT
     while waiting:
-        path, counts = waiting.pop(0)
+        path, constrains = waiting.pop(0)
         text = _text(path, room)
         room -= len(text)
         for number, line in lock.logical_lines(text):
             if included := _INCLUDE.match(line):
+                # What a constraint includes constrains too.
+                kind = constrains or "c" in (included["short"], (included["long"] or "")[:1])
                 other = _included(path, included["file"])
-                # What a constraint includes is a constraint, whatever the line says: no requirement, but uv opens it.
-                key = (
-                    (other.resolve(), counts and (included["short"] or included["long"]).startswith("r"))
-                    if other
-                    else None
-                )
-                if other and key and key not in seen:
-                    seen.add(key)
-                    waiting.append((other, key[1]))
-            elif _EDITABLE.match(line) or not line.startswith("-"):
-                told = (f"{path.name}:{number}: {line}", re.split(r"\s--", line)[0])
-                (lines if counts else limits).append(told)
+                if (other.resolve(), kind) not in seen:
+                    waiting.append((other, kind))
+                    seen.add((other.resolve(), kind))
+            elif constrains:
+                told = f"{path.name}:{number}: {line}"
+                found.constraints.append((told, _expanded(re.split(r"\s--", line)[0])))
+            else:
+                _take(found, path, number, line)
         if len(seen) > MOST_FILES:
             raise RecipeError(f"{start} includes more than {MOST_FILES:,} files", hint="put them into fewer")
-    found = _sorted_out(lines)
-    return replace(found, refused=found.refused + _sorted_out(limits).refused)
+    listed = _sorted_out(found.requirements)
+    return replace(
+        listed,
+        refused=listed.refused + _sorted_out(found.constraints).refused,
+        text="\n".join(found.text),
+        constraints="\n".join(text for _, text in found.constraints),
+        indexes=tuple(found.indexes),
+        compiled=tuple(dict.fromkeys(found.compiled)),
+        hashes=tuple(sorted(found.hashes.items())),
+    )
+
+
+def _take(found: _Lines, path: Path, number: int, line: str) -> None:
+    """Takes a line that includes nothing."""
+    if line.startswith("-") and not _EDITABLE.match(line):
+        _take_option(found, path, number, line)
+        return
+    plain = _expanded(re.split(r"\s--", line)[0])
+    found.requirements.append((f"{path.name}:{number}: {line}", plain))
+    found.text.append(plain)
+    if "--hash" in line:
+        name, hashes = hashed(line)
+        found.hashes[name] = found.hashes.get(name, hashes) & hashes
+
+
+def hashed(line: str) -> tuple[str, frozenset[str]]:
+    """Normalised name and hashes of a requirement that is named with ``--hash``. Raises ``RecipeError``."""
+    head, *options = re.split(r"\s+--hash[= ]", line)
+    wrong = [one for one in options if not _SHA256.fullmatch(one.strip())]
+    if wrong:
+        raise RecipeError(
+            f"{lock.redacted(_cut(head))}: {_cut(wrong[0])!r} is no hash that is enforced here",
+            hint="give it as --hash=sha256: and 64 hexadecimal digits, as `uv pip compile --generate-hashes` does",
+        )
+    name = re.match(r"\s*([A-Za-z0-9][\w.-]*)", head)
+    return canonicalize_name(name[1] if name else head), frozenset(one.strip() for one in options)
+
+
+def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:
+    option, value = _split_option(line)
+    value = _expanded(value)
+    match option:
+        case "--index-url" | "-i" | "--extra-index-url":
+            found.indexes.append(f"{option} {value}")
+        case "--find-links" | "-f":
+            near = path.parent / value.removeprefix("file://")
+            found.indexes.append(f"--find-links {near.resolve() if near.exists() else value}")
+        case "--no-index":
+            found.indexes.append(option)
+        case "--no-binary":
+            found.compiled += _names(path, number, value)
+        case "--only-binary" | "--prefer-binary" | "--require-hashes" | "--use-feature":
+            pass  # wheels are taken wherever they can be, and every hash is enforced
+        case _:
+            raise RecipeError(
+                f"{path.name}:{number}: the option {option} is not understood", hint="leave that line out"
+            )
+
+
+def _split_option(line: str) -> tuple[str, str]:
+    """An option's name and its value, which may follow it at once where the name is a letter."""
+    match = re.match(r"(--[a-z][a-z-]*)(?:[=\s]+(.*))?$|(-[a-zA-Z])\s*(.*)$", line)
+    if match is None:
+        return line.split()[0], ""
+    return match[1] or match[3], (match[2] or match[4] or "").strip().strip("\"'")
+
+
+def _names(path: Path, number: int, value: str) -> list[str]:
+    names: list[str] = [canonicalize_name(one.strip()) for one in value.split(",") if one.strip()]
+    if ":all:" in value:
+        raise RecipeError(
+            f"{path.name}:{number}: --no-binary :all: would compile every package",
+            hint="name those that are to be compiled: --no-binary lxml",
+        )
+    return [] if ":none:" in value else names
+
+
+def _expanded(text: str) -> str:
+    """A line with the variables that pip and uv know, ``${NAME}``."""
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), text)
 
 
 def _text(path: Path, room: int) -> str:
@@ -208,11 +307,14 @@ def _text(path: Path, room: int) -> str:
         raise _unreadable(path, error) from error
 
 
-def _included(above: Path, word: str) -> Path | None:
-    """The file that a line includes; ``None`` where it lies on a server."""
-    named = _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), word.strip("\"'"))
+def _included(above: Path, word: str) -> Path:
+    """The file that a line includes. Raises ``RecipeError`` where it lies on a server."""
+    named = _expanded(word.strip("\"'"))
     if "://" in named and not named.startswith("file://"):
-        return None
+        raise RecipeError(
+            f"{above} includes {lock.redacted(named)}, which lies on a server",
+            hint="download it, look at it, and include the file",
+        )
     return above.parent / named.removeprefix("file://")
 
 

@@ -306,6 +306,9 @@ class Plan:
     """Date of every entry of the archive, in unix seconds."""
     key: str
     """Digest of all that can change the result."""
+    indexes: tuple[str, ...] = field(default=(), repr=False)
+    """Options of a requirements file that say where wheels are looked for. They decide no byte, since every hash is
+    enforced, and are written nowhere, since they may hold passwords."""
 
     @property
     def pins(self) -> tuple[Pin, ...]:

@@ -58,6 +58,7 @@ from layerforge.origins import Origins, Search, origins
 from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
+from layerforge.standins import Stock
 from layerforge.store import DiskStore, writing
 
 CHECK_SECONDS = 300.0
@@ -146,7 +147,7 @@ def equipped(recipe: Recipe, builder: Builder | None, progress: Progress) -> Bui
 
 def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:
     """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
-    recipe = overridden(request.recipe, options)
+    recipe = overridden(request.recipe, options, request.listed.compiled)
     if builder is None:
         recipe = from_wheels(recipe)
     if options.interpreter is None and recipe.bytecode.mode is not BytecodeMode.NONE:
@@ -155,7 +156,8 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
     # The recipe's build.lock knows nothing of what the command line adds.
     unlocked = frozenset(part.name for part in recipe.packages) - {part.name for part in request.recipe.packages}
     request = replace(request, recipe=sources.substituted(recipe, folders, progress))
-    found = resolve.locked(request, options.target, progress)
+    stock = Stock(store=store, folders=folders, progress=progress)
+    found = resolve.locked(request, options.target, stock)
     pins = resolve.pins(request, found, options.target)
     if not pins:
         raise LockError(
@@ -167,15 +169,17 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
         bench = isolate.Bench(request=request, store=store, folders=folders, progress=progress)
         build_pins = isolate.build_pins(bench, pins, options.target, unlocked)
         toolchain = Toolchain(image=builder.image, build_pins=build_pins)
-    return plan(
+    made = plan(
         request.recipe, options.target, pins, options.compression, options.interpreter, options.epoch, toolchain
     )
+    return replace(made, indexes=request.listed.indexes)
 
 
-def overridden(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with what the command line says of its bytecode and of what is compiled."""
+def overridden(recipe: Recipe, options: Options, compiled: tuple[str, ...] = ()) -> Recipe:
+    """The recipe with what the command line says of its bytecode, and with what else is compiled."""
     code, known = recipe.bytecode, {part.name for part in recipe.packages}
-    more = tuple(SourcePackage(name=name) for name in options.from_source if name not in known)
+    names = [name for name in dict.fromkeys((*options.from_source, *compiled)) if name not in known]
+    more = tuple(SourcePackage(name=name) for name in names)
     code = replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings)
     return replace(recipe, bytecode=code, packages=(*recipe.packages, *more))
 

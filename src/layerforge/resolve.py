@@ -15,11 +15,15 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
-from layerforge import guarded, listing, lock, recipe, uvtool
+from layerforge import guarded, listing, lock, recipe, standins, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
+from layerforge.listing import Listed
 from layerforge.model import Lock, Pin, Progress, Recipe, Target
 from layerforge.progress import counted
+from layerforge.standins import Stock
+from layerforge.uvtool import Asked
 
 OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
@@ -33,6 +37,9 @@ _WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".tx
 PROJECT = listing.PROJECT
 
 
+NOTHING = Listed()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One layer that is asked for."""
@@ -44,10 +51,8 @@ class Request:
     """The lock to build from; ``None`` where the requirements are resolved."""
     given: tuple[str, ...] = ()
     """The words that asked for it."""
-    unread: tuple[str, ...] = ()
-    """What of a file only uv can read, so that no lock can be held against it."""
-    refused: tuple[str, ...] = ()
-    """What of a file no lock can be made of, and what helps."""
+    listed: Listed = NOTHING
+    """What a requirements file says, or words do, beside the requirements of the recipe."""
     untaken: tuple[str, ...] = ()
     """What of a project does not come into its layer, a line each."""
     requires_python: str = ""
@@ -211,8 +216,7 @@ def _from_path(target: str) -> Request:
         recipe=made,
         source=path,
         given=(target,),
-        unread=listed.unread,
-        refused=listed.refused,
+        listed=listed,
         untaken=facts.untaken,
         requires_python=facts.requires_python,
     )
@@ -240,13 +244,20 @@ def _from_recipe(folder: Path, given: str) -> Request:
 
 
 def _from_requirements(words: Sequence[str]) -> Request:
-    requirements = [_from_wheel(word) if _is_path(word) else _requirement(word) for word in words]
+    requirements = [_from_wheel(word) if _is_path(word) else _requirement(_plain(word)) for word in words]
+    hashes = dict(listing.hashed(word) for word in words if "--hash" in word)
     for requirement in requirements:
         _refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
     made = Recipe(name=_layer_name(name), requires=_sound(texts, name))
-    return Request(recipe=made, source="\n".join(texts), given=tuple(words))
+    listed = Listed(hashes=tuple(sorted(hashes.items())))
+    return Request(recipe=made, source="\n".join(texts), given=tuple(words), listed=listed)
+
+
+def _plain(word: str) -> str:
+    """A word without the hashes in it."""
+    return re.split(r"\s--hash", word)[0]
 
 
 def _sound(requires: Iterable[str], where: str) -> tuple[str, ...]:
@@ -309,8 +320,12 @@ def _layer_name(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]+", "-", text).strip("-")[:100] or "layer"
 
 
-def locked(request: Request, target: Target, progress: Progress) -> Lock:
-    """The lock of a request: read where there is one, else resolved for ``target``."""
+def locked(request: Request, target: Target, stock: Stock) -> Lock:
+    """The lock of a request: read where there is one, else resolved for ``target``.
+
+    Raises ``LockError`` where it has none of the hashes that the request names.
+    """
+    progress = stock.progress
     tell(request, progress, target)
     if request.lock is not None:
         found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
@@ -318,20 +333,72 @@ def locked(request: Request, target: Target, progress: Progress) -> Lock:
             lock.check_python(found, target, "")
         except LockError as error:
             raise LockError(error.message, hint=_for_python(request, target), details=error.details) from error
-        if request.unread:
-            what = ", ".join(request.unread)
+        if request.listed.unread:
+            what = ", ".join(request.listed.unread)
             progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
-        return found
+        return _held(found, request)
     _warn_of_typo(request, progress)
     with progress.step("resolve") as step:
         try:
-            names = [part.name for part in request.recipe.packages]
-            text = uvtool.compile_lock(request.source, target, from_source=names)
+            text = _resolved(request, target, stock)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
-        found = understood(text)
+        found = _held(understood(text), request)
         step.note(counted(len(found.pins), "package"))
+    _tell_older(request, found, target, progress)
     return found
+
+
+def _asked(request: Request, progress: Progress | None = None) -> Asked:
+    """What uv is to resolve."""
+    listed = request.listed
+    # uv reads a project itself, for its [tool.uv.sources]; lists of requirements were read for it.
+    project = isinstance(request.source, Path) and request.source.suffix == ".toml"
+    source = listed.text if isinstance(request.source, Path) and not project else request.source
+    return Asked(
+        source=source,
+        constraints=listed.constraints,
+        indexes=listed.indexes,
+        on_warning=progress.warn if progress else None,
+    )
+
+
+def _resolved(request: Request, where: Target | str, stock: Stock) -> str:
+    names = [part.name for part in request.recipe.packages]
+    return standins.compile_lock(_asked(request, stock.progress), where, names, stock)
+
+
+def _held(found: Lock, request: Request) -> Lock:
+    """The lock with no other hashes than those that the request names, where it names some."""
+    wanted = dict(request.listed.hashes)
+    kept = (wanted.get(pin.name, frozenset(pin.hashes)) & set(pin.hashes) for pin in found.pins)
+    pins = [replace(pin, hashes=tuple(sorted(hashes))) for pin, hashes in zip(found.pins, kept, strict=True)]
+    bare = [f"{pin.name} {pin.version}" for pin in pins if not pin.hashes]
+    if bare:
+        raise LockError(
+            "no file has a hash that is asked for",
+            hint="was the hash copied whole, and is it that version's? if so, do not use what the index has",
+            details=tuple(f"{one}: none of its files" for one in bare),
+        )
+    return replace(found, pins=tuple(pins))
+
+
+def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
+    """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
+    compiled = {part.name for part in request.recipe.packages}
+    direct = [one for one in map(Requirement, request.recipe.requires) if not one.url]
+    asked = replace(_asked(request), source="\n".join(str(one) for one in direct if one.name not in compiled))
+    if not asked.source:
+        return
+    newest, wheels = (uvtool.newest(asked, where, wheels=only) for only in (False, True))
+    locked = {pin.name: pin.version for pin in found.pins}
+    for name, version in newest.items():
+        wheel, taken = wheels.get(name), locked.get(name)
+        if taken and wheel and Version(wheel) < Version(version) and Version(taken) < Version(version):
+            progress.warn(
+                f"{name} {taken} is taken: {version}, the newest, has no wheel for this; "
+                f"--from-source {name} compiles it in a container"
+            )
 
 
 def _for_python(request: Request, target: Target) -> str:
@@ -379,11 +446,11 @@ def _serves(requires_python: str, python: str) -> bool:
 
 
 def _refuse_lines(request: Request) -> None:
-    if request.refused:
+    if request.listed.refused:
         raise LockError(
             "the requirements cannot be locked",
             hint="change what is named: a layer is made of exact versions with hashes",
-            details=request.refused[:20],
+            details=request.listed.refused[:20],
         )
 
 
@@ -443,10 +510,11 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     return lock.with_extras(chosen, request.recipe.requires, target)
 
 
-def universal(request: Request, oldest_python: str) -> str:
+def universal(request: Request, oldest_python: str, stock: Stock) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
-    text = uvtool.compile_universal(request.source, oldest_python)
-    return header(request, oldest_python) + lock.written(understood(text).pins)
+    found = _held(understood(_resolved(request, oldest_python, stock)), request)
+    _tell_older(request, found, oldest_python, stock.progress)
+    return header(request, oldest_python) + lock.written(found.pins)
 
 
 def header(request: Request, oldest_python: str) -> str:

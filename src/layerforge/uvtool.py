@@ -12,15 +12,18 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import uv
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from layerforge import process, runtimes
-from layerforge.errors import LayerforgeError, LockError, StepError
+from layerforge import guarded, process, runtimes
+from layerforge.errors import LayerforgeError, LockError, StepError, UsageError
 from layerforge.model import Arch, Pin, Source, Target
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
@@ -34,6 +37,22 @@ _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
 """Names in a wheel that are absolute, start with a drive or climb."""
 _SECRET = re.compile(r"//\S*@")
+_WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
+_HASHES = re.compile(r"sha256:[0-9a-f]{64}")
+_MISMATCH = re.compile(
+    r"Hash mismatch for `(?P<package>[^`]+)`\s*Expected:(?P<expected>.*?)Computed:\s*(?P<computed>sha256:[0-9a-f]{64})",
+    re.DOTALL,
+)
+_EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
+_PASSED = re.compile(
+    r"UV_.*|XDG_.*|LC_.*|SSL_CERT_(FILE|DIR)|(?i:(https?|all|no)_proxy)|PATH|HOME|USER|LOGNAME|LANG|TMPDIR|NETRC|TZ"
+    r"|SYSTEMROOT|DBUS_SESSION_BUS_ADDRESS"
+)
+"""Variables that uv gets. The others are none of its business, and some hold what must not get about."""
+_BUILDS = re.compile(r"UV_NO_BINARY.*|UV_NO_BUILD.*|UV_BUILD_CONSTRAINT")
+"""Variables about building, which never happens here."""
+_KEYRING = "UV_KEYRING_PROVIDER"
+"""Where the user has uv ask a program for passwords, that program may need whatever the user has."""
 _CHATTER = ("Using CPython", "DEBUG ", "WARN ")
 _WORDS = 10
 """Most lines of uv's own words that an error repeats."""
@@ -55,6 +74,12 @@ FAILURES = (
         message="no space is left for the wheels",
         hint="free some space, or set UV_CACHE_DIR and LAYERFORGE_CACHE to a larger disk",
         error=StepError,
+    ),
+    Failure(
+        pattern=re.compile(r"[Ff]ailed to (?:initialize|open) cache|[Ff]ailed to create directory"),
+        message="uv's cache cannot be written",
+        hint="set UV_CACHE_DIR to a folder that you may write to",
+        error=UsageError,
     ),
     Failure(
         pattern=re.compile(r"Hash mismatch for `(?P<package>[^`]+)`"),
@@ -117,84 +142,157 @@ _SOURCE_REFUSED = re.compile(r"building from source is disabled|no usable wheels
 _NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 
 
-def compile_lock(source: str | Path, target: Target, *, from_source: Iterable[str] = (), constraints: str = "") -> str:
-    """Resolves requirements for one target: the lock's text, hashed, without addresses of an index.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be resolved."""
 
-    Wheels only, but for the packages of ``from_source``. ``source`` is the text of requirements, or a file that uv
-    reads itself (with its ``-r`` and ``-c`` lines). ``constraints`` are lines that it would find in such a ``-c`` file.
+    source: str | Path
+    """The text of requirements, or a ``pyproject.toml`` that uv reads itself."""
+    constraints: str = ""
+    """Requirements that hold for whatever comes in."""
+    indexes: tuple[str, ...] = ()
+    """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
+    on_warning: Callable[[str], None] | None = None
+    """Gets what uv warns of, such as a release that was yanked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A source distribution of an index."""
+
+    name: str
+    version: str
+    source: Source
+
+
+def compile_lock(asked: Asked, where: Target | str) -> str:
+    """Resolves requirements to a lock's text, hashed, without addresses of an index.
+
+    For a target, or from the Python ``where`` on for every platform. From wheels alone: nothing is ever built, since
+    that would run the package's code here. Raises ``LayerforgeError``.
     """
-    compiled = [word for name in from_source for word in ("--no-binary", name)]
-    return _compile(source, [*_target(target), *compiled], target, constraints)
-
-
-def compile_universal(source: str | Path, python: str, *, constraints: str = "") -> str:
-    """Resolves requirements for every platform, from Python ``python`` on."""
-    return _compile(source, ["--universal", "--python-version", python], None, constraints)
-
-
-def _compile(source: str | Path, options: Sequence[str], target: Target | None, constraints: str) -> str:
-    given = str(source) if isinstance(source, Path) else "-"
-    argv = [
-        "pip",
-        "compile",
-        *_OWN_PYTHON,
-        "--quiet",
-        "--generate-hashes",
-        "--no-annotate",
-        "--no-header",
-        "--no-emit-index-url",
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        constrained = Path(folder) / "constraints.txt"
-        constrained.write_text(constraints, "utf-8")
-        argv += ["--only-binary", ":all:", "--no-emit-find-links", "--constraints", str(constrained), *options, given]
-        done = _run(argv, stdin="" if isinstance(source, Path) else source)
+    argv = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    done = _compile(asked, where, [*argv, "--only-binary", ":all:"])
     if done.status:
-        raise failure(done.stderr, target, done.status)
+        raise failure(done.stderr, where if isinstance(where, Target) else None, done.status)
+    if asked.on_warning is not None:
+        for warning in _WARNING.findall(_ANSI.sub("", done.stderr)):
+            asked.on_warning(_SECRET.sub("//…@", warning))
     return done.stdout.decode()
 
 
-def newest_with_wheel(package: str, target: Target) -> str:
+def _compile(asked: Asked, where: Target | str, options: Sequence[str]) -> process.Completed:
+    refuse_builds(asked.source.parent if isinstance(asked.source, Path) else Path())
+    platform = _target(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
+    given, text = (str(asked.source), "") if isinstance(asked.source, Path) else ("-", asked.source)
+    with tempfile.TemporaryDirectory() as folder:
+        constrained = Path(folder) / "constraints.txt"
+        constrained.write_text(asked.constraints, "utf-8")
+        limits = ["--constraints", str(constrained)] if asked.constraints.strip() else []
+        argv = ["pip", "compile", *_OWN_PYTHON, *limits, *platform, *options, given]
+        return _run(argv, stdin="\n".join([*asked.indexes, text]))
+
+
+def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]:
+    """Newest version of each requirement by itself, by name; of those with a wheel alone where ``wheels`` is set.
+
+    Empty where there is none. Without dependencies uv asks no source distribution for its metadata, so none is built.
+    """
+    only = ["--only-binary", ":all:"] if wheels else []
+    argv = ["--quiet", "--no-deps", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    done = _compile(asked, where, [*argv, *only])
+    rows = _EXACT.findall(done.stdout.decode()) if not done.status else []
+    return {canonicalize_name(name): version for name, version in rows}
+
+
+def newest_with_wheel(package: str, target: Target, indexes: tuple[str, ...] = ()) -> str:
     """Newest version of ``package`` that has a wheel for ``target``; empty where none does."""
-    argv = [
-        "pip",
-        "compile",
-        *_OWN_PYTHON,
-        "--quiet",
-        "--no-deps",
-        "--no-annotate",
-        "--no-header",
-        "--no-emit-index-url",
-    ]
-    done = _run([*argv, "--only-binary", ":all:", *_target(target), "-"], stdin=package)
-    match = re.search(r"^[\w.-]+==(\S+)", done.stdout.decode(), re.MULTILINE)
-    return match[1] if match and not done.status else ""
+    found = newest(Asked(source=package, indexes=indexes), target, wheels=True)
+    return next(iter(found.values()), "")
 
 
-def find_sdist(pin: Pin, target: Target) -> Source:
+def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release | None:
+    """The newest release of what is required that has a source distribution. Nothing of it is run.
+
+    Constraints and places to look are those of ``asked``. Raises ``LayerforgeError`` where uv fails.
+    """
+    name = canonicalize_name(Requirement(requirement).name)
+    only = ["--only-binary", ":all:", "--no-binary", name]
+    wanted = replace(asked, source=requirement)
+    done = _compile(wanted, where, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *only])
+    if done.status:
+        raise failure(done.stderr, None, done.status)
+    for row in _rows(done.stdout):
+        if "sdist" in row:
+            sdist = row["sdist"]
+            address = sdist.get("url") or Path(sdist["path"]).resolve().as_uri()
+            return Release(
+                name=name, version=row["version"], source=Source(url=address, sha256=sdist["hashes"]["sha256"])
+            )
+    return None
+
+
+def _rows(pylock: bytes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads(pylock.decode()).get("packages", [])
+    return rows
+
+
+def find_sdist(pin: Pin, target: Target, indexes: tuple[str, ...] = ()) -> Source:
     """Where the source distribution of a pin lies. Raises ``LockError`` where there is none that the lock knows."""
     if not pin.version:
         raise LockError(
             f"{pin.name} is pinned to an address, and only releases of an index can be compiled",
             hint="require it by name and version",
         )
-    argv = ["pip", "compile", *_OWN_PYTHON, "--quiet", "--no-deps", "--format", "pylock.toml", "--no-header"]
-    done = _run([*argv, "--no-binary", pin.name, *_target(target), "-"], stdin=f"{pin.name}=={pin.version}")
-    if done.status:
-        raise failure(done.stderr, None, done.status)
-    found = [row["sdist"] for row in tomllib.loads(done.stdout.decode()).get("packages", ()) if "sdist" in row]
-    for sdist in found:
-        if f"sha256:{sdist['hashes']['sha256']}" in pin.hashes:
-            where = sdist.get("url") or Path(sdist["path"]).resolve().as_uri()
-            return Source(url=where, sha256=sdist["hashes"]["sha256"])
-    raise LockError(
-        f"the lock knows no source distribution of {pin.name} {pin.version}",
-        hint="renew the lock; a package that publishes wheels only cannot be compiled",
-    )
+    found = newest_sdist(f"{pin.name}=={pin.version}", target, Asked(source="", indexes=indexes))
+    if found is None or f"sha256:{found.source.sha256}" not in pin.hashes:
+        raise LockError(
+            f"the lock knows no source distribution of {pin.name} {pin.version}",
+            hint="renew the lock; a package that publishes wheels only cannot be compiled",
+        )
+    return found.source
+
+
+def refuse_builds(folder: Path) -> None:
+    """Raises ``LockError`` where uv's own configuration would have it build packages here.
+
+    No option of its command line takes that back, and a folder's configuration may be anybody's.
+    """
+    for file in _configurations(folder):
+        try:
+            table: Any = guarded.toml(guarded.text(file))
+        except guarded.Unreadable:
+            continue  # uv says what is wrong with it
+        for key in ("tool", "uv") if file.name == "pyproject.toml" else ():
+            table = table.get(key) if isinstance(table, dict) else None
+        tables = [table, table.get("pip")] if isinstance(table, dict) else []
+        if any(isinstance(one, dict) and (one.get("no-binary") or one.get("no-binary-package")) for one in tables):
+            raise LockError(
+                f"{file} has uv build packages from source, which would run their code on this machine",
+                hint="leave no-binary out there, and compile a package in a container with --from-source NAME",
+            )
+
+
+def _configurations(folder: Path) -> Iterator[Path]:
+    """Files in which uv looks for its configuration."""
+    if named := os.environ.get("UV_CONFIG_FILE"):
+        yield Path(named)
+        return
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    yield from (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
+    for start in {Path.cwd(), folder.resolve()}:
+        for above in (start, *start.parents):
+            yield from (path for path in (above / "uv.toml", above / "pyproject.toml") if path.is_file())
 
 
 def install(
-    lock: str, target: Target, into: Path, on_line: Callable[[str], None], *, with_dependencies: bool = True
+    lock: str,
+    target: Target,
+    into: Path,
+    on_line: Callable[[str], None],
+    *,
+    indexes: tuple[str, ...] = (),
+    with_dependencies: bool = True,
 ) -> None:
     """Installs the wheels of a lock's text into the folder ``into``, every hash enforced.
 
@@ -206,17 +304,43 @@ def install(
         raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     argv += ["--only-binary", ":all:", *_target(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
-    done = _run(argv, stdin=lock, on_line=on_line)
+    refuse_builds(Path())
+    done = _run(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
-        raise failure(done.stderr, target, done.status)
+        raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status)
 
 
-def install_for_image(text: str, target: Target, into: Path) -> None:
+def _lacking(stderr: str, target: Target, indexes: tuple[str, ...]) -> LockError | None:
+    """The error for a lock that was made without this target's wheel; ``None`` where another thing is wrong.
+
+    The index then serves the locked files as before, and the target's, whose hash the lock does not have.
+    """
+    mismatch = _MISMATCH.search(_ANSI.sub("", stderr))
+    served = _served(mismatch["package"], target, indexes) if mismatch else frozenset[str]()
+    if mismatch is None or not served >= set(_HASHES.findall(mismatch["expected"])) | {mismatch["computed"]}:
+        return None
+    package = mismatch["package"]
+    return LockError(
+        f"the lock does not have the wheel of {package} for Python {target.python} on {target.arch}",
+        hint=f"renew it for this Python: `layerforge lock TARGET --python {target.python}`",
+        details=(f"the lock has {mismatch['expected'].strip()}", f"the wheel is {mismatch['computed']}"),
+    )
+
+
+def _served(package: str, target: Target, indexes: tuple[str, ...]) -> frozenset[str]:
+    """Hashes of all that the index has of ``name==version``."""
+    asked = Asked(source=package, indexes=indexes)
+    argv = ["--quiet", "--no-deps", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    done = _compile(asked, target, [*argv, "--only-binary", ":all:"])
+    return frozenset(_HASHES.findall(done.stdout.decode()))
+
+
+def install_for_image(text: str, target: Target, into: Path, indexes: tuple[str, ...] = ()) -> None:
     """Installs what a lock holds, with scripts that start the image's interpreter instead of this machine's.
 
     Raises what ``install`` raises.
     """
-    install(text, target, into, lambda _line: None)
+    install(text, target, into, lambda _line: None, indexes=indexes)
     for script in (into / "bin").glob("*"):
         data = script.read_bytes() if script.is_file() else b""
         if data.startswith(b"#!") and b"python" in data.partition(b"\n")[0]:
@@ -249,14 +373,21 @@ def _target(target: Target) -> list[str]:
 
 def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
     """Runs uv. Raises ``LockError`` where it meets a wheel with unsafe names, on whatever occasion it unpacks it."""
-    env = {**os.environ, "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
+    env = {**environment(os.environ), "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
     done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
     if unsafe := _UNSAFE.findall(_ANSI.sub("", done.stderr)):
         # uv tells of them while it unpacks, and never again of what its cache holds unpacked.
         if names := set(_UNPACKED.findall(done.stderr) or _PINNED.findall(f"{stdin}\n{done.stdout.decode()}")):
-            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *sorted(names)])
+            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *sorted(names)], env=env)
         raise _unsafe(unsafe)
     return done
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """What of a process's variables uv gets."""
+    every = variables.get(_KEYRING, "disabled") != "disabled"
+    kept = {key: value for key, value in variables.items() if every or _PASSED.fullmatch(key)}
+    return {key: value for key, value in kept.items() if not _BUILDS.fullmatch(key)}
 
 
 def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeError:

@@ -201,6 +201,12 @@ def test_the_layer_lies_where_it_does_on_lambda(tmp_path: Path) -> None:
 
 
 @enclosed
+def test_a_layer_is_open_to_the_program_whatever_the_umask_was_when_its_folder_was_made(tmp_path: Path) -> None:
+    a_layer_module(tmp_path / "opt", "mine", "")
+    (tmp_path / "opt").chmod(0o700)
+    assert said(tmp_path / "opt", "import mine; print('found')") == ["found"]
+
+
 def test_the_standard_library_and_its_own_libraries_are_there(tmp_path: Path, python: str) -> None:
     program = "import ctypes.util, hashlib, lzma, sqlite3, ssl, zlib\nprint(ctypes.util.find_library('c'))\n"
     assert said(tmp_path, program, python=python) == ["libc.so.6"]

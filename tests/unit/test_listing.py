@@ -132,3 +132,41 @@ def test_a_project_file_without_a_project_says_where_its_requirements_are(
     with pytest.raises(UsageError, match="no \\[project\\]") as caught:
         listing.listed(tmp_path / "pyproject.toml")
     assert says.format(tmp_path) in caught.value.hint
+
+
+def test_options_count_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "t")
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "more.txt").write_text(
+        "--extra-index-url https://${TOKEN}@nowhere.invalid/simple\ntwo\n-c limits.txt\n"
+    )
+    (tmp_path / "limits.txt").write_text("three<2\n--index-url https://nowhere.invalid/not-from-here\n")
+    text = "-i https://nowhere.invalid/simple\n-f wheels\n--no-index\n--no-binary one,Two\none\n-r more.txt\n"
+    (tmp_path / "all.txt").write_text(text)
+    found = listing.listed(tmp_path / "all.txt")
+    assert found.indexes == (
+        "-i https://nowhere.invalid/simple",
+        f"--find-links {(tmp_path / 'wheels').resolve()}",
+        "--no-index",
+        "--extra-index-url https://t@nowhere.invalid/simple",
+    )
+    assert found.compiled == ("one", "two")
+    assert (found.text, found.requires) == ("one\ntwo", ("one", "two"))
+    assert "three<2" in found.constraints
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("--no-binary :all:", "would compile every package"),
+        ("--pre", "--pre is not understood"),
+        ("-r https://u:p@nowhere.invalid/r.txt", "lies on a server"),
+        ("six --hash=md5:00", "no hash that is enforced"),
+        ("six --hash=sha256:00", "no hash that is enforced"),
+    ],
+)
+def test_what_cannot_be_done_as_it_is_asked_is_an_error(tmp_path: Path, line: str, what: str) -> None:
+    (tmp_path / "all.txt").write_text(f"{line}\n")
+    with pytest.raises(RecipeError, match=what) as caught:
+        listing.listed(tmp_path / "all.txt")
+    assert "u:p" not in caught.value.message

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fakes import FakeProgress, target
-from layerforge import lock, recipe, resolve
+from fakes import FakeProgress, stock, target
+from layerforge import digest, lock, recipe, resolve
 from layerforge.cli import lock as lock_command
 from layerforge.errors import LockError, RecipeError, UsageError
 from layerforge.model import Pin
+from sdists import archive
 from wheels import lock_of, make_wheel
 
 RECIPE = 'schema = 1\n[layer]\nname = "mine"\nrequires = ["demo>=1"]\n'
@@ -184,11 +185,11 @@ def test_renewing_a_lock_for_an_older_python_is_advised_only_where_it_can_be_don
     first = lock.header("3.12", "x")
     [request] = resolve.requests([str(a_recipe(tmp_path / "mine", first))], None)
     with pytest.raises(LockError, match=r"the target is 3\.10") as caught:
-        resolve.locked(request, target("3.10"), FakeProgress())
+        resolve.locked(request, target("3.10"), stock())
     assert 'name "demo==0.9" instead' in caught.value.hint
     make_wheel(index, "demo", "1.1", tag="cp310-cp310-manylinux_2_17_x86_64")
     with pytest.raises(LockError) as caught:
-        resolve.locked(request, target("3.10"), FakeProgress())
+        resolve.locked(request, target("3.10"), stock())
     assert "--python 3.10`" in caught.value.hint
 
 
@@ -204,7 +205,7 @@ def test_a_recipe_is_built_from_its_lock_and_nothing_is_resolved(index: Path, tm
     make_wheel(index, version="2.0")
     [request] = resolve.requests([str(a_recipe(tmp_path / "mine", lock_of(wheel)))], None)
     progress = FakeProgress()
-    found = resolve.locked(request, target(), progress)
+    found = resolve.locked(request, target(), stock(progress))
     assert [pin.version for pin in resolve.pins(request, found, target())] == ["1.0"]
     assert progress.steps == []
 
@@ -213,7 +214,7 @@ def test_a_bare_requirement_is_resolved(index: Path) -> None:
     make_wheel(index, version="2.0", requires=["other"])
     make_wheel(index, "other", "3.0")
     [request] = resolve.requests(["demo"], None)
-    found = resolve.locked(request, target(), FakeProgress())
+    found = resolve.locked(request, target(), stock())
     assert [(pin.name, pin.version) for pin in found.pins] == [("demo", "2.0"), ("other", "3.0")]
 
 
@@ -222,7 +223,7 @@ def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
     (folder / "requirements.lock").unlink()
     [request] = resolve.requests([str(folder)], None)
     with pytest.raises(LockError) as caught:
-        resolve.locked(request, target(), FakeProgress())
+        resolve.locked(request, target(), stock())
     assert caught.value.hint == f"write it with `layerforge lock {folder}`"
 
 
@@ -231,7 +232,7 @@ def test_a_typo_in_a_recipes_name_is_a_recipe_error_with_the_nearest_name(index:
     [request] = resolve.requests(["scikit-lern"], None)
     progress = FakeProgress()
     with pytest.raises(RecipeError) as caught:
-        resolve.locked(request, target(), progress)
+        resolve.locked(request, target(), stock(progress))
     assert caught.value.hint == "perhaps you meant scikit-learn"
     assert "perhaps you meant scikit-learn" in progress.warnings[0]
 
@@ -240,13 +241,13 @@ def test_an_unknown_package_far_from_every_recipe_is_a_lock_error(index: Path) -
     assert index.is_dir()
     [request] = resolve.requests(["qwertyuiop"], None)
     with pytest.raises(LockError, match="there is no package qwertyuiop"):
-        resolve.locked(request, target(), FakeProgress())
+        resolve.locked(request, target(), stock())
 
 
 def test_a_universal_lock_starts_with_its_oldest_python_and_holds_no_address(index: Path, tmp_path: Path) -> None:
     make_wheel(index, version="2.0")
     [request] = resolve.requests([str(a_recipe(tmp_path / "mine"))], None)
-    text = resolve.universal(request, "3.12")
+    text = resolve.universal(request, "3.12", stock())
     assert text.startswith("# Locked by layerforge for Python 3.12 and newer.")
     assert "demo==2.0" in text
     assert str(index) not in text
@@ -256,14 +257,14 @@ def test_a_wheel_on_disk_is_a_target(index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "wheels", version="4.0")
     [request] = resolve.requests([str(wheel)], None)
     assert index.is_dir()
-    [pin] = resolve.locked(request, target(), FakeProgress()).pins
+    [pin] = resolve.locked(request, target(), stock()).pins
     assert (pin.name, pin.address) == ("demo", wheel.resolve().as_uri())
 
 
 def build_pins_of(words: list[str], text: str, folder: Path) -> tuple[Pin, ...]:
     (folder / "given.lock").write_text(text)
     [request] = resolve.requests(words, folder / "given.lock")
-    return resolve.pins(request, resolve.locked(request, target(), FakeProgress()), target())
+    return resolve.pins(request, resolve.locked(request, target(), stock()), target())
 
 
 @pytest.mark.parametrize(
@@ -293,7 +294,7 @@ def test_lines_that_only_uv_can_read_are_told_where_a_lock_is_given(tmp_path: Pa
     (tmp_path / "my.lock").write_text(f"demo==1.0 --hash=sha256:{'a' * 64}\n")
     [request] = resolve.requests([str(tmp_path / "needs.txt")], tmp_path / "my.lock")
     progress = FakeProgress()
-    resolve.locked(request, target(), progress)
+    resolve.locked(request, target(), stock(progress))
     [warning] = progress.warnings
     assert "needs.txt:2: -e ./project" in warning
     assert "needs.txt:3: ./other" in warning
@@ -306,7 +307,7 @@ def test_a_file_that_is_resolved_is_not_held_against_its_own_lines(index: Path, 
     (tmp_path / "more.txt").write_text(f"other @ {(tmp_path / 'wheels/other-1.0-py3-none-any.whl').as_uri()}\n")
     [request] = resolve.requests([str(tmp_path / "needs.txt")], None)
     progress = FakeProgress()
-    found = resolve.locked(request, target(), progress)
+    found = resolve.locked(request, target(), stock(progress))
     assert [pin.name for pin in resolve.pins(request, found, target())] == ["demo", "other"]
     assert request.recipe.requires == ("demo", "other==1.0")
     assert progress.warnings == []
@@ -429,7 +430,7 @@ def test_a_recipe_of_an_installed_layerforge_names_the_way_out(tmp_path: Path) -
     folder = a_recipe(tmp_path / "site-packages/layerforge/data/recipes/mine", f"demo==0.5 --hash=sha256:{'a' * 64}")
     [request] = resolve.requests([str(folder)], None)
     with pytest.raises(LockError, match="stale") as caught:
-        resolve.pins(request, resolve.locked(request, target(), FakeProgress()), target())
+        resolve.pins(request, resolve.locked(request, target(), stock()), target())
     assert caught.value.hint == 'name requirements instead of the recipe, such as "demo>=1"'
     with pytest.raises(UsageError) as refused:
         lock_command.place(request)
@@ -447,7 +448,7 @@ def test_a_lock_names_no_path_of_the_machine_that_wrote_it(index: Path, tmp_path
         ([str(wheel)], wheel.name),
     ):
         [request] = resolve.requests(words, None)
-        text = resolve.universal(request, "3.12")
+        text = resolve.universal(request, "3.12", stock())
         assert str(tmp_path) not in text
         assert f"Renew with: layerforge lock {named}\n" in text
     assert "\nother==3.0 " in text
@@ -469,3 +470,68 @@ def test_one_file_cannot_take_several_locks(tmp_path: Path) -> None:
     done = CliRunner().invoke(lock_command.command, ["numpy", "scipy", "-o", str(tmp_path / "my.lock")])
     assert isinstance(done.exception, UsageError)
     assert "single lock" in done.exception.message
+
+
+# --- hashes that the user names
+
+
+def hashes_of(index: Path) -> list[str]:
+    return [f"sha256:{digest.of_file(path)}" for path in sorted(index.iterdir())]
+
+
+@pytest.mark.parametrize("form", ["file", "word", "lock"])
+def test_a_hash_that_the_user_names_is_enforced(index: Path, tmp_path: Path, form: str) -> None:
+    make_wheel(index, "demo", "1.0", tag="cp313-cp313-manylinux_2_17_x86_64")
+    make_wheel(index, "demo", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+    one, two = hashes_of(index)
+
+    def pins(wanted: str) -> tuple[Pin, ...]:
+        line = f"demo==1.0 --hash={wanted}"
+        (tmp_path / "all.txt").write_text(f"{line}\n")
+        (tmp_path / "my.lock").write_text(f"demo==1.0 --hash={one} --hash={two}\n")
+        word = line if form == "word" else str(tmp_path / "all.txt")
+        [request] = resolve.requests([word], tmp_path / "my.lock" if form == "lock" else None)
+        return resolve.locked(request, target(), stock()).pins
+
+    assert [pin.hashes for pin in pins(two)] == [(two,)]
+    with pytest.raises(LockError, match="no file has a hash that is asked for") as caught:
+        pins(f"sha256:{'0' * 64}")
+    assert "demo 1.0" in caught.value.details[0]
+
+
+def test_a_lock_that_is_written_holds_the_users_hashes_alone(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "demo", "1.0", tag="cp313-cp313-manylinux_2_17_x86_64")
+    make_wheel(index, "demo", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+    one, two = hashes_of(index)
+    (tmp_path / "all.txt").write_text(f"demo==1.0 --hash={one}\n")
+    [request] = resolve.requests([str(tmp_path / "all.txt")], None)
+    text = resolve.universal(request, "3.12", stock())
+    assert one in text
+    assert two not in text
+
+
+# --- what is older than it need be
+
+
+@pytest.mark.parametrize("where", ["target", "universal"])
+def test_a_release_without_a_wheel_is_told_where_an_older_one_is_taken(index: Path, tmp_path: Path, where: str) -> None:
+    make_wheel(index, "demo", "1.0")
+    (index / "demo-2.0.tar.gz").write_bytes(archive({"demo-2.0/PKG-INFO": "Name: demo\n"}))
+    [request] = resolve.requests(["demo>=0"], None)
+    progress = FakeProgress()
+    if where == "target":
+        assert [pin.version for pin in resolve.locked(request, target(), stock(progress)).pins] == ["1.0"]
+    else:
+        assert "demo==1.0" in resolve.universal(request, "3.12", stock(progress))
+    [told] = progress.warnings
+    assert "demo 1.0 is taken: 2.0, the newest, has no wheel" in told
+    assert "--from-source demo" in told
+
+
+def test_an_older_release_that_was_asked_for_is_not_told_of(index: Path) -> None:
+    make_wheel(index, "demo", "1.0")
+    make_wheel(index, "demo", "2.0")
+    [request] = resolve.requests(["demo<2"], None)
+    progress = FakeProgress()
+    resolve.locked(request, target(), stock(progress))
+    assert progress.warnings == []

@@ -1,16 +1,18 @@
+import functools
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import uv
 
 from fakes import target
-from layerforge import lock, uvtool
-from layerforge.errors import LayerforgeError, LockError, StepError
+from layerforge import digest, listing, lock, uvtool
+from layerforge.errors import LayerforgeError, LockError, StepError, UsageError
+from layerforge.uvtool import Asked
 from sdists import make_sdist
 from wheels import lock_of, make_wheel
 
@@ -44,7 +46,7 @@ def test_a_missing_wheel_names_the_newest_version_that_has_one(index: Path) -> N
     make_wheel(index, "demo", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
     make_wheel(index, "demo", "2.0", tag="cp311-cp311-manylinux_2_28_x86_64")
     with pytest.raises(LockError) as caught:
-        uvtool.compile_lock("demo>=2", target("3.11"))
+        uvtool.compile_lock(Asked(source="demo>=2"), target("3.11"))
     assert caught.value.message == "demo has no wheel for Python 3.11 on x86_64 with glibc 2.26"
     assert caught.value.hint == "take demo==1.0, the newest version that has one"
 
@@ -53,30 +55,30 @@ def test_a_missing_wheel_names_the_nearest_python_that_has_one(index: Path) -> N
     make_wheel(index, "demo", "1.0", tag="cp310-cp310-manylinux_2_17_x86_64")
     make_wheel(index, "demo", "1.1", tag="cp311-cp311-manylinux_2_17_x86_64")
     with pytest.raises(LockError, match=r"has no wheel for Python 3\.13") as caught:
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
     assert caught.value.hint == "take --python 3.11, for which demo 1.1 has one"
-    assert "demo==1.1" in uvtool.compile_lock("demo", target("3.11"))
+    assert "demo==1.1" in uvtool.compile_lock(Asked(source="demo"), target("3.11"))
 
 
 def test_a_package_without_any_wheel_and_source_is_to_be_left_out(index: Path) -> None:
     make_wheel(index, "demo", "2.0", tag="cp313-cp313-win_amd64")
     with pytest.raises(LockError) as caught:
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
     assert caught.value.hint.startswith("leave demo out")
 
 
 def test_a_source_is_named_only_where_there_is_one(index: Path) -> None:
     make_sdist(index)
     with pytest.raises(LockError, match="demo has no wheel") as caught:
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
     assert "--from-source demo" in caught.value.hint
 
 
 def test_resolving_takes_the_newest_version_that_fits_the_target(index: Path) -> None:
     make_wheel(index, "demo", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
     make_wheel(index, "demo", "2.0", tag="cp313-cp313-manylinux_2_34_x86_64")
-    assert uvtool.compile_lock("demo", target("3.11")).startswith("demo==1.0")
-    assert uvtool.compile_lock("demo", target("3.13")).startswith("demo==2.0")
+    assert uvtool.compile_lock(Asked(source="demo"), target("3.11")).startswith("demo==1.0")
+    assert uvtool.compile_lock(Asked(source="demo"), target("3.13")).startswith("demo==2.0")
 
 
 def test_a_requirements_file_may_include_others(index: Path, tmp_path: Path) -> None:
@@ -86,7 +88,8 @@ def test_a_requirements_file_may_include_others(index: Path, tmp_path: Path) -> 
     (tmp_path / "base.txt").write_text("two\n")
     (tmp_path / "limit.txt").write_text("two<2\n")
     (tmp_path / "all.txt").write_text("one\n-r base.txt\n-c limit.txt\n")
-    text = uvtool.compile_lock(tmp_path / "all.txt", target())
+    found = listing.listed(tmp_path / "all.txt")
+    text = uvtool.compile_lock(Asked(source=found.text, constraints=found.constraints), target())
     assert "one==1.0" in text
     assert "two==1.0" in text
 
@@ -96,7 +99,7 @@ def test_conflicting_requirements_are_told_with_uvs_own_reasons(index: Path) -> 
     make_wheel(index, "two", "1.0")
     make_wheel(index, "two", "2.0")
     with pytest.raises(LayerforgeError, match="cannot be satisfied together") as caught:
-        uvtool.compile_lock("one\ntwo<2", target())
+        uvtool.compile_lock(Asked(source="one\ntwo<2"), target())
     assert any("two" in line for line in caught.value.details)
 
 
@@ -131,26 +134,26 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_wrong_password_is_told_as_one_and_stays_secret(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://us:s3cret@{private}/401/simple")
     with pytest.raises(LockError, match="the index refuses the credentials") as caught:
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
     assert "s3cret" not in "".join(caught.value.details)
 
 
 def test_an_index_that_forbids_a_package_may_not_have_it(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{private}/403/simple")
     with pytest.raises(LockError, match="does not give demo to you, or does not have it"):
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
 
 
 def test_being_offline_is_not_told_as_a_missing_package(private: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{private}/200/simple")
     monkeypatch.setenv("UV_OFFLINE", "1")
     with pytest.raises(LockError, match="uv is offline"):
-        uvtool.compile_lock("demo", target())
+        uvtool.compile_lock(Asked(source="demo"), target())
 
 
 def test_a_line_that_uv_cannot_read_is_told_without_its_password() -> None:
     with pytest.raises(LockError, match="cannot read the requirements") as caught:
-        uvtool.compile_lock("demo @ https://us:s3cret@there/demo.whl ;;", target())
+        uvtool.compile_lock(Asked(source="demo @ https://us:s3cret@there/demo.whl ;;"), target())
     assert "s3cret" not in "".join(caught.value.details)
 
 
@@ -182,7 +185,7 @@ def test_a_hostile_wheel_is_found_while_it_is_resolved_and_again(index: Path) ->
     make_wheel(index, files=HOSTILE)
     for _ in range(2):
         with pytest.raises(LockError, match="outside the layer") as caught:
-            uvtool.compile_lock("demo", target())
+            uvtool.compile_lock(Asked(source="demo"), target())
         assert "../evil.py" in caught.value.details
 
 
@@ -213,3 +216,88 @@ def test_an_extra_whose_packages_are_not_locked_is_found_out(index: Path, tmp_pa
     asked = lock.with_extras(lock.parse(lock_of(wheel), "x").pins, ["demo[socks]"], target())
     with pytest.raises(LockError, match="the lock is incomplete"):
         uvtool.install(lock.render(asked), target(), tmp_path / "extra", lambda _line: None)
+
+
+def test_uv_gets_what_it_needs_and_nothing_secret() -> None:
+    given = {"PATH": "p", "UV_INDEX": "i", "https_proxy": "x", "SSL_CERT_FILE": "c", "AWS_SECRET_ACCESS_KEY": "s"}
+    assert set(uvtool.environment(given)) == {"PATH", "UV_INDEX", "https_proxy", "SSL_CERT_FILE"}
+    # A program that the user has uv ask for passwords may need whatever the user has.
+    assert "AWS_SECRET_ACCESS_KEY" in uvtool.environment({**given, "UV_KEYRING_PROVIDER": "subprocess"})
+
+
+class Served(SimpleHTTPRequestHandler):
+    """An index that tells the hash of each of its files."""
+
+    def do_GET(self) -> None:
+        if not self.path.endswith("/"):
+            super().do_GET()
+            return
+        files = sorted(Path(self.directory).iterdir())
+        yanked = ' data-yanked="broken"' if "yanked" in self.path else ""
+        links = "".join(f'<a href="/{one.name}#sha256={digest.of_file(one)}"{yanked}>{one.name}</a>' for one in files)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(links.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose wheels an index serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Served, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        (tmp_path / "uv.toml").write_text(f'index-url = "http://127.0.0.1:{server.server_port}/simple/"\n')
+        monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+        yield folder
+        server.shutdown()
+        thread.join()
+
+
+def test_a_lock_without_this_targets_wheel_is_no_alarm(served: Path, tmp_path: Path) -> None:
+    old = make_wheel(served, "demo", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+    make_wheel(served, "demo", "1.0", tag="cp313-cp313-manylinux_2_17_x86_64")
+    text = f"demo==1.0 --hash=sha256:{digest.of_file(old)}\n"
+    with pytest.raises(LockError, match=r"does not have the wheel of demo==1.0 for Python 3.13 on x86_64") as caught:
+        uvtool.install(text, target(), tmp_path / "into", lambda _line: None)
+    assert "find out why" not in caught.value.hint
+
+
+def test_other_bytes_than_those_that_were_locked_are_an_alarm(served: Path, tmp_path: Path) -> None:
+    make_wheel(served, "demo", "1.0")
+    with pytest.raises(LockError, match="does not have the hash that the lock asks for") as caught:
+        uvtool.install(f"demo==1.0 --hash=sha256:{'0' * 64}\n", target(), tmp_path / "into", lambda _line: None)
+    assert "find out why" in caught.value.hint
+
+
+def test_a_release_that_was_yanked_is_told(served: Path) -> None:
+    make_wheel(served, "yanked", "1.0")
+    said: list[str] = []
+    uvtool.compile_lock(Asked(source="yanked==1.0", on_warning=said.append), target())
+    assert len(said) == 1
+    assert "yanked" in said[0]
+    assert "broken" in said[0]
+
+
+def test_an_extra_that_a_package_does_not_have_is_told(index: Path) -> None:
+    make_wheel(index, "demo", "1.0")
+    said: list[str] = []
+    uvtool.compile_lock(Asked(source="demo[fast]", on_warning=said.append), target())
+    assert len(said) == 1
+    assert "fast" in said[0]
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "file/cache"))
+    with pytest.raises(UsageError, match="uv's cache cannot be written") as caught:
+        uvtool.compile_lock(Asked(source="demo"), target())
+    assert "UV_CACHE_DIR" in caught.value.hint

@@ -50,7 +50,8 @@ def command(
     wanted = resolve.requests(targets, lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
-        tell_what_is_not_compiled(wanted, chosen.from_source, progress)
+        asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
+        tell_what_is_not_compiled(wanted, asked, progress)
 
     def made(request: resolve.Request) -> Layer:
         with summary.refusals_annotated(origin(request)):

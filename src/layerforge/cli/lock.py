@@ -16,6 +16,7 @@ from layerforge.filing import write_together
 from layerforge.model import Progress
 from layerforge.progress import TerminalProgress, counted
 from layerforge.resolve import Request
+from layerforge.standins import Stock
 from layerforge.store import DiskStore, writing
 
 
@@ -47,7 +48,7 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     resolve.tell(request, progress)
     with progress.step("lock") as step:
-        text = resolve.universal(request, python)
+        text = resolve.universal(request, python, Stock(store=store, folders=(), progress=progress))
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}

@@ -164,7 +164,7 @@ def wheel_pins(held: Iterable[Distribution], locked: Mapping[str, Pin], target: 
 
     Raises ``LockError`` where the index has none of them, or others than those that are locked.
     """
-    text = uvtool.compile_lock("\n".join(f"{one.name}=={one.version}" for one in held), target)
+    text = uvtool.compile_lock(uvtool.Asked(source="\n".join(f"{one.name}=={one.version}" for one in held)), target)
     return tuple(_within(pin, locked.get(pin.name)) for pin in lock.parse(text, "the layer's packages").pins)
 
 

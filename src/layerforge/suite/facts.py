@@ -72,7 +72,7 @@ def tools(
 
 
 def _resolve(requires: Sequence[str], target: Target) -> tuple[Pin, ...]:
-    return lock.parse(uvtool.compile_lock("\n".join(requires), target), "the tools' lock").pins
+    return lock.parse(uvtool.compile_lock(uvtool.Asked(source="\n".join(requires)), target), "the tools' lock").pins
 
 
 def declared(metadata: str, target: Target) -> Iterator[str]:

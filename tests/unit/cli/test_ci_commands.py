@@ -10,7 +10,7 @@ import pytest
 
 import zips
 from fakes import a_tree, target
-from layerforge import cli, digest, report
+from layerforge import cli, digest, report, snippet
 from layerforge.model import Arch, Archive, Compression, Plan, Recipe
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:layer:numpy:7"
@@ -54,7 +54,7 @@ def a_layer(folder: Path, python: str = "3.12", arch: Arch = Arch.ARM64, *, own:
 def test_a_snippet_is_all_that_goes_to_standard_output(result: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["snippet", str(result), "--for", "serverless"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"provider:\n  layers:\n    - {ARN}\n"
+    assert captured.out == f"# {snippet.HIDES}\nprovider:\n  layers:\n    - {ARN}\n"
     assert "for serverless.yml" in captured.err
     assert "us-east-1: numpy: [denied]" in captured.err
 
@@ -108,7 +108,7 @@ def test_the_manifest_of_another_zip_does_not_count(tmp_path: Path, capsys: pyte
         (["NOISE", "--for", "sam"], "neither text nor a zip"),
         (["TEXT", "--for", "sam"], "neither a layer's zip nor a result"),
         (["ZIP", "--for", "zappa"], "publish it first"),
-        (["ZIP", "--for", "sam", "--layer", "x"], "leave --layer out"),
+        (["ZIP", "--for", "sam", "--layer", "x"], "a zip is one layer"),
         (["ZIP", "--for", "pulumi"], "'pulumi' is not one of"),
         (["ZIP"], "Missing option '--for'"),
     ],
