@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,8 +14,8 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from layerforge import process
-from layerforge.errors import UsageError
-from layerforge.model import Interpreter, Progress
+from layerforge.errors import EngineError, UsageError
+from layerforge.model import Builder, Interpreter, Progress
 from layerforge.runtimes import runtimes
 
 PROBE = """
@@ -30,6 +31,8 @@ PROBE_TIMEOUT = 60.0
 """Seconds that an interpreter may take to say what it is; a first start on a cold disk is slow."""
 
 
+LANG = "/var/lang"
+"""Where Lambda's images have their interpreter."""
 FETCH_TIMEOUT = 600.0
 """Seconds that a download of an interpreter may take; one has some 30 MB."""
 
@@ -65,6 +68,34 @@ def find_or_fetch(python: str, own: Path, progress: Progress, *, uv: Path | None
         progress.warn(f"uv could not get CPython {python}: {failed}")
         return None
     return find(python, own=own, uv=uv)
+
+
+def from_image(builder: Builder, python: str, own: Path, progress: Progress) -> Interpreter | None:
+    """The interpreter of the engine's image, copied into ``own`` once; ``None`` where it does not run on this machine.
+
+    Bytecode is the same on every processor, but a program is not, and this one may need a newer C library.
+    """
+    folder = own / f"image-{builder.image.digest.removeprefix('sha256:')[:16]}"
+    if not folder.is_dir():
+        progress.say(f"no CPython {python} on this machine: it is copied out of the image into {folder}")
+        own.mkdir(parents=True, exist_ok=True)
+        try:
+            builder.copy_out(LANG, folder)
+        except EngineError as error:
+            progress.warn(f"the image's CPython cannot be copied: {error.message}")
+            return None
+    return _probe(_launcher(folder, python), python)
+
+
+def _launcher(folder: Path, python: str) -> Path:
+    """A program that starts a copied interpreter with its own libraries, which are not where it was linked to."""
+    launcher, lang = folder / f"python{python}", folder.absolute()
+    words = shlex.join([str(lang / f"bin/python{python}")])
+    text = f'#!/bin/sh\nLD_LIBRARY_PATH={shlex.quote(str(lang / "lib"))} exec {words} "$@"\n'
+    if not launcher.is_file() or launcher.read_text("utf-8") != text:
+        launcher.write_text(text, "utf-8")
+        launcher.chmod(0o755)
+    return launcher
 
 
 def may_fetch() -> bool:

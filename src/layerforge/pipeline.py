@@ -59,7 +59,7 @@ from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
 from layerforge.standins import Stock
-from layerforge.store import DiskStore, writing
+from layerforge.store import DiskStore, pythons, writing
 
 CHECK_SECONDS = 300.0
 """How long a layer's own check may take."""
@@ -131,6 +131,7 @@ def forge(
     Without a ``builder`` every package comes from its wheel.
     """
     builder = equipped(request.recipe, builder, progress)
+    options = interpreted(options, request.recipe, builder, progress)
     made = prepare(request, options, builder, store, progress)
     forged = recall(made, store, progress) or carry_out(made, options, engine, builder, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
@@ -145,8 +146,18 @@ def equipped(recipe: Recipe, builder: Builder | None, progress: Progress) -> Bui
     return builder.equipped(recipe.build_packages, progress)
 
 
+def interpreted(options: Options, recipe: Recipe, builder: Builder | None, progress: Progress) -> Options:
+    """The options with the interpreter of the engine's image, where one is needed and this machine has none."""
+    mode = options.bytecode or recipe.bytecode.mode
+    if options.interpreter is not None or builder is None or mode is BytecodeMode.NONE:
+        return options
+    found = interpreters.from_image(builder, options.target.python, pythons(), progress)
+    return replace(options, interpreter=found)
+
+
 def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:
     """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
+    options = interpreted(options, request.recipe, builder, progress)
     recipe = overridden(request.recipe, options, request.listed.compiled)
     if builder is None:
         recipe = from_wheels(recipe)

@@ -23,8 +23,9 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
-from fakes import FakeProgress, target
-from layerforge import container, digest
+from fakes import FakeProgress, FakeStore, target
+from layerforge import bytecode, container, digest, interpreters
+from layerforge.bytecode import Module
 from layerforge.container import DockerEngine
 from layerforge.container.images import _build_image
 from layerforge.container.owning import labels
@@ -646,3 +647,20 @@ def test_an_init_phase_longer_than_lambdas_is_measured_to_its_end(sandbox: Calla
     assert outcome.output == "init\nthen\n"
     assert outcome.init_ms is not None
     assert outcome.init_ms > 10_000
+
+
+def test_the_images_interpreter_makes_bytecode_where_this_machine_has_none(
+    docker: DockerEngine, tmp_path: Path
+) -> None:
+    progress = FakeProgress()
+    found = interpreters.from_image(docker, "3.13", tmp_path / "pythons", progress)
+    assert found is not None
+    assert found.version.startswith("3.13.")
+    assert len(progress.lines) == 1
+    assert interpreters.from_image(docker, "3.13", tmp_path / "pythons", progress) == found
+    assert len(progress.lines) == 1
+    module = Module(filename="/opt/python/a.py", source=digest.blob(b"x = 1\n"))
+    [made] = bytecode.compile_all([module], interpreter=found, optimize=0, store=FakeStore())
+    assert made.pyc is not None
+    # Of another version than the runtime's it would be of no use.
+    assert interpreters.from_image(docker, "3.12", tmp_path / "pythons", progress) is None
