@@ -19,6 +19,7 @@ from layerforge.model import (
     Interpreter,
     Job,
     Manifest,
+    Mark,
     Outcome,
     Package,
     Recipe,
@@ -53,6 +54,7 @@ class FakeStep:
     advanced: int = 0
     expected: int = 0
     notes: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     def expect(self, amount: int) -> None:
         self.expected += amount
@@ -60,8 +62,9 @@ class FakeStep:
     def advance(self, amount: int) -> None:
         self.advanced += amount
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         self.notes.append(text)
+        self.marks.append(mark)
 
 
 @dataclass
@@ -78,6 +81,9 @@ class FakeProgress:
         yield FakeStep()
 
     def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def aside(self, text: str) -> None:
         self.lines.append(text)
 
     def warn(self, text: str) -> None:

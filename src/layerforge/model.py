@@ -682,6 +682,19 @@ class Verdict:
 # --- Protocols -------------------------------------------------------------------------------------------------------
 
 
+class Mark(StrEnum):
+    """How a step of the work went."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    """Done, with something that a person should look at."""
+    UNDONE = "undone"
+    """Left out, so that nothing is known."""
+    BAD = "bad"
+    UNTOLD = "untold"
+    """Nothing is shown of it; somebody else says how it went."""
+
+
 class Step(Protocol):
     """One visible step of the work."""
 
@@ -691,8 +704,8 @@ class Step(Protocol):
     def advance(self, amount: int) -> None:
         """Says that ``amount`` more of the step's total is done."""
 
-    def note(self, text: str) -> None:
-        """Sets what stands on the step's line when it ends: ``11.9 MB saved in 96 files``."""
+    def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
+        """Sets what stands on the step's line when it ends, ``11.9 MB saved in 96 files``, and how it went."""
 
 
 class Progress(Protocol):
@@ -703,6 +716,9 @@ class Progress(Protocol):
 
     def say(self, text: str) -> None:
         """One line for people."""
+
+    def aside(self, text: str) -> None:
+        """One line that few people need."""
 
     def warn(self, text: str) -> None:
         """One line that asks for attention."""

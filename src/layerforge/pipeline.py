@@ -44,6 +44,7 @@ from layerforge.model import (
     Finding,
     Interpreter,
     Manifest,
+    Mark,
     Plan,
     Progress,
     Recipe,
@@ -305,7 +306,7 @@ def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress
     key = digest.of(facts)
     with progress.step("verify") as step:
         if (kept := store.get("verdict", key)) and (known := said_before(kept, key)):
-            step.note(f"{summary(known)} (these bytes were verified before)")
+            step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
             return known
         with store.workspace() as workspace, writing(store.root):
             path = workspace / f"{made.recipe.name}.zip"
@@ -314,7 +315,7 @@ def judge(made: Plan, forged: Forged, engine: Engine, store: DiskStore, progress
             verdict = verify_zip(path, made.target, made.recipe, engine, workspace, uncompilable=bad)
         if not errors_of(verdict):
             store.put("verdict", key, json.dumps({"about": facts, "verdict": asdict(verdict)}).encode())
-        step.note(summary(verdict))
+        step.note(summary(verdict), mark(verdict))
     return verdict
 
 
@@ -388,6 +389,15 @@ def could_go(examination: Examination, expect: verify.Expect) -> tuple[str, ...]
     with directory.reader(examination.path) as read:
         ground = advice.Ground(target=expect.target, examination=examination, read=read)
         return advice.notes(ground, ours=expect.recipe is not None)
+
+
+def mark(verdict: Verdict) -> Mark:
+    """How well a layer did: only one that ran, and that nothing is wrong with, did well."""
+    if errors_of(verdict):
+        return Mark.BAD
+    if verdict.skipped:
+        return Mark.UNDONE
+    return Mark.DOUBTFUL if verdict.findings else Mark.GOOD
 
 
 def summary(verdict: Verdict) -> str:

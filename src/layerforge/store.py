@@ -14,7 +14,7 @@ import pwd
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,9 @@ MOST = 2 * 2**30
 _LOOKS, _LOOK_SECONDS = 20, 0.1
 """How long it is waited for that whoever removes a workspace comes to its end."""
 
+BESIDES = ("logs", "refused", "image-sources")
+"""Folders of what is kept besides the values."""
+
 BY_CONTENT = frozenset({"archive", "source"})
 """Kinds whose key is the SHA-256 of the value itself."""
 
@@ -57,6 +60,40 @@ def default_root() -> Path:
 def pythons() -> Path:
     """Where interpreters lie that layerforge had uv get."""
     return default_root() / "pythons"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How much is kept of a kind, and when it was last used."""
+
+    count: int
+    size: int
+    """Bytes."""
+    oldest: float
+    """Seconds since 1970; 0 where nothing is kept."""
+    newest: float
+
+    @classmethod
+    def of_files(cls, folder: Path) -> Kept:
+        """What lies in a folder, as far as it stays there."""
+        found: list[os.stat_result] = []
+        for path in folder.rglob("*"):
+            with suppress(OSError):
+                found.append(path.lstat())
+        files = [one for one in found if stat.S_ISREG(one.st_mode)]
+        times = [one.st_mtime for one in files] or [0.0]
+        return cls(count=len(files), size=sum(one.st_size for one in files), oldest=min(times), newest=max(times))
+
+    @classmethod
+    def of(cls, parts: Iterable[Kept]) -> Kept:
+        """Several together."""
+        parts = [one for one in parts if one.count]
+        return cls(
+            count=sum(one.count for one in parts),
+            size=sum(one.size for one in parts),
+            oldest=min((one.oldest for one in parts), default=0.0),
+            newest=max((one.newest for one in parts), default=0.0),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +116,8 @@ class DiskStore:
                 raise lacking from error
             self._damaged(path, f"the stored {kind} {key[:12]} is no value ({error})")
             return None
+        with suppress(OSError):
+            os.utime(path, follow_symlinks=False)  # it was used
         value = found[_DIGEST:]
         if found[:_DIGEST] != _header(kind, key, value) or (kind in BY_CONTENT and digest.sha256(value) != key):
             self._damaged(path, f"the stored {kind} {key[:12]} was damaged")
@@ -154,16 +193,17 @@ class DiskStore:
         if not (self.folder / TAG).exists():
             write_atomically(self.folder / TAG, _SIGNATURE.encode(), 0o600)
 
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Count and bytes of the values by kind."""
-        found: dict[str, tuple[int, int]] = {}
-        for folder in sorted(self.folder.glob("values/*")):
-            files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-            found[folder.name] = (len(files), sum(files))
-        return found
+    def kinds(self) -> dict[str, Kept]:
+        """What is kept, by kind; logs and the like are kinds too."""
+        folders = [*sorted(self.folder.glob("values/*")), *(self.folder / name for name in BESIDES)]
+        found = {folder.name: Kept.of_files(folder) for folder in folders}
+        return {name: kept for name, kept in found.items() if kept.count}
 
-    def clear(self) -> int:
-        """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed."""
+    def clear(self, unused_since: float | None = None) -> int:
+        """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed.
+
+        With a moment, in seconds since 1970, only what was neither made nor used after it.
+        """
         freed = 0
         for name in FORMER:
             if (self.root / name / TAG).is_file():
@@ -172,10 +212,22 @@ class DiskStore:
         if not (self.folder / TAG).is_file():
             return freed
         before = _size(self.folder)
-        for name in ("values", "logs", "refused", "image-sources"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in ("values", *BESIDES):
+            if unused_since is None:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            else:
+                _remove_old(self.folder / name, unused_since)
         clear_dead(self.place(_WORK), _WORKSPACE)
         return freed + before - _size(self.folder)
+
+
+def _remove_old(folder: Path, since: float) -> None:
+    """Removes the files below a folder that are older than a moment."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_mtime < since:
+                path.unlink()
 
 
 def _is_gone(folder: Path, error: Exception) -> bool:

@@ -314,7 +314,7 @@ def test_a_plan_is_printed_as_data_before_anything_happens(layerforge: Command, 
     ran = layerforge("plan", recipe, "--python", PYTHON, "--json")
     assert ran.code == 0, ran.err
     assert [step["name"] for step in ran.json["steps"]] == ["demo"]
-    assert "wheel demo 1.0" in layerforge("plan", recipe, "--python", PYTHON).err
+    assert "wheel demo 1.0" in layerforge("plan", recipe, "--python", PYTHON).out
     assert not (tmp_path / "dist").exists()
 
 
@@ -352,7 +352,8 @@ def test_doctor_recipes_and_cache_answer_in_json(layerforge: Command, index: Pat
     names = [one["name"] for one in layerforge("recipes", "--json").json["recipes"]]
     assert "scikit-learn" in names
     assert layerforge("cache", "info", "--json").json["kinds"]["archive"]["count"] == 1
-    assert layerforge("cache", "clear").code == 0
+    assert "add --yes" in layerforge("cache", "clear").err
+    assert layerforge("cache", "clear", "--yes").code == 0
     assert layerforge("cache", "info", "--json").json["kinds"] == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -47,3 +48,32 @@ def test_no_test_has_a_deadline_of_its_own() -> None:
         assert path == Path(__file__) or "deadline" not in path.read_text() or path.name == "conftest.py", path
     assert settings.default is not None
     assert settings.default.deadline is None
+
+
+def test_only_a_screen_writes_to_a_terminal() -> None:
+    """What shows text goes through ``Screen``, which takes no markup: elsewhere forgetting to escape is impossible."""
+    allowed = {"progress.py", "cli/screen.py"}
+    for file in sorted((ROOT / "src/layerforge").rglob("*.py")):
+        name = file.relative_to(ROOT / "src/layerforge").as_posix()
+        text = file.read_text("utf-8")
+        if name in allowed or name.startswith("data/"):
+            continue
+        assert "rich" not in imported(text), name
+        assert not prints(text), name
+
+
+def prints(text: str) -> bool:
+    """Whether a source calls ``print``."""
+    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return any(isinstance(one, ast.Name) and one.id == "print" for one in calls)
+
+
+def imported(text: str) -> set[str]:
+    """The top-level packages that a source imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {one.name.partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found

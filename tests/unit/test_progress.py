@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from layerforge.progress import TerminalProgress, cell, megabytes
+from layerforge.model import Mark
+from layerforge.progress import Screen, TerminalProgress, cell, inert, megabytes
 
 
 def a_screen(*, terminal: bool = False) -> tuple[TerminalProgress, io.StringIO]:
     out = io.StringIO()
-    return TerminalProgress(Console(file=out, force_terminal=terminal, width=60, color_system=None)), out
+    return TerminalProgress(Screen(Console(file=out, force_terminal=terminal, width=60, color_system=None))), out
 
 
 def test_a_step_ends_in_one_line_with_its_note_and_duration() -> None:
@@ -33,6 +34,79 @@ def test_a_failing_step_gets_a_cross() -> None:
     with pytest.raises(ValueError, match="no"), progress.step("strip"):
         raise ValueError("no")
     assert out.getvalue().startswith("✕ strip")
+
+
+@pytest.mark.parametrize(
+    ("mark", "shown"), [(Mark.DOUBTFUL, "! verify"), (Mark.UNDONE, "– verify"), (Mark.BAD, "✕ verify")]
+)
+def test_a_step_that_did_not_go_well_gets_no_tick(mark: Mark, shown: str) -> None:
+    progress, out = a_screen()
+    with progress.step("verify") as step:
+        step.note("so and so", mark)
+    assert out.getvalue().startswith(shown)
+    assert "✓" not in out.getvalue()
+
+
+def test_nothing_is_shown_of_a_step_that_is_told_elsewhere() -> None:
+    progress, out = a_screen()
+
+    def fail() -> None:
+        with progress.step("image") as step:
+            step.note("", Mark.UNTOLD)
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert out.getvalue() == ""
+
+
+def test_quiet_progress_shows_what_is_wrong_alone() -> None:
+    out = io.StringIO()
+    progress = TerminalProgress(Screen(Console(file=out, color_system=None)), quiet=True)
+    with progress.step("resolve") as step:
+        step.note("2 packages")
+    with progress.step("verify") as step:
+        step.note("1 error", Mark.BAD)
+    progress.say("engine host")
+    progress.aside("engine host")
+    progress.warn("odd")
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["verify", "odd"]
+
+
+def test_outside_a_terminal_nothing_is_folded_or_cut() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, color_system=None, width=20))
+    screen.line("word " * 100)
+    screen.table("a title that is long", ("name", "what"), [("n" * 150, "w" * 150)], numbers=False)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert ("n" * 150 + " ") in lines[3]
+    assert "w" * 150 in lines[3]
+
+
+ANYTHING = st.text(alphabet=st.sampled_from("ab[]/\\:=#\x1b\x07\x9b\r\u202e\n @red")) | st.text()
+
+
+@given(ANYTHING, st.booleans())
+def test_no_text_is_markup_or_steers_a_terminal(text: str, terminal: bool) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80, color_system=None)
+    progress = TerminalProgress(Screen(console))
+    screen = Screen(console)
+    for show in (screen.line, progress.say, progress.warn, progress.aside):
+        show(text)
+    screen.line("head ", (text, "bold red"))
+    screen.table(text, ("a", text), [(text, text)])
+    shown = out.getvalue().replace("\x1b[0m", "").replace("\x1b[1m", "")
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert not any(line.lstrip().startswith("::") for line in shown.splitlines())
+
+
+@given(ANYTHING)
+def test_a_line_holds_all_of_its_text(text: str) -> None:
+    out = io.StringIO()
+    Screen(Console(file=out, color_system=None)).line("<", text, ">")
+    assert out.getvalue() == f"<{inert(text)}>\n"
 
 
 def test_a_terminal_sees_a_bar_that_makes_way_for_the_line() -> None:

@@ -28,7 +28,7 @@ def test_what_is_put_is_got_back(tmp_path: Path) -> None:
     store.put("kind", KEY, b"value")
     assert store.get("kind", KEY) == b"value"
     assert store.get("other", KEY) is None
-    assert store.sizes()["kind"] == (1, 5 + 32)
+    assert (store.kinds()["kind"].count, store.kinds()["kind"].size) == (1, 5 + 32)
 
 
 @pytest.mark.parametrize("harm", [b"", b"short", b"x" * 32 + b"value"])

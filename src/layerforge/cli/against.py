@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 
 from layerforge import changes as compared
 from layerforge import recipe
@@ -19,7 +18,7 @@ from layerforge.cli import places, screen, summary
 from layerforge.errors import UsageError, VerificationError
 from layerforge.model import Finding
 from layerforge.page import Runs, Subject
-from layerforge.progress import cell, counted, megabytes, visible
+from layerforge.progress import Screen, cell, counted, megabytes, visible
 
 MOST_FILES = 10
 MOST_REASONS = 10
@@ -179,26 +178,26 @@ def _reasons(changes: Changes) -> Iterator[str]:
 # --- on the terminal -------------------------------------------------------------------------------------------------
 
 
-def show(out: Console, pair: Pair) -> None:
+def show(out: Screen, pair: Pair) -> None:
     """The changes for people."""
     changes = pair.changes
-    out.print(visible(heading(pair)), style="bold", markup=False, soft_wrap=True)
+    out.line((heading(pair), "bold"))
     if changes.same_bytes:
         return
-    out.print(screen.table("", ("", "before", "after", "change"), _sums(changes)))
+    out.table("", ("", "before", "after", "change"), tuple(_sums(changes)))
     for line in (*_remarks(changes), *(f"{one.name}: {one.before} → {one.after}" for one in changes.made)):
-        out.print(f"  {screen.inert(line)}", soft_wrap=True)
-    for table in _tables(changes):
-        out.print()
-        out.print(table)
+        out.line(f"  {line}")
+    for columns, rows in _tables(changes):
+        out.line()
+        out.table("", columns, rows)
     rest = _rest(changes)
     if rest:
-        out.print(f"  {rest}", markup=False, soft_wrap=True)
-    out.print()
+        out.line(f"  {rest}")
+    out.line()
     for finding in changes.gone:
-        out.print(f"[green]gone[/] {screen.inert(_finding(finding))}", soft_wrap=True, highlight=False)
+        out.line(("gone", "green"), f" {_finding(finding)}")
     if changes.new:
-        out.print("[bold]new findings[/]")
+        out.line(("new findings", "bold"))
         screen.verdict(out, changes.new, ())
 
 
@@ -241,16 +240,16 @@ def _remarks(changes: Changes) -> Iterator[str]:
         )
 
 
-def _tables(changes: Changes) -> Iterator[Any]:
+def _tables(changes: Changes) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
     if changes.packages:
         # All that Markdown shows would not fit into 80 columns beside the names.
         packages = [(*row[:4], row[5]) for row in map(_package_row, changes.packages)]
-        yield screen.table("", ("package", "version", "unzipped", "change", "zipped change"), packages)
+        yield ("package", "version", "unzipped", "change", "zipped change"), packages
     if changes.kinds:
-        rows = ((one.name, megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in changes.kinds)
-        yield screen.table("", ("kind", "unzipped", "change"), rows)
+        kinds = [(one.name, megabytes(int(one.unzipped.after)), _signed(one.unzipped)) for one in changes.kinds]
+        yield ("kind", "unzipped", "change"), kinds
     if files := _largest_files(changes):
-        yield screen.table("", ("files that changed most", "unzipped", "change"), files)
+        yield ("files that changed most", "unzipped", "change"), files
 
 
 def _package_row(part: Part) -> tuple[str, ...]:

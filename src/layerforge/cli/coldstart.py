@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from layerforge import coldstart, examine, host
 from layerforge.cli import options as shared
@@ -22,7 +21,7 @@ from layerforge.coldstart import Function, Lambda, Measured, Order, Prices, Read
 from layerforge.errors import EngineError, UsageError
 from layerforge.filing import write_atomically
 from layerforge.model import Examination, Manifest, Progress, Target
-from layerforge.progress import TerminalProgress
+from layerforge.progress import Screen
 from layerforge.store import writing
 
 MEMORIES = "512,1024,1769,3008"
@@ -171,20 +170,27 @@ def command(
     seen = [examine.examine(path) for path in (zip_file, against) if path]
     made = manifest(zip_file, seen[0].sha256)
     target = find_target(seen[0], made, python, arch)
-    progress = TerminalProgress(screen.console())
+    progress = screen.progress()
     function = own or coldstart.of_imports(coldstart.default_modules(seen[0], made.requires if made else ()))
     say_function(function, progress, chosen=own is not None)
     place = connect(image, target, progress)
     with shared.open_store(progress).workspace() as workspace:
         subjects = unpack(seen, workspace)
         order = Order(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
-        data = run(order, place, coldstart.prices(target.arch, price_gb_second), per_day, progress)
+        data = run(
+            order,
+            place,
+            coldstart.prices(target.arch, price_gb_second),
+            per_day,
+            progress,
+            screen.report(taken=as_json),
+        )
     if as_json:
         screen.print_json(data)
     keep(places, data, progress)
 
 
-def run(order: Order, place: Place, at: Prices, per_day: int | None, progress: Progress) -> dict[str, Any]:
+def run(order: Order, place: Place, at: Prices, per_day: int | None, progress: Progress, out: Screen) -> dict[str, Any]:
     """Measures, shows the result, and gives it as data for JSON."""
     measured = coldstart.measure(order, place.engine, progress)
     machine = place.engine.processors
@@ -195,7 +201,7 @@ def run(order: Order, place: Place, at: Prices, per_day: int | None, progress: P
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "warnings": warnings,
     }
-    show(screen.console(), order, measured, at, per_day, warnings)
+    show(out, order, measured, at, per_day, warnings)
     return coldstart.as_data(order, measured, at, per_day, told)
 
 
@@ -306,26 +312,26 @@ def emulated(target: Target) -> Iterator[str]:
 
 
 def show(
-    out: Console, order: Order, measured: Measured, at: Prices, per_day: int | None, warnings: Iterable[str]
+    out: Screen, order: Order, measured: Measured, at: Prices, per_day: int | None, warnings: Iterable[str]
 ) -> None:
     """The tables for people, then what has to be known to read them."""
     names = coldstart.subject_names(order.subjects)
     labels = [f" {label}" if len(names) > 1 else "" for label in LABELS]
-    out.print()
+    out.line()
     for label, name in zip(LABELS, names if len(names) > 1 else (), strict=False):
-        out.print(f"{label}  {name}", markup=False, soft_wrap=True)
+        out.line(f"{label}  {name}")
     title = "cold starts, " + (f"medians of {order.runs:,} runs" if order.runs > 1 else "one run")
     figures = ("memory", "vCPU", "init ms", "least–most", "CPU ms", "1st ms", "2nd ms", "peak MB")
-    out.print(screen.table(title, figures, [_times(one, labels[one.subject]) for one in measured.series]))
+    out.table(title, figures, [_times(one, labels[one.subject]) for one in measured.series])
     if rows := [_costs(one, labels[one.subject], at, per_day) for one in measured.series if one.samples]:
         columns = ("memory", "GB-seconds", "dollars", *([f"a year of {per_day:,} a day"] if per_day else []))
-        out.print()
-        out.print(screen.table("per million cold starts", columns, rows))
-        out.print()
+        out.line()
+        out.table("per million cold starts", columns, rows)
+        out.line()
         for line in (*_ratio_lines(order, measured.series), _price_line(at), _READ[measured.reading]):
-            out.print(f"  {line}", markup=False, soft_wrap=True)
+            out.line(f"  {line}")
     for line in warnings:
-        out.print(f"[yellow]![/] {line}", soft_wrap=True)
+        out.line(("!", "yellow"), f" {line}")
 
 
 def _times(series: Series, label: str) -> tuple[str, ...]:

@@ -33,12 +33,9 @@ def command(as_json: bool) -> None:  # noqa: FBT001
     if as_json:
         screen.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
         return
-    out = screen.console()
+    out = screen.report()
     for one in reports:
-        out.print(
-            f"[{'green' if one.good else 'yellow'}]{'✓' if one.good else '!'}[/] {one.name:<12} {one.says}",
-            soft_wrap=True,
-        )
+        out.line(("✓", "green") if one.good else ("!", "yellow"), f" {one.name:<12} {one.says}")
 
 
 def _targets() -> list[Target]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from layerforge import advice, examine, report, verify
 from layerforge import changes as compared
@@ -22,7 +21,7 @@ from layerforge.errors import UsageError
 from layerforge.examine import Share, Summary, directory
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Member, Target
 from layerforge.page import newest_symbols
-from layerforge.progress import megabytes
+from layerforge.progress import Screen, megabytes
 
 
 @click.command("inspect")
@@ -55,15 +54,15 @@ def command(
         places.check(markdown, "changes.md")
         if html_file and html_file.resolve() == markdown.resolve():
             raise UsageError(f"--html and --markdown both name {markdown}", hint="give each a file of its own")
-    subject, out = known(zip_file, python, arch), screen.console()
+    subject, out = known(zip_file, python, arch), screen.report(taken=markdown == against.STANDARD_OUTPUT)
     old = known(older, python, arch) if older else None
     for line in (*subject.beside.refused, *(old.beside.refused if old else ())):
-        out.print(f"! {screen.inert(line)}", soft_wrap=True)
+        screen.notes().line(("!", "yellow"), f" {line}")
     pair = against.pair(old, subject) if old else None
     found = () if pair and not (html_file or as_json) else advice_on(subject)
     changes = compared.as_data(pair.changes) if pair else None
     if html_file:
-        write_page(out, html_file, subject, found, changes)
+        write_page(screen.notes(), html_file, subject, found, changes)
     if as_json:
         screen.print_json(as_data(subject, found) | ({"changes": changes} if pair else {}))
     elif pair:
@@ -90,12 +89,12 @@ def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject
 
 
 def write_page(
-    out: Console, html_file: Path, subject: pages.Subject, found: Iterable[Advice], changes: dict[str, Any] | None
+    out: Screen, html_file: Path, subject: pages.Subject, found: Iterable[Advice], changes: dict[str, Any] | None
 ) -> None:
     """Writes the page."""
     data = pages.page(subject, advice=advice.as_data(found), changes=changes).encode()
     places.write(html_file, data)
-    out.print(f"page: {html_file}, {megabytes(len(data))}; open it in a browser, it needs no network\n", soft_wrap=True)
+    out.line(f"page: {html_file}, {megabytes(len(data))}; open it in a browser, it needs no network\n")
 
 
 def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, Examination]:
@@ -109,7 +108,7 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
     return target, examination
 
 
-def show(out: Console, subject: pages.Subject) -> None:
+def show(out: Screen, subject: pages.Subject) -> None:
     """The tables for people, then what is wrong and what is worth knowing."""
     tables(out, subject.target, subject.examination, subject.summary)
     screen.verdict(out, subject.findings, subject.notes)
@@ -129,39 +128,39 @@ def advice_on(subject: pages.Subject) -> tuple[Advice, ...]:
         return advice.advise(ground)
 
 
-def show_advice(out: Console, subject: pages.Subject, found: Iterable[Advice]) -> None:
+def show_advice(out: Screen, subject: pages.Subject, found: Iterable[Advice]) -> None:
     """Advice, a line each and how to follow it."""
     found = tuple(found)
     if not found:
         least = megabytes(advice.smallest(subject.examination.unzipped))
-        out.print(f"\nnothing was found that would save {least} or more")
+        out.line(f"\nnothing was found that would save {least} or more")
         return
-    out.print("\n[bold]what would help most[/]")
+    out.line("\n", ("what would help most", "bold"))
     for one in found:
-        out.print(f"  {screen.inert(one.message)}", soft_wrap=True)
-        out.print(f"      → {screen.inert(one.how)}", soft_wrap=True)
+        out.line(f"  {one.message}")
+        out.line(f"      → {one.how}")
 
 
-def tables(out: Console, target: Target, seen: Examination, summary: Summary) -> None:
+def tables(out: Screen, target: Target, seen: Examination, summary: Summary) -> None:
     """Where the bytes are, and what the files are."""
     share = seen.unzipped / LAMBDA_UNZIPPED_LIMIT
-    out.print(f"[bold]{screen.inert(seen.path.name)}[/]: for Python {target.python} on {target.arch}", soft_wrap=True)
-    out.print(f"  zip {megabytes(seen.zipped)} · unzipped {megabytes(seen.unzipped)}, {share:.0%} of what Lambda takes")
-    out.print(f"  sha256 {seen.sha256}\n  content_sha256 {seen.content_sha256}\n", soft_wrap=True)
+    out.line((seen.path.name, "bold"), f": for Python {target.python} on {target.arch}")
+    out.line(f"  zip {megabytes(seen.zipped)} · unzipped {megabytes(seen.unzipped)}, {share:.0%} of what Lambda takes")
+    out.line(f"  sha256 {seen.sha256}\n  content_sha256 {seen.content_sha256}\n")
     versions = {one.name: one.version for one in seen.distributions}
-    out.print(_shares("package", summary.packages, versions))
-    out.print()
-    out.print(_shares("kind", summary.kinds, {}))
-    out.print()
+    _shares(out, "package", summary.packages, versions)
+    out.line()
+    _shares(out, "kind", summary.kinds, {})
+    out.line()
     rows = [(one.path, megabytes(one.size), megabytes(one.zipped)) for one in summary.largest[:10]]
-    out.print(screen.table("", ("largest files", "unzipped", "zipped"), rows))
-    out.print()
+    out.table("", ("largest files", "unzipped", "zipped"), rows)
+    out.line()
     for line in (*native(seen.members), *bytecode(seen.members), *duplicates(summary)):
-        out.print(f"  {screen.inert(line)}", soft_wrap=True)
-    out.print()
+        out.line(f"  {line}")
+    out.line()
 
 
-def _shares(title: str, shares: Iterable[Share], versions: dict[str, str]) -> Any:
+def _shares(out: Screen, title: str, shares: Iterable[Share], versions: dict[str, str]) -> None:
     rows = [
         (
             f"{one.name or '(no package)'} {versions.get(one.name, '')}".strip(),
@@ -171,7 +170,7 @@ def _shares(title: str, shares: Iterable[Share], versions: dict[str, str]) -> An
         )
         for one in shares
     ]
-    return screen.table("", (title, "files", "unzipped", "zipped"), rows)
+    out.table("", (title, "files", "unzipped", "zipped"), rows)
 
 
 def native(members: Iterable[Member]) -> Iterable[str]:

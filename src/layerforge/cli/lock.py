@@ -14,7 +14,7 @@ from layerforge.cli import screen
 from layerforge.errors import UsageError
 from layerforge.filing import write_together
 from layerforge.model import Progress
-from layerforge.progress import TerminalProgress, counted
+from layerforge.progress import counted
 from layerforge.resolve import Request
 from layerforge.standins import Stock
 from layerforge.store import DiskStore, writing
@@ -38,7 +38,7 @@ def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
         wrong = "is a folder" if output.is_dir() else f"is in no folder: there is no {output.parent}"
         raise UsageError(f"{output} {wrong}", hint="name a file in a folder that is there with --output")
     places = [output or place(request) for request in wanted]
-    progress = TerminalProgress(screen.console())
+    progress = screen.progress()
     store = shared.open_store(progress)
     for request, path in zip(wanted, places, strict=True):
         write(replace(request, lock=path) if output else request, python, path, store, progress)

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
 
 from layerforge import matrix, resolve
 from layerforge.cli import options as shared
@@ -35,7 +34,5 @@ def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[st
     wanted = [shared.target(python, arch) for python in dict.fromkeys(pythons) for arch in dict.fromkeys(arches)]
     rows, left = matrix.combine(resolve.requests(matrix.expanded(targets), None), wanted)
     for one in left:
-        screen.console().print(
-            f"[yellow]![/] {one.recipe}-{one.label} is left out: {escape(one.reason)}", soft_wrap=True
-        )
+        screen.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     click.echo(json.dumps({"include": [asdict(row) for row in rows]}))

@@ -11,7 +11,6 @@ from layerforge import plan, resolve
 from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
 from layerforge.pipeline import equipped, prepare
-from layerforge.progress import TerminalProgress
 
 
 @click.command("plan")
@@ -27,8 +26,7 @@ def command(
     **given: Any,
 ) -> None:
     """Show what a build of TARGET would do, without doing it."""
-    out = screen.console()
-    progress = TerminalProgress(out)
+    progress = screen.progress()
     chosen = shared.options(**given, output=Path("dist"), verify=True, progress=progress)
     [request] = resolve.requests([target], lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
@@ -38,12 +36,13 @@ def command(
         screen.print_json(plan.as_json(made))
         return
     code = made.recipe.bytecode
-    out.print(f"[bold]{made.recipe.name}-{made.target.label}[/]: key {made.key[:16]}")
+    out = screen.report()
+    out.line((f"{made.recipe.name}-{made.target.label}", "bold"), f": key {made.key[:16]}")
     for row in plan.as_json(made)["steps"]:
         what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))
-        out.print(f"  {row['step']} {what}", markup=False, soft_wrap=True)
-    out.print(
+        out.line(f"  {row['step']} {what}")
+    out.line(
         f"  bytecode {code.mode}, docstrings {code.docstrings}, optimize {code.optimize}, compiled by "
         f"{made.interpreter or 'nobody'}"
     )
-    out.print(f"  compression {made.compression}")
+    out.line(f"  compression {made.compression}")

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from layerforge import examine, publish, runtimes, verify
 from layerforge.cli import options as shared
@@ -21,7 +18,7 @@ from layerforge.cli import places, screen, summary
 from layerforge.cli.verify import expected, manifest
 from layerforge.errors import PublishError, UsageError, VerificationError
 from layerforge.model import Examination, Finding, Manifest, Progress, Severity, Target
-from layerforge.progress import TerminalProgress, counted, megabytes
+from layerforge.progress import Screen, counted, megabytes
 from layerforge.publish import Artifact, Job, Refuse, Result, Shelf, Storage, Wishes, showing
 
 _LAYER = ("python/", "lib/", "bin/")
@@ -73,16 +70,15 @@ def command(
     # Half a second that bad options need not wait for.
     from layerforge.publish import aws
 
-    out = screen.console()
-    progress = TerminalProgress(out)
+    out, progress = screen.report(taken=as_json), screen.progress()
     wanted = wishes(**given, yes=yes)
     check(zips, name, write)
     if publish.PUBLIC in wanted.grants and not (yes or dry_run):
-        check_can_ask(out)
+        check_can_ask(screen.notes())
     session = aws.open_session()
     places = aws.regions_wanted(regions, session)
     clouds = aws.connect(places, session)
-    artifacts = read(zips, name, progress, out, in_spite=yes)
+    artifacts = read(zips, name, progress, screen.notes(), in_spite=yes)
     with progress.step("plan") as step:
         jobs = publish.survey(clouds, artifacts, wanted)
         step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")
@@ -90,7 +86,7 @@ def command(
         show_plan(out, jobs, as_json=as_json)
         return
     if not yes:
-        ask(out, jobs)
+        ask(jobs)
     deliver(publish.carry_out(jobs, clouds, progress), out, write, as_json=as_json)
 
 
@@ -135,7 +131,7 @@ def check(zips: Sequence[Path], name: str | None, write: Path | None) -> None:
         places.check(write, "arns.json")
 
 
-def check_can_ask(out: Console) -> None:
+def check_can_ask(out: Screen) -> None:
     """Raises ``UsageError`` where nobody is there who could be asked."""
     if not (sys.stdin.isatty() and out.is_terminal):
         raise UsageError(
@@ -143,7 +139,7 @@ def check_can_ask(out: Console) -> None:
         )
 
 
-def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Console, *, in_spite: bool) -> list[Artifact]:
+def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen, *, in_spite: bool) -> list[Artifact]:
     """What is to be published. Raises ``VerificationError`` for zips that Lambda could make no use of."""
     made = []
     for path in zips:
@@ -201,14 +197,10 @@ def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progr
         progress.warn(f"{seen.path.name} is published in spite of {counted(len(errors), 'error')}, because of --yes")
 
 
-def show_plan(out: Console, jobs: Sequence[Job], *, as_json: bool) -> None:
+def show_plan(out: Screen, jobs: Sequence[Job], *, as_json: bool) -> None:
     """The plan as a table, and as JSON. Raises ``PublishError`` where something in it cannot be done."""
-    table = Table(title="publish plan", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in ("Region", "layer", "what"):
-        table.add_column(column, overflow="fold")
-    for job in jobs:
-        table.add_row(job.region, job.artifact.name, escape(showing.does(job)))
-    out.print(table)
+    rows = [(job.region, job.artifact.name, showing.does(job)) for job in jobs]
+    out.table("publish plan", ("Region", "layer", "what"), rows, numbers=False)
     if as_json:
         screen.print_json(showing.plan_data(jobs))
     refused = [(job.region, action) for job in jobs for action in job.actions if isinstance(action, Refuse)]
@@ -220,19 +212,21 @@ def show_plan(out: Console, jobs: Sequence[Job], *, as_json: bool) -> None:
         )
 
 
-def ask(out: Console, jobs: Sequence[Job]) -> None:
+def ask(jobs: Sequence[Job]) -> None:
     """Asks before a version is opened to everybody. Raises ``Abort`` where the answer is no."""
     opened = [job for job in jobs if publish.Allow(grant=publish.PUBLIC) in job.actions]
     if opened:
-        out.print(f"[yellow]![/] every AWS account will be able to use {counted(len(opened), 'layer version')}")
+        screen.notes().line(
+            ("!", "yellow"), f" every AWS account will be able to use {counted(len(opened), 'layer version')}"
+        )
         click.confirm("  publish?", abort=True, err=True)
 
 
-def deliver(results: Sequence[Result], out: Console, write: Path | None, *, as_json: bool) -> None:
+def deliver(results: Sequence[Result], out: Screen, write: Path | None, *, as_json: bool) -> None:
     """Shows and writes the results. Raises ``PublishError`` where something failed."""
     for result in results:
         if result.version is not None:
-            out.print(f"  {result.version.arn}", soft_wrap=True)
+            out.line(f"  {result.version.arn}")
     screen.step_summary(showing.markdown(results))
     if write is not None:
         places.write(write, _WRITERS[write.suffix](results).encode())

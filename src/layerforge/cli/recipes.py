@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001
         screen.print_json({"recipes": rows})
         return
     cells = [(row["name"], row["version"], row["python"], megabytes(row["unzipped_at_most"])) for row in rows]
-    screen.console().print(screen.table("", ("recipe", "version", "Python", "unzipped at most"), cells))
+    screen.report().table("", ("recipe", "version", "Python", "unzipped at most"), cells)
 
 
 class Row(TypedDict):

@@ -50,7 +50,7 @@ def contents(seen: Examination) -> dict[str, bytes]:
 
 def tell(seen: Examination, output: Path) -> None:
     """Says on standard error what the SBOM lists, and whether a fuller one is there."""
-    out = screen.console()
+    out = screen.notes()
     unlisted = sum(not member.package and member.elf is not None for member in seen.members)
     nameless = len(sbom.without_metadata(seen))
     parts = (
@@ -59,7 +59,7 @@ def tell(seen: Examination, output: Path) -> None:
         f"{counted(unlisted, 'native file')} of no package" if unlisted else "",
     )
     where = "" if str(output) == "-" else f"{output}: "
-    out.print(f"{where}{', '.join(filter(None, parts))}", markup=False, soft_wrap=True)
+    out.line(f"{where}{', '.join(filter(None, parts))}")
     known = beside(seen.path, seen.sha256).sbom
     if known and output != seen.path.with_name(known.name):
-        out.print(f"  {known.name} beside the zip, from its build, says more", markup=False, soft_wrap=True)
+        out.line(f"  {known.name} beside the zip, from its build, says more")

@@ -1,86 +1,76 @@
-"""What every command shows and how: errors, sizes, tables, JSON."""
+"""What every command shows and where: reports on standard output; notes, progress and errors on standard error."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from layerforge.errors import LayerforgeError
 from layerforge.model import Finding, Severity
-from layerforge.progress import visible
+from layerforge.progress import LONGEST, Screen, TerminalProgress, inert, shortened
+
+__all__ = ["LONGEST", "Screen", "errors", "inert", "notes", "print_json", "progress", "report", "shortened", "verdict"]
 
 MOST_DETAILS = 30
-"""Lines of evidence that an error shows."""
+"""Lines of evidence that an error shows, unless all are asked for."""
 
-LONGEST = 200
-"""Characters that a name may have before its middle is left out; a path in a zip can have thousands."""
-
-
-_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
+QUIET, VERBOSE = "layerforge.quiet", "layerforge.verbose"
+"""What the command's context says of how much is wanted."""
 
 
-def console() -> Console:
+def notes() -> Screen:
     """Standard error. rich itself respects NO_COLOR and a missing terminal."""
-    return Console(stderr=True, highlight=False)
+    return Screen(Console(stderr=True))
 
 
-def errors(error: LayerforgeError) -> None:
+def report(*, taken: bool = False) -> Screen:
+    """Where what was asked for is shown: standard output, unless that is taken for JSON or the like."""
+    return Screen(Console(stderr=taken))
+
+
+def progress() -> TerminalProgress:
+    """Progress on standard error, as much of it as is wanted."""
+    return TerminalProgress(notes(), quiet=wanted(QUIET))
+
+
+def wanted(what: str) -> bool:
+    """Whether the command was called with ``-q`` or ``-v``."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(what))
+
+
+def errors(error: LayerforgeError, *, all_details: bool = False) -> None:
     """Shows an error: what happened, the evidence, what to do next."""
-    out = console()
-    out.print(f"[bold red]✕ {error.title}:[/] {inert(error.message)}", soft_wrap=True)
-    for line in error.details[:MOST_DETAILS]:
-        out.print(f"    [dim]{inert(line)}[/]", soft_wrap=True)
-    if len(error.details) > MOST_DETAILS:
-        out.print(f"    [dim]… and {len(error.details) - MOST_DETAILS} more[/]")
+    out = notes()
+    most = len(error.details) if all_details else MOST_DETAILS
+    out.line((f"✕ {error.title}:", "bold red"), f" {error.message}")
+    for text in error.details[:most]:
+        out.line("    ", (text, "dim"))
+    if len(error.details) > most:
+        out.line((f"    … and {len(error.details) - most} more, with -v", "dim"))
     if error.hint:
-        out.print(f"  [bold]→[/] {inert(error.hint)}", soft_wrap=True)
+        out.line("  ", ("→", "bold"), f" {error.hint}")
 
 
-def verdict(out: Console, findings: Iterable[Finding], notes: Iterable[str]) -> None:
+def verdict(out: Screen, findings: Iterable[Finding], known: Iterable[str], indent: str = "") -> None:
     """Shows findings, a line and a hint each, then what is worth knowing though nothing is wrong with it."""
     for one in findings:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
-        where = f" {inert(one.path)}:" if one.path else ""
-        out.print(f"[{colour}]{one.rule} {one.severity}[/]{where} {inert(one.message)}", soft_wrap=True)
-        out.print(f"      → {inert(one.hint)}", soft_wrap=True)
-    for note in notes:
-        out.print(f"  {inert(note)}", soft_wrap=True)
-
-
-def inert(text: str) -> str:
-    """Text of unknown origin as the console takes it literally: neither its markup nor what steers a terminal works.
-
-    Nor is a line a command to GitHub's runner, which are those that begin with two colons.
-    """
-    return escape(_COMMAND.sub(r"\1\\x3a:", "\n".join(map(visible, text.split("\n")))))
-
-
-def shortened(text: str, most: int = LONGEST) -> str:
-    """``text``, without its middle where it is long."""
-    return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) :]}"
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose first column is text and whose others are numbers."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
-    for row in rows:
-        made.add_row(*(inert(shortened(cell)) for cell in row))
-    return made
+        where = f" {one.path}:" if one.path else ""
+        out.line(indent, (f"{one.rule} {one.severity}", colour), where, f" {one.message}")
+        out.line(f"{indent}      → {one.hint}")
+    for text in known:
+        out.line(f"{indent}  {text}")
 
 
 def print_json(value: Any) -> None:
-    """The only thing that goes to standard output."""
+    """A report for programs."""
     click.echo(json.dumps(value, indent=1))
 
 
@@ -91,4 +81,4 @@ def step_summary(markdown: str) -> None:
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(markdown)
         except OSError as error:
-            console().print(f"[yellow]![/] the job's summary cannot be written: {escape(str(error))}", soft_wrap=True)
+            notes().line(("!", "yellow"), f" the job's summary cannot be written: {error}")

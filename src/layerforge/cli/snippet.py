@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from layerforge import examine, publish, runtimes, snippet
 from layerforge.cli import options, screen
@@ -98,10 +97,10 @@ def warn(
     failures: tuple[snippet.Failure, ...], versions: tuple[snippet.Version, ...], regions: tuple[str, ...]
 ) -> None:
     """Says what the snippet lacks, and what Lambda will refuse."""
-    out = screen.console()
+    out = screen.notes()
     for failure in failures:
         if not regions or failure.region in regions:
-            out.print(f"[yellow]![/] {escape(str(failure))}", soft_wrap=True)
+            out.line(("!", "yellow"), f" {failure}")
     layers = {one.name for one in versions}
     by_region: dict[str, set[str]] = {}
     for one in versions:
@@ -110,9 +109,7 @@ def warn(
         if missing := sorted(layers - there):
             more = f" and {len(missing) - MOST_NAMES} more" if len(missing) > MOST_NAMES else ""
             names = ", ".join(missing[:MOST_NAMES])
-            out.print(f"[yellow]![/] {region} has no version of {names}{more}", soft_wrap=True)
+            out.line(("!", "yellow"), f" {region} has no version of {names}{more}")
     if len(layers) > snippet.MOST_LAYERS:
-        out.print(
-            f"[yellow]![/] a function takes {snippet.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer",
-            soft_wrap=True,
-        )
+        told = f" a function takes {snippet.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer"
+        out.line(("!", "yellow"), told)

@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
-
 from layerforge import report, suite
 from layerforge.cli import engines, places, screen
 from layerforge.errors import EngineError, VerificationError
 from layerforge.model import Builder, Progress, Target
-from layerforge.progress import counted
+from layerforge.progress import Screen, counted
 from layerforge.store import DiskStore
 from layerforge.suite import Order, Proof, find_package
 
@@ -48,7 +45,7 @@ def run(
         places.write(write, (json.dumps(data, indent=1) + "\n").encode())
     if as_json:
         screen.print_json(data)
-    show(screen.console(), proof, data)
+    show(screen.report(taken=as_json), proof, data)
     if proof.findings:
         more = "" if write else "; --write FILE keeps all of them"
         raise VerificationError(
@@ -58,12 +55,12 @@ def run(
         )
 
 
-def show(out: Console, proof: Proof, data: dict[str, Any]) -> None:
+def show(out: Screen, proof: Proof, data: dict[str, Any]) -> None:
     """Counts by outcome on both sides, what is worth knowing, then findings."""
     layer, wheels = data["layer"]["counts"], data["wheels"]["counts"]
     rows = [(name, f"{layer.get(name, 0):,}", f"{wheels.get(name, 0):,}") for name in sorted({*layer, *wheels})]
-    out.print()
-    out.print(screen.table(f"{proof.package} {proof.version}", ("tests", "layer", "wheels"), rows))
+    out.line()
+    out.table(f"{proof.package} {proof.version}", ("tests", "layer", "wheels"), rows)
     compared = proof.compared
     for text, names in (
         ("fail on both sides", compared.both),
@@ -76,9 +73,9 @@ def show(out: Console, proof: Proof, data: dict[str, Any]) -> None:
         if names:
             more = " …" if len(names) > MOST_NAMES else ""
             listed = ", ".join(names[:MOST_NAMES]) + more
-            out.print(f"  {len(names):,} {text}: {listed}", markup=False, soft_wrap=True, style="dim")
+            out.line((f"  {len(names):,} {text}: {listed}", "dim"))
     screen.verdict(out, proof.findings[:MOST_FINDINGS], ())
     if len(proof.findings) > MOST_FINDINGS:
-        out.print(f"… and {len(proof.findings) - MOST_FINDINGS:,} more")
+        out.line(f"… and {len(proof.findings) - MOST_FINDINGS:,} more")
     if not proof.findings:
-        click.echo("no findings", err=True)
+        out.line("no findings")

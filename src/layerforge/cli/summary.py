@@ -13,7 +13,7 @@ import click
 from layerforge import report
 from layerforge.errors import LayerforgeError, VerificationError
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Finding, Severity
-from layerforge.progress import cell, megabytes
+from layerforge.progress import cell, megabytes, visible
 
 if TYPE_CHECKING:
     from layerforge.pipeline import Layer
@@ -36,7 +36,7 @@ def annotation(command: str, message: str, **properties: str) -> str:
 
 
 def _escaped(text: str, table: Mapping[str, str]) -> str:
-    return "".join(table.get(character, character) for character in text)
+    return "".join(table.get(character) or visible(character) for character in text)
 
 
 def of_finding(finding: Finding, file: str) -> str:

@@ -14,7 +14,6 @@ from layerforge.cli import options as shared
 from layerforge.errors import UsageError, VerificationError
 from layerforge.host import HostEngine
 from layerforge.model import Examination, Manifest, Recipe, Severity, Store
-from layerforge.progress import TerminalProgress
 from layerforge.store import pythons
 
 DEFAULT_MINUTES = 180
@@ -75,8 +74,7 @@ def command(
     With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
     """
     _refuse_alone(suite, jobs or time_limit or select or write, memory)
-    out = screen.console()
-    progress = TerminalProgress(out)
+    out, progress = screen.report(taken=as_json), screen.progress()
     store = shared.open_store(progress)
     seen = examine.examine(zip_file)
     guess, made = examine.guess_target(seen), manifest(zip_file, seen.sha256)
@@ -109,9 +107,10 @@ def command(
             uncompilable=made.uncompilable if made else frozenset(),
             unrun="" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store),
         )
-        step.note(pipeline.summary(verdict))
+        step.note("", pipeline.mark(verdict))
     if as_json:
         screen.print_json({"path": str(zip_file), **report.run_data(verdict)})
+    out.line(f"{zip_file}: {pipeline.summary(verdict)}")
     screen.verdict(out, verdict.findings, verdict.notes)
     summary.annotate_findings(verdict.findings, str(zip_file))
     if any(one.severity is Severity.ERROR for one in verdict.findings):

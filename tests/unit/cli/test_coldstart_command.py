@@ -12,6 +12,7 @@ import zips
 from fakes import FakeProgress, target
 from layerforge import cli, coldstart, examine
 from layerforge.cli import coldstart as command
+from layerforge.cli import screen
 from layerforge.coldstart import Order
 from layerforge.errors import EngineError
 from layerforge.model import Job, Outcome
@@ -47,7 +48,7 @@ def layer(tmp_path: Path) -> Path:
 
 
 def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 1769), per_day: int | None = None) -> Any:
-    """The data of a measurement; what is printed for people goes to standard error."""
+    """The data of a measurement, which is shown to people too."""
     seen = [examine.examine(path) for path in paths]
     order = Order(
         target=target(),
@@ -57,7 +58,7 @@ def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 17
         runs=3,
     )
     place = command.Place(engine=FakeLambda(), image="image")
-    return command.run(order, place, coldstart.prices(target().arch), per_day, FakeProgress())
+    return command.run(order, place, coldstart.prices(target().arch), per_day, FakeProgress(), screen.report())
 
 
 def test_two_layers_are_shown_size_by_size_with_what_they_cost(
@@ -66,8 +67,8 @@ def test_two_layers_are_shown_size_by_size_with_what_they_cost(
     other = zips.of(tmp_path / "other.zip", {"python/top.py": b"y = 1\n"})
     data = ran(tmp_path, [layer, other], per_day=1000)
     shown = capsys.readouterr()
-    assert shown.out == ""
-    lines = [" ".join(line.split()) for line in shown.err.splitlines()]
+    assert shown.err == ""
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
     assert "A layer.zip" in lines
     assert "B other.zip" in lines
     assert "512 MB B 0.29 out of memory" in lines
@@ -82,7 +83,7 @@ def test_two_layers_are_shown_size_by_size_with_what_they_cost(
 
 def test_one_layer_needs_no_letters(tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran(tmp_path, [layer], memories=(1769,))
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "1,769 MB A" not in shown
     assert "×" not in shown
 

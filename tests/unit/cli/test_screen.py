@@ -10,7 +10,7 @@ from layerforge.errors import UsageError
     ("text", "shown"),
     [
         ("\x1b[31mred", r"\x1b[31mred"),
-        ("[bold]b[/]", r"\[bold]b\[/]"),
+        ("[bold]b[/]", "[bold]b[/]"),
         ("::stop-commands::x\n  ::error::y", "\\x3a:stop-commands::x\n  \\x3a:error::y"),
         ("a::b", "a::b"),
     ],

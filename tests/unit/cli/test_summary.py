@@ -14,6 +14,7 @@ from layerforge.cli import summary
 from layerforge.errors import LockError, VerificationError
 from layerforge.model import Archive, Compression, Edit, Finding, PassResult, Plan, Recipe, Severity, Verdict
 from layerforge.pipeline import Layer
+from layerforge.progress import visible
 
 COMMAND = re.compile(r"::(error|warning) (?:file=([^,:\r\n]*),)?title=([^,:\r\n]*)::([^\r\n]*)")
 FINDING = Finding(
@@ -41,6 +42,11 @@ def unescaped(text: str) -> str:
     return text
 
 
+def shown(text: str) -> str:
+    """What cannot be seen is told by its number, but for the ends of lines."""
+    return "".join(char if char in "\r\n" else visible(char) for char in text)
+
+
 def test_a_finding_is_annotated_on_its_file_under_its_rule() -> None:
     assert summary.of_finding(FINDING, "recipes/a, b/recipe.toml") == (
         "::error file=recipes/a%2C b/recipe.toml,title=LF101::python/a|b.so: needs GLIBC_2.99 (build it%0Aagain)"
@@ -57,8 +63,8 @@ def test_an_annotation_is_one_command_whatever_the_texts_hold(message: str, file
     line = summary.of_finding(replace(FINDING, path="", message=message, hint=""), file)
     match = COMMAND.fullmatch(line)
     assert match
-    assert unescaped(match[2] or "") == file
-    assert unescaped(match[4]) == f"{message} ()"
+    assert unescaped(match[2] or "") == shown(file)
+    assert unescaped(match[4]) == f"{shown(message)} ()"
 
 
 def test_an_error_is_annotated_with_its_evidence_and_its_hint() -> None:
@@ -122,3 +128,7 @@ def test_a_failure_has_its_evidence_literally() -> None:
     assert "no &lt;b&gt;" in text
     assert "<pre>&lt;script&gt;\n| a |</pre>" in text
     assert "→ do \\`x\\`" in text
+
+
+def test_an_annotation_steers_no_terminal() -> None:
+    assert summary.annotation("error", "a\x1b[2J\nb", file="\u202e") == "::error file=\\u202e::a\\x1b[2J%0Ab"
