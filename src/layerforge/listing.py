@@ -28,6 +28,11 @@ MOST_FILES = 1000
 _INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)[\s=]+)(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_INSTEAD = {
+    "--pre": "leave that line out, and set UV_PRERELEASE=allow",
+    "--trusted-host": "leave that line out, and set UV_INSECURE_HOST to the host",
+}
+"""What uv takes instead of options of pip's."""
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _VCS = re.compile(r"(?:git|hg|bzr|svn)\+")
 _WHEEL = ".whl"
@@ -71,8 +76,11 @@ class Listed:
     """Options that say where packages are looked for, a line each; they may hold passwords."""
     compiled: tuple[str, ...] = ()
     """Packages of which no wheel is to be taken."""
-    hashes: tuple[tuple[str, frozenset[str]], ...] = ()
-    """What packages that are named with hashes may be, by normalised name: ``sha256:…``."""
+    hashes: tuple[tuple[tuple[str, str], frozenset[str]], ...] = ()
+    """What packages that are named with hashes may be, ``sha256:…``: by normalised name and the exact version that they
+    are named with, which is empty where there is none."""
+    all_hashed: bool = False
+    """Whether a hash is asked for of every package."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +200,14 @@ class _Lines:
     constraints: list[tuple[str, str]] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     compiled: list[str] = field(default_factory=list)
-    hashes: dict[str, frozenset[str]] = field(default_factory=dict)
+    hashes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    all_hashed: bool = False
+
+    def take_hashes(self, line: str) -> None:
+        """Adds the hashes of a line; what is named twice has to have both."""
+        if "--hash" in line:
+            key, hashes = hashed(line)
+            self.hashes[key] = self.hashes.get(key, hashes) & hashes
 
 
 def _of_files(start: Path) -> Listed:
@@ -213,6 +228,7 @@ def _of_files(start: Path) -> Listed:
                     seen.add((other.resolve(), kind))
             elif constrains:
                 told = f"{path.name}:{number}: {line}"
+                found.take_hashes(line)
                 found.constraints.append((told, _expanded(re.split(r"\s--", line)[0])))
             else:
                 _take(found, path, number, line)
@@ -227,6 +243,7 @@ def _of_files(start: Path) -> Listed:
         indexes=tuple(found.indexes),
         compiled=tuple(dict.fromkeys(found.compiled)),
         hashes=tuple(sorted(found.hashes.items())),
+        all_hashed=found.all_hashed,
     )
 
 
@@ -238,22 +255,25 @@ def _take(found: _Lines, path: Path, number: int, line: str) -> None:
     plain = _expanded(re.split(r"\s--", line)[0])
     found.requirements.append((f"{path.name}:{number}: {line}", plain))
     found.text.append(plain)
-    if "--hash" in line:
-        name, hashes = hashed(line)
-        found.hashes[name] = found.hashes.get(name, hashes) & hashes
+    found.take_hashes(line)
 
 
-def hashed(line: str) -> tuple[str, frozenset[str]]:
-    """Normalised name and hashes of a requirement that is named with ``--hash``. Raises ``RecipeError``."""
+def hashed(line: str) -> tuple[tuple[str, str], frozenset[str]]:
+    """Name, exact version and hashes of a requirement that is named with ``--hash``. Raises ``RecipeError``.
+
+    Of hashes of several kinds those of SHA-256 count, since a file that is right has them all.
+    """
     head, *options = re.split(r"\s+--hash[= ]", line)
-    wrong = [one for one in options if not _SHA256.fullmatch(one.strip())]
-    if wrong:
+    found = [one for one in map(str.strip, options) if _SHA256.fullmatch(one)]
+    wrong = [one for one in options if one.strip().startswith("sha256:") and one.strip() not in found]
+    if wrong or not found:
         raise RecipeError(
-            f"{lock.redacted(_cut(head))}: {_cut(wrong[0])!r} is no hash that is enforced here",
+            f"{lock.redacted(_cut(head))}: {_cut((wrong or options)[0])!r} is no hash that is enforced here",
             hint="give it as --hash=sha256: and 64 hexadecimal digits, as `uv pip compile --generate-hashes` does",
         )
     name = re.match(r"\s*([A-Za-z0-9][\w.-]*)", head)
-    return canonicalize_name(name[1] if name else head), frozenset(one.strip() for one in options)
+    exact = re.search(r"===?\s*([^\s;,*]+)\s*(?:;|$)", head)
+    return (canonicalize_name(name[1] if name else head), exact[1] if exact else ""), frozenset(found)
 
 
 def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:
@@ -269,11 +289,14 @@ def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:
             found.indexes.append(option)
         case "--no-binary":
             found.compiled += _names(path, number, value)
-        case "--only-binary" | "--prefer-binary" | "--require-hashes" | "--use-feature":
-            pass  # wheels are taken wherever they can be, and every hash is enforced
+        case "--require-hashes":
+            found.all_hashed = True
+        case "--only-binary" | "--prefer-binary" | "--use-feature":
+            pass  # wheels are taken wherever they can be
         case _:
             raise RecipeError(
-                f"{path.name}:{number}: the option {option} is not understood", hint="leave that line out"
+                f"{path.name}:{number}: the option {option} does not count here",
+                hint=_INSTEAD.get(option, "leave that line out"),
             )
 
 

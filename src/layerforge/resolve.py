@@ -365,13 +365,20 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
 
 def _resolved(request: Request, where: Target | str, stock: Stock) -> str:
     names = [part.name for part in request.recipe.packages]
-    return standins.compile_lock(_asked(request, stock.progress), where, names, stock)
+    return standins.compile_lock(_asked(request, stock.progress), where, names, stock, request.recipe.requires)
 
 
 def _held(found: Lock, request: Request) -> Lock:
     """The lock with no other hashes than those that the request names, where it names some."""
     wanted = dict(request.listed.hashes)
-    kept = (wanted.get(pin.name, frozenset(pin.hashes)) & set(pin.hashes) for pin in found.pins)
+    lacking = [pin.name for pin in found.pins if request.listed.all_hashed and not _wanted(wanted, pin)]
+    if lacking:
+        raise LockError(
+            "--require-hashes asks for a hash of each package, and some have none",
+            hint="add theirs, or leave the option out: a lock holds hashes of all either way",
+            details=tuple(lacking),
+        )
+    kept = ((_wanted(wanted, pin) or set(pin.hashes)) & set(pin.hashes) for pin in found.pins)
     pins = [replace(pin, hashes=tuple(sorted(hashes))) for pin, hashes in zip(found.pins, kept, strict=True)]
     bare = [f"{pin.name} {pin.version}" for pin in pins if not pin.hashes]
     if bare:
@@ -381,6 +388,11 @@ def _held(found: Lock, request: Request) -> Lock:
             details=tuple(f"{one}: none of its files" for one in bare),
         )
     return replace(found, pins=tuple(pins))
+
+
+def _wanted(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozenset[str]:
+    """The hashes that are named for a pin's version, and for its package whichever version it has."""
+    return hashes.get((pin.name, pin.version), frozenset()) | hashes.get((pin.name, ""), frozenset())
 
 
 def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:

@@ -40,12 +40,15 @@ class Stock:
     progress: Progress
 
 
-def compile_lock(asked: Asked, where: Target | str, compiled: Iterable[str], stock: Stock) -> str:
+def compile_lock(
+    asked: Asked, where: Target | str, compiled: Iterable[str], stock: Stock, requires: Sequence[str] = ()
+) -> str:
     """Resolves as ``uvtool.compile_lock`` does, with source distributions for the packages ``compiled``.
 
-    The lock has the hash of such a package's source distribution. Raises ``LayerforgeError``.
+    ``requires`` are the requirements that say which versions of these are wanted. The lock has the hash of such a
+    package's source distribution. Raises ``LayerforgeError``.
     """
-    releases = [found for name in compiled if (found := _without_wheel(name, asked, where))]
+    releases = [found for name in compiled if (found := _without_wheel(own(name, requires), asked, where))]
     with _wheels(releases, stock) as (options, hashes):
         text = uvtool.compile_lock(replace(asked, indexes=(*asked.indexes, *options)), where)
     for wheel, source in hashes.items():
@@ -53,25 +56,24 @@ def compile_lock(asked: Asked, where: Target | str, compiled: Iterable[str], sto
     return text
 
 
-def _without_wheel(name: str, asked: Asked, where: Target | str) -> Release | None:
-    """The newest source distribution of a package, where it is newer than all its wheels."""
-    requirement = own(name, asked.source)
+def _without_wheel(requirement: str, asked: Asked, where: Target | str) -> Release | None:
+    """The newest source distribution of what is required, where it is newer than all its wheels."""
     try:
         found = uvtool.newest_sdist(requirement, where, asked)
     except LayerforgeError:
         return None  # without any, the resolution says what is wrong
-    wheel = uvtool.newest(replace(asked, source=requirement), where, wheels=True).get(canonicalize_name(name))
+    wheel = next(iter(uvtool.newest(replace(asked, source=requirement), where, wheels=True).values()), "")
     return found if found and (not wheel or Version(wheel) < Version(found.version)) else None
 
 
-def own(name: str, source: str | Path) -> str:
-    """What requirements say of a package themselves, without extras and markers; else its name alone."""
-    for line in source.splitlines() if isinstance(source, str) else ():
+def own(name: str, requires: Iterable[str]) -> str:
+    """What requirements say of a package's versions; its name alone where they do not, or name an address."""
+    for line in requires:
         try:
             requirement = guarded.requirement(line)
         except guarded.Unreadable:
             continue
-        if canonicalize_name(requirement.name) == canonicalize_name(name):
+        if canonicalize_name(requirement.name) == canonicalize_name(name) and not requirement.url:
             requirement.marker, requirement.extras = None, set()
             return str(requirement)
     return name

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge import guarded, process, runtimes
+from layerforge import process, runtimes
 from layerforge.errors import LayerforgeError, LockError, StepError, UsageError
 from layerforge.model import Arch, Pin, Source, Target
 
@@ -49,8 +51,7 @@ _PASSED = re.compile(
     r"|SYSTEMROOT|DBUS_SESSION_BUS_ADDRESS"
 )
 """Variables that uv gets. The others are none of its business, and some hold what must not get about."""
-_BUILDS = re.compile(r"UV_NO_BINARY.*|UV_NO_BUILD.*|UV_BUILD_CONSTRAINT")
-"""Variables about building, which never happens here."""
+_NOWHERE = "/nonexistent/no-code-of-packages-runs-here"
 _KEYRING = "UV_KEYRING_PROVIDER"
 """Where the user has uv ask a program for passwords, that program may need whatever the user has."""
 _CHATTER = ("Using CPython", "DEBUG ", "WARN ")
@@ -80,6 +81,11 @@ FAILURES = (
         message="uv's cache cannot be written",
         hint="set UV_CACHE_DIR to a folder that you may write to",
         error=UsageError,
+    ),
+    Failure(
+        pattern=re.compile(r"Failed to (?:download and )?build `(?P<package>[^`]+)`"),
+        message="{package} would have to be built, which would run its code on this machine",
+        hint="name a wheel of it; a release of an index is compiled in a container with --from-source NAME",
     ),
     Failure(
         pattern=re.compile(r"Hash mismatch for `(?P<package>[^`]+)`"),
@@ -174,7 +180,9 @@ def compile_lock(asked: Asked, where: Target | str) -> str:
     argv = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
     done = _compile(asked, where, [*argv, "--only-binary", ":all:"])
     if done.status:
-        raise failure(done.stderr, where if isinstance(where, Target) else None, done.status)
+        # What is for every platform has to be there for one of them.
+        one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
+        raise failure(done.stderr, one, done.status)
     if asked.on_warning is not None:
         for warning in _WARNING.findall(_ANSI.sub("", done.stderr)):
             asked.on_warning(_SECRET.sub("//…@", warning))
@@ -182,13 +190,15 @@ def compile_lock(asked: Asked, where: Target | str) -> str:
 
 
 def _compile(asked: Asked, where: Target | str, options: Sequence[str]) -> process.Completed:
-    refuse_builds(asked.source.parent if isinstance(asked.source, Path) else Path())
     platform = _target(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
     given, text = (str(asked.source), "") if isinstance(asked.source, Path) else ("-", asked.source)
     with tempfile.TemporaryDirectory() as folder:
         constrained = Path(folder) / "constraints.txt"
         constrained.write_text(asked.constraints, "utf-8")
         limits = ["--constraints", str(constrained)] if asked.constraints.strip() else []
+        if isinstance(asked.source, Path):
+            # Those of a requirements file may hold passwords, and go in with its text instead.
+            limits += [word for line in asked.indexes for word in line.split(" ", 1)]
         argv = ["pip", "compile", *_OWN_PYTHON, *limits, *platform, *options, given]
         return _run(argv, stdin="\n".join([*asked.indexes, text]))
 
@@ -253,38 +263,6 @@ def find_sdist(pin: Pin, target: Target, indexes: tuple[str, ...] = ()) -> Sourc
     return found.source
 
 
-def refuse_builds(folder: Path) -> None:
-    """Raises ``LockError`` where uv's own configuration would have it build packages here.
-
-    No option of its command line takes that back, and a folder's configuration may be anybody's.
-    """
-    for file in _configurations(folder):
-        try:
-            table: Any = guarded.toml(guarded.text(file))
-        except guarded.Unreadable:
-            continue  # uv says what is wrong with it
-        for key in ("tool", "uv") if file.name == "pyproject.toml" else ():
-            table = table.get(key) if isinstance(table, dict) else None
-        tables = [table, table.get("pip")] if isinstance(table, dict) else []
-        if any(isinstance(one, dict) and (one.get("no-binary") or one.get("no-binary-package")) for one in tables):
-            raise LockError(
-                f"{file} has uv build packages from source, which would run their code on this machine",
-                hint="leave no-binary out there, and compile a package in a container with --from-source NAME",
-            )
-
-
-def _configurations(folder: Path) -> Iterator[Path]:
-    """Files in which uv looks for its configuration."""
-    if named := os.environ.get("UV_CONFIG_FILE"):
-        yield Path(named)
-        return
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
-    yield from (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
-    for start in {Path.cwd(), folder.resolve()}:
-        for above in (start, *start.parents):
-            yield from (path for path in (above / "uv.toml", above / "pyproject.toml") if path.is_file())
-
-
 def install(
     lock: str,
     target: Target,
@@ -304,7 +282,6 @@ def install(
         raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     argv += ["--only-binary", ":all:", *_target(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
-    refuse_builds(Path())
     done = _run(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
         raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status)
@@ -374,7 +351,9 @@ def _target(target: Target) -> list[str]:
 def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
     """Runs uv. Raises ``LockError`` where it meets a wheel with unsafe names, on whatever occasion it unpacks it."""
     env = {**environment(os.environ), "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
-    done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=env, on_line=on_line)
+    with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
+        own = _with_keyring(env, Path(folder))
+        done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=own, on_line=on_line)
     if unsafe := _UNSAFE.findall(_ANSI.sub("", done.stderr)):
         # uv tells of them while it unpacks, and never again of what its cache holds unpacked.
         if names := set(_UNPACKED.findall(done.stderr) or _PINNED.findall(f"{stdin}\n{done.stdout.decode()}")):
@@ -384,10 +363,25 @@ def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | No
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """What of a process's variables uv gets."""
+    """What of a process's variables uv gets.
+
+    It looks at interpreters in isolated mode and builds packages without that. So with a PYTHONHOME that is not there
+    it works as ever, and whatever a file, a configuration or an option has it build ends before any code of a package.
+    """
     every = variables.get(_KEYRING, "disabled") != "disabled"
     kept = {key: value for key, value in variables.items() if every or _PASSED.fullmatch(key)}
-    return {key: value for key, value in kept.items() if not _BUILDS.fullmatch(key)}
+    return {**kept, "PYTHONHOME": _NOWHERE}
+
+
+def _with_keyring(env: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The variables with which uv finds a keyring that runs: it is a program in Python, and of the user's choice."""
+    found = shutil.which("keyring", path=env.get("PATH"))
+    if found is None or env.get(_KEYRING, "disabled") == "disabled":
+        return dict(env)
+    script = folder / "keyring"
+    script.write_text(f'#!/bin/sh\nunset PYTHONHOME\nexec {shlex.quote(found)} "$@"\n', "utf-8")
+    script.chmod(0o755)
+    return {**env, "PATH": f"{folder}{os.pathsep}{env.get('PATH', '')}"}
 
 
 def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeError:

@@ -159,7 +159,8 @@ def test_options_count_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.M
     ("line", "what"),
     [
         ("--no-binary :all:", "would compile every package"),
-        ("--pre", "--pre is not understood"),
+        ("--pre", "--pre does not count"),
+        ("--trusted-host nowhere.invalid", "--trusted-host does not count"),
         ("-r https://u:p@nowhere.invalid/r.txt", "lies on a server"),
         ("six --hash=md5:00", "no hash that is enforced"),
         ("six --hash=sha256:00", "no hash that is enforced"),
@@ -170,3 +171,19 @@ def test_what_cannot_be_done_as_it_is_asked_is_an_error(tmp_path: Path, line: st
     with pytest.raises(RecipeError, match=what) as caught:
         listing.listed(tmp_path / "all.txt")
     assert "u:p" not in caught.value.message
+
+
+def test_hashes_go_by_name_and_version_and_one_kind_of_them_is_enough(tmp_path: Path) -> None:
+    one, two, three = (f"sha256:{digit * 64}" for digit in "123")
+    lines = [
+        f"Six==1 ; python_version < '3' --hash={one} --hash=sha512:{'0' * 128}",
+        f"six==2 --hash={two} \\",
+        f"    --hash={three}",
+        "-c limits.txt",
+        "--require-hashes",
+    ]
+    (tmp_path / "all.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "limits.txt").write_text(f"other<3 --hash={one}\n")
+    found = listing.listed(tmp_path / "all.txt")
+    assert dict(found.hashes) == {("six", "1"): {one}, ("six", "2"): {two, three}, ("other", ""): {one}}
+    assert found.all_hashed

@@ -510,6 +510,28 @@ def test_a_lock_that_is_written_holds_the_users_hashes_alone(index: Path, tmp_pa
     assert two not in text
 
 
+def test_two_versions_of_a_package_have_hashes_of_their_own(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "demo", "1.0")
+    make_wheel(index, "demo", "2.0")
+    one, two = hashes_of(index)
+    lines = f"demo==1.0 ; python_version < '3.13' --hash={one}\ndemo==2.0 ; python_version >= '3.13' --hash={two}\n"
+    (tmp_path / "all.txt").write_text(lines)
+    [request] = resolve.requests([str(tmp_path / "all.txt")], None)
+    assert [pin.hashes for pin in resolve.locked(request, target(), stock()).pins] == [(two,)]
+    assert [pin.hashes for pin in resolve.locked(request, target("3.12"), stock()).pins] == [(one,)]
+
+
+def test_where_every_package_is_to_have_a_hash_one_without_is_an_error(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "demo", "1.0", requires=["other"])
+    make_wheel(index, "other", "1.0")
+    one, _ = hashes_of(index)
+    (tmp_path / "all.txt").write_text(f"--require-hashes\ndemo==1.0 --hash={one}\n")
+    [request] = resolve.requests([str(tmp_path / "all.txt")], None)
+    with pytest.raises(LockError, match="--require-hashes") as caught:
+        resolve.locked(request, target(), stock())
+    assert caught.value.details == ("other",)
+
+
 # --- what is older than it need be
 
 

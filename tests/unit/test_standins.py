@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from fakes import stock, target
 from layerforge import resolve, standins, uvtool
-from layerforge.errors import LockError
+from layerforge.errors import LayerforgeError, LockError
 from layerforge.uvtool import Asked
 from sdists import archive
 from wheels import make_wheel
@@ -61,11 +62,24 @@ def test_the_newest_source_is_taken_before_an_older_wheel_and_a_wheel_of_the_sam
     make_wheel(index, "one")
     evil(index, ran)
     assert "evil==1.0" in standins.compile_lock(Asked(source="evil"), target(), ["evil"], stock())
-    assert "evil==0.9" in standins.compile_lock(Asked(source="evil<1"), target(), ["evil"], stock())
+    assert "evil==0.9" in standins.compile_lock(Asked(source="evil<1"), target(), ["evil"], stock(), ["evil<1"])
     make_wheel(index, "evil", "1.0")
     text = standins.compile_lock(Asked(source="evil"), target(), ["evil"], stock())
     assert text.count("sha256:") >= 1
     assert "one" not in text  # what the wheel says counts
+    assert not ran.exists()
+
+
+def test_a_project_of_whose_dependencies_one_is_compiled_is_resolved_too(
+    index: Path, ran: Path, tmp_path: Path
+) -> None:
+    evil(index, ran)
+    evil(index, ran, "2.0")
+    make_wheel(index, "one")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "p"\nversion = "1"\ndependencies = ["evil<2"]\n')
+    text = standins.compile_lock(Asked(source=project), target(), ["evil"], stock(), ["evil<2"])
+    assert "evil==1.0" in text
     assert not ran.exists()
 
 
@@ -105,23 +119,36 @@ def test_nothing_that_a_requirements_file_says_has_a_package_built_here(
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("key", ["no-binary", "no-binary-package"])
-def test_a_configuration_of_uvs_that_builds_is_refused(
-    index: Path, ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[pip]\nno-binary = ["evil"]',
+        'no-binary-package = ["evil"]',
+        'override-dependencies = ["evil @ {index}/evil-1.0.tar.gz"]',
+        '[pip]\nno-binary = [":all:"]',
+    ],
+)
+@pytest.mark.parametrize("compiled", [(), ("evil",)], ids=["wheels", "compiled"])
+def test_whatever_configures_uv_no_package_is_built_here(
+    index: Path, ran: Path, tmp_path: Path, text: str, compiled: tuple[str, ...]
 ) -> None:
     evil(index, ran)
-    table = "[pip]\n" if key == "no-binary" else ""
-    config = f'no-index = true\nfind-links = ["{index}"]\n{table}{key} = ["evil"]\n'
+    make_wheel(index, "one")
+    config = f'no-index = true\nfind-links = ["{index}"]\n{text.format(index=index.as_uri())}\n'
     (tmp_path / "uv.toml").write_text(config)
-    with pytest.raises(LockError, match="would run their code"):
-        uvtool.compile_lock(Asked(source="evil"), target())
-    (tmp_path / "uv.toml").unlink()
-    monkeypatch.delenv("UV_CONFIG_FILE")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "pyproject.toml").write_text(f'[tool.uv{".pip" if table else ""}]\n{key} = ["evil"]\n')
-    with pytest.raises(LockError, match=r"pyproject\.toml has uv build"):
-        uvtool.compile_lock(Asked(source="evil"), target())
+    with suppress(LayerforgeError):
+        standins.compile_lock(Asked(source="evil"), target(), compiled, stock())
+    with suppress(LayerforgeError):
+        uvtool.newest(Asked(source="evil"), target(), wheels=False)
     assert not ran.exists()
+
+
+def test_what_uv_would_have_to_build_is_told_as_that(index: Path, ran: Path, tmp_path: Path) -> None:
+    evil(index, ran)
+    (tmp_path / "uv.toml").write_text(f'no-index = true\nfind-links = ["{index}"]\nno-binary-package = ["evil"]\n')
+    with pytest.raises(LockError, match=r"evil==1.0 would have to be built, which would run its code") as caught:
+        uvtool.compile_lock(Asked(source="evil"), target())
+    assert "--from-source" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["UV_NO_BINARY", "UV_NO_BINARY_PACKAGE"])
@@ -130,6 +157,14 @@ def test_no_variable_has_a_package_built_here(
 ) -> None:
     evil(index, ran)
     monkeypatch.setenv(name, "1" if name == "UV_NO_BINARY" else "evil")
-    with pytest.raises(LockError):
+    with suppress(LayerforgeError):
         uvtool.compile_lock(Asked(source="evil"), target())
+    assert not ran.exists()
+
+
+def test_an_address_that_is_to_be_compiled_is_refused_and_not_built(index: Path, ran: Path) -> None:
+    evil(index, ran)
+    line = f"evil @ {index.as_uri()}/evil-1.0.tar.gz"
+    with pytest.raises(LockError, match="would have to be built"):
+        standins.compile_lock(Asked(source=line), target(), ["evil"], stock(), [line])
     assert not ran.exists()

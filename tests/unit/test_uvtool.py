@@ -220,7 +220,9 @@ def test_an_extra_whose_packages_are_not_locked_is_found_out(index: Path, tmp_pa
 
 def test_uv_gets_what_it_needs_and_nothing_secret() -> None:
     given = {"PATH": "p", "UV_INDEX": "i", "https_proxy": "x", "SSL_CERT_FILE": "c", "AWS_SECRET_ACCESS_KEY": "s"}
-    assert set(uvtool.environment(given)) == {"PATH", "UV_INDEX", "https_proxy", "SSL_CERT_FILE"}
+    kept = {"PATH", "UV_INDEX", "https_proxy", "SSL_CERT_FILE"}
+    assert {key: value for key, value in given.items() if key in kept}.items() < uvtool.environment(given).items()
+    assert "s" not in uvtool.environment(given).values()
     # A program that the user has uv ask for passwords may need whatever the user has.
     assert "AWS_SECRET_ACCESS_KEY" in uvtool.environment({**given, "UV_KEYRING_PROVIDER": "subprocess"})
 
@@ -301,3 +303,21 @@ def test_a_cache_that_cannot_be_written_is_told_with_what_to_set(
     with pytest.raises(UsageError, match="uv's cache cannot be written") as caught:
         uvtool.compile_lock(Asked(source="demo"), target())
     assert "UV_CACHE_DIR" in caught.value.hint
+
+
+def test_a_keyring_that_is_a_program_in_python_goes_on_working(
+    private: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin/keyring"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nopen({str(asked)!r}, 'a').write(' '.join(sys.argv[1:]))\nprint('s3cret')\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://user@{private}/401/simple")
+    with pytest.raises(LayerforgeError):
+        uvtool.compile_lock(Asked(source="demo"), target())
+    assert "user" in asked.read_text()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from packaging.utils import canonicalize_name
 
 from layerforge import isolate, recipe, resolve
 from layerforge import lock as locks
@@ -13,7 +15,7 @@ from layerforge.cli import options as shared
 from layerforge.cli import screen
 from layerforge.errors import UsageError
 from layerforge.filing import write_together
-from layerforge.model import Progress
+from layerforge.model import Progress, SourcePackage
 from layerforge.progress import counted
 from layerforge.resolve import Request
 from layerforge.standins import Stock
@@ -23,8 +25,9 @@ from layerforge.store import DiskStore, writing
 @click.command("lock")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("--python", default=resolve.OLDEST_LOCKED, show_default=True, help="Oldest Python that the lock serves.")
+@click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
-def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
+def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...], output: Path | None) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
     Bare requirements share one lock. For a recipe that compiles packages, what they are compiled with is locked too,
@@ -40,8 +43,17 @@ def command(targets: tuple[str, ...], python: str, output: Path | None) -> None:
     places = [output or place(request) for request in wanted]
     progress = screen.progress()
     store = shared.open_store(progress)
+    wanted = tuple(with_compiled(request, from_source) for request in wanted)
     for request, path in zip(wanted, places, strict=True):
         write(replace(request, lock=path) if output else request, python, path, store, progress)
+
+
+def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
+    """The request with what the command line, or its requirements file, wants compiled."""
+    known = {part.name for part in request.recipe.packages}
+    names = dict.fromkeys([*map(canonicalize_name, from_source), *request.listed.compiled])
+    more = tuple(SourcePackage(name=name) for name in names if name not in known)
+    return replace(request, recipe=replace(request.recipe, packages=(*request.recipe.packages, *more)))
 
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
