@@ -74,7 +74,12 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("layer")
     library = zips.library(folder / "made" / "libdemo.so.1", soname="libdemo.so.1").read_bytes()
     files = {f"demo/part{number}/mod{one}.py": b"x = 1\n" * 9 * one for number in range(4) for one in range(6)}
-    files |= {"demo/__init__.py": b"", "demo.libs/libdemo.so.1": library, "demo/tests/t.py": b"x = 1\n"}
+    files |= {
+        "demo/__init__.py": b"",
+        "demo.libs/libdemo.so.1": library,
+        "demo/tests/__init__.py": b"",
+        "demo/tests/t.py": b"x = 1\n",
+    }
     make_wheel(folder / "index", files=files)
     config = folder / "uv.toml"
     config.write_text(f'no-index = true\nfind-links = ["{folder / "index"}"]\n')

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def test_numpys_tests_go_but_for_the_module_that_numpy_itself_imports(build: Bui
     needs("3.11")
     layer = build("numpy==2.2.6", "--python", "3.11")
     assert layer["findings"] == []
-    assert "python/numpy/_core/tests/_natype.py" in {one["path"] for one in edits(layer, "left")}
+    with zipfile.ZipFile(layer["path"]) as made:
+        assert "python/numpy/_core/tests/_natype.py" in made.namelist()
     [tests] = [one for one in edits(layer, "edits") if one["reason"] == "tests"]
     assert tests["bytes"] > 4_000_000
 
