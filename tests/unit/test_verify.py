@@ -750,6 +750,17 @@ def test_what_nobody_needs_may_fail_and_is_a_note(tmp_path: Path) -> None:
     )
 
 
+def test_modules_that_fail_for_one_reason_are_one_note(tmp_path: Path) -> None:
+    names = tuple(f"extra{number}" for number in range(9))
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("import not_there")
+    found = checked(outcome_of(("json",), "", tmp_path, others=names), Imports(needed=("json",), others=names))
+    assert found.notes == (
+        "extra0, extra1, extra2 and 6 more cannot be imported, which their packages do not need: "
+        "ModuleNotFoundError: No module named 'not_there'",
+    )
+
+
 @pytest.mark.parametrize(("failing", "expected"), [(("a.x",), []), (("a.x", "a.y"), ["LF401", "LF401"])])
 def test_of_the_parts_of_a_namespace_one_has_to_be_there(failing: tuple[str, ...], expected: list[str]) -> None:
     lines = [f'layerforge-check:{{"failed": "{name}", "error": "E"}}\n' for name in failing]

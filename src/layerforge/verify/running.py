@@ -16,6 +16,8 @@ from layerforge.process import signal_name
 from layerforge.verify.imports import Imports, holds_code
 from layerforge.verify.table import finding, named
 
+MOST_NAMES = 3
+"""Modules that one note names."""
 MARKER = "layerforge-check:"
 """What the lines of the program's report begin with, before the word of the run; anything else is output of the modules
 themselves."""
@@ -106,9 +108,14 @@ def _excused(imports: Imports, failed: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _notes(outcome: Outcome, imports: Imports, failed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    by_error: dict[str, list[str]] = {}
     for report in failed:
-        name = report["failed"]
-        yield f"{name} cannot be imported, which its package does not need: {report.get('error', '')}"
+        by_error.setdefault(str(report.get("error", "")), []).append(str(report["failed"]))
+    for error, names in by_error.items():
+        # A generated client may have hundreds that all lack the same optional package.
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        need = "their packages do" if len(names) > 1 else "its package does"
+        yield f"{', '.join(names[:MOST_NAMES])}{more} cannot be imported, which {need} not need: {error}"
     if not imports.names:
         yield "nothing was imported, since there is no Python module in the layer"
     if outcome.open:
