@@ -77,7 +77,7 @@ def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Ru
 
 def target(python: str, arch: str) -> Target:
     """The target of that name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
-    known = runtimes()
+    known, python, arch = runtimes(), lambdas_python(python), lambdas_arch(arch)
     if python not in known:
         raise UsageError(
             f"Lambda has no runtime for Python {python!r}",
@@ -86,14 +86,31 @@ def target(python: str, arch: str) -> Target:
     if arch not in list(Arch):
         raise UsageError(
             f"Lambda has no {arch!r} processor",
-            hint=f"--arch takes {' or '.join(Arch)}" + (_alias(arch) or _nearest(arch, list(Arch))),
+            hint=f"--arch takes {' or '.join(Arch)}" + _nearest(arch, list(Arch)),
         )
     return Target(runtime=known[python], arch=Arch(arch))
 
 
-def _alias(arch: str) -> str:
-    aliases = {"aarch64": Arch.ARM64, "graviton": Arch.ARM64, "amd64": Arch.X86_64, "x64": Arch.X86_64}
-    return f"; {arch} is called {aliases[arch.lower()]} there" if arch.lower() in aliases else ""
+_ALIASES = {
+    "aarch64": Arch.ARM64,
+    "graviton": Arch.ARM64,
+    "amd64": Arch.X86_64,
+    "x64": Arch.X86_64,
+    "x86-64": Arch.X86_64,
+}
+_PYTHON = re.compile(r"(?:python|py|cpython)?-?(3)\.?(\d{1,2})(?:\.\d{1,3})?", re.ASCII | re.IGNORECASE)
+
+
+def lambdas_arch(word: str) -> str:
+    """Lambda's word for a processor that others call ``word``; the word itself where nobody does."""
+    plain = word.strip().lower()
+    return str(_ALIASES.get(plain, Arch(plain) if plain in list(Arch) else word))
+
+
+def lambdas_python(word: str) -> str:
+    """The minor version of a Python however it is written: ``3.12.1``, ``python3.12``; else the word itself."""
+    match = _PYTHON.fullmatch(word.strip())
+    return f"{match[1]}.{match[2]}" if match else word
 
 
 def _nearest(word: str, known: list[str]) -> str:

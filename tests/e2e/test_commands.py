@@ -224,7 +224,7 @@ def test_a_recipes_check_and_budget_decide(layerforge: Command, index: Path, tmp
     ("arguments", "code", "words"),
     [
         (["build", "demo", "--python", "3.9"], 2, ["3.10, 3.11, 3.12, 3.13, 3.14"]),
-        (["build", "demo", "--arch", "aarch64"], 2, ["aarch64 is called arm64 there"]),
+        (["build", "demo", "--arch", "arm46"], 2, ["perhaps you meant arm64"]),
         (["build", "not a requirement!"], 2, ["neither a recipe"]),
         (["build", "./absent"], 3, ["does not exist"]),
         (["build", "scikit-lern", "--python", PYTHON], 3, ["perhaps you meant scikit-learn"]),

@@ -91,7 +91,7 @@ def test_an_engine_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytes
         container.connect()
     assert caught.value.exit_code == 5
     assert caught.value.hint
-    assert container.available() == str(caught.value)
+    assert str(container.unavailable() or "") == str(caught.value)
 
 
 def test_a_machine_without_any_engine_hears_of_the_host_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_socket_that_nobody_serves_is_no_engine(monkeypatch: pytest.MonkeyPatc
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-    assert container.available() == f"no container engine answers at unix://{path}"
+    assert str(container.unavailable() or "") == f"no container engine answers at unix://{path}"
 
 
 def test_an_engine_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "mute.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with listening(path, None):
-        assert "does not answer in time" in container.available()
+        assert "does not answer in time" in str(container.unavailable() or "")
 
 
 @pytest.mark.parametrize(("api", "words"), [("1.39", "too old: its API is 1.39, 1.40 is needed"), ("1.41", "")])
@@ -135,7 +135,7 @@ def test_an_engine_has_to_be_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_pat
     path = tmp_path / "engine.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with listening(path, version_answer(api)):
-        said = container.available()
+        said = str(container.unavailable() or "")
     assert words in said if words else said == ""
 
 
@@ -148,7 +148,7 @@ def test_versions_are_compared_as_numbers() -> None:
 @pytest.mark.parametrize("address", ["nonsense://x", "tcp://", "unix:///etc/passwd", "ssh://nobody@127.0.0.1:1"])
 def test_a_wrong_address_of_the_engine_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
-    assert container.available()
+    assert str(container.unavailable() or "")
     with pytest.raises(EngineError) as caught:
         container.connect()
     assert address in str(caught.value)
@@ -160,7 +160,7 @@ def test_a_socket_without_rights_is_refused(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with listening(path, None):
         path.chmod(0)
-        assert "this user may not use" in container.available()
+        assert "this user may not use" in str(container.unavailable() or "")
 
 
 def test_a_refusal_of_rights_hints_at_the_group_however_deep_it_lies() -> None:

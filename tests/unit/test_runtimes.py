@@ -30,12 +30,24 @@ def test_a_target_names_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("python", "arch", "label"),
+    [
+        ("3.12.1", "ARM64", "py312-arm64"),
+        ("python3.12", "aarch64", "py312-arm64"),
+        ("py313", "amd64", "py313-x86_64"),
+        ("3.10", "x86-64", "py310-x86_64"),
+    ],
+)
+def test_a_target_is_understood_as_people_write_it(python: str, arch: str, label: str) -> None:
+    assert runtimes.target(python, arch).label == label
+
+
+@pytest.mark.parametrize(
     ("python", "arch", "hint"),
     [
         ("3.9", "x86_64", "3.10, 3.11, 3.12, 3.13, 3.14"),
         ("3.31", "x86_64", "perhaps you meant 3.1"),
-        ("3.13", "aarch64", "aarch64 is called arm64 there"),
-        ("3.13", "x86-64", "perhaps you meant x86_64"),
+        ("3.13", "arm46", "perhaps you meant arm64"),
     ],
 )
 def test_an_unknown_target_is_a_usage_error_that_lists_the_known(python: str, arch: str, hint: str) -> None:

@@ -341,3 +341,17 @@ def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot be written"):
         a_store(tmp_path / "file").put("kind", KEY, b"value")
+
+
+def test_clearing_what_is_old_leaves_what_was_used_since(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    with store.workspace():
+        pass
+    for name in ("old", "used"):
+        store.put("kind", name * 8, b"value")
+        os.utime(store._path("kind", name * 8), (1000, 1000))
+    assert store.get("kind", "used" * 8) == b"value"
+    assert store.clear(2000) == 5 + 32
+    assert store.get("kind", "old" * 8) is None
+    assert store.get("kind", "used" * 8) == b"value"
+    assert store.kinds()["kind"].oldest > 2000

@@ -12,7 +12,7 @@ from contextlib import suppress
 import click
 
 from layerforge import __version__, faults, interrupts, process
-from layerforge.cli import summary
+from layerforge.cli import helping, screen, summary
 from layerforge.cli.screen import errors, step_summary
 from layerforge.errors import LayerforgeError
 from layerforge.interrupts import INTERRUPTED
@@ -47,6 +47,7 @@ class Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        helping.equipped(cmd_name, command)
         if callable(ready := ctx.find_root().obj):
             ready()
         return command
@@ -62,11 +63,16 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table itself, without loading anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, names in helping.GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=helping.epilog(helping.FIRST),
+)
 @click.version_option(__version__, prog_name="layerforge")
 def group() -> None:
     """Turn Python packages into AWS Lambda layers that are small, start fast and are known to load."""
@@ -90,6 +96,7 @@ def main() -> None:
 
 def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
     """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
+    screen.WANTED.clear()
     try:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,18 @@ from typing import Any
 import click
 
 from layerforge import recipe, report, resolve
-from layerforge.cli import engines, screen, summary
+from layerforge.cli import engines, helping, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import EngineError, UsageError
-from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Manifest, Progress
+from layerforge.model import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT, Manifest, Progress
 from layerforge.pipeline import Layer, forge
 from layerforge.progress import Screen, megabytes
 
 
-@click.command("build")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.command("build", cls=helping.Grouped)
+@shared.targets_argument
 @shared.build_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("dist"), show_default=True)
-@click.option("--no-verify", is_flag=True, help="Skip the rules and the check.")
+@shared.result_options
 @shared.json_option
 def command(
     targets: tuple[str, ...],
@@ -45,11 +45,11 @@ def command(
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     check_output(output)
     store = shared.open_store(progress)
-    wanted = resolve.requests(targets, lock_file)
+    wanted = resolve.requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
-        tell_what_is_not_compiled(wanted, asked, progress)
+        tell_what_is_not_compiled(wanted, asked, where, progress)
 
     def made(request: resolve.Request) -> Layer:
         with summary.refusals_annotated(origin(request)):
@@ -73,19 +73,19 @@ def origin(request: resolve.Request) -> str:
 
 
 def tell_what_is_not_compiled(
-    wanted: Iterable[resolve.Request], from_source: tuple[str, ...], progress: Progress
+    wanted: Iterable[resolve.Request], from_source: tuple[str, ...], where: engines.Chosen, progress: Progress
 ) -> None:
     """Says which wheels stand in for what a recipe compiles. Raises ``EngineError`` where compiling is asked for."""
     if from_source:
         raise EngineError(
-            f"compiling {', '.join(from_source)} takes a container engine",
-            hint="start Docker or Podman, or leave --from-source out; `layerforge doctor` says more",
+            f"compiling {', '.join(from_source)} takes a container engine and its image",
+            hint=f"{where.hint or 'leave `--engine host` out'}; or leave --from-source out",
+            details=(where.lacking,) if where.lacking else (),
         )
     names = [package.name for request in wanted for package in request.recipe.packages]
     if names:
         progress.say(
-            f"{', '.join(dict.fromkeys(names))} come from their wheels, and the recipe's budget does not count; "
-            "a container engine would compile them"
+            f"{', '.join(dict.fromkeys(names))} come from their wheels, and the recipe's budget does not count"
         )
 
 
@@ -103,12 +103,13 @@ def check_output(output: Path) -> None:
         ) from error
 
 
-def show(out: Screen, layers: Iterable[Layer]) -> None:
+def show(out: Screen, layers: Sequence[Layer]) -> None:
     """The table at the end, warnings and notes."""
     for layer in layers:
         made = layer.manifest
         out.line()
         out.line((str(layer.path), "bold"))
+        out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in made.packages)}")
         share = made.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT
         zipped, unzipped = megabytes(made.zip_bytes), megabytes(made.unzipped_bytes)
         out.line(f"  zip {zipped} · unzipped {unzipped}, {share:.0%} of what Lambda takes")
@@ -118,6 +119,23 @@ def show(out: Screen, layers: Iterable[Layer]) -> None:
             out.line(("  not verified", "yellow"))
         else:
             screen.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
+    if not screen.wanted(screen.QUIET):
+        out.line()
+        out.line(("next", "bold"))
+        for command_line, what in next_steps(layers):
+            out.line(f"  {command_line}", (f"  {what}", "dim"))
+
+
+def next_steps(layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
+    """Commands that a person may want now, and what each is for."""
+    first = next(iter(layers), None)
+    if first is None:
+        return
+    zipped = shlex.quote(str(first.path))
+    bucket = " --bucket B" if first.manifest.zip_bytes > DIRECT_UPLOAD_LIMIT else ""
+    yield f"layerforge publish {zipped} --region R{bucket}", "publishes it"
+    yield f"layerforge inspect {zipped}", "shows what is in it"
+    yield f"layerforge coldstart {zipped}", "measures its cold starts"
 
 
 def difference(made: Manifest) -> str:

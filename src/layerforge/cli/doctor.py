@@ -9,8 +9,9 @@ import click
 import uv
 
 from layerforge import __version__, container, interpreters, process, runtimes, store
+from layerforge.cli import engines, screen
 from layerforge.cli import options as shared
-from layerforge.cli import screen
+from layerforge.errors import EngineError
 from layerforge.host import HostEngine
 from layerforge.model import Arch, Target
 from layerforge.progress import megabytes
@@ -29,7 +30,14 @@ class Report:
 @shared.json_option
 def command(as_json: bool) -> None:  # noqa: FBT001
     """Say what this machine can build, and how to get what it lacks."""
-    reports = [_tool(), _store(), _engine(), *(_runtime(target) for target in _targets())]
+    engine = _engine()
+    reports = [
+        _tool(),
+        _store(),
+        engine,
+        *(_images() if engine.good else ()),
+        *(_runtime(target) for target in _targets()),
+    ]
     if as_json:
         screen.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
         return
@@ -56,9 +64,30 @@ def _store() -> Report:
 
 def _engine() -> Report:
     """Whether packages can be compiled, and layers run in Lambda's own image."""
-    reason = container.available()
-    says = "answers: packages can be compiled, and layers run in Lambda's image"
-    return Report(name="container", good=not reason, says=reason or says)
+    error = container.unavailable()
+    says = "; ".join(" ".join(part.split()) for part in (error.message, error.hint)) if error else "an engine answers"
+    return Report(name="container", good=not error, says=says)
+
+
+def _images() -> list[Report]:
+    """Whether the images that packages are compiled in, and layers run in, are there or could lately not be made."""
+    try:
+        client = container.connect()
+        here = [container.build_image_here(client, target) for target in _targets()]
+        client.close()
+    except EngineError as error:
+        return [Report(name="images", good=False, says=f"{error.message}; {error.hint}")]
+    return [_image(target, here=found) for target, found in zip(_targets(), here, strict=True)]
+
+
+def _image(target: Target, *, here: bool) -> Report:
+    name = f"image {target.python}"
+    if here:
+        return Report(name=name, good=True, says="packages are compiled, and layers run, in it")
+    failure = engines.failed_before(store.DiskStore(root=store.default_root(), progress=screen.progress()), target)
+    if failure:
+        return Report(name=name, good=False, says=f"{failure.message}; {failure.hint}")
+    return Report(name=name, good=False, says="not here; the first build makes it, which takes a network and minutes")
 
 
 def _runtime(target: Target) -> Report:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, replace
 
+from layerforge import digest, guarded, store
 from layerforge.errors import EngineError, UsageError
 from layerforge.host import HostEngine
-from layerforge.model import Builder, Engine, Interpreter, Progress, Target
+from layerforge.model import Builder, Engine, Interpreter, Progress, Store, Target
+from layerforge.progress import counted
+
+REMEMBERED = 10 * 60
+"""Seconds for which an image that could not be had is not asked for again, unless it is named or required."""
 
 CHOICES = ("auto", "docker", "host")
 
@@ -17,6 +25,20 @@ class Chosen:
 
     engine: Engine
     builder: Builder | None
+    lacking: str = ""
+    """Why nothing can be compiled; empty where it can, or where the host was asked for."""
+    hint: str = ""
+    """What to do about that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """That an image could not be had, as the store keeps it."""
+
+    at: float
+    """Seconds since 1970."""
+    message: str
+    hint: str
 
 
 def choose(
@@ -42,19 +64,49 @@ def choose(
     from layerforge import container
 
     required = name == "docker" or image is not None
-    if not required and (reason := container.available()):
-        progress.say(f"engine host: {reason}")
-        return host
+    if not required and (reason := container.unavailable()):
+        return _without(host, reason.message, reason.hint, progress)
+    memories = store.DiskStore(root=store.default_root(), progress=progress)
+    if not required and (known := failed_before(memories, target)):
+        ago = counted(int((time.time() - known.at) // 60), "minute")
+        return _without(host, f"{known.message} ({ago} ago; --engine docker tries again)", known.hint, progress)
     try:
         client = container.connect()
         found = container.find_image(client, target, image, progress)
     except EngineError as error:
         if required:
             raise
-        progress.say(f"engine host: {error.message}")
-        return host
+        remember(memories, target, Failure(at=time.time(), message=error.message, hint=error.hint))
+        return _without(host, error.message, error.hint, progress)
     engine = container.DockerEngine(client=client, image=found)
     if memory is not None:
         engine = replace(engine, memory=memory * 2**20)
     progress.say(f"engine docker: {found.reference}")
     return Chosen(engine=engine, builder=engine)
+
+
+def _without(host: Chosen, reason: str, hint: str, progress: Progress) -> Chosen:
+    reason = " ".join(reason.split())
+    progress.aside(f"engine host: {reason}")
+    return replace(host, lacking=reason, hint=hint)
+
+
+def _place(target: Target) -> str:
+    return digest.of([target.label, os.environ.get("DOCKER_HOST", "")])
+
+
+def remember(kept: Store, target: Target, failure: Failure) -> None:
+    """Keeps that the image of a target could not be had."""
+    kept.put("no-image", _place(target), json.dumps(asdict(failure)).encode())
+
+
+def failed_before(kept: Store, target: Target) -> Failure | None:
+    """Why the image of a target could not be had a short while ago; ``None`` where that is not so."""
+    found = kept.get("no-image", _place(target))
+    if found is None:
+        return None
+    try:
+        failure = guarded.json_as(found, Failure)
+    except guarded.Unreadable:
+        return None
+    return failure if 0 <= time.time() - failure.at < REMEMBERED else None

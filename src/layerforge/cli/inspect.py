@@ -26,8 +26,8 @@ from layerforge.progress import Screen, megabytes
 
 @click.command("inspect")
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
-@click.option("--python", help="Python of the function.  [default: what the files point to]")
-@click.option("--arch", help="Processor of the function.  [default: what the files point to]")
+@click.option("--python", type=shared.PYTHON, help="Python of the function.  [default: what the files point to]")
+@click.option("--arch", type=shared.ARCH, help="Processor of the function.  [default: what the files point to]")
 @click.option(
     "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page for a browser."
 )

@@ -23,8 +23,14 @@ from layerforge.store import DiskStore, writing
 
 
 @click.command("lock")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@click.option("--python", default=resolve.OLDEST_LOCKED, show_default=True, help="Oldest Python that the lock serves.")
+@shared.targets_argument
+@click.option(
+    "--python",
+    type=shared.PYTHON,
+    default=resolve.OLDEST_LOCKED,
+    show_default=True,
+    help="Oldest Python that the lock serves.",
+)
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...], output: Path | None) -> None:
@@ -34,7 +40,7 @@ def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...],
     in build.lock beside it.
     """
     python = shared.target(python, "x86_64").python
-    wanted = resolve.requests(targets, None)
+    wanted = resolve.requests(shared.asked(targets), None)
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output and (output.is_dir() or not output.parent.is_dir()):

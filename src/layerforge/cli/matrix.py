@@ -16,15 +16,22 @@ from layerforge.model import Arch
 @click.command("matrix")
 @click.argument("targets", nargs=-1, required=True, metavar="FOLDER|TARGET...")
 @click.option(
-    "--python", "pythons", multiple=True, default=[shared.DEFAULT_PYTHON], show_default=True, help="Repeatable."
+    "--python",
+    "pythons",
+    type=shared.PYTHON,
+    multiple=True,
+    default=[shared.DEFAULT_PYTHON],
+    show_default=True,
+    help="Repeatable.",
 )
 @click.option(
     "--arch",
     "arches",
+    type=shared.ARCH,
     multiple=True,
     default=[str(Arch.X86_64)],
     show_default=True,
-    help="x86_64 or arm64; repeatable.",
+    help="Repeatable.",
 )
 def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[str, ...]) -> None:
     """Print a job matrix as JSON on one line, as a workflow of GitHub takes it: a job for each layer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +23,63 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = "3.13"
 
 
+class Named(click.ParamType[str]):
+    """A name that help shows the choices of, and that others may write otherwise. The target's maker refuses it."""
+
+    def __init__(self, name: str, choices: Callable[[], Iterable[str]], plain: Callable[[str], str]) -> None:
+        self.name = name
+        self._choices = choices
+        self._plain = plain
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The choices, as click shows them."""
+        return f"[{'|'.join(self._choices())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        """Lambda's word for it."""
+        return self._plain(str(value))
+
+
+PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
+ARCH = Named("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
+
+
+def targets_argument(command: Command) -> Command:
+    """What a layer is asked for with: words, and ``-r`` for files as pip takes them."""
+    named = click.argument("targets", nargs=-1, metavar="TARGET...")
+    files = click.option(
+        "-r",
+        "--requirements",
+        multiple=True,
+        metavar="FILE",
+        callback=_with_files,
+        expose_value=False,
+        type=click.Path(),
+        help="A requirements file; the same as naming it as TARGET. Repeatable.",
+    )
+    return named(files(command))
+
+
+def _with_files(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:  # noqa: ARG001
+    # A word without a slash could be a requirement, and what follows -r is a file.
+    ctx.meta[_FILES] = tuple(name if os.sep in name else f".{os.sep}{name}" for name in value)
+
+
+_FILES = "layerforge.files"
+
+
+def asked(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Everything that a layer is asked for with. Raises ``UsageError`` where nothing is."""
+    every = (*targets, *click.get_current_context().meta.get(_FILES, ()))
+    if not every:
+        raise click.UsageError("Missing argument 'TARGET...'.")
+    return every
+
+
 def target_options(command: Command) -> Command:
     """``--python`` and ``--arch``."""
-    python = click.option("--python", default=DEFAULT_PYTHON, show_default=True, help="Lambda's Python: 3.10 to 3.14.")
-    arch = click.option("--arch", default=str(Arch.X86_64), show_default=True, help="x86_64 or arm64.")
+    python = click.option("--python", type=PYTHON, default=DEFAULT_PYTHON, show_default=True, help="Lambda's Python.")
+    arch = click.option("--arch", type=ARCH, default=str(Arch.X86_64), show_default=True, help="Lambda's processor.")
     return python(arch(command))
 
 
@@ -68,7 +121,9 @@ def build_options(command: Command) -> Command:
             help="fast takes seconds, small half a minute, max some minutes.",
         ),
         click.option(
-            "--docstrings", type=click.Choice([str(choice) for choice in Docstrings]), help="In the bytecode."
+            "--docstrings",
+            type=click.Choice([str(choice) for choice in Docstrings]),
+            help="In the bytecode.  [default: the recipe's, else keep]",
         ),
         click.option(
             "--bytecode",
@@ -78,6 +133,19 @@ def build_options(command: Command) -> Command:
     ):
         command = option(command)
     return target_options(command)
+
+
+def result_options(command: Command) -> Command:
+    """What becomes of a layer that is built."""
+    output = click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path("dist"),
+        show_default=True,
+        help="Folder that the layers are written to.",
+    )
+    return output(click.option("--no-verify", is_flag=True, help="Skip the rules and the check.")(command))
 
 
 def json_option(command: Command) -> Command:

@@ -8,35 +8,52 @@ from typing import Any
 import click
 
 from layerforge import plan, resolve
-from layerforge.cli import engines, screen
+from layerforge.cli import engines, helping, screen
 from layerforge.cli import options as shared
+from layerforge.model import Plan
 from layerforge.pipeline import equipped, prepare
+from layerforge.progress import Screen
 
 
-@click.command("plan")
-@click.argument("target")
+@click.command("plan", cls=helping.Grouped)
+@shared.targets_argument
 @shared.build_options
+@shared.result_options
 @shared.json_option
 def command(
-    target: str,
+    targets: tuple[str, ...],
     lock_file: Path | None,
     engine: str,
     image: str | None,
+    output: Path,
+    no_verify: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
-    """Show what a build of TARGET would do, without doing it."""
+    """Show what a build would do, without doing it. Takes what `layerforge build` takes.
+
+    With --json, several layers are a list under "plans".
+    """
     progress = screen.progress()
-    chosen = shared.options(**given, output=Path("dist"), verify=True, progress=progress)
-    [request] = resolve.requests([target], lock_file)
+    chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
+    store = shared.open_store(progress)
+    wanted = resolve.requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
-    builder = equipped(request.recipe, where.builder, progress)
-    made = prepare(request, chosen, builder, shared.open_store(progress), progress)
+    made = [
+        prepare(request, chosen, equipped(request.recipe, where.builder, progress), store, progress)
+        for request in wanted
+    ]
     if as_json:
-        screen.print_json(plan.as_json(made))
+        found = [plan.as_json(one) for one in made]
+        screen.print_json(found[0] if len(found) == 1 else {"plans": found})
         return
+    for one in made:
+        show(screen.report(), one)
+
+
+def show(out: Screen, made: Plan) -> None:
+    """A plan for people."""
     code = made.recipe.bytecode
-    out = screen.report()
     out.line((f"{made.recipe.name}-{made.target.label}", "bold"), f": key {made.key[:16]}")
     for row in plan.as_json(made)["steps"]:
         what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))

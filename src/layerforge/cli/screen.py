@@ -21,7 +21,10 @@ MOST_DETAILS = 30
 """Lines of evidence that an error shows, unless all are asked for."""
 
 QUIET, VERBOSE = "layerforge.quiet", "layerforge.verbose"
-"""What the command's context says of how much is wanted."""
+"""How much is wanted, as options say."""
+
+WANTED: set[str] = set()
+"""What was asked for on this run."""
 
 
 def notes() -> Screen:
@@ -40,15 +43,14 @@ def progress() -> TerminalProgress:
 
 
 def wanted(what: str) -> bool:
-    """Whether the command was called with ``-q`` or ``-v``."""
-    context = click.get_current_context(silent=True)
-    return bool(context and context.meta.get(what))
+    """Whether the command was called with ``-q`` or ``-v``; after its end, the contexts of which are gone, too."""
+    return what in WANTED
 
 
-def errors(error: LayerforgeError, *, all_details: bool = False) -> None:
+def errors(error: LayerforgeError) -> None:
     """Shows an error: what happened, the evidence, what to do next."""
     out = notes()
-    most = len(error.details) if all_details else MOST_DETAILS
+    most = len(error.details) if wanted(VERBOSE) else MOST_DETAILS
     out.line((f"✕ {error.title}:", "bold red"), f" {error.message}")
     for text in error.details[:most]:
         out.line("    ", (text, "dim"))

@@ -23,8 +23,8 @@ MOST_NAMES = 10
 @click.option("--for", "tool", type=click.Choice(list(snippet.TOOLS)), required=True, help="What deploys the function.")
 @click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer of a result; repeatable.")
-@click.option("--python", metavar="3.13", help="Only layers of a result for this Python.")
-@click.option("--arch", metavar="A", help="Only layers of a result for this processor, x86_64 or arm64.")
+@click.option("--python", type=options.PYTHON, help="Only layers of a result for this Python.")
+@click.option("--arch", type=options.ARCH, help="Only layers of a result for this processor.")
 def command(
     source: Path, tool: str, regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None
 ) -> None:

@@ -41,8 +41,16 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("verify")
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
-@click.option("--python", help="Python of the function.  [default: the manifest's, else what the files point to]")
-@click.option("--arch", help="Processor of the function.  [default: the manifest's, else what the files point to]")
+@click.option(
+    "--python",
+    type=shared.PYTHON,
+    help="Python of the function.  [default: the manifest's, else what the files point to]",
+)
+@click.option(
+    "--arch",
+    type=shared.ARCH,
+    help="Processor of the function.  [default: the manifest's, else what the files point to]",
+)
 @click.option(
     "--engine", type=click.Choice(engines.CHOICES), default="auto", show_default=True, help="Where to run it."
 )

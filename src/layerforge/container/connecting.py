@@ -30,14 +30,14 @@ def connect() -> DockerClient:
     return client
 
 
-def available() -> str:
-    """Why no engine can be used, on one line; empty where one can."""
+def unavailable() -> EngineError | None:
+    """Why no engine can be used; ``None`` where one can."""
     try:
         client = _client(ANSWER_SECONDS)
     except EngineError as error:
-        return " ".join(error.message.split())
+        return error
     client.close()
-    return ""
+    return None
 
 
 def _client(seconds: int) -> DockerClient:

@@ -20,7 +20,7 @@ from layerforge.container.errors import EMULATION, FAILURES, failure, told
 from layerforge.container.owning import container
 from layerforge.container.running import LOCKED
 from layerforge.errors import EngineError
-from layerforge.model import Arch, Image, Progress, Step, Target
+from layerforge.model import Arch, Image, Mark, Progress, Step, Target
 
 PLATFORMS = {Arch.X86_64: "linux/amd64", Arch.ARM64: "linux/arm64"}
 PROCESSORS = {"amd64": Arch.X86_64, "x86_64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}
@@ -82,6 +82,16 @@ def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...],
     made = _Made(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
     found = _kept_or_built(client, made, progress)
     return replace(image, reference=made.tag, digest=str(found.id))
+
+
+def build_image_here(client: DockerClient, target: Target) -> bool:
+    """Whether the build image of a target is there, so that it need not be made."""
+    with told():
+        return bool(client.images.list(filters={"label": f"{LABEL}={_key(target, dockerfile(target))}"}))
+
+
+def _key(target: Target, text: str) -> str:
+    return digest.of([text, target.python, target.arch])
 
 
 def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
@@ -232,7 +242,7 @@ def _build_image(client: DockerClient, target: Target, text: str, progress: Prog
     tag = f"layerforge-build:{target.label}"
     made = _Made(
         tag=tag,
-        key=digest.of([text, target.python, target.arch]),
+        key=_key(target, text),
         text=text,
         arch=target.arch,
         what=tag,
@@ -249,12 +259,14 @@ def _kept_or_built(client: DockerClient, made: _Made, progress: Progress) -> _Fo
         if here:
             return here[0]
         with progress.step("image") as step:
+            # Where it fails, an error or a line of whoever can do without it says so.
+            step.note("", Mark.UNTOLD)
+            _build(client, made)
             step.note(f"{made.what}, kept for next time")
-            _build(client, made, progress)
         return client.images.get(made.tag)
 
 
-def _build(client: DockerClient, made: _Made, progress: Progress) -> None:
+def _build(client: DockerClient, made: _Made) -> None:
     lines: list[str] = []
     try:
         events = client.api.build(
@@ -270,8 +282,6 @@ def _build(client: DockerClient, made: _Made, progress: Progress) -> None:
         for event in _unless_failed(events):
             said = str(event.get("stream") or event.get("status") or "").rstrip()
             lines += said.splitlines()
-            if said.startswith("Step "):
-                progress.say(said)
     except (APIError, ChildError) as error:
         raise _unbuilt(made, str(error), lines) from error
 

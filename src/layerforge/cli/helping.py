@@ -1,0 +1,107 @@
+"""What ``--help`` shows: commands and options in groups, with examples; and how much every command says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from layerforge.cli import screen
+
+GROUPS: Mapping[str, Sequence[str]] = {
+    "Make layers": ("build", "lock", "plan", "recipes"),
+    "Look at them": ("inspect", "verify", "coldstart", "sbom"),
+    "Ship them": ("publish", "snippet", "matrix"),
+    "This machine": ("doctor", "cache"),
+}
+"""The commands, in the order of ``--help``."""
+
+FIRST = (
+    "layerforge build requests",
+    "layerforge build -r requirements.txt --arch arm64",
+    "layerforge inspect dist/requests-py313-x86_64.zip",
+    "layerforge publish dist/requests-py313-x86_64.zip --region eu-west-1",
+)
+"""Examples of the program."""
+
+EXAMPLES: Mapping[str, Sequence[str]] = {
+    "build": (
+        "layerforge build requests",
+        'layerforge build "pandas>=3" pyarrow --arch arm64',
+        "layerforge build -r requirements.txt --python 3.12 --bytecode only",
+    ),
+    "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
+    "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
+    "recipes": ("layerforge recipes",),
+    "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
+    "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
+    "coldstart": ("layerforge coldstart layer.zip --memory 512,1769",),
+    "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
+    "publish": (
+        "layerforge publish layer.zip --region eu-west-1 --dry-run",
+        "layerforge publish layer.zip --region eu-west-1 --write arns.json",
+    ),
+    "snippet": ("layerforge snippet arns.json --for terraform",),
+    "matrix": ("layerforge matrix recipes/ --python 3.12 --python 3.13",),
+    "doctor": ("layerforge doctor",),
+    "cache": ("layerforge cache info", "layerforge cache clear --older-than 30d"),
+}
+"""Examples of each command."""
+
+OPTIONS: Mapping[str, Sequence[str]] = {
+    "What goes in": ("requirements", "lock_file", "from_source", "sources"),
+    "For which Lambda": ("python", "arch"),
+    "How small, how quick": ("bytecode", "docstrings", "compression"),
+    "Where it is made": ("engine", "image", "jobs"),
+    "Result": ("output", "no_verify", "as_json"),
+}
+"""Options of commands that have many, by what they are about."""
+
+
+class Grouped(click.Command):
+    """A command whose options stand in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section a group; what is in none comes last."""
+        rest = {str(one.name): record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))}
+        for title, names in OPTIONS.items():
+            if rows := [rest.pop(name) for name in names if name in rest]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        with formatter.section("Options"):
+            formatter.write_dl(list(rest.values()))
+
+
+def equipped(name: str, command: click.Command) -> click.Command:
+    """The command with examples and with what every command takes."""
+    if command.epilog is None:
+        command.epilog = epilog(EXAMPLES[name])
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            one.params += [_quiet(), _verbose()]
+    return command
+
+
+def epilog(examples: Sequence[str]) -> str:
+    """Examples as they stand at the end of ``--help``."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
+
+
+def _quiet() -> click.Option:
+    text = "Say only what is wrong, and what was asked for."
+    return click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(screen.QUIET), help=text)
+
+
+def _verbose() -> click.Option:
+    text = "Show all of the evidence of an error."
+    return click.Option(
+        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(screen.VERBOSE), help=text
+    )
+
+
+def _noted(key: str) -> Any:
+    def note(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+        if value:
+            screen.WANTED.add(key)
+
+    return note

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from fakes import FakeProgress, FakeStore, target
+from layerforge.cli import build, engines
+from layerforge.cli.engines import Chosen, Failure
+from layerforge.errors import EngineError
+from layerforge.host import HostEngine
+from layerforge.model import Recipe, SourcePackage
+from layerforge.resolve import Request
+
+FAILURE = Failure(at=0, message="the build image cannot be made", hint="name another with --image")
+HOST = Chosen(engine=HostEngine(interpreter=None), builder=None)
+
+
+def test_an_image_that_could_not_be_had_is_remembered_for_minutes() -> None:
+    kept = FakeStore()
+    engines.remember(kept, target(), replace(FAILURE, at=time.time() - 60))
+    found = engines.failed_before(kept, target())
+    assert found is not None
+    assert found.message == FAILURE.message
+    assert engines.failed_before(kept, target("3.12")) is None
+
+
+@pytest.mark.parametrize("age", [engines.REMEMBERED + 1, -3600])
+def test_what_is_long_ago_or_in_the_future_is_tried_again(age: float) -> None:
+    kept = FakeStore()
+    engines.remember(kept, target(), replace(FAILURE, at=time.time() - age))
+    assert engines.failed_before(kept, target()) is None
+
+
+def test_a_memory_that_is_something_else_is_none() -> None:
+    kept = FakeStore()
+    engines.remember(kept, target(), FAILURE)
+    kept.values = dict.fromkeys(kept.values, b"[1]")
+    assert engines.failed_before(kept, target()) is None
+
+
+def test_the_hint_about_compiling_is_the_one_of_what_lacks() -> None:
+    request = Request(recipe=Recipe(name="a", requires=("a",), packages=(SourcePackage(name="a"),)), source="a")
+    where = replace(HOST, lacking="the build image cannot be made", hint="name another with --image")
+    with pytest.raises(EngineError) as caught:
+        build.tell_what_is_not_compiled([request], ("a",), where, FakeProgress())
+    assert "start" not in caught.value.hint
+    assert "name another with --image" in caught.value.hint
+    assert caught.value.details == ("the build image cannot be made",)
