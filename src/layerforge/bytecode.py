@@ -61,11 +61,21 @@ def source_path(pyc: str) -> str:
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-def facts(pyc: bytes, *, magic: int, source: bytes | None, mtime: int | None = None) -> PycFacts:
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What bytecode may compare of the source beside it."""
+
+    size: int
+    mtime: int | None
+    """Date in the archive, in seconds since 1970; ``None`` where it is not known."""
+    hashed: Callable[[int], bytes]
+    """The source's hash for the interpreter with a magic number. Asked for only where it counts."""
+
+
+def facts(pyc: bytes, *, magic: int, source: Source | None) -> PycFacts:
     """What the interpreter with the magic number ``magic`` would make of ``pyc``.
 
-    ``source`` is the module's source, ``None`` where there is none: Python then never compares anything. ``mtime`` is
-    the date of the source in the archive, in seconds since 1970, ``None`` where it is not known.
+    ``source`` is ``None`` where there is none: Python then never compares anything.
     The code is looked at, never unmarshalled, since that is not safe with bytes that somebody else made.
     """
     if len(pyc) < HEADER or pyc[2:4] != b"\r\n":
@@ -76,17 +86,17 @@ def facts(pyc: bytes, *, magic: int, source: bytes | None, mtime: int | None = N
         return PycFacts(state=PycState.FOREIGN, magic=own, filename=name or "")
     if name is None or int.from_bytes(pyc[4:8], "little") > 0b11:
         return PycFacts(state=PycState.BROKEN, magic=own, filename=name or "")
-    return PycFacts(state=_state(pyc, own, source, mtime), magic=own, filename=name)
+    return PycFacts(state=_state(pyc, own, source), magic=own, filename=name)
 
 
-def _state(pyc: bytes, magic: int, source: bytes | None, mtime: int | None) -> PycState:
+def _state(pyc: bytes, magic: int, source: Source | None) -> PycState:
     hashed, checked = pyc[4] & 0b01, pyc[4] & 0b10
     if source is None or (hashed and not checked):
         return PycState.VALID
     if hashed:
-        return PycState.CHECKED if pyc[8:16] == source_hash(source, magic) else PycState.STALE
+        return PycState.CHECKED if pyc[8:16] == source.hashed(magic) else PycState.STALE
     bound = tuple(int.from_bytes(pyc[at : at + 4], "little") for at in (8, 12))
-    if mtime is None or bound != (mtime & 0xFFFFFFFF, len(source) & 0xFFFFFFFF):
+    if source.mtime is None or bound != (source.mtime & 0xFFFFFFFF, source.size & 0xFFFFFFFF):
         return PycState.STALE
     return PycState.VALID
 

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from layerforge import guarded
 from layerforge.errors import LockError
 from layerforge.model import SITE, Entry, File
 from layerforge.progress import counted
@@ -65,8 +66,8 @@ def _is_namespace(entry: Entry) -> bool:
     if not isinstance(entry, File):
         return False
     try:
-        body = ast.parse(entry.blob.read()).body if entry.size <= _LONGEST else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        body = guarded.python(entry.blob.read()).body if entry.size <= _LONGEST else None
+    except guarded.Unreadable:
         return False
     return body is not None and all(map(_says_namespace, body))
 

@@ -22,6 +22,14 @@ def of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def of_pieces(pieces: Iterable[bytes]) -> str:
+    """SHA-256 of bytes that come piece by piece."""
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
 def of_record(field: str) -> str:
     """Hexadecimal SHA-256 of a RECORD's digest field; empty where it has none, ``unreadable`` where it is broken."""
     algorithm, _, value = field.partition("=")

@@ -6,7 +6,9 @@ exception to turn into its own error, or into "absent".
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 import os
 import re
 import stat
@@ -28,6 +30,9 @@ MOST_JSON = 64 * 2**20
 
 MOST_DEPTH = 64
 """Tables and lists inside one another. The deepest that layerforge writes has seven."""
+
+MOST_PYTHON = 2 * 2**20
+"""Bytes of a Python source that is parsed."""
 
 LONGEST_LINE = 20_000
 """Characters of a line of TOML: a key of a great many dots takes quadratic time, and no key has more than one line."""
@@ -88,37 +93,51 @@ def toml(found: str) -> dict[str, Any]:
     try:
         value = tomllib.loads(found)
     except RecursionError as error:
-        raise Unreadable(_deep()) from error
+        raise Unreadable(_deep(MOST_DEPTH)) from error
     except ValueError as error:  # TOMLDecodeError, and numbers of more digits than Python takes
         raise Unreadable(str(error)) from error
     return _shallow(value)
 
 
-def json_value(found: str | bytes) -> Any:
-    """A JSON document, whatever it holds. Numbers that JSON does not have, such as ``NaN``, are refused."""
+def json_value(found: str | bytes, deepest: int = MOST_DEPTH) -> Any:
+    """A JSON document, whatever it holds. Numbers that JSON does not have, such as ``NaN``, are refused, and so are
+    those that are too large.
+    """
     try:
-        value = json.loads(found, parse_constant=_no_constant)
+        value = json.loads(found, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError as error:
-        raise Unreadable(_deep()) from error
+        raise Unreadable(_deep(deepest)) from error
     except ValueError as error:
         raise Unreadable(str(error)) from error
-    return _shallow(value)
+    return _shallow(value, deepest)
 
 
-def json_as(found: str | bytes, kind: type[T]) -> T:
+def json_as(found: str | bytes, kind: type[T], deepest: int = MOST_DEPTH) -> T:
     """A JSON document as a ``kind``: a dataclass, a list of them. Keys that the type does not have are passed over.
 
     Nothing is converted: a number is no text, ``1`` is no ``true``, and a key without a default has to be there.
     """
-    return as_(json_value(found), kind)
+    return as_(json_value(found, deepest), kind)
 
 
 def as_(value: Any, kind: type[T]) -> T:
     """A value of JSON or TOML as a ``kind``."""
     try:
         return msgspec.convert(value, kind, strict=True)
+    except UnicodeEncodeError as error:  # JSON can spell half a character
+        raise Unreadable("it holds half a character") from error
     except (msgspec.ValidationError, RecursionError) as error:
         raise Unreadable(str(error)) from error
+
+
+def python(source: bytes) -> ast.Module:
+    """A Python source as its tree, which takes about 200 times the memory of the text."""
+    if len(source) > MOST_PYTHON:
+        raise Unreadable(f"it has {len(source):,} bytes, of which at most {MOST_PYTHON:,} are parsed")
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # memory: the parser's own stack is full
+        raise Unreadable(f"it is no Python: {error or type(error).__name__}") from error
 
 
 def requirement(found: str) -> Requirement:
@@ -148,18 +167,25 @@ def _no_constant(name: str) -> None:
     raise Unreadable(f"{name} is no JSON")
 
 
-def _deep() -> str:
-    return f"it nests more than {MOST_DEPTH} deep"
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise Unreadable(f"{digits[:20]} is too large a number")
+    return number
 
 
-def _shallow(value: T) -> T:
-    """The value itself, if it nests as deep as people write and no deeper."""
+def _deep(deepest: int) -> str:
+    return f"it nests more than {deepest} deep"
+
+
+def _shallow(value: T, deepest: int = MOST_DEPTH) -> T:
+    """The value itself, if it nests no deeper than that."""
     level: list[Any] = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(deepest):
         level = [item for one in level if isinstance(one, dict | list) for item in _items(one)]
         if not level:
             return value
-    raise Unreadable(_deep())
+    raise Unreadable(_deep(deepest))
 
 
 def _items(value: dict[str, Any] | list[Any]) -> list[Any]:

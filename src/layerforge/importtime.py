@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,17 +61,3 @@ def as_data(nodes: Iterable[Import]) -> list[dict[str, Any]]:
         }
         for node in nodes
     ]
-
-
-def of_data(rows: Iterable[Mapping[str, Any]]) -> tuple[Import, ...]:
-    """The tree from its data. Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is none."""
-    return tuple(
-        Import(
-            name=str(row["name"]),
-            self_us=int(row["self_us"]),
-            total_us=int(row["total_us"]),
-            bytes=int(row.get("bytes", 0)),
-            children=of_data(row.get("children", ())),
-        )
-        for row in rows
-    )

@@ -16,7 +16,7 @@ from functools import partial
 from layerforge import digest
 from layerforge.model import Tree
 from layerforge.progress import visible
-from layerforge.sources import DAMAGED
+from layerforge.sources import DAMAGED, Bounded
 
 LONGEST = 1 << 20
 """Bytes of a licence's text that are shown; what is longer is named."""
@@ -122,7 +122,7 @@ def _members(data: bytes, owner: str) -> Iterator[Text]:
                     yield text(owner, info.filename, info.file_size, partial(archive.read, info))
         return
     file.seek(0)
-    with tarfile.open(fileobj=file, mode="r|*") as tar:
+    with tarfile.open(fileobj=file, mode="r|*", tarinfo=Bounded) as tar:
         for member in tar:
             if is_licence(member.name) and member.isfile():
                 opened = tar.extractfile(member)

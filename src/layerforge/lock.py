@@ -19,6 +19,9 @@ from layerforge.errors import LockError
 from layerforge.model import Arch, Lock, Pin, Target
 from layerforge.runtimes import version
 
+MOST_REQUIRED = 10_000
+"""Requirements of one package that are read; those that ask for most have about 1,500, under all their extras."""
+
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
@@ -204,8 +207,10 @@ def environment(target: Target) -> dict[str, str]:
 
 
 def declared(metadata: str) -> Iterator[Requirement]:
-    """What the text of a METADATA file requires, under whichever markers. Rows that make no sense are passed over."""
-    for row in HeaderParser().parsestr(metadata).get_all("Requires-Dist", ()):
+    """What the text of a METADATA file requires, under whichever markers. Rows that make no sense are passed over, and
+    so is what comes after the first ``MOST_REQUIRED``.
+    """
+    for row in HeaderParser().parsestr(metadata).get_all("Requires-Dist", ())[:MOST_REQUIRED]:
         with suppress(InvalidRequirement):
             yield Requirement(str(row))
 

@@ -675,7 +675,7 @@ class Verdict:
     skipped: str
     """Why the check was not run; empty where it was."""
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     figures: Figures = Figures()
 
 

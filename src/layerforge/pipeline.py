@@ -279,7 +279,7 @@ def recall(made: Plan, store: DiskStore, progress: Progress) -> Forged | None:
     try:
         kept = guarded.json_as(record, Record)
         manifest = report.read_manifest(kept.manifest)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except guarded.Unreadable:
         return None  # written by another version
     if not promised(made, manifest):
         return None

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from layerforge import __version__
+from layerforge import __version__, guarded
 from layerforge.model import (
-    Arch,
     Archive,
-    Budget,
-    Bytecode,
-    BytecodeMode,
-    Check,
-    Compression,
-    Docstrings,
     EditGroup,
-    Figures,
     Finding,
-    Left,
     Manifest,
-    Package,
     PassResult,
     Plan,
-    Severity,
     Tree,
     Verdict,
 )
@@ -98,16 +87,27 @@ def verdict_json(verdict: Verdict) -> str:
 
 
 def read_verdict(text: str) -> Verdict:
-    """A verdict from its text."""
-    data = json.loads(text)
-    return Verdict(
-        engine=data["engine"],
-        skipped=data["skipped"],
-        findings=tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in data["findings"]),
-        notes=tuple(data["notes"]),
-        # One that was kept before there were any has none.
-        figures=Figures(**data.get("figures", {})),
-    )
+    """A verdict from its text. Raises ``guarded.Unreadable`` where it is none."""
+    return guarded.json_as(text, Verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a manifest's file holds: how the layer was made, and what its verification found."""
+
+    manifest: Manifest
+    verdict: Verdict | None
+    """``None`` where it was not verified."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the zip that it is about."""
+        return self.manifest.sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Verified:
+    verified: Verdict | None = None
 
 
 def findings_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -116,24 +116,11 @@ def findings_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
 
 
 def read_manifest(text: str) -> Manifest:
-    """A manifest from its file. Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is none."""
-    data: Mapping[str, Any] = json.loads(text)
-    plain = {key: data[key] for key in Manifest.__dataclass_fields__}
-    code = data["bytecode"]
-    plain |= {
-        "arch": Arch(data["arch"]),
-        "compression": Compression(data["compression"]),
-        "bytecode": Bytecode(
-            mode=BytecodeMode(code["mode"]),
-            docstrings=Docstrings(code["docstrings"]),
-            keep_docstrings=tuple(code["keep_docstrings"]),
-            optimize=code["optimize"],
-        ),
-        "budget": Budget(**data["budget"]),
-        "check": Check(**{**data["check"], **{key: tuple(data["check"][key]) for key in ("imports", "single")}}),
-        "requires": tuple(data["requires"]),
-        "packages": tuple(Package(**row) for row in data["packages"]),
-        "edits": tuple(EditGroup(**{**row, "files": tuple(row["files"])}) for row in data["edits"]),
-        "left": tuple(Left(**row) for row in data["left"]),
-    }
-    return Manifest(**plain)
+    """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
+    return guarded.json_as(text, Manifest)
+
+
+def read_made(text: str) -> Made:
+    """All of a manifest's file. Raises ``guarded.Unreadable`` where it is none."""
+    data = guarded.json_value(text)
+    return Made(manifest=guarded.as_(data, Manifest), verdict=guarded.as_(data, _Verified).verified)

@@ -15,20 +15,19 @@ from __future__ import annotations
 import http.client
 import lzma
 import tarfile
-import tomllib
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
-from packaging.requirements import InvalidRequirement, Requirement
+import msgspec
 
-from layerforge import digest, faults
+from layerforge import digest, faults, guarded
 from layerforge.errors import LockError, StepError, UsageError
 from layerforge.model import Library, Progress, Recipe, Source, Store
 from layerforge.progress import megabytes
@@ -59,19 +58,30 @@ def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> 
 
 def _substitutes(folder: Path) -> Sequence[Mapping[str, str]]:
     file = folder / SUBSTITUTES
-    if not file.is_file():
+    if not file.exists():
         return ()
     try:
-        rows = tomllib.loads(file.read_text("utf-8")).get("source", [])
-        fits = all(set(row) == _KEYS and all(isinstance(text, str) for text in row.values()) for row in rows)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        found = guarded.toml(guarded.text(file))
+    except guarded.Unreadable as error:
         raise UsageError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
+    try:
+        rows = guarded.as_(found, _Stand).source
+        fits = all(set(row) == _KEYS for row in rows)
+    except guarded.Unreadable:
+        fits, rows = False, ()
     if not fits:
         raise UsageError(
             f"{file} cannot be understood",
             hint=f"each [[source]] has the texts {', '.join(sorted(_KEYS))} and no other",
         )
-    return tuple(rows)
+    return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stand:
+    """A ``sources.toml``."""
+
+    source: tuple[dict[str, str], ...] = ()
 
 
 def fetch(source: Source, store: Store, folders: Sequence[Path], progress: Progress) -> bytes:
@@ -133,32 +143,102 @@ DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOF
 """What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
 
 
-def unpack(data: bytes, name: str, workspace: Path) -> Path:
+def unpack(data: bytes, name: str, workspace: Path, bounds: Bounds | None = None) -> Path:
     """Unpacks an archive below ``workspace``; returns its top folder.
 
-    Raises ``StepError`` for what is none, or where the disk is full.
+    Raises ``StepError`` for what is none or is beyond ``bounds``, or where the disk is full.
     """
     archive, into = workspace / "archive", workspace / "unpacked"
     try:
         archive.write_bytes(data)
         into.mkdir()
-        _extract(archive, into)
+        _extract(archive, into, bounds or BOUNDS)
     except DAMAGED as error:
         lacking = faults.scarce(error, workspace)
         hint = f"{lacking.message}: {lacking.hint}" if lacking else "is it a tar or zip archive?"
+        if isinstance(error, _TooMuch):
+            hint = "no package's sources hold that much; find out what the archive is"
         raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error
     archive.unlink()
     tops = list(into.iterdir())
     return tops[0] if len(tops) == 1 and tops[0].is_dir() else into
 
 
-def _extract(archive: Path, into: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What of an archive is unpacked at most. Archives of a few MB can hold what fills a disk."""
+
+    bytes: int = 4 << 30
+    """Of all files. The largest sources that people publish, those of compilers, have about 2 GB."""
+    ratio: int = 100
+    """How many times the bytes of the archive they may have. Sources shrink to a fifth, seldom to a thirtieth."""
+    free: int = 256 << 20
+    """Bytes that any archive may hold, however small it is."""
+    files: int = 500_000
+    deepest: int = 100
+    """Folders that a file may lie in."""
+
+    def most(self, archive: int) -> int:
+        """Bytes that an archive of so many bytes may hold."""
+        return min(self.bytes, max(self.free, self.ratio * archive))
+
+
+class _TooMuch(ValueError):  # noqa: N818 - says what the archive holds
+    """An archive is beyond its bounds."""
+
+
+BOUNDS = Bounds()
+MOST_HEADER = 1 << 20
+"""Bytes of a tar archive's header for names and dates, which is held whole."""
+_HEADERS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
+_LONG_NAMES = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
+
+
+class Bounded(tarfile.TarInfo):
+    """A member of a tar archive, whose headers are of a bounded size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """A member from its block. Raises ``_TooMuch`` for a header that nobody needs."""
+        made = super().frombuf(buf, encoding, errors)
+        if made.type in _HEADERS | _LONG_NAMES and made.size > MOST_HEADER:
+            raise _TooMuch(f"a header has {made.size:,} bytes, of which at most {MOST_HEADER:,} are read")
+        return made
+
+
+class _Meter:
+    """Counts what is unpacked. Raises ``_TooMuch`` before that is more than the bounds allow."""
+
+    def __init__(self, bounds: Bounds, archive: int) -> None:
+        self._bounds, self._most = bounds, bounds.most(archive)
+        self._bytes = self._files = 0
+
+    def count(self, name: str, size: int) -> None:
+        """Counts one file."""
+        self._bytes, self._files = self._bytes + size, self._files + 1
+        if self._bytes > self._most:
+            raise _TooMuch(f"it holds more than {self._most:,} bytes")
+        if self._files > self._bounds.files:
+            raise _TooMuch(f"it holds more than {self._bounds.files:,} files")
+        if name.rstrip("/").count("/") > self._bounds.deepest:
+            raise _TooMuch(f"a file lies more than {self._bounds.deepest} folders deep")
+
+
+def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
+    meter = _Meter(bounds, archive.stat().st_size)
     if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
         with zipfile.ZipFile(archive) as opened:
-            opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder
-    else:
-        with tarfile.open(archive) as tar:
-            tar.extractall(into, filter="data")
+            for info in opened.infolist():
+                meter.count(info.filename, info.file_size)
+            opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder, and sizes as declared
+        return
+
+    def counted(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        meter.count(member.name, member.size)
+        return tarfile.data_filter(member, path)
+
+    with tarfile.open(archive, tarinfo=Bounded) as tar:
+        tar.extractall(into, filter=counted)  # noqa: S202 - the filter is the strict one, and counts
 
 
 def build_requires(folder: Path) -> tuple[str, ...]:
@@ -167,25 +247,31 @@ def build_requires(folder: Path) -> tuple[str, ...]:
     Raises ``StepError`` where it cannot be understood.
     """
     declared = _build_system(folder).get("requires", ["setuptools"])
-    if not isinstance(declared, list):
-        raise _unreadable(folder, TypeError("build-system.requires is no list"))
     try:
-        return tuple(str(Requirement(text)) for text in declared)
-    except (InvalidRequirement, TypeError) as error:
+        return tuple(str(guarded.requirement(text)) for text in guarded.as_(declared, list[str]))
+    except guarded.Unreadable as error:
         raise _unreadable(folder, error) from error
+
+
+class _Backend(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    build_backend: str = "setuptools.build_meta:__legacy__"
+    backend_path: tuple[str, ...] = ()
 
 
 def build_backend(folder: Path) -> tuple[str, tuple[str, ...]]:
     """The build backend of an unpacked source distribution and where it lies itself (PEP 517)."""
-    table = _build_system(folder)
-    return table.get("build-backend", "setuptools.build_meta:__legacy__"), tuple(table.get("backend-path", ()))
+    try:
+        table = guarded.as_(_build_system(folder), _Backend)
+    except guarded.Unreadable as error:
+        raise _unreadable(folder, error) from error
+    return table.build_backend, table.backend_path
 
 
 def _build_system(folder: Path) -> Mapping[str, Any]:
     file = folder / "pyproject.toml"
     try:
-        found = tomllib.loads(file.read_text("utf-8")).get("build-system", {}) if file.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        found = guarded.toml(guarded.text(file)).get("build-system", {}) if file.is_file() else {}
+    except guarded.Unreadable as error:
         raise _unreadable(folder, error) from error
     return found if isinstance(found, dict) else {}
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,21 @@ def evaluated(data: bytes, interpreter: Interpreter, expression: str) -> object:
     return answer
 
 
+def a_source(data: bytes, mtime: int | None = None) -> bytecode.Source:
+    return bytecode.Source(size=len(data), mtime=mtime, hashed=partial(bytecode.source_hash, data))
+
+
 def facts_of(data: bytes, source: bytes | None = None, mtime: int | None = None) -> PycState:
-    return bytecode.facts(data, magic=MAGIC, source=source, mtime=mtime).state
+    return bytecode.facts(data, magic=MAGIC, source=None if source is None else a_source(source, mtime)).state
+
+
+def test_a_source_is_hashed_only_where_its_hash_counts(tmp_path: Path) -> None:
+    def never(magic: int) -> bytes:
+        raise AssertionError(magic)
+
+    untouched = bytecode.Source(size=1 << 30, mtime=0, hashed=never)
+    for mode in (py_compile.PycInvalidationMode.TIMESTAMP, py_compile.PycInvalidationMode.UNCHECKED_HASH):
+        bytecode.facts(a_pyc(tmp_path, mode), magic=MAGIC, source=untouched)
 
 
 def a_pyc(tmp_path: Path, mode: py_compile.PycInvalidationMode, text: str = "x = 1\n") -> bytes:
@@ -134,7 +148,7 @@ def test_a_cached_file_without_a_tag_has_a_source_too() -> None:
 
 def test_bytecode_with_an_unchecked_hash_is_valid_whatever_the_source(tmp_path: Path) -> None:
     data = a_pyc(tmp_path, py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    found = bytecode.facts(data, magic=MAGIC, source=b"something else")
+    found = bytecode.facts(data, magic=MAGIC, source=a_source(b"something else"))
     assert (found.state, found.magic, found.filename) == (PycState.VALID, MAGIC, "/opt/python/mod.py")
 
 
@@ -213,7 +227,7 @@ def test_the_file_name_is_read_from_every_module_of_the_standard_library() -> No
 
 def test_each_interpreters_bytecode_is_valid_for_its_version(interpreter: Interpreter) -> None:
     magic = interpreter_magic(interpreter)
-    found = bytecode.facts(pyc(a_module(NAMES), interpreter), magic=magic, source=NAMES.encode())
+    found = bytecode.facts(pyc(a_module(NAMES), interpreter), magic=magic, source=a_source(NAMES.encode()))
     assert (found.state, found.magic, found.filename) == (PycState.VALID, magic, "/opt/python/mod.py")
 
 
@@ -227,8 +241,8 @@ def test_the_source_hash_in_the_header_is_the_one_that_importlib_would_check(int
     data = pyc(a_module(NAMES), interpreter)
     checked = data[:4] + struct.pack("<I", 0b11) + data[8:]
     magic = interpreter_magic(interpreter)
-    assert bytecode.facts(checked, magic=magic, source=NAMES.encode()).state is PycState.CHECKED
-    assert bytecode.facts(checked, magic=magic, source=b"").state is PycState.STALE
+    assert bytecode.facts(checked, magic=magic, source=a_source(NAMES.encode())).state is PycState.CHECKED
+    assert bytecode.facts(checked, magic=magic, source=a_source(b"")).state is PycState.STALE
 
 
 # A worker takes the largest file first.

@@ -4,12 +4,14 @@ import errno
 import io
 import os
 import py_compile
+import re
 import resource
 import stat
 import struct
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ import zips
 from fakes import target
 from layerforge import digest
 from layerforge.errors import UsageError, VerificationError
-from layerforge.examine import examine, guess_target, summarize, unpack
+from layerforge.examine import directory, examine, guess_target, limits, summarize, unpack
 from layerforge.examine.directory import MOST_BYTES
 from layerforge.model import Arch, Examination, Kind, Member, PycState
 from zips import Put, link
@@ -590,3 +592,108 @@ def test_unpacked_folders_are_open_to_every_user_whatever_the_umask(tmp_path: Pa
         os.umask(before)
     for name in ("opt", "opt/python", "opt/python/pkg"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o755
+
+
+# --- what is more than any layer needs
+
+
+def a_limit(each: int, together: int) -> limits.Limit:
+    return limits.Limit(what="a note", names=re.compile(r".*\.note"), each=each, together=together)
+
+
+def test_each_kind_of_file_has_a_limit_and_all_of_a_kind_have_one() -> None:
+    files = [("a.note", 5), ("b.note", 6), ("c.other", 999)]
+    assert list(limits.exceeded(files, [a_limit(6, 11)])) == []
+    assert list(limits.exceeded(files, [a_limit(5, 5)])) == ["'b.note' has 6 bytes; of a note at most 5 are read"]
+    [line] = limits.exceeded(files, [a_limit(6, 10)])
+    assert "11 bytes together; at most 10" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "each"),
+    [
+        (f"{zips.INFO}/RECORD", 16),
+        (f"{zips.INFO}/METADATA", 2),
+        (f"{zips.INFO}/sboms/a.cdx.json", 16),
+        (f"{zips.INFO}/top_level.txt", 1),
+        ("python/a.py", 64),
+        ("python/a.pyc", 64),
+    ],
+)
+def test_a_file_above_its_limit_is_refused_in_one_line_before_it_is_read(name: str, each: int, tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {name: b"x"})
+    zips.patch(path, name, 24, ((each << 20) + 1).to_bytes(4, "little"))
+    for read in (examine, lambda path: unpack(path, tmp_path / "opt")):
+        with pytest.raises(VerificationError, match=f"is not read: '{name}' has") as caught:
+            read(path)
+        assert caught.value.exit_code == 7
+
+
+def test_files_that_lie_too_deep_are_refused(tmp_path: Path) -> None:
+    name = "python/" + "d/" * (limits.DEEPEST - 1) + "a.py"
+    assert only(examine(zips.of(tmp_path / "a.zip", {name: b""}))).path == name
+    with pytest.raises(VerificationError, match=r"lies 1,000 folders deep; at most 64"):
+        examine(zips.of(tmp_path / "b.zip", {"d/" * 1000 + "a.py": b""}))
+
+
+def test_too_many_folders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_FOLDERS", 2)
+    assert list(limits.too_deep(["a/b/c", "a/b/d", "a/e"])) == []
+    assert list(limits.too_deep(["a/b/c", "a/d/e"])) == ["its files lie in more than 2 folders"]
+
+
+def test_records_that_list_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_ROWS", 3)
+    files = {"python/a-1.dist-info/RECORD": b"a,,\nb,,\n", "python/b-1.dist-info/RECORD": b"c,,\n"}
+    assert len(examine(zips.of(tmp_path / "a.zip", files)).distributions) == 2
+    more = files | {"python/b-1.dist-info/RECORD": b"c,,\nd,,\n"}
+    with pytest.raises(VerificationError, match=r"b-1\.dist-info/RECORD is not read"):
+        examine(zips.of(tmp_path / "b.zip", more))
+
+
+def test_too_many_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_DISTRIBUTIONS", 1)
+    files = {f"python/{name}-1.dist-info/METADATA": b"" for name in "ab"}
+    with pytest.raises(VerificationError, match="holds the metadata of 2 packages"):
+        examine(zips.of(tmp_path / "a.zip", files))
+
+
+@pytest.mark.parametrize(("size", "read"), [("12", 12), ("9" * 5_000, None), ("\u0663", None), ("-1", None)])
+def test_a_size_in_a_record_is_a_number_of_a_file_or_nothing(size: str, read: int | None, tmp_path: Path) -> None:
+    files = {f"{zips.INFO}/RECORD": f"a.py,,{size}\n".encode()}
+    [one] = examine(zips.of(tmp_path / "a.zip", files)).distributions
+    assert one.record is not None
+    assert [row.size for row in one.record] == [read]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("data", [b"", b"x", os.urandom(10_000), b"\0" * 100_000])
+def test_pieces_are_the_content(data: bytes, method: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "PIECE", 999)
+    path = zips.write(tmp_path / "a.zip", [Put(name="a", data=data, method=method)])
+    with directory.opened(path) as opened:
+        [entry] = directory.entries(opened, path)
+        assert b"".join(directory.pieces(opened, entry)) == data
+        assert max(map(len, directory.pieces(opened, entry)), default=0) <= 999
+
+
+@pytest.mark.parametrize("declared", [{"size": 99_999}, {"size": 100_001}, {"crc": 1}, {"zipped": 50}])
+def test_pieces_that_are_not_as_declared_are_damage(declared: dict[str, int], tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"a": b"\0" * 100_000})
+    with directory.opened(path) as opened:
+        [entry] = directory.entries(opened, path)
+        with pytest.raises(VerificationError):
+            list(directory.pieces(opened, replace(entry, **declared)))  # type: ignore[arg-type]
+
+
+def test_large_files_tell_the_same_as_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = zips.library(tmp_path / "liba.so", soname="liba.so.1").read_bytes()
+    path = zips.of(tmp_path / "a.zip", {**zips.sound(), "python/a.bin": b"x" * 5_000, "python/liba.so": library})
+    small = examine(path)
+    monkeypatch.setattr("layerforge.examine.SMALL", 10)
+    assert examine(path) == small
+    monkeypatch.setattr("layerforge.examine.MOST_NATIVE", 10)
+    monkeypatch.setattr(directory, "PIECE", 1_000)
+    [member] = [one for one in examine(path).members if one.path == "python/liba.so"]
+    assert "more than any layer may" in member.damaged
+    assert member.sha256 == digest.sha256(library)

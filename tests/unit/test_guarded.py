@@ -153,3 +153,16 @@ def test_a_requirement_is_tried_before_it_is_taken() -> None:
     ):
         with pytest.raises(guarded.Unreadable):
             guarded.requirement(text)
+
+
+@pytest.mark.parametrize(
+    "source", [b"-" * 100_000 + b"1", b"(" * 90_000, b"\0", b"x = ", b"#" * (guarded.MOST_PYTHON + 1)]
+)
+def test_a_source_that_no_parser_should_see_is_refused(source: bytes) -> None:
+    with pytest.raises(guarded.Unreadable):
+        guarded.python(source)
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(guarded.Unreadable, match="too large"):
+        guarded.json_value('{"a": 1e999}')

@@ -8,7 +8,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerforge.importtime import VARIABLE, Import, as_data, every, grown, of_data
+from layerforge import guarded
+from layerforge.importtime import VARIABLE, Import, as_data, every, grown
 
 WRITTEN = """noise without an end import time:       100 |        100 |     deep.inner
 import time: self [us] | cumulative | imported package
@@ -50,7 +51,7 @@ def test_a_module_stands_above_those_that_it_imported_whatever_else_is_printed()
 @given(st.lists(TREES, max_size=4).map(tuple))
 def test_a_tree_survives_being_written_as_lines_and_as_json(nodes: tuple[Import, ...]) -> None:
     assert grown(lines(nodes)) == nodes
-    assert of_data(json.loads(json.dumps(as_data(nodes)))) == nodes
+    assert guarded.json_as(json.dumps(as_data(nodes)), tuple[Import, ...]) == nodes
 
 
 def test_a_real_interpreter_is_understood() -> None:

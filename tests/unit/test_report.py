@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fakes import a_file, a_tree, target
-from layerforge import report
+from layerforge import guarded, report
 from layerforge.model import (
     Archive,
     Budget,
@@ -94,7 +94,7 @@ def test_a_manifest_holds_no_path_of_the_machine_and_the_findings() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"name": 1}'])
 def test_what_is_no_manifest_is_refused(text: str) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(guarded.Unreadable):
         report.read_manifest(text)
 
 

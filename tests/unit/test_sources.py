@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import threading
 import zipfile
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from fakes import FakeProgress, FakeStore
-from layerforge import sources
+from layerforge import licences, sources
 from layerforge.errors import LockError, StepError, UsageError
 from layerforge.model import Library, Recipe, Source
 from sdists import archive
@@ -177,3 +179,62 @@ def test_what_is_no_archive_or_leaves_its_folder_is_refused(tmp_path: Path, data
 def test_a_source_distribution_that_says_nothing_is_built_with_setuptools(tmp_path: Path) -> None:
     assert sources.build_requires(tmp_path) == ("setuptools",)
     assert sources.build_backend(tmp_path) == ("setuptools.build_meta:__legacy__", ())
+
+
+# --- what they hold too much of
+
+SMALL = sources.Bounds(bytes=1_000, ratio=1_000, free=0, files=3, deepest=4)
+
+
+def a_zip(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("pack", [archive, a_zip])
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"demo-1/a": "x" * 600, "demo-1/b": "x" * 600}, "more than 1,000 bytes"),
+        ({f"demo-1/{number}": "" for number in range(5)}, "more than 3 files"),
+        ({"demo-1/" + "d/" * 5 + "a": ""}, "more than 4 folders deep"),
+    ],
+)
+def test_an_archive_beyond_the_bounds_is_refused_before_the_disk_is_full(
+    pack: Callable[[dict[str, str]], bytes], files: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StepError, match="cannot be unpacked") as caught:
+        sources.unpack(pack(files), "demo", tmp_path, SMALL)
+    assert why in caught.value.details[0]
+
+
+def test_an_archive_may_hold_so_many_times_its_own_bytes() -> None:
+    bounds = sources.Bounds()
+    assert bounds.most(1_000) == bounds.free
+    assert bounds.most(9_000_000) == 900_000_000
+    assert bounds.most(1 << 40) == bounds.bytes
+
+
+def test_a_header_of_a_tar_archive_that_no_file_needs_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("demo-1/a")
+        info.pax_headers = {"comment": "x" * (sources.MOST_HEADER + 1)}
+        tar.addfile(info)
+    with pytest.raises(StepError, match="cannot be unpacked") as caught:
+        sources.unpack(buffer.getvalue(), "demo", tmp_path)
+    assert "a header has" in caught.value.details[0]
+    assert licences.of_archive(buffer.getvalue(), "demo") == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["build-backend = 3", 'backend-path = "."', "requires = [3]", 'requires = "a"', "requires = ['?']"]
+)
+def test_a_build_system_of_wrong_types_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[build-system]\n{text}\n")
+    with pytest.raises(StepError, match="cannot be understood"):  # noqa: PT012 - either reader may say so
+        sources.build_requires(tmp_path)
+        sources.build_backend(tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from layerforge import digest, examine, interpreters, pipeline, report
+from layerforge import digest, examine, guarded, interpreters, pipeline, report
 from layerforge.cli import engines, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import UsageError, VerificationError
@@ -147,8 +147,8 @@ def manifest(zip_file: Path, sha256: str) -> Manifest | None:
     """The manifest beside a zip; ``None`` where there is none or it belongs to other bytes."""
     beside = zip_file.with_suffix(".manifest.json")
     try:
-        made = report.read_manifest(beside.read_text("utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
+        made = report.read_manifest(guarded.text(beside, guarded.MOST_JSON))
+    except guarded.Unreadable:
         return None
     return made if made.sha256 == sha256 else None
 

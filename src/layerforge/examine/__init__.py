@@ -11,8 +11,11 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 from layerforge import bytecode, digest, elf
 from layerforge.examine import directory, metadata
@@ -20,7 +23,7 @@ from layerforge.examine.directory import Bytes, ZipEntry
 from layerforge.examine.guessing import guess_target, likely_python
 from layerforge.examine.summary import Duplicate, Share, Summary, summarize
 from layerforge.examine.unpacking import unpack
-from layerforge.model import ElfFacts, Examination, Kind, Member, PycFacts, Target
+from layerforge.model import LAMBDA_UNZIPPED_LIMIT, ElfFacts, Examination, Kind, Member, PycFacts, Target
 from layerforge.runtimes import runtimes
 
 __all__ = ["Duplicate", "Share", "Summary", "examine", "guess_target", "summarize", "unpack"]
@@ -28,22 +31,35 @@ __all__ = ["Duplicate", "Share", "Summary", "examine", "guess_target", "summariz
 MOST_THREADS = 4
 """Files that are looked at at the same time."""
 
+SMALL = 8 << 20
+"""Bytes up to which a file is held whole by each thread; of larger ones, one at a time is."""
+
+MOST_NATIVE = LAMBDA_UNZIPPED_LIMIT
+"""Bytes of a file of native code that is looked into. What is larger fits into no layer."""
+
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
 _LINKER_SCRIPT = (b"/* GNU ld", b"INPUT", b"GROUP")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Zip:
     """An archive. Where a path stands twice, the last entry counts, as when it is unpacked."""
 
     data: Bytes
     entries: Mapping[str, ZipEntry]
+    turn: Lock = field(default_factory=Lock)
+    """Held by the thread that looks at a large file."""
 
     def read(self, path: str) -> bytes | None:
         """Contents of a file; ``None`` where there is none."""
         entry = self.entries.get(path)
         return None if entry is None or entry.is_folder else directory.content(self.data, entry)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - lives as long as the archive is looked at
+    def source_hash(self, path: str, magic: int) -> bytes:
+        """The hash by which bytecode knows its source. Many files of bytecode may belong to one."""
+        return bytecode.source_hash(self.read(path) or b"", magic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,15 +117,22 @@ def _magic(files: Iterable[ZipEntry], archive: _Zip) -> int:
 
 
 def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int) -> Member:
-    data = directory.content(archive.data, entry)
-    native = _Native() if entry.is_link else _native(entry.name, data)
+    if entry.size <= SMALL:
+        return _looked_at(entry, archive, package, magic)
+    with archive.turn:
+        return _looked_at(entry, archive, package, magic)
+
+
+def _looked_at(entry: ZipEntry, archive: _Zip, package: str, magic: int) -> Member:
+    data, sha256 = _telling(entry, archive.data)
+    native = _Native() if entry.is_link else _native(entry, data)
     is_pyc = entry.name.endswith(".pyc") and not entry.is_link
     return Member(
         path=entry.name,
         mode=entry.mode,
         size=entry.size,
         zipped=entry.zipped,
-        sha256=digest.sha256(data),
+        sha256=sha256,
         kind=_kind(entry.name, native),
         package=package,
         link=os.fsdecode(data) if entry.is_link else "",
@@ -119,6 +142,18 @@ def _member(entry: ZipEntry, archive: _Zip, package: str, magic: int) -> Member:
         pyc=_pyc(entry.name, data, archive, magic) if is_pyc else None,
         unsafe=entry.unsafe,
     )
+
+
+def _telling(entry: ZipEntry, archive: Bytes) -> tuple[bytes, str]:
+    """What tells of a file what it is, which may be its beginning alone, and the digest of all of it."""
+    if entry.size > SMALL:
+        pieces = directory.pieces(archive, entry)
+        head = next(pieces, b"")
+        looked_into = entry.name.endswith(".pyc") or (elf.is_elf(head[:16]) and entry.size <= MOST_NATIVE)
+        if not looked_into:
+            return head, digest.of_pieces(chain((head,), pieces))
+    data = directory.content(archive, entry)
+    return data, digest.sha256(data)
 
 
 def _folder(entry: ZipEntry) -> Member:
@@ -134,9 +169,12 @@ def _folder(entry: ZipEntry) -> Member:
     )
 
 
-def _native(path: str, data: bytes) -> _Native:
+def _native(entry: ZipEntry, data: bytes) -> _Native:
     """What the loader would see; a name that ends in ``.so`` claims to be a library too, unless it is a script."""
+    path = entry.name
     if elf.is_elf(data[:16]):
+        if len(data) < entry.size:
+            return _Native(damaged=f"it has {entry.size:,} bytes, more than any layer may")
         try:
             return _Native(elf=elf.facts(data))
         except elf.Damaged as error:
@@ -159,6 +197,8 @@ def _kind(path: str, native: _Native) -> Kind:
 
 
 def _pyc(path: str, data: bytes, archive: _Zip, magic: int) -> PycFacts:
-    source = bytecode.source_path(path)
-    entry = archive.entries.get(source)
-    return bytecode.facts(data, magic=magic, source=archive.read(source), mtime=entry.mtime if entry else None)
+    path = bytecode.source_path(path)
+    entry = archive.entries.get(path)
+    hashed = partial(archive.source_hash, path)
+    source = None if entry is None else bytecode.Source(size=entry.size, mtime=entry.mtime, hashed=hashed)
+    return bytecode.facts(data, magic=magic, source=source)

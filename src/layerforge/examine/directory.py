@@ -9,6 +9,7 @@ import re
 import stat
 import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 import deflate
 
 from layerforge.errors import UsageError, VerificationError
+from layerforge.examine import limits
 
 MOST_ENTRIES = 200_000
 """Entries that an archive may list. The largest layers that people publish have about 20,000."""
@@ -26,8 +28,11 @@ MOST_ENTRIES = 200_000
 MOST_BYTES = 1 << 30
 """Bytes that an archive may declare, and take itself: four times what Lambda accepts."""
 
-MOST_DIRECTORY_BYTES = 64 << 20
-"""Bytes that the central directory may take: 335 for each of the most entries."""
+MOST_DIRECTORY_BYTES = 32 << 20
+"""Bytes that the central directory may take: 167 for each of the most entries."""
+
+PIECE = 1 << 20
+"""Bytes that are in memory at once of a file that is not needed whole."""
 
 LONGEST_PATH = 4096
 """Bytes of a name, and of a link's target: Linux' own limit."""
@@ -135,13 +140,56 @@ def content(data: Bytes, entry: ZipEntry) -> bytes:
     try:
         found = bytes(deflate.deflate_decompress(raw, entry.size)) if entry.deflated else raw
     except deflate.DeflateError as error:
-        raise VerificationError(
-            f"{entry.name} cannot be unpacked: its data are damaged, or more than the {entry.size:,} bytes it declares",
-            hint=_AGAIN,
-        ) from error
+        raise _broken(entry) from error
     if len(found) != entry.size or deflate.crc32(found) != entry.crc:
-        raise VerificationError(f"{entry.name} is damaged: size or checksum is not as declared", hint=_AGAIN)
+        raise _unlike(entry)
     return found
+
+
+def pieces(data: Bytes, entry: ZipEntry) -> Iterator[bytes]:
+    """What ``entry`` holds, piece by piece, never more than it declares. Raises what ``content`` raises, at the end at
+    the latest.
+    """
+    size = crc = 0
+    for piece in _inflated(data, entry) if entry.deflated else _raw(data, entry):
+        size, crc = size + len(piece), zlib.crc32(piece, crc)
+        if size > entry.size:
+            raise _broken(entry)
+        yield piece
+    if size != entry.size or crc != entry.crc:
+        raise _unlike(entry)
+
+
+def _raw(data: Bytes, entry: ZipEntry) -> Iterator[bytes]:
+    end = entry.start + entry.zipped
+    yield from (data[at : min(at + PIECE, end)] for at in range(entry.start, end, PIECE))
+
+
+def _inflated(data: Bytes, entry: ZipEntry) -> Iterator[bytes]:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        for raw in _raw(data, entry):
+            yield stream.decompress(raw, PIECE)
+            while stream.unconsumed_tail:
+                yield stream.decompress(stream.unconsumed_tail, PIECE)
+        # What it still holds back, a piece at a time.
+        while piece := stream.decompress(b"", PIECE):
+            yield piece
+    except zlib.error as error:
+        raise _broken(entry) from error
+    if not stream.eof:
+        raise _broken(entry)
+
+
+def _broken(entry: ZipEntry) -> VerificationError:
+    return VerificationError(
+        f"{entry.name} cannot be unpacked: its data are damaged, or more than the {entry.size:,} bytes it declares",
+        hint=_AGAIN,
+    )
+
+
+def _unlike(entry: ZipEntry) -> VerificationError:
+    return VerificationError(f"{entry.name} is damaged: size or checksum is not as declared", hint=_AGAIN)
 
 
 def _infos(data: Bytes, path: Path) -> list[zipfile.ZipInfo]:
@@ -186,6 +234,20 @@ def _refuse(infos: list[zipfile.ZipInfo], path: Path) -> None:
             f"{path} has {len(problems)} entries that Lambda cannot unpack",
             hint="make the archive with plain deflate and without a password",
             details=problems[:10],
+        )
+    _refuse_large(infos, path)
+
+
+def _refuse_large(infos: list[zipfile.ZipInfo], path: Path) -> None:
+    """Raises ``VerificationError`` for an archive with more of one kind than is read."""
+    names = [_name(info) for info in infos]
+    sizes = (info.file_size for info in infos)
+    problems = (*limits.exceeded(zip(names, sizes, strict=True)), *limits.too_deep(names))
+    if problems:
+        raise VerificationError(
+            f"{path} is not read: {problems[0]}",
+            hint="no layer needs that much; is this the right file?",
+            details=problems[1:10],
         )
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
 import posixpath
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from email.parser import HeaderParser
+from itertools import islice
 
 from packaging.utils import canonicalize_name
 
 from layerforge import bytecode, licences
 from layerforge.digest import of_record
+from layerforge.errors import VerificationError
+from layerforge.examine import limits
 from layerforge.model import SITE, Distribution, RecordRow
 
 _INFO = re.compile(r"((?:.*/)?([^/]+)\.dist-info)/[^/]+")
 _SITE_PACKAGES = re.compile(rf"{SITE}/lib/python3\.\d+/site-packages/")
+
+_SIZE = re.compile(r"[0-9]{1,18}")
+"""A RECORD's size; what has more digits is no file's, and Python refuses to read very long ones."""
 
 Reader = Callable[[str], bytes | None]
 """Contents of a file of the archive by its path; ``None`` where there is none."""
@@ -28,12 +34,32 @@ def distributions(paths: Iterable[str], read: Reader) -> tuple[Distribution, ...
     Those that another package carries inside, as setuptools does, are not installed, so they are left out.
     """
     found = {match[1]: match[2] for path in paths if (match := _INFO.fullmatch(path))}
+    if len(found) > limits.MOST_DISTRIBUTIONS:
+        raise VerificationError(
+            f"the archive is not read: it holds the metadata of {len(found):,} packages",
+            hint=f"at most {limits.MOST_DISTRIBUTIONS:,} are read; no layer needs that many",
+        )
     folders = {posixpath.dirname(info) for info in found}
     return tuple(
-        _distribution(info, stem, read)
-        for info, stem in sorted(found.items())
-        if _SITE_PACKAGES.fullmatch(f"{posixpath.dirname(info)}/") or folders.isdisjoint(_around(info))
+        _counted(
+            _distribution(info, stem, read)
+            for info, stem in sorted(found.items())
+            if _SITE_PACKAGES.fullmatch(f"{posixpath.dirname(info)}/") or folders.isdisjoint(_around(info))
+        )
     )
+
+
+def _counted(found: Iterable[Distribution]) -> Iterator[Distribution]:
+    """The distributions themselves, as long as their RECORDs have no more lines together than are read."""
+    rows = 0
+    for one in found:
+        rows += len(one.record or ())
+        if rows > limits.MOST_ROWS:
+            raise VerificationError(
+                f"{one.info}/RECORD is not read: with it, more than {limits.MOST_ROWS:,} files would be listed",
+                hint="no layer needs that many; is this the right file?",
+            )
+        yield one
 
 
 def _around(info: str) -> Iterator[str]:
@@ -51,7 +77,7 @@ def _distribution(info: str, stem: str, read: Reader) -> Distribution:
         name=canonicalize_name(fields.get("Name") or name),
         version=fields.get("Version") or version,
         info=info,
-        record=None if record is None else tuple(_rows(_text(record))),
+        record=None if record is None else tuple(islice(_rows(_text(record)), limits.MOST_ROWS + 1)),
         licence=licences.declared(metadata),
     )
 
@@ -63,9 +89,10 @@ def _text(data: bytes | None) -> str:
 def _rows(text: str) -> Iterator[RecordRow]:
     """Rows of a RECORD; a row that is none, or a file that is no CSV from there on, is left out."""
     try:
-        for row in csv.reader(text.replace("\0", "").splitlines()):
-            if len(row) == 3 and row[0]:
-                yield RecordRow(path=row[0], sha256=of_record(row[1]), size=int(row[2]) if row[2].isdecimal() else None)
+        for row in csv.reader(io.StringIO(text.replace("\0", ""), newline=None)):
+            if len(row) == 3 and row[0] and row[0].count("/") <= limits.DEEPEST:
+                size = int(row[2]) if _SIZE.fullmatch(row[2]) else None
+                yield RecordRow(path=row[0], sha256=of_record(row[1]), size=size)
     except csv.Error:
         return
 
@@ -74,9 +101,9 @@ def owners(paths: Iterable[str], found: Iterable[Distribution], read: Reader) ->
     """Name of the distribution by path: by RECORD, else by the nearest folder that one distribution alone has files
     in, else by the top-level name. A path that belongs to none is not in the mapping.
     """
-    found = tuple(found)
+    paths, found = tuple(paths), tuple(found)
     listed = {path: one.name for one in found for path in recorded(one)}
-    folders = _folders(listed)
+    folders = _folders(listed, {folder for path in paths for folder in _parents(path)})
     tops = {top: one.name for one in found for top in _tops(one, read)}
     result: dict[str, str] = {}
     for path in paths:
@@ -95,13 +122,14 @@ def recorded(one: Distribution) -> Iterator[str]:
             yield path
 
 
-def _folders(listed: Mapping[str, str]) -> Mapping[str, str]:
-    """Owner by folder, of the folders below a site folder whose recorded files all come with one distribution."""
-    seen: dict[str, Counter[str]] = {}
+def _folders(listed: Mapping[str, str], there: Container[str]) -> Mapping[str, str]:
+    """Owner by folder, of those folders ``there`` whose recorded files all come with one distribution."""
+    seen: dict[str, str] = {}
     for path, name in listed.items():
         for folder in _parents(path):
-            seen.setdefault(folder, Counter())[name] += 1
-    return {folder: next(iter(names)) for folder, names in seen.items() if len(names) == 1}
+            if folder in there and seen.setdefault(folder, name) != name:
+                seen[folder] = ""
+    return {folder: name for folder, name in seen.items() if name}
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ def _unpack(data: Bytes, path: Path, into: Path) -> None:
         # Links come last: while files are written, no path can lead through one.
         for entry in entries:
             if not entry.is_link and not entry.is_folder:
-                _write(root / entry.name, directory.content(data, entry), entry.mode)
+                _write(root / entry.name, directory.pieces(data, entry), entry.mode)
         for entry in entries:
             if entry.is_link:
                 _link(root, entry.name, directory.content(data, entry))
@@ -62,10 +62,10 @@ def _refuse(path: Path, reasons: Iterable[str]) -> None:
         )
 
 
-def _write(place: Path, content: bytes, mode: int) -> None:
+def _write(place: Path, pieces: Iterable[bytes], mode: int) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("xb") as file:
-        file.write(content)
+        file.writelines(pieces)
     place.chmod(mode & 0o777 or 0o644)
 
 

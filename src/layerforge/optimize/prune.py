@@ -6,11 +6,14 @@ import ast
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from layerforge import globs
+from layerforge.guarded import MOST_PYTHON, Unreadable
+from layerforge.guarded import python as parsed
 from layerforge.model import SITE, Edit, Entry, File, Left, Setting, Tree
 from layerforge.optimize import naming
 from layerforge.tree import drop
@@ -245,17 +248,21 @@ def _modules_imported(file: File, words: re.Pattern[bytes] | None) -> Iterator[s
     if words and not (words.search(source) and words.search(b"\n".join(_IMPORTS.findall(source)))):
         return
     package = _module(file.path) if file.path.endswith("/__init__.py") else _module(file.path).rpartition(".")[0]
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    for node in nodes:
+    for node in _nodes(source):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom():
                 base = _absolute(node, package)
                 yield from (f"{base}.{alias.name}".strip(".") for alias in node.names)
+
+
+def _nodes(source: bytes) -> Iterator[ast.AST]:
+    """Everything in a source, nothing of one that makes no sense; of a very long one, what is in its imports."""
+    long = len(source) > MOST_PYTHON
+    for part in (match[0].strip() for match in _IMPORTS.finditer(source)) if long else (source,):
+        with suppress(Unreadable):
+            yield from ast.walk(parsed(part))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

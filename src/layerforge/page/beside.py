@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from layerforge import report
+from layerforge import guarded, report
 from layerforge.model import Manifest, Verdict
 from layerforge.page.coldstart import ColdStart, read_coldstart
 from layerforge.page.sbom import Sbom, read_sbom
@@ -55,7 +54,7 @@ def beside(zip_file: Path, sha256: str) -> Beside:
         return found
 
     # A later build writes the zip last, so that its manifest may be newer than it.
-    made = take(".manifest.json", _made)
+    made = take(".manifest.json", report.read_made)
     return Beside(
         manifest=made.manifest if made else None,
         verdict=made.verdict if made else None,
@@ -65,29 +64,13 @@ def beside(zip_file: Path, sha256: str) -> Beside:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Made:
-    manifest: Manifest
-    verdict: Verdict | None
-
-    @property
-    def sha256(self) -> str:
-        return self.manifest.sha256
-
-
-def _made(text: str) -> _Made:
-    verified = json.loads(text).get("verified")
-    verdict = report.read_verdict(json.dumps({"notes": [], **verified})) if verified else None
-    return _Made(manifest=report.read_manifest(text), verdict=verdict)
-
-
 def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
     """What ``read`` makes of a file, or why it makes nothing of it; that is empty where there is no file."""
     try:
-        return read(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f"{path.name} cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        return f"{path.name} is not what its name says ({type(error).__name__}: {error}): left out"
+        text = guarded.text(path, guarded.MOST_JSON)
+    except guarded.Unreadable as error:
+        return "" if isinstance(error.__cause__, FileNotFoundError) else f"{path.name} cannot be read: {error}"
+    try:
+        return read(text)
+    except guarded.Unreadable as error:
+        return f"{path.name} is not what its name says ({error}): left out"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from layerforge.importtime import Import, of_data
+import msgspec
+
+from layerforge import guarded
+from layerforge.importtime import Import
+
+DEEPEST = 300
+"""Tables and lists inside one another: two for each import inside an import, which may go down to 100."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,46 +49,70 @@ class ColdStart:
     """Of that layer, at each size."""
 
 
+class _Values(msgspec.Struct, frozen=True):
+    all: tuple[float, ...]
+
+
+class _Cost(msgspec.Struct, frozen=True):
+    dollars: float
+
+
+class _Size(msgspec.Struct, frozen=True):
+    """What was measured at one memory size; without values where no run came to its end."""
+
+    memory_mb: int
+    init_ms: _Values | None = None
+    first_invoke_ms: _Values | None = None
+    second_invoke_ms: _Values | None = None
+    peak_memory: _Values | None = None
+    per_million: _Cost | None = None
+
+
+class _Layer(msgspec.Struct, frozen=True):
+    zip: str = ""
+    sha256: str = ""
+    sizes: tuple[_Size, ...] = ()
+
+
+class _Measured(_Layer, frozen=True, kw_only=True):
+    imports: tuple[Import, ...]
+    function: dict[str, Any] | None = None
+    against: _Layer | None = None
+
+
 def read_coldstart(text: str) -> ColdStart:
-    """A measured cold start from its file. Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is none.
+    """A measured cold start from its file. Raises ``guarded.Unreadable`` where it is none.
 
     The file is what ``layerforge coldstart`` writes: ``imports`` holds the tree, ``sizes``, and those of ``against``,
     hold the runs.
     """
-    data: Mapping[str, Any] = json.loads(text, parse_constant=_refuse)
-    imports = of_data(data["imports"])
-    other = data.get("against") or {}
-    name, other_name = str(data.get("zip", "")), str(other.get("zip", ""))
-    if name == other_name:
-        other_name += " (the other)"
+    data = guarded.json_as(text, _Measured, DEEPEST)
+    other = data.against or _Layer()
+    other_name = f"{other.zip} (the other)" if other.zip == data.zip else other.zip
     return ColdStart(
-        sha256=str(data.get("sha256", "")),
-        imports=imports,
-        runs=tuple(_runs(data, name)),
-        function=json.dumps(data["function"], sort_keys=True) if "function" in data else "",
-        against_sha256=str(other.get("sha256", "")),
+        sha256=data.sha256,
+        imports=data.imports,
+        runs=tuple(_runs(data, data.zip)),
+        function="" if data.function is None else json.dumps(data.function, sort_keys=True),
+        against_sha256=other.sha256,
         against=tuple(_runs(other, other_name)),
     )
 
 
-def _refuse(number: str) -> float:
-    raise ValueError(f"{number} is no measurement")
-
-
-def _runs(layer: Mapping[str, Any], name: str) -> Iterator[Runs]:
+def _runs(layer: _Layer, name: str) -> Iterator[Runs]:
     """One for each size that was run at all."""
-    for row in layer.get("sizes", ()):
-        if row.get("init_ms"):
+    for row in layer.sizes:
+        if row.init_ms:
             yield Runs(
                 layer=name,
-                memory_mb=int(row["memory_mb"]),
-                init_ms=_values(row, "init_ms"),
-                first_invoke_ms=_values(row, "first_invoke_ms"),
-                second_invoke_ms=_values(row, "second_invoke_ms"),
-                peak_memory=_values(row, "peak_memory"),
-                dollars_per_million=(row.get("per_million") or {}).get("dollars"),
+                memory_mb=row.memory_mb,
+                init_ms=row.init_ms.all,
+                first_invoke_ms=_values(row.first_invoke_ms),
+                second_invoke_ms=_values(row.second_invoke_ms),
+                peak_memory=_values(row.peak_memory),
+                dollars_per_million=row.per_million.dollars if row.per_million else None,
             )
 
 
-def _values(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    return tuple(float(value) for value in (row.get(name) or {}).get("all", ()))
+def _values(found: _Values | None) -> tuple[float, ...]:
+    return found.all if found else ()

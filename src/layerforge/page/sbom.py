@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
+
+from layerforge import guarded
 
 PATH = "layerforge:path"
 """Property that names the file of the layer which a component is."""
@@ -38,42 +40,70 @@ class Sbom:
     components: tuple[Component, ...]
 
 
+class _Hash(msgspec.Struct, frozen=True):
+    alg: str
+    content: str
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: str = ""
+    name: str = ""
+
+
+class _Licence(msgspec.Struct, frozen=True):
+    expression: str = ""
+    license: _Named = _Named()
+
+
+class _Property(msgspec.Struct, frozen=True):
+    name: str
+    value: str = ""
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """A component as CycloneDX writes it, of which this is a part."""
+
+    bom_ref: str = msgspec.field(default="", name="bom-ref")
+    name: str = ""
+    version: str = ""
+    purl: str = ""
+    licenses: tuple[_Licence, ...] = ()
+    hashes: tuple[_Hash, ...] = ()
+    properties: tuple[_Property, ...] = ()
+    components: tuple[_Row, ...] = ()
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    component: _Row = _Row()
+
+
+class _Document(msgspec.Struct, frozen=True):
+    metadata: _Metadata = _Metadata()
+    components: tuple[_Row, ...] = ()
+
+
 def read_sbom(name: str, text: str) -> Sbom:
-    """An SBOM from its file, called ``name``. Where it is none, raises ``ValueError``, ``KeyError``, ``TypeError`` or
-    ``AttributeError``.
-    """
-    data: Mapping[str, Any] = json.loads(text)
-    subject = data.get("metadata", {}).get("component", {})
-    return Sbom(name=name, sha256=_sha256(subject), components=tuple(_components(data, 0)))
+    """An SBOM from its file, called ``name``. Raises ``guarded.Unreadable`` where it is none."""
+    document = guarded.json_as(text, _Document)
+    return Sbom(
+        name=name, sha256=_sha256(document.metadata.component), components=tuple(_components(document.components, 0))
+    )
 
 
-def _components(parent: Mapping[str, Any], depth: int) -> Iterator[Component]:
-    for row in parent.get("components", ()):
-        properties = {one["name"]: one.get("value", "") for one in row.get("properties", ())}
+def _components(rows: Iterable[_Row], depth: int) -> Iterator[Component]:
+    for row in rows:
         yield Component(
-            ref=_text(row, "bom-ref"),
-            name=_text(row, "name"),
-            version=_text(row, "version"),
-            purl=_text(row, "purl"),
-            licences=tuple(_licence(one) for one in row.get("licenses", ())),
+            ref=row.bom_ref,
+            name=row.name,
+            version=row.version,
+            purl=row.purl,
+            licences=tuple(one.expression or one.license.id or one.license.name for one in row.licenses),
             sha256=_sha256(row),
-            path=_text(properties, PATH),
+            path=next((one.value for one in row.properties if one.name == PATH), ""),
             depth=depth,
         )
-        yield from _components(row, depth + 1)
+        yield from _components(row.components, depth + 1)
 
 
-def _text(row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key, "")
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is no text")
-    return value
-
-
-def _licence(row: Mapping[str, Any]) -> str:
-    licence = row.get("license", {})
-    return str(row.get("expression") or licence.get("id") or licence.get("name") or "")
-
-
-def _sha256(row: Mapping[str, Any]) -> str:
-    return next((str(one["content"]) for one in row.get("hashes", ()) if one["alg"] == "SHA-256"), "")
+def _sha256(row: _Row) -> str:
+    return next((one.content for one in row.hashes if one.alg == "SHA-256"), "")

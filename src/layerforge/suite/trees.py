@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from layerforge import guarded
 from layerforge.errors import UsageError
 
 BESIDE = "tests"
@@ -165,8 +166,8 @@ def _imports(file: Path, module: str, leaves: frozenset[str]) -> set[str]:
     if leaves.isdisjoint(re.findall(r"\w+", text)):
         return set()
     try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError):
+        nodes = list(ast.walk(guarded.python(text.encode())))
+    except guarded.Unreadable:
         return set()  # a test of what cannot be parsed
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     return {name for node in nodes for name in _names(node, package)}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import a_file, a_setting, a_tree
+from layerforge import guarded
 from layerforge.model import Edit, Left, Link, Prune, Recipe
 from layerforge.optimize import prune
 
@@ -261,6 +262,14 @@ def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
 def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
     files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/__init__.py": b"\xff\xfe("}
     assert list(run(files)[0]) == ["python/tests/__init__.py"]
+
+
+def test_a_source_too_long_to_be_parsed_spares_what_it_imports() -> None:
+    long = b"from pkg.tests import (\n    _natype,\n)\n" + b"x = 1\n" * (guarded.MOST_PYTHON // 6)
+    tests = {f"python/pkg/tests/{name}.py": b"" for name in ("__init__", "_natype", "test_a")}
+    gone, spared = run({"python/pkg/__init__.py": long, **tests})
+    assert list(gone) == ["python/pkg/tests/test_a.py"]
+    assert set(spared) == {"python/pkg/tests/__init__.py", "python/pkg/tests/_natype.py"}
 
 
 def test_links_are_pruned_like_files() -> None:

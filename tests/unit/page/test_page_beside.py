@@ -55,7 +55,7 @@ def test_an_sbom_whose_names_are_no_text_is_left_out_and_said(layer: Path) -> No
     layer.with_suffix(".sbom.json").write_text('{"components": [{"name": 5}]}')
     found = beside(layer, "ab")
     assert found.sbom is None
-    assert any("name is no text" in line for line in found.refused)
+    assert any("Expected `str`, got `int`" in line for line in found.refused)
 
 
 def test_a_folder_in_place_of_a_file_is_said(layer: Path) -> None:

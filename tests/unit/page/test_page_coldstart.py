@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from layerforge import guarded
 from layerforge.importtime import Import, as_data
 from layerforge.page import read_coldstart
 
@@ -51,5 +52,14 @@ NO_NUMBER = '{"imports": [{"name": "a", "self_us": Infinity, "total_us": NaN}]}'
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"imports": [{"module": "a"}]}', '{"imports": 3}', "no JSON", NO_NUMBER])
 def test_what_is_no_measurement_is_refused(text: str) -> None:
-    with pytest.raises((KeyError, ValueError, TypeError)):
+    with pytest.raises(guarded.Unreadable):
         read_coldstart(text)
+
+
+def test_imports_nest_as_deep_as_real_ones_do() -> None:
+    node: dict[str, object] = {"name": "a", "self_us": 1, "total_us": 1, "children": []}
+    for _ in range(99):
+        node = {"name": "a", "self_us": 1, "total_us": 1, "children": [node]}
+    assert read_coldstart(json.dumps({"imports": [node]})).imports
+    with pytest.raises(guarded.Unreadable, match="nests more than"):
+        read_coldstart('{"imports": ' + "[" * 5000)
