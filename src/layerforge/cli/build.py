@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from layerforge import recipe, report, resolve
-from layerforge.cli import engines, helping, screen, summary
+from layerforge.cli import engines, fitting, helping, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import EngineError, UsageError
 from layerforge.model import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT, Manifest, Progress
@@ -119,6 +119,8 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
             out.line(("  not verified", "yellow"))
         else:
             screen.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
+        for line in fitting.told(made, layer.path):
+            out.line(f"    {line}")
     if not screen.wanted(screen.QUIET):
         out.line()
         out.line(("next", "bold"))

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fakes import a_manifest
 from layerforge.cli import build, screen
-from layerforge.model import DIRECT_UPLOAD_LIMIT, EditGroup, Finding, Manifest, Package, Severity, Verdict
+from layerforge.model import (
+    DIRECT_UPLOAD_LIMIT,
+    Bytecode,
+    BytecodeMode,
+    Compression,
+    EditGroup,
+    Finding,
+    Manifest,
+    Package,
+    Severity,
+    Verdict,
+)
 from layerforge.pipeline import Layer
 
 
@@ -44,5 +54,6 @@ def test_findings_and_notes_stand_below_their_layer(capsys: pytest.CaptureFixtur
 
 
 def test_a_layer_that_takes_a_bucket_is_told_so_in_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
-    made = replace(a_manifest(), zip_bytes=DIRECT_UPLOAD_LIMIT + 1)
+    code = Bytecode(mode=BytecodeMode.ONLY)
+    made = a_manifest(zip_bytes=DIRECT_UPLOAD_LIMIT + 1, bytecode=code, compression=Compression.SMALL)
     assert any("--bucket B" in line for line in shown(a_layer(made, None), capsys))

@@ -1,0 +1,84 @@
+"""Whether a layer that is too large for a direct upload would fit with other settings, judged by a sample of it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from layerforge.archive import LEVELS
+from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Compression, Manifest
+from layerforge.progress import megabytes
+
+SAMPLE = 12_000_000
+"""Bytes that are compressed anew: a second or two of work."""
+
+MARGIN = 0.02
+"""How far a sample may be wrong, as a part of the size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """Settings that make a layer smaller."""
+
+    bytecode_only: bool
+    small: bool
+
+    def __str__(self) -> str:
+        """As options."""
+        words = ("--bytecode only" if self.bytecode_only else "", "--compression small" if self.small else "")
+        return " ".join(filter(None, words))
+
+
+def told(made: Manifest, path: Path) -> Iterator[str]:
+    """A line on whether smaller settings would do, for a layer that is too large to be uploaded directly."""
+    offer = Offer(bytecode_only=made.bytecode.mode is BytecodeMode.BESIDE, small=made.compression is Compression.FAST)
+    if made.zip_bytes > DIRECT_UPLOAD_LIMIT and str(offer):
+        size = estimate(path, offer)
+        yield f"`{offer}` would make it about {megabytes(size)}, {judged(size)}"
+
+
+def judged(size: int) -> str:
+    """Whether an estimated size fits into a direct upload."""
+    if size * (1 + MARGIN) <= DIRECT_UPLOAD_LIMIT:
+        return "which fits"
+    return "which may just fit" if size * (1 - MARGIN) <= DIRECT_UPLOAD_LIMIT else "which does not fit either"
+
+
+def estimate(path: Path, offer: Offer) -> int:
+    """Bytes of the zip with other settings."""
+    with zipfile.ZipFile(path) as opened:
+        members = opened.infolist()
+        besides = path.stat().st_size - sum(one.compress_size for one in members)
+        kept = tuple(_kept(members) if offer.bytecode_only else members)
+        whole = sum(one.compress_size for one in kept)
+        return besides + round(whole * (_ratio(opened, kept) if offer.small else 1))
+
+
+def _kept(members: Iterable[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
+    """All but the sources that have bytecode."""
+    members = tuple(members)
+    compiled = {_module(one.filename) for one in members if one.filename.endswith(".pyc")}
+    return (one for one in members if not one.filename.endswith(".py") or one.filename[:-3] not in compiled)
+
+
+def _module(name: str) -> str:
+    """``python/a/__pycache__/b.cpython-313.pyc`` as ``python/a/b``."""
+    path = PurePosixPath(name)
+    folder = path.parent.parent if path.parent.name == "__pycache__" else path.parent
+    return str(folder / path.name.split(".")[0])
+
+
+def _ratio(opened: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo]) -> float:
+    """How large a sample is when it is compressed better, as a part of what it is now."""
+    before = after = taken = 0
+    # By checksum, which has to do with nothing.
+    for one in sorted(members, key=lambda one: one.CRC):
+        if taken + one.file_size > SAMPLE and taken:
+            continue
+        data = opened.read(one)
+        before += one.compress_size
+        after += min(len(data), len(LEVELS[Compression.SMALL].compress(data)))
+        taken += one.file_size
+    return after / before if before else 1.0
