@@ -79,7 +79,7 @@ def tell_what_is_not_compiled(
     if from_source:
         raise EngineError(
             f"compiling {', '.join(from_source)} takes a container engine and its image",
-            hint=f"{where.hint or 'leave `--engine host` out'}; or leave --from-source out",
+            hint=compiling(where),
             details=(where.lacking,) if where.lacking else (),
         )
     names = [package.name for request in wanted for package in request.recipe.packages]
@@ -87,6 +87,17 @@ def tell_what_is_not_compiled(
         progress.say(
             f"{', '.join(dict.fromkeys(names))} come from their wheels, and the recipe's budget does not count"
         )
+
+
+def compiling(where: engines.Chosen) -> str:
+    """What to do where compiling is asked for and nothing here can compile."""
+    if not where.lacking:
+        way = "leave `--engine host` out"
+    elif where.hint and "--engine" not in where.hint:
+        way = where.hint
+    else:  # the other way out, the host, is none here
+        way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
+    return f"{way}; or leave --from-source out"
 
 
 def check_output(output: Path) -> None:

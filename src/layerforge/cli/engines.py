@@ -68,8 +68,9 @@ def choose(
         return _without(host, reason.message, reason.hint, progress)
     memories = store.DiskStore(root=store.default_root(), progress=progress)
     if not required and (known := failed_before(memories, target)):
-        ago = counted(int((time.time() - known.at) // 60), "minute")
-        return _without(host, f"{known.message} ({ago} ago; --engine docker tries again)", known.hint, progress)
+        minutes = int((time.time() - known.at) // 60)
+        when = f"{counted(minutes, 'minute')} ago" if minutes else "just now"
+        return _without(host, f"{known.message} ({when}; --engine docker tries again)", known.hint, progress)
     try:
         client = container.connect()
         found = container.find_image(client, target, image, progress)

@@ -48,3 +48,10 @@ def test_the_hint_about_compiling_is_the_one_of_what_lacks() -> None:
     assert "start" not in caught.value.hint
     assert "name another with --image" in caught.value.hint
     assert caught.value.details == ("the build image cannot be made",)
+
+
+def test_the_host_is_no_way_out_where_compiling_is_asked_for() -> None:
+    where = replace(HOST, lacking="the image cannot be made", hint="name another, or use --engine host")
+    assert "--engine host" not in build.compiling(where)
+    assert "--image" in build.compiling(where)
+    assert "leave `--engine host` out" in build.compiling(HOST)
