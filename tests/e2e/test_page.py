@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -298,6 +299,70 @@ def test_a_file_in_a_table_leads_to_itself(context: BrowserContext, layer: Path)
     seen.page.locator("#native").get_by_role("button").first.click()
     expect(seen.page.get_by_role("searchbox")).to_have_value(told["native"][0]["path"])
     expect(seen.rows).to_have_count(1)
+
+
+def test_the_page_opens_with_whether_it_fits_what_is_wrong_and_what_helps(
+    context: BrowserContext, layer: Path, hostile: Path
+) -> None:
+    for one, wrong in ((layer, "Nothing is wrong"), (hostile, "error")):
+        seen, told = opened(context, one)
+        seen.page.set_viewport_size({"width": 1280, "height": 800})
+        expect(seen.page.locator("#left")).to_contain_text("It fits Lambda")
+        expect(seen.page.locator("#verdict")).to_contain_text(wrong)
+        for part in ("#left", "#verdict", *(["#command"] if told["advice"] else [])):
+            expect(seen.page.locator(part)).to_be_in_viewport()
+        expect(seen.page.get_by_text(told["sha256"])).not_to_be_in_viewport()
+
+
+def test_the_bar_is_red_above_the_limit(context: BrowserContext, layer: Path, tmp_path: Path) -> None:
+    large = zips.write(tmp_path / "large.zip", [Put(name="python/a.bin", data=bytes(262_144_001))])
+    colours = []
+    for one in (layer, large):
+        seen, told = opened(context, one)
+        bar = seen.page.get_by_role("meter")
+        expect(bar).to_have_attribute("aria-valuenow", str(told["unzipped_bytes"]))
+        colours.append(bar.locator("div").evaluate("one => getComputedStyle(one).backgroundColor"))
+    expect(seen.page.locator("#left")).to_contain_text("It does not fit Lambda: 1 bytes")
+    red, green, blue = map(int, re.findall(r"\d+", colours[1]))
+    assert red > 2 * max(green, blue)
+    assert colours[0] != colours[1]
+
+
+def test_ticking_advice_changes_the_bar_and_the_command(context: BrowserContext, tmp_path: Path) -> None:
+    files = {
+        "python/pkg/__init__.py": b"",
+        "python/boto3/__init__.py": b"",
+        "python/boto3/data.bin": os.urandom(2_000_000),
+    }
+    for name, version in (("pkg", "1.0"), ("boto3", "1.40.0")):
+        info = f"python/{name}-{version}.dist-info"
+        files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+        files[f"{info}/RECORD"] = f"{name}/__init__.py,,\n{'boto3/data.bin,,' if name == 'boto3' else ''}\n".encode()
+    seen, told = opened(context, zips.of(tmp_path / "own.zip", files))
+    [advice] = [one for one in told["advice"] if one["kind"] == "runtime-has-it"]
+    command, left = seen.page.locator("#command"), seen.page.locator("#left-bytes")
+    tail = f"--python {told['python']} --arch x86_64"
+    expect(command).to_have_text(f"layerforge build boto3==1.40.0 pkg==1.0 {tail}")
+    box = seen.page.get_by_role("checkbox", name=advice["message"])
+    box.check()
+    expect(command).to_have_text(f"layerforge build pkg==1.0 {tail}")
+    expect(left).to_have_text(f"{262_144_000 - told['unzipped_bytes'] + advice['bytes']:,}")
+    box.uncheck()
+    expect(left).to_have_text(f"{262_144_000 - told['unzipped_bytes']:,}")
+
+
+def test_what_is_not_opened_has_the_colour_of_what_it_holds_most_of(context: BrowserContext, layer: Path) -> None:
+    seen, told = opened(context, layer)
+    seen.page.get_by_role("radio", name="kind").check()
+    kinds = [one.inner_text() for one in seen.page.locator("#legend li").all()]
+    shown = {}
+    for row in seen.rows.all():
+        name = row.get_by_role("button").inner_text().split(",")[0].strip()
+        shown[name] = row.locator(".bar").get_attribute("class")
+    assert len(shown) == len(told["kinds"])
+    for name, classes in shown.items():
+        assert classes == f"bar tone{kinds.index(name)}"
+    assert "folder that is not opened" not in kinds
 
 
 def test_the_ledger_is_that_of_the_manifest(context: BrowserContext, layer: Path) -> None:

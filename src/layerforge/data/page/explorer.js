@@ -98,7 +98,7 @@ function explorer(place, options) {
       named(title),
       opens ? h("span", { class: "unseen" }, ", zoom in") : null,
     );
-    const bar = h("span", { class: `bar tone${one.tone}`, "aria-hidden": "true" });
+    const bar = h("span", { class: `bar tone${toneOf(one, state.measure)}`, "aria-hidden": "true" });
     bar.style.width = share(one.sizes[state.measure], state.here.sizes[state.measure]).replace("<", "");
     const cells = options.cells(one, state.measure).map((cell) => h("td", { class: "number" }, cell));
     return h("tr", {}, h("th", { scope: "row" }, button, bar), ...cells);

@@ -99,7 +99,7 @@ function lead(path) {
 function showLegend() {
   /** @param {string} name @param {number} tone */
   const item = (name, tone) => h("li", {}, h("span", { class: `swatch tone${tone}`, "aria-hidden": "true" }), name);
-  at("legend").append(...[...page.kinds, STRUCTURE].map(item), item("folder that is not opened", -1));
+  at("legend").append(...[...page.kinds, STRUCTURE].map(item), h("li", {}, "a folder that is not opened has the colour of what it holds most of"));
 }
 
 /** Runs something once no call has come for a while. @param {() => void} run @param {number} wait */

@@ -3,33 +3,69 @@
 /** Characters of a line of a message. */
 const LONGEST_LINE = 500;
 
-/** @param {Page} page */
+/** What is to be known first: whether it fits, what is wrong, and, with the advice below, what helps. @param {Page} page */
 function showHead(page) {
   at("name").append(named(page.name));
-  const left = page.unzipped_limit - page.unzipped_bytes;
-  const over = page.zip_bytes > page.upload_limit;
+  at("verdict").append(
+    h("p", {}, `Python ${page.python} on ${page.arch}, ${counted(page.files.length, "file")}, ${bytes(page.zip_bytes)} zipped, ${bytes(page.unzipped_bytes)} unzipped`),
+    h("p", {}, ...upload(page)),
+    h("p", {}, ...wrong(page)),
+  );
+  at("room").append(
+    h("div", { id: "bar", class: "room", role: "meter", "aria-valuemin": 0, "aria-labelledby": "left" }, h("div")),
+    h("p", { id: "left" }),
+  );
+  showRoom(page, 0);
   const facts = {
     "for": `Python ${page.python} on ${page.arch} (${page.os})`,
-    "unzipped": `${exact(page.unzipped_bytes)} bytes (${bytes(page.unzipped_bytes)})`,
-    "zip": `${exact(page.zip_bytes)} bytes (${bytes(page.zip_bytes)})${over ? ", more than a direct upload takes" : ""}`,
-    "files": exact(page.files.length),
+    "unzipped": `${exact(page.unzipped_bytes)} bytes`,
+    "zip": `${exact(page.zip_bytes)} bytes`,
     "sha256": page.sha256,
     "content_sha256": page.content_sha256,
     ...madeFacts(page),
     ...ranFacts(page.ran),
   };
   at("facts").append(...terms(facts));
-  at("room").append(
-    h("meter", { min: 0, max: page.unzipped_limit, high: page.unzipped_limit * 0.9, value: page.unzipped_bytes, "aria-labelledby": "left" }),
-    h("p", { id: "left" }, ...room(page, left)),
-  );
 }
 
-/** @param {Page} page @param {number} left */
-function room(page, left) {
+/** @param {Page} page */
+function upload(page) {
+  const over = page.zip_bytes - page.upload_limit;
+  if (over <= 0) return ["It can be published without a bucket."];
+  return [`The zip is ${bytes(over)} above what a direct upload takes (${bytes(page.upload_limit)}), so publishing takes a bucket.`];
+}
+
+/** @param {Page} page */
+function wrong(page) {
+  if (!page.findings.length) return ["Nothing is wrong with it, as far as the rules can tell."];
+  const worst = page.findings.find((one) => one.severity === "error") ?? page.findings[0];
+  const link = h("a", { href: "#findings-part", class: worst.severity }, summary(page.findings));
+  return [link, `: ${worst.rule} `, ...(worst.path ? [named(worst.path), ": "] : []), cut(worst.message[0] ?? "", 240)];
+}
+
+/** Shows how much of Lambda's limit is taken once some bytes are saved. @param {Page} page @param {Bytes} saved */
+function showRoom(page, saved) {
+  const size = page.unzipped_bytes - saved;
+  const left = page.unzipped_limit - size;
+  const bar = at("bar");
+  bar.setAttribute("aria-valuemax", Math.max(page.unzipped_limit, size));
+  bar.setAttribute("aria-valuenow", size);
+  bar.firstChild.className = left < 0 ? "over" : left < page.unzipped_limit / 10 ? "near" : "";
+  bar.firstChild.style.width = `${Math.min(100, (100 * size) / page.unzipped_limit)}%`;
+  at("left").replaceChildren(...room(page, left, saved));
+}
+
+/** @param {Page} page @param {number} left @param {Bytes} saved */
+function room(page, left, saved) {
+  const verdict = left < 0 ? "It does not fit Lambda: " : saved ? "It would fit Lambda: " : "It fits Lambda: ";
   const words = left < 0 ? "are too many" : "are left for the function and its other layers";
   const limit = `Lambda allows ${exact(page.unzipped_limit)} (${mebibytes(page.unzipped_limit)}) for a function and all its layers.`;
-  return [h("strong", { id: "left-bytes" }, exact(Math.abs(left))), ` bytes (${mebibytes(Math.abs(left))}) ${words}. ${limit}`];
+  const ticked = saved ? ` That is with the ${bytes(saved)} that are ticked below.` : "";
+  return [
+    h("strong", { class: left < 0 ? "error" : null }, verdict),
+    h("strong", { id: "left-bytes" }, exact(Math.abs(left))),
+    ` bytes (${mebibytes(Math.abs(left))}) ${words}. ${limit}${ticked}`,
+  ];
 }
 
 /** Lambda's 250 MB are these. @param {Bytes} size */
@@ -111,12 +147,43 @@ const meaning = (rule) =>
     .filter(([, text]) => text)
     .map(([term, text]) => h("p", {}, h("strong", {}, `${term}. `), ...prose(text)));
 
-/** What would help most, as measured of these very files. @param {Page} page */
+/** Options of `layerforge build` by the kind of advice that they follow; of the others a build follows most by itself. */
+const OPTIONS = new Map([["bytecode-only", "--bytecode only"]]);
+
+/** What would help most, as measured of these very files. What is ticked counts in the bar and in the command. @param {Page} page */
 function showAdvice(page) {
   if (!page.advice.length) return at("advice-part").remove();
-  const item = (/** @type {Page["advice"][0]} */ one) => h("li", {}, ...prose(one.message), h("p", { class: "mend" }, "→ ", ...prose(one.how)));
-  at("advice").append(h("ol", {}, ...page.advice.map(item)));
+  const command = h("code", { id: "command" });
+  /** @type {Set<Advice>} */
+  const ticked = new Set();
+  const redraw = () => {
+    showRoom(page, [...ticked].reduce((sum, one) => sum + one.bytes, 0));
+    command.textContent = buildCommand(page, [...ticked]);
+  };
+  const item = (/** @type {Advice} */ one) => {
+    const box = h("input", { type: "checkbox", onchange: () => (box.checked ? ticked.add(one) : ticked.delete(one), redraw()) });
+    const text = h("span", {}, ...prose(one.message));
+    return h("li", {}, one.bytes > 0 ? h("label", {}, box, text) : text, h("p", { class: "mend" }, "→ ", ...prose(one.how)));
+  };
+  at("advice").append(h("ol", {}, ...page.advice.map(item)), h("p", { class: "command" }, command));
+  redraw();
 }
+
+/** The command that builds the layer anew with what is ticked. @param {Page} page @param {Advice[]} ticked */
+function buildCommand(page, ticked) {
+  const released = page.packages.filter((one) => one.name && one.version).map((one) => `${one.name}==${one.version}`);
+  const leaving = new Set(ticked.filter((one) => LEAVING.has(one.kind)).flatMap((one) => one.message.match(/[\w.-]+/g) ?? []));
+  const words = (page.made?.requires ?? released).filter((word) => !leaving.has((word.match(/^[\w.-]+/) ?? [""])[0]));
+  const options = ticked.map((one) => OPTIONS.get(one.kind)).filter(Boolean);
+  const target = [`--python ${page.python}`, `--arch ${page.arch}`];
+  return ["layerforge build", ...words.map(quoted), ...target, ...options].join(" ");
+}
+
+/** Kinds of advice that are followed by asking for less. */
+const LEAVING = new Set(["runtime-has-it", "unused-package"]);
+
+/** A word as a shell takes it whole. @param {string} word */
+const quoted = (word) => (/^[\w.,=@:/+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** What is another than in an older layer. @param {Page} page @param {(path: string) => Node} shown */
 function showChanges(page, shown) {

@@ -7,7 +7,14 @@ const ZIPPED = 1;
 const nextId = ((last) => () => `area-${(last += 1)}`)(0);
 
 /** @param {string} name @param {Area | null} parent @param {number} tone @returns {Area} */
-const area = (name, parent, tone = -1) => ({ id: nextId(), name, parent, children: [], sizes: [0, 0], count: 0, tone, group: false });
+const area = (name, parent, tone = -1) => ({ id: nextId(), name, parent, children: [], sizes: [0, 0], count: 0, tone, tones: new Map(), group: false });
+
+/** The colour of an area: its own, else that of which it has most. @param {Area} one @param {number} measure */
+function toneOf(one, measure) {
+  if (one.tone >= 0) return one.tone;
+  const most = [...one.tones].reduce((best, next) => (next[1][measure] > best[1][measure] ? next : best), [-1, [0, 0]]);
+  return /** @type {number} */ (most[0]);
+}
 
 /**
  * The tree of some files. Each is counted once, and so is what the archive itself takes.
@@ -60,6 +67,8 @@ function add(from, sizes, count) {
   for (let one = /** @type {Area | null} */ (from); one; one = one.parent) {
     one.sizes = one.sizes.map((size, measure) => size + sizes[measure]);
     one.count += count;
+    const kept = one.tones.get(from.tone) ?? [0, 0];
+    one.tones.set(from.tone, kept.map((size, measure) => size + sizes[measure]));
   }
 }
 
@@ -133,8 +142,20 @@ function remainder(folder, drawn) {
   if (!hidden) return [];
   const rest = { ...area(`${exact(hidden)} smaller in ${folder.name}`, folder), id: `${folder.id}-rest` };
   rest.sizes = folder.sizes.map((size, measure) => size - total(drawn, measure));
+  rest.tones = tonesOf(folder.children.filter((one) => !drawn.includes(one)));
   rest.count = folder.count - drawn.reduce((sum, one) => sum + one.count, 0);
   return [rest];
+}
+
+/** @param {Area[]} areas @returns {Map<number, number[]>} */
+function tonesOf(areas) {
+  const found = new Map();
+  for (const one of areas) {
+    for (const [tone, sizes] of one.tones) {
+      found.set(tone, sizes.map((size, measure) => size + (found.get(tone)?.[measure] ?? 0)));
+    }
+  }
+  return found;
 }
 
 /** From the whole to an area. @param {Area | null} area @returns {Area[]} */

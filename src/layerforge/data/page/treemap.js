@@ -6,6 +6,9 @@ const MOST_DRAWN = 200;
 const SMALLEST = { drawn: 1 / 1500, opened: 1 / 250 };
 
 const TONES = 6;
+/** Pixels that a letter takes, and letters of a name that are enough to know it by. */
+const LETTER = 7;
+const ENOUGH = 5;
 
 /** Colours of the theme that the page has right now. */
 function colours() {
@@ -16,7 +19,6 @@ function colours() {
   const folder = value("--folder");
   return {
     tone: (/** @type {number} */ tone) => tones[tone] ?? folder,
-    closed: value("--closed"),
     ink: value("--ink"),
     line: value("--line"),
     mark: value("--mark"),
@@ -62,16 +64,23 @@ function treemap(place, onPick, lines) {
   /** @param {Area} one @param {Map<Area, Area[]>} open @param {any} theme @returns {object} */
   function item(one, open, theme) {
     drawn.push(one);
-    const made = { id: one.id, name: label(one.name), value: one.sizes[state.measure] };
-    if (one.tone >= 0) return { ...made, itemStyle: { color: theme.tone(one.tone) } };
     const inside = open.get(one) ?? [];
     const children = inside.length ? [...inside, ...remainder(one, inside)] : [];
     return {
-      ...made,
-      itemStyle: { color: theme.closed },
-      label: { color: theme.ink, textShadowBlur: 0 },
+      id: one.id,
+      name: label(one.name),
+      value: one.sizes[state.measure],
+      // What is not opened shows what it has most of.
+      itemStyle: { color: theme.tone(children.length ? -1 : toneOf(one, state.measure)) },
+      label: { show: readable(one) },
       children: children.map((child) => item(child, open, theme)),
     };
+  }
+
+  /** Whether an area has room for the beginning of its name, which a letter and an ellipsis are not. @param {Area} one */
+  function readable(one) {
+    const pixels = (place.clientWidth * place.clientHeight * one.sizes[state.measure]) / state.here.sizes[state.measure];
+    return Math.sqrt(pixels) >= 12 + LETTER * Math.min(cut(one.name, 60).length, ENOUGH);
   }
 
   function draw() {

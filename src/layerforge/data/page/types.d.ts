@@ -155,6 +155,17 @@ interface Changes {
   made: { name: string; before: string; after: string }[];
 }
 
+/** What would help. No two save the same bytes. */
+interface Advice {
+  kind: string;
+  message: string;
+  how: string;
+  bytes: Bytes;
+  zipped: Bytes | null;
+  files: number;
+  ms: number | null;
+}
+
 interface Page {
   name: string;
   python: string;
@@ -179,7 +190,7 @@ interface Page {
   ran: Ran | null;
   sbom: { file: string; components: Component[] } | null;
   coldstart: { imports: Import[]; runs: Runs[] } | null;
-  advice: { message: string; how: string; bytes: Bytes; zipped: Bytes | null; files: number; ms: number | null }[];
+  advice: Advice[];
   changes: Changes | null;
 }
 
@@ -195,6 +206,8 @@ interface Area {
   count: number;
   /** Number of the colour; -1 for what is made of others. */
   tone: number;
+  /** Sizes of the files in it by the number of their colour. */
+  tones: Map<number, number[]>;
   /** Whether it stands for a package or a kind rather than a folder. */
   group: boolean;
   file?: FileRow;
