@@ -245,7 +245,7 @@ def test_an_answer_that_is_no_json_fails_as_on_lambda(tmp_path: Path) -> None:
         sys.modules.pop("cold_bad", None)
 
 
-@pytest.mark.parametrize("event", ["{", "NaN", "", "{'a': 1}"])
+@pytest.mark.parametrize("event", ["{", "NaN", "", "{'a': 1}", "[" * 100_000, "9" * 5_000])
 def test_an_event_has_to_be_json(tmp_path: Path, event: str) -> None:
     (tmp_path / "app.py").write_text("")
     with pytest.raises(UsageError, match="--event is no JSON"):

@@ -257,6 +257,32 @@ def test_a_line_that_was_cut_off_loses_one_test_only(tmp_path: Path) -> None:
     assert (list(tests), tests["a"].failing, total) == (["a"], True, 3)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "3",
+        '{"of": "many"}',
+        '{"id": 3}',
+        '{"id": "b", "outcome": [], "seconds": 1, "message": ""}',
+        '{"id": "b", "outcome": "failed", "seconds": "1", "message": ""}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_result_is_left_out(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(f'{{"of": 3}}\n{line}\n{{"id": "a", "outcome": "failed", "seconds": 1, "message": "\\ud800"}}\n')
+    tests, total = running.read(file)
+    assert (list(tests), tests["a"].message, total) == (["a"], "?", 3)
+
+
+def test_a_sign_that_a_test_printed_moves_no_bar() -> None:
+    step = FakeStep()
+    for text in ('{"done": "x"}', "{}", '{"done": 1, "of": null}', "{[}"):
+        running.watcher(step)(f"layerforge-suite:{text}")
+    assert (step.advanced, step.expected) == (0, 0)
+
+
 def test_the_bar_moves_by_what_the_plugin_says_wherever_it_stands_on_a_line() -> None:
     step = FakeStep()
     watch = running.watcher(step)

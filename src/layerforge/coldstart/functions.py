@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from layerforge import guarded
 from layerforge.coldstart.facts import Function
 from layerforge.errors import UsageError
 from layerforge.model import Examination
@@ -49,8 +48,8 @@ def of_file(file: Path, event: str = "{}") -> Function:
     Raises ``UsageError`` where the file cannot be read or the event is no JSON.
     """
     try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = guarded.text(file)
+    except guarded.Unreadable as error:
         raise UsageError(
             f"the handler {file} cannot be read: {error}",
             hint="--handler takes a Python file with a function `handler(event, context)`",
@@ -65,13 +64,9 @@ def of_file(file: Path, event: str = "{}") -> Function:
 
 def _event(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
+        return guarded.json_value(text)
+    except guarded.Unreadable as error:
         raise UsageError(f"--event is no JSON: {error}", hint="""such as --event '{"rows": 10}'""") from error
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is none of its values")
 
 
 def default_modules(seen: Examination, requires: Iterable[str] = ()) -> tuple[str, ...]:
@@ -85,6 +80,6 @@ def default_modules(seen: Examination, requires: Iterable[str] = ()) -> tuple[st
 
 def _name(requirement: str) -> str:
     try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
+        return canonicalize_name(guarded.requirement(requirement).name)
+    except guarded.Unreadable:
         return ""

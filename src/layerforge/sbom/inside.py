@@ -6,7 +6,6 @@ packages, ``.dist-info`` and all. Scanners find neither by the package's name. A
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from typing import Any
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from layerforge import licences, lock
+from layerforge import guarded, licences, lock
 from layerforge.sbom.facts import Inside, pypi
 
 LONGEST = 16 << 20
@@ -68,8 +67,8 @@ def _listed(path: str, data: bytes) -> Iterator[Inside]:
     if len(data) > LONGEST:
         return
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        document = guarded.json_value(data)
+    except guarded.Unreadable:
         return
     rows = [*_rows(document, "components")]
     while rows:

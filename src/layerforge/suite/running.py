@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from layerforge import guarded, process
 from layerforge.model import Builder, Mount, Outcome, Step, Task
@@ -29,6 +31,8 @@ OPTIONS = (
     *("--assert=plain", "--disable-warnings", "--continue-on-collection-errors"),
     *("--hypothesis-seed=0", f"--timeout={TEST_SECONDS}"),
 )
+MOST_RESULTS = 256 * 2**20
+"""Bytes of results that are read: 4,000 for each test of the largest suites."""
 FAILING = frozenset({"failed", "error", "crashed"})
 _SIGN = re.compile(r"layerforge-suite:(\{.*?\})")
 
@@ -168,29 +172,69 @@ def watcher(step: Step) -> Callable[[str], None]:
 
     def line_came(line: str) -> None:
         for text in _SIGN.findall(line):
-            facts = json.loads(text)
-            step.expect(max(0, facts["of"] - shown["of"]))
-            step.advance(max(0, facts["done"] - shown["done"]))
-            shown.update(done=max(shown["done"], facts["done"]), of=max(shown["of"], facts["of"]))
+            with suppress(guarded.Unreadable):  # a test may print what looks like one
+                facts = guarded.json_as(text, _Sign)
+                step.expect(max(0, facts.of - shown["of"]))
+                step.advance(max(0, facts.done - shown["done"]))
+                shown.update(done=max(shown["done"], facts.done), of=max(shown["of"], facts.of))
 
     return line_came
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sign:
+    """How far a run is, as the plugin says it."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Total:
+    """The plugin's line on how many tests there are."""
+
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended(End):
+    """The plugin's line on one test."""
+
+    id: str
+
+
 def read(results: Path) -> tuple[dict[str, End], int]:
-    """Tests by id, and how many were collected. A line that was cut off is left out."""
+    """Tests by id, and how many were collected. A line that was cut off, or is another, is left out: the code that is
+    tested can write to the file too.
+    """
     tests: dict[str, End] = {}
     total = 0
-    lines = results.read_text("utf-8", "replace").splitlines() if results.is_file() else []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if "of" in row:
-            total = row["of"]
-        else:
-            tests[row["id"]] = End(outcome=row["outcome"], seconds=row["seconds"], message=row["message"])
+    for line in _lines(results):
+        with suppress(guarded.Unreadable):
+            row = guarded.json_value(line)
+            if isinstance(row, dict) and "of" in row:
+                total = guarded.as_(row, _Total).of
+            else:
+                made = guarded.as_(_whole(row), _Ended)
+                tests[made.id] = End(outcome=made.outcome, seconds=made.seconds, message=made.message)
     return tests, total
+
+
+def _whole(row: Any) -> Any:
+    """A row whose texts are whole: names and messages of tests may hold half a character, which a report cannot."""
+    if not isinstance(row, dict):
+        return row
+    return {
+        key: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for key, value in row.items()
+    }
+
+
+def _lines(results: Path) -> list[str]:
+    try:
+        return guarded.data(results, MOST_RESULTS, follow=False).decode("utf-8", "replace").splitlines()
+    except guarded.Unreadable:
+        return []
 
 
 def _ending(outcome: Outcome, tests: Mapping[str, End], total: int, seconds: float) -> str:
