@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 CALLS = (
     ("GetAccountSettings", "GET", r"/2016-08-19/account-settings/?"),
-    ("ListLayerVersions", "GET", r"/2018-10-31/layers/[^/]+/versions"),
+    ("ListLayerVersions", "GET", r"/2018-10-31/layers/[^/]+/versions(\?.*)?"),
     ("GetLayerVersion", "GET", r"/2018-10-31/layers/[^/]+/versions/\d+"),
     ("GetLayerVersionPolicy", "GET", r"/2018-10-31/layers/[^/]+/versions/\d+/policy"),
     ("PublishLayerVersion", "POST", r"/2018-10-31/layers/[^/]+/versions"),
     ("AddLayerVersionPermission", "POST", r"/2018-10-31/layers/[^/]+/versions/\d+/policy"),
     ("DeleteLayerVersion", "DELETE", r"/2018-10-31/layers/[^/]+/versions/\d+"),
+    ("GetCallerIdentity", "POST", r"/"),
     ("HeadBucket", "HEAD", r"/[^/?]+/?"),
     ("GetBucketVersioning", "GET", r"/[^/?]+/?\?versioning.*"),
     ("GetBucketPolicy", "GET", r"/[^/?]+/?\?policy.*"),
@@ -37,7 +38,7 @@ CALLS = (
 )
 """Name, method and path of each call."""
 
-READS = frozenset(name for name, method, _ in CALLS if method in {"GET", "HEAD"})
+READS = frozenset(name for name, method, _ in CALLS if method in {"GET", "HEAD"}) | {"GetCallerIdentity"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Call:
     region: str
     size: int
     """Bytes of the body that came."""
+    owner: str = ""
+    """Account that a bucket has to belong to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,8 @@ class Fault:
     """The server is asked, and its answer replaced: by a reset connection, or by ``status``."""
     body: dict[str, object] | None = None
     """JSON to answer with."""
+    raw: bytes | None = None
+    """Bytes to answer with, headers and all, before the connection ends."""
 
 
 @dataclass
@@ -148,20 +153,19 @@ class _Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         fault = self.proxy.take(name, region)
         with self.proxy.lock:
-            self.proxy.calls.append(Call(name=name, region=region, size=size))
+            owner = self.headers.get("x-amz-expected-bucket-owner", "")
+            self.proxy.calls.append(Call(name=name, region=region, size=size, owner=owner))
         if fault and fault.cut is not None:
             self.rfile.read(min(fault.cut, size))
             time.sleep(fault.stall)
             self._reset()
         elif fault and not fault.lost:
             self._skip(size)
-            self._answer(fault, name)
+            self._fail(fault, name)
         else:
             status, headers, data = self._forward(size)
-            if fault and fault.status:
-                self._answer(fault, name)
-            elif fault:
-                self._reset()
+            if fault:
+                self._fail(fault, name)
             else:
                 self._reply(status, headers, data)
 
@@ -194,6 +198,16 @@ class _Handler(BaseHTTPRequestHandler):
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
+
+    def _fail(self, fault: Fault, name: str) -> None:
+        if fault.raw is not None:
+            self.wfile.write(fault.raw)
+            self.wfile.flush()
+            self.close_connection = True
+        elif fault.status:
+            self._answer(fault, name)
+        else:
+            self._reset()
 
     def _answer(self, fault: Fault, name: str) -> None:
         if fault.body is not None:

@@ -39,10 +39,22 @@ def test_json_has_the_form_of_the_contract(aws: Proxy, layer: Path, said: Any) -
     assert code == 0, err
     rows = json.loads(out)["published"]
     assert [set(row) for row in rows] == [
-        {"region", "layer_arn", "version_arn", "version", "code_sha256", "status", "error"}
+        {
+            "region",
+            "runtimes",
+            "architectures",
+            "layer_arn",
+            "version_arn",
+            "version",
+            "code_sha256",
+            "status",
+            "error",
+        }
     ] * 2
     assert rows[0] | {"code_sha256": ""} == {
         "region": "us-east-1",
+        "runtimes": ["python3.11"],
+        "architectures": ["x86_64"],
         "layer_arn": "arn:aws:lambda:us-east-1:123456789012:layer:pkg",
         "version_arn": "arn:aws:lambda:us-east-1:123456789012:layer:pkg:1",
         "version": 1,
@@ -92,7 +104,10 @@ def test_results_are_written_where_that_is_asked_for(aws: Proxy, layer: Path, sa
     assert code == 0
     assert json.loads((tmp_path / "arns.json").read_text()) == json.loads(out)
     said(layer, *TWO, "--write", tmp_path / "arns.md")
-    assert "| us-east-1 | pkg | unchanged | `arn:aws:lambda:us-east-1:" in (tmp_path / "arns.md").read_text()
+    assert (
+        "| us-east-1 | pkg | python3.11, x86_64 | unchanged | `arn:aws:lambda:us-east-1:"
+        in (tmp_path / "arns.md").read_text()
+    )
 
 
 def test_the_step_summary_gets_the_versions(
@@ -100,7 +115,10 @@ def test_the_step_summary_gets_the_versions(
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     said(layer, *TWO)
-    assert "| eu-west-1 | pkg | published | `arn:aws:lambda:eu-west-1:" in (tmp_path / "summary").read_text()
+    assert (
+        "| eu-west-1 | pkg | python3.11, x86_64 | published | `arn:aws:lambda:eu-west-1:"
+        in (tmp_path / "summary").read_text()
+    )
 
 
 def test_several_layers_are_published_in_one_run(aws: Proxy, layer: Path, said: Any, tmp_path: Path) -> None:
@@ -145,9 +163,9 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_a_name_cannot_be_shared(aws: Proxy, layer: Path, said: Any) -> None:
-    assert "--name names one layer" in said(layer, layer, "--name", "x", *TWO)[2]
-    code, _, err = said(layer, layer, *TWO)
-    assert (code, "two zips would become the layer pkg" in err) == (2, True)
+    for named in ((), ("--name", "pkg")):
+        code, _, err = said(layer, layer, *named, *TWO)
+        assert (code, "two zips would become the layer pkg for python3.11, x86_64" in err) == (2, True)
 
 
 def test_a_file_that_is_no_zip_is_refused(aws: Proxy, said: Any, tmp_path: Path) -> None:
@@ -166,8 +184,8 @@ def test_a_layer_with_errors_is_refused_unless_that_is_overridden_aloud(aws: Pro
     path = zips.of(tmp_path / "x.zip", {**zips.sound(), "python/../../etc/x": b""})
     code, _, err = said(path, *TWO)
     assert (code, "LF307 error" in err, "is not fit for Lambda" in err, aws.calls) == (7, True, True, [])
-    code, _, err = said(path, *TWO, "--yes")
-    assert (code, "is published in spite of 1 error, because of --yes" in err) == (0, True)
+    code, _, err = said(path, *TWO, "--force")
+    assert (code, "is published in spite of 1 error, because of --force" in err) == (0, True)
 
 
 def test_a_manifest_of_another_zip_is_told_of(aws: Proxy, layer: Path, said: Any) -> None:

@@ -33,9 +33,16 @@ _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
 
 @click.command("publish")
 @click.argument("zips", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--region", "regions", multiple=True, metavar="R", help="Where; repeatable.  [default: AWS_REGION]")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="R",
+    help="Where; repeatable.  [default: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's]",
+)
 @click.option("--name", help="Name of the layer.  [default: the zip's]")
 @click.option("--bucket", metavar="B", help="Bucket for zips above 50 MB; {region} in it stands for the Region.")
+@click.option("--bucket-owner", metavar="A", help="Account that the bucket belongs to.  [default: your own]")
 @click.option("--key-prefix", default="", metavar="P", help="How keys in the bucket begin.  [default: nothing]")
 @click.option(
     "--storage",
@@ -49,8 +56,10 @@ _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
 @click.option("--organization", "organizations", multiple=True, metavar="O", help="Let an organization; repeatable.")
 @click.option("--account", "accounts", multiple=True, metavar="A", help="Let an account use the layer; repeatable.")
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Remove older versions of layerforge's beyond N.")
+@click.option("--keep-foreign", is_flag=True, help="With --keep: versions of others count too, and may be removed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@click.option("--yes", is_flag=True, help="Do it without asking, in spite of findings, and remove any old version.")
+@click.option("--yes", is_flag=True, help="Do not ask before a layer is opened to every account.")
+@click.option("--force", is_flag=True, help="Publish layers with errors too.")
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Also write the results: .json or .md.")
 @shared.json_option
 def command(
@@ -59,6 +68,8 @@ def command(
     name: str | None,
     dry_run: bool,  # noqa: FBT001
     yes: bool,  # noqa: FBT001
+    force: bool,  # noqa: FBT001
+    bucket_owner: str | None,
     write: Path | None,
     as_json: bool,  # noqa: FBT001
     **given: Any,
@@ -71,14 +82,15 @@ def command(
     from layerforge.publish import aws
 
     out, progress = screen.report(taken=as_json), screen.progress()
-    wanted = wishes(**given, yes=yes)
-    check(zips, name, write)
+    wanted = wishes(**given)
+    check(name, write)
+    check_owner(bucket_owner, wanted)
     if publish.PUBLIC in wanted.grants and not (yes or dry_run):
         check_can_ask(screen.notes())
     session = aws.open_session()
     places = aws.regions_wanted(regions, session)
-    clouds = aws.connect(places, session)
-    artifacts = read(zips, name, progress, screen.notes(), in_spite=yes)
+    clouds = aws.connect(places, session, bucket_owner)
+    artifacts = read(zips, name, progress, screen.notes(), in_spite=force)
     with progress.step("plan") as step:
         jobs = publish.survey(clouds, artifacts, wanted)
         step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")
@@ -100,11 +112,13 @@ def wishes(
     organizations: tuple[str, ...],
     accounts: tuple[str, ...],
     keep: int | None,
-    yes: bool,
+    keep_foreign: bool,
 ) -> Wishes:
     """What the options ask for."""
     if bucket is None and (key_prefix or keep_object):
         raise UsageError("--key-prefix and --keep-object are about a bucket", hint="name it with --bucket")
+    if keep_foreign and keep is None:
+        raise UsageError("--keep-foreign says which versions --keep may remove", hint="say how many stay with --keep N")
     if bucket is not None and not _BUCKET.fullmatch(bucket.replace("{region}", "region")):
         raise UsageError(
             f"{bucket!r} is no bucket's name",
@@ -113,16 +127,22 @@ def wishes(
     return Wishes(
         grants=publish.grants(public=public, organizations=organizations, accounts=accounts),
         keep=keep,
-        foreign=yes,
+        foreign=keep_foreign,
         shelf=Shelf(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
         storage=Storage(storage),
     )
 
 
-def check(zips: Sequence[Path], name: str | None, write: Path | None) -> None:
+def check_owner(owner: str | None, wanted: Wishes) -> None:
+    """Raises ``UsageError`` for what is no account, or where there is no bucket to own."""
+    if owner is not None and wanted.shelf is None:
+        raise UsageError("--bucket-owner is about a bucket", hint="name it with --bucket")
+    if owner is not None and not re.fullmatch(r"\d{12}", owner, re.ASCII):
+        raise UsageError(f"{owner!r} is no account", hint="an account's id has twelve digits; leave hyphens out")
+
+
+def check(name: str | None, write: Path | None) -> None:
     """Raises ``UsageError`` for what cannot be meant."""
-    if name is not None and len(zips) > 1:
-        raise UsageError(f"--name names one layer, and {len(zips)} zips are given", hint="leave --name out")
     if name is not None:
         publish.layer_name(name, given=True)
     if write is not None and write.suffix not in _WRITERS:
@@ -155,9 +175,12 @@ def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen
         summary.annotate_findings(findings, str(path))
         refuse_unfit(seen, findings, progress, in_spite=in_spite)
         made.append(artifact)
-    twice = [one for one, times in Counter(artifact.name for artifact in made).items() if times > 1]
-    if twice:
-        raise UsageError(f"two zips would become the layer {twice[0]}", hint="publish them one by one, with --name")
+    kinds = Counter((artifact.name, showing.purpose(artifact)) for artifact in made)
+    for (layer, purpose), times in kinds.items():
+        if times > 1:
+            raise UsageError(
+                f"two zips would become the layer {layer} for {purpose}", hint="publish them one by one, with --name"
+            )
     return made
 
 
@@ -191,16 +214,16 @@ def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progr
     if errors and not in_spite:
         raise VerificationError(
             f"{seen.path} is not fit for Lambda, so it is not published",
-            hint="docs/rules.md explains each rule; --yes publishes it all the same",
+            hint="docs/rules.md explains each rule; --force publishes it all the same",
         )
     if errors:
-        progress.warn(f"{seen.path.name} is published in spite of {counted(len(errors), 'error')}, because of --yes")
+        progress.warn(f"{seen.path.name} is published in spite of {counted(len(errors), 'error')}, because of --force")
 
 
 def show_plan(out: Screen, jobs: Sequence[Job], *, as_json: bool) -> None:
     """The plan as a table, and as JSON. Raises ``PublishError`` where something in it cannot be done."""
-    rows = [(job.region, job.artifact.name, showing.does(job)) for job in jobs]
-    out.table("publish plan", ("Region", "layer", "what"), rows, numbers=False)
+    rows = [(job.region, job.artifact.name, showing.purpose(job.artifact), showing.does(job)) for job in jobs]
+    out.table("publish plan", ("Region", "layer", "for", "what"), rows, numbers=False)
     if as_json:
         screen.print_json(showing.plan_data(jobs))
     refused = [(job.region, action) for job in jobs for action in job.actions if isinstance(action, Refuse)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import boto3.session
 from boto3.s3.transfer import TransferConfig
@@ -16,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from layerforge.errors import PublishError, UsageError
+from layerforge.publish import answers
 from layerforge.publish.body import streamed
 from layerforge.publish.facts import (
     AGAIN,
@@ -28,11 +31,17 @@ from layerforge.publish.facts import (
     Storage,
     Version,
 )
-from layerforge.publish.failures import Place, is_code, told
+from layerforge.publish.failures import Place, credentials_told, is_code, told
 
-_READS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
+_READS = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=15)
+_OBJECTS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=10, read_timeout=300)
 """For the one call that must not be repeated blindly. Unpacking 250 MB takes Lambda a while."""
+
+Answer = TypeVar("Answer")
+
+GONE = 204
+"""Status of the answer to a call that deletes."""
 
 PART = 8 << 20
 """Bytes of one part of a multipart upload."""
@@ -73,13 +82,16 @@ def regions_wanted(named: Iterable[str], session: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def connect(regions: Iterable[str], session: Any | None = None) -> tuple[AwsRegion, ...]:
+def connect(
+    regions: Iterable[str], session: Any | None = None, bucket_owner: str | None = None
+) -> tuple[AwsRegion, ...]:
     """A connection to each Region. Credentials are looked for once, by boto3's own chain.
 
-    Raises ``PublishError`` where there are none: each client would look again, and wait for a machine on EC2 to answer.
+    Buckets have to belong to ``bucket_owner``, by default the account that these credentials are of. Raises
+    ``PublishError`` where there are none: each client would look again, and wait for a machine on EC2 to answer.
     """
     session, regions = session or open_session(), tuple(regions)
-    with told(Place(region=", ".join(regions))):
+    with credentials_told():
         if session.get_credentials() is None:
             raise NoCredentialsError
     made = []
@@ -92,7 +104,9 @@ def connect(regions: Iterable[str], session: Any | None = None) -> tuple[AwsRegi
                         region=region,
                         reads=session.client("lambda", region_name=region, config=_READS),
                         once=session.client("lambda", region_name=region, config=_ONCE),
-                        s3=session.client("s3", region_name=region, config=_READS),
+                        s3=session.client("s3", region_name=region, config=_OBJECTS),
+                        sts=session.client("sts", region_name=region, config=_READS),
+                        bucket_owner=bucket_owner,
                     )
                 )
             except ValueError as error:
@@ -101,9 +115,13 @@ def connect(regions: Iterable[str], session: Any | None = None) -> tuple[AwsRegi
 
 
 def open_session() -> Any:
-    """boto3's session. Raises ``PublishError`` for a profile that does not exist."""
-    with told(Place(region="")):
-        return boto3.session.Session()
+    """boto3's session. Raises ``PublishError`` for a profile that does not exist.
+
+    Its Region is that of AWS_REGION, as with the AWS CLI and all SDKs but boto3, which does not read that variable;
+    then AWS_DEFAULT_REGION and the profile count.
+    """
+    with credentials_told():
+        return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,57 +133,102 @@ class AwsRegion:
     """Repeats what fails by itself."""
     once: Any
     s3: Any
+    sts: Any
+    bucket_owner: str | None
+    """Account that buckets have to belong to; ``None`` for the caller's own."""
+    pauses: tuple[float, ...] = answers.PAUSES
+    """Seconds before a call is repeated that got an odd answer."""
+
+    @cached_property
+    def _owned(self) -> Mapping[str, str]:
+        """What every call of S3 gets along, so that nobody else's bucket of that name is taken for ours."""
+        return {"ExpectedBucketOwner": self.bucket_owner or self._account()}
+
+    def _account(self) -> str:
+        try:
+            return self._ask(self.sts.get_caller_identity, answers.Caller).account
+        except PublishError as error:
+            raise PublishError(
+                f"whose bucket it has to be cannot be found out: {error.message}",
+                hint="name the account that it belongs to with --bucket-owner",
+            ) from error
+
+    def _ask(self, call: Callable[[], Any], kind: type[Answer], bucket: str = "") -> Answer:
+        """Asks for what may be asked for twice."""
+        return answers.repeated(Place(region=self.region, bucket=bucket), call, kind, self.pauses)
 
     def limits(self) -> Limits:
         """The account's limits in this Region; the usual ones where they may not be read."""
-        with told(Place(region=self.region)):
+
+        def ask() -> Any:
             try:
-                settings = self.reads.get_account_settings()
+                return self.reads.get_account_settings()
             except ClientError:
                 # Credentials that are no good are found out by the next call, which everything depends on.
-                return Limits()
-        most, used = settings.get("AccountLimit", {}), settings.get("AccountUsage", {})
-        usual = Limits()
-        total, taken = most.get("TotalCodeSize"), used.get("TotalCodeSize")
+                return {"AccountLimit": {}, "AccountUsage": {}}
+
+        settings = self._ask(ask, answers.Settings)
+        most, used, usual = settings.account_limit, settings.account_usage, Limits()
+        known = most.total_code_size is not None and used.total_code_size is not None
         return Limits(
-            zipped=most.get("CodeSizeZipped") or usual.zipped,
-            unzipped=most.get("CodeSizeUnzipped") or usual.unzipped,
-            left=None if total is None or taken is None else total - taken,
+            zipped=most.code_size_zipped or usual.zipped,
+            unzipped=most.code_size_unzipped or usual.unzipped,
+            left=(most.total_code_size or 0) - (used.total_code_size or 0) if known else None,
         )
 
-    def versions(self, name: str) -> tuple[Version, ...]:
-        """Every version, newest first."""
-        with told(Place(region=self.region)):
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
+        """Versions for the artifact's runtimes and processors, newest first; the newest alone unless ``every``."""
+        found: set[Version] = set()
+        marker = ""
+        while True:
+            page = self._page(artifact, marker)
+            rows = [answers.version(row) for row in page.layer_versions]
+            found.update(row for row in rows if artifact.is_for(row))
+            numbers = [row.number for row in rows]
+            # Lambda lists the newest first. Should it ever not, all pages are read.
+            enough = found and not every and numbers == sorted(numbers, reverse=True)
+            if enough or not page.next_marker or page.next_marker == marker:
+                return tuple(sorted(found, key=lambda version: -version.number))
+            marker = page.next_marker
+
+    def _page(self, artifact: Artifact, marker: str) -> answers.Page:
+        """A page of the versions that are for the artifact's first runtime and processor among others."""
+        runtime = {"CompatibleRuntime": artifact.runtimes[0]} if artifact.runtimes else {}
+        arch = {"CompatibleArchitecture": artifact.architectures[0]} if artifact.architectures else {}
+        more = {"Marker": marker} if marker else {}
+
+        def ask() -> Any:
             try:
-                pages = list(self.reads.get_paginator("list_layer_versions").paginate(LayerName=name))
+                return self.reads.list_layer_versions(LayerName=artifact.name, MaxItems=50, **runtime, **arch, **more)
             except ClientError as error:
                 if is_code(error, "ResourceNotFoundException"):
-                    return ()
+                    return {"LayerVersions": []}
                 raise
-        found = (_version(row) for page in pages for row in page["LayerVersions"])
-        return tuple(sorted(found, key=lambda version: -version.number))
+
+        return self._ask(ask, answers.Page)
 
     def details(self, name: str, number: int) -> Details:
         """What a version holds."""
-        with told(Place(region=self.region)):
-            return _details(self.reads.get_layer_version(LayerName=name, VersionNumber=number))
+        whole = self._ask(lambda: self.reads.get_layer_version(LayerName=name, VersionNumber=number), answers.Whole)
+        return answers.details(Place(region=self.region), whole)
 
     def statements(self, name: str, number: int) -> frozenset[str]:
         """Ids of the statements in a version's policy; none where it has no policy."""
-        with told(Place(region=self.region)):
+
+        def ask() -> Any:
             try:
-                answer = self.reads.get_layer_version_policy(LayerName=name, VersionNumber=number)
+                return self.reads.get_layer_version_policy(LayerName=name, VersionNumber=number)
             except ClientError as error:
                 if is_code(error, "ResourceNotFoundException"):
-                    return frozenset()
+                    return {"Policy": '{"Statement": []}'}
                 raise
-        return frozenset(str(row.get("Sid", "")) for row in json.loads(answer["Policy"])["Statement"])
+
+        return answers.statements(Place(region=self.region), self._ask(ask, answers.Policy))
 
     def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
         """Looks at a bucket. Raises ``PublishError`` where it is absent, closed, or in another Region."""
         place = Place(region=self.region, bucket=name)
-        with told(place):
-            found = self.s3.head_bucket(Bucket=name).get("BucketRegion") or self.region
+        found = self._region_of(name, place)
         if found != self.region:
             raise PublishError(
                 f"the bucket {name} lies in {found}, not in {self.region}",
@@ -175,11 +238,25 @@ class AwsRegion:
             return Bucket()
         require_reference(self.once)
         with told(place):
-            status = _unless_closed(lambda: self.s3.get_bucket_versioning(Bucket=name).get("Status", ""))
-            policy = _unless_closed(lambda: _policy(self.s3, name))
-        return Bucket(
-            versioned=None if status is None else status == "Enabled",
-            readable=None if policy is None else lets_lambda_read(json.loads(policy), f"{name}/{key}"),
+            status = _unless_closed(lambda: self.s3.get_bucket_versioning(Bucket=name, **self._owned).get("Status", ""))
+            policy = _unless_closed(lambda: _policy(self.s3, name, self._owned))
+            return Bucket(
+                versioned=None if status is None else status == "Enabled",
+                readable=None if policy is None else lets_lambda_read(json.loads(policy), f"{name}/{key}"),
+            )
+
+    def _region_of(self, bucket: str, place: Place) -> str:
+        """The Region of a bucket. Raises ``PublishError`` where it is not there, or not the expected owner's."""
+        with told(place):
+            try:
+                return self.s3.head_bucket(Bucket=bucket, **self._owned).get("BucketRegion") or self.region
+            except ClientError as error:
+                if not is_code(error, "403", "AccessDenied"):
+                    raise
+        raise PublishError(
+            f"the bucket {bucket} does not belong to the account {self._owned['ExpectedBucketOwner']}, "
+            "or may not be looked at",
+            hint="a bucket of another account has to be meant: --bucket-owner ACCOUNT; looking needs s3:ListBucket",
         )
 
     def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
@@ -200,8 +277,10 @@ class AwsRegion:
 
     def _publish(self, artifact: Artifact, content: Mapping[str, object]) -> tuple[Version, Details]:
         more = {"LicenseInfo": artifact.licence} if artifact.licence else {}
-        with told(Place(region=self.region, bucket=str(content.get("S3Bucket", "")))):
-            answer = self.once.publish_layer_version(
+        place = Place(region=self.region, bucket=str(content.get("S3Bucket", "")))
+
+        def ask() -> Any:
+            return self.once.publish_layer_version(
                 LayerName=artifact.name,
                 Description=artifact.description,
                 Content=content,
@@ -209,19 +288,24 @@ class AwsRegion:
                 CompatibleArchitectures=list(artifact.architectures),
                 **more,
             )
-        return _version(answer), _details(answer)
+
+        answer = answers.once(place, ask, answers.Whole)
+        return answers.version(answer), answers.details(place, answer)
 
     def find_object(self, bucket: str, key: str, artifact: Artifact) -> str | None:
         """Version of the object that holds the artifact; ``None`` where no such object can be seen."""
-        with told(Place(region=self.region, bucket=bucket)):
+
+        def ask() -> Any:
             try:
-                found = self.s3.head_object(Bucket=bucket, Key=key)
+                return self.s3.head_object(Bucket=bucket, Key=key, **self._owned)
             except ClientError as error:
                 # Without the right to list a bucket, what is absent is forbidden.
                 if is_code(error, "404", "403", "NoSuchKey"):
-                    return None
+                    return {"ContentLength": 0, "Metadata": {}}
                 raise
-        same = found["ContentLength"] == artifact.zipped and found["Metadata"].get(_DIGEST) == artifact.sha256
+
+        found = self._ask(ask, answers.Object, bucket)
+        same = found.content_length == artifact.zipped and found.metadata.get(_DIGEST) == artifact.sha256
         return _object_version(found) if same else None
 
     def put_object(self, bucket: str, key: str, artifact: Artifact, sent: Sent) -> str:
@@ -235,27 +319,28 @@ class AwsRegion:
                     "ChecksumAlgorithm": "SHA256",
                     "ContentType": "application/zip",
                     "Metadata": {_DIGEST: artifact.sha256},
+                    **self._owned,
                 },
                 Callback=sent,
                 Config=TransferConfig(**_TRANSFER),
             )
-            found = self.s3.head_object(Bucket=bucket, Key=key)
-        if found["ContentLength"] != artifact.zipped:
-            raise PublishError(f"{bucket} holds {found['ContentLength']:,} bytes of {artifact.path}", hint=AGAIN)
+        found = self._ask(lambda: self.s3.head_object(Bucket=bucket, Key=key, **self._owned), answers.Object, bucket)
+        if found.content_length != artifact.zipped:
+            raise PublishError(f"{bucket} holds {found.content_length:,} bytes of {artifact.path}", hint=AGAIN)
         return _object_version(found)
 
     def delete_object(self, bucket: str, key: str, object_version: str) -> None:
         """Removes an object, and not only from sight where the bucket keeps versions."""
         which = {"VersionId": object_version} if object_version else {}
-        with told(Place(region=self.region, bucket=bucket)):
-            self.s3.delete_object(Bucket=bucket, Key=key, **which)
+        self._ask(lambda: self.s3.delete_object(Bucket=bucket, Key=key, **which, **self._owned), answers.Gone, bucket)
 
     def allow(self, name: str, number: int, grant: Grant) -> None:
         """Grants; a statement of that id is the same grant, made before."""
         more = {"OrganizationId": grant.organization} if grant.organization else {}
-        with told(Place(region=self.region)):
+
+        def ask() -> Any:
             try:
-                self.reads.add_layer_version_permission(
+                return self.reads.add_layer_version_permission(
                     LayerName=name,
                     VersionNumber=number,
                     StatementId=grant.statement,
@@ -264,13 +349,29 @@ class AwsRegion:
                     **more,
                 )
             except ClientError as error:
-                if not is_code(error, "ResourceConflictException"):
-                    raise
+                if is_code(error, "ResourceConflictException"):
+                    return {"Statement": grant.statement}
+                raise
+
+        self._ask(ask, answers.Granted)
 
     def remove(self, name: str, number: int) -> None:
-        """Deletes a version."""
-        with told(Place(region=self.region)):
-            self.reads.delete_layer_version(LayerName=name, VersionNumber=number)
+        """Deletes a version, and looks whether it is gone where the answer is not quite that."""
+        which = {"LayerName": name, "VersionNumber": number}
+
+        def ask() -> Any:
+            answer = self.reads.delete_layer_version(**which)
+            return answer if answer["ResponseMetadata"]["HTTPStatusCode"] == GONE else look()
+
+        def look() -> Any:
+            try:
+                return self.reads.get_layer_version(**which)
+            except ClientError as error:
+                if is_code(error, "ResourceNotFoundException"):
+                    return {"ResponseMetadata": {"HTTPStatusCode": GONE}}
+                raise
+
+        self._ask(ask, answers.Gone)
 
 
 @contextmanager
@@ -330,9 +431,9 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _policy(s3: Any, bucket: str) -> str:
+def _policy(s3: Any, bucket: str, owned: Mapping[str, str]) -> str:
     try:
-        return str(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        return str(s3.get_bucket_policy(Bucket=bucket, **owned)["Policy"])
     except ClientError as error:
         if is_code(error, "NoSuchBucketPolicy"):
             return "{}"
@@ -349,19 +450,6 @@ def _unless_closed(read: Callable[[], str]) -> str | None:
         raise
 
 
-def _object_version(found: Mapping[str, Any]) -> str:
+def _object_version(found: answers.Object) -> str:
     """The version of an object. S3 says ``null`` of one that was put before the bucket kept versions."""
-    version = str(found.get("VersionId", ""))
-    return "" if version == "null" else version
-
-
-def _version(row: Mapping[str, Any]) -> Version:
-    return Version(number=row["Version"], arn=row["LayerVersionArn"], description=row.get("Description", ""))
-
-
-def _details(answer: Mapping[str, Any]) -> Details:
-    return Details(
-        code_sha256=answer["Content"].get("CodeSha256", ""),
-        runtimes=frozenset(answer.get("CompatibleRuntimes", ())),
-        architectures=frozenset(answer.get("CompatibleArchitectures", ())),
-    )
+    return "" if found.version_id == "null" else found.version_id

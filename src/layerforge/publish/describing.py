@@ -14,6 +14,7 @@ from layerforge.model import Examination, Manifest, Package, Target
 from layerforge.publish.facts import LONGEST_DESCRIPTION, LONGEST_LICENCE, Artifact, Grant
 
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,140}")
+_ARN = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:layer:([a-zA-Z0-9-_]{1,140})(:\d+)?")
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _OTHER_TERMS = "LicenseRef-see-the-METADATA-of-each-package"
@@ -47,6 +48,10 @@ def layer_name(text: str, *, given: bool) -> str:
     mended = re.sub(r"[^a-zA-Z0-9-_]+", "-", text)[:140].strip("-") or "layer"
     if not given or _NAME.fullmatch(text):
         return mended if not given else text
+    if text.startswith("arn:"):
+        found = _ARN.fullmatch(text)
+        hint = f"--name {found[1]}" if found else "its name, without account and Region, is the last part"
+        raise UsageError(f"{text} is an ARN, and --name takes the name of a layer", hint=hint)
     raise UsageError(
         f"Lambda refuses the layer name {text!r}",
         hint=f"a name has 1 to 140 letters, digits, hyphens and underscores; perhaps {mended}",

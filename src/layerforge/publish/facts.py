@@ -58,6 +58,15 @@ class Artifact:
         """The digest as Lambda writes it."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
+    @property
+    def kind(self) -> str:
+        """What it is for, such as ``python3.13-x86_64``. Versions of one name and one kind replace each other."""
+        return "-".join((*self.runtimes, *self.architectures))
+
+    def is_for(self, other: Version | Details) -> bool:
+        """Whether a version is for the same runtimes and processors."""
+        return other.runtimes == frozenset(self.runtimes) and other.architectures == frozenset(self.architectures)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
@@ -87,10 +96,11 @@ class Shelf:
     def key(self, artifact: Artifact) -> str:
         """The object's key: equal bytes have equal keys.
 
-        An object that is to go has a name of its own, so that one which a killed run left behind goes with the next,
-        and one that was meant to stay never does.
+        An object that is to go has a name of its own, so that one which another run left behind goes with the next,
+        and one that was meant to stay never does. Runtime and processor are part of that name: a run that clears away
+        takes nothing from one that publishes the same bytes for another processor.
         """
-        return f"{self.prefix}{artifact.name}/{artifact.sha256}{'' if self.keep else '.upload'}.zip"
+        return f"{self.prefix}{artifact.name}/{artifact.sha256}{'' if self.keep else f'.{artifact.kind}.upload'}.zip"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +126,8 @@ class Version:
     number: int
     arn: str
     description: str = ""
+    runtimes: frozenset[str] = frozenset()
+    architectures: frozenset[str] = frozenset()
 
     @property
     def own(self) -> bool:
@@ -136,6 +148,17 @@ class Details:
     """Base64."""
     runtimes: frozenset[str] = frozenset()
     architectures: frozenset[str] = frozenset()
+    reference: bool = False
+    """Whether Lambda runs the code from the user's bucket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """An object of layerforge's own that should have gone."""
+
+    bucket: str
+    key: str
+    object_version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +189,15 @@ class Seen:
     region: str
     limits: Limits = Limits()
     versions: tuple[Version, ...] = ()
-    """Newest first."""
+    """Those for the layer's runtimes and processors, newest first; older ones only where they are to go."""
     newest: Details | None = None
     """Of the first of ``versions``."""
     statements: frozenset[str] = frozenset()
     """Ids in the policy of the newest version, where that may be the one that is wanted."""
     bucket: Bucket | None = None
     """``None`` where none was looked at."""
+    leftover: Leftover | None = None
+    """What an earlier run left in the bucket."""
 
 
 # --- what is to be done ----------------------------------------------------------------------------------------------
@@ -210,6 +235,13 @@ class Remove:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Discard:
+    """Remove what an earlier run left in the bucket."""
+
+    leftover: Leftover
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refuse:
     """Nothing can be done here."""
 
@@ -217,7 +249,7 @@ class Refuse:
     hint: str
 
 
-Action = Publish | Unchanged | Allow | Remove | Refuse
+Action = Publish | Unchanged | Allow | Remove | Discard | Refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +306,10 @@ class LostError(UncertainError):
     """A call whose answer is lost: it may have been carried out, or AWS may still be at it."""
 
 
+class OddError(LostError):
+    """An answer that is none: empty, cut, or not AWS's."""
+
+
 class Cloud(Protocol):
     """One Region of AWS, in the words of this package. Every call raises ``PublishError`` where it fails."""
 
@@ -284,8 +320,11 @@ class Cloud(Protocol):
     def limits(self) -> Limits:
         """The account's limits; the usual ones where they may not be read."""
 
-    def versions(self, name: str) -> tuple[Version, ...]:
-        """Versions of a layer, newest first; none where there is no such layer."""
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
+        """Versions of a layer for the artifact's runtimes and processors, newest first; none where there is none.
+
+        Without ``every`` only the newest ones, as many as come with one call.
+        """
 
     def details(self, name: str, number: int) -> Details:
         """What a version holds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +13,30 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from layerforge.errors import PublishError
-from layerforge.publish.facts import AGAIN, LostError, UncertainError
+from layerforge.publish.facts import AGAIN, LostError, OddError, UncertainError
 
-FAILURES = (boto.BotoCoreError, boto.ClientError, Boto3Error, ResponseParserError)
+FAILURES = (boto.BotoCoreError, boto.ClientError, Boto3Error)
 """What boto3 and botocore raise."""
 
-_CONNECTION = (boto.HTTPClientError, boto.ConnectionError, ResponseParserError)
+_CONNECTION = (boto.HTTPClientError, boto.ConnectionError)
 """What they raise where the answer did not come, or not whole."""
+
+_ODD = (
+    ResponseParserError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+    http.client.HTTPException,
+)
+"""What reading an answer ends in that has not the form that AWS documents, in botocore as in ``answers``."""
 
 _REQUEST = re.compile(r"The Canonical String|The String-to-Sign", re.IGNORECASE)
 """How AWS begins to repeat a request whose signature is wrong."""
+
+_PROCESS = "custom-process"
+"""What botocore calls a profile's ``credential_process``."""
 
 _LOGIN = "`aws sts get-caller-identity` shows who you are; set AWS_PROFILE, or log in with `aws sso login`"
 _KEYS = "access-key variables, AWS_PROFILE, `aws configure` or `aws sso login` provide them"
@@ -64,9 +79,13 @@ TROUBLES: tuple[Trouble, ...] = (
         kinds=(
             boto.TokenRetrievalError,
             boto.SSOError,
-            boto.CredentialRetrievalError,
             boto.RefreshWithMFAUnsupportedError,
         ),
+    ),
+    Trouble(
+        message="the credentials cannot be had: {said}",
+        hint=_LOGIN,
+        kinds=(boto.CredentialRetrievalError, boto.MetadataRetrievalError),
     ),
     Trouble(message="{said}", hint="`aws configure list-profiles` lists them", kinds=(boto.ProfileNotFound,)),
     Trouble(
@@ -93,7 +112,7 @@ TROUBLES: tuple[Trouble, ...] = (
     Trouble(
         message="{region} throttles {call}",
         hint=f"wait a little; then {AGAIN}",
-        codes=("TooManyRequestsException", "ThrottlingException", "Throttling", "SlowDown", "429"),
+        codes=("TooManyRequestsException", "ThrottlingException", "Throttling", "SlowDown"),
         repeat=True,
     ),
     Trouble(
@@ -164,7 +183,8 @@ def failure(error: BaseException, place: Place) -> PublishError:
     code = str(answer.get("Error", {}).get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     trouble = next((one for one in TROUBLES if code in one.codes or isinstance(cause, one.kinds)), None)
-    trouble = trouble or (_SERVER if status >= 500 else _OTHER)
+    # A number is no code of AWS's: somebody between said it, and may have passed the call on before.
+    trouble = trouble or (_SERVER if status >= 500 or (status and code in {"", str(status)}) else _OTHER)
     words = {"region": place.region, "bucket": place.bucket, "call": _call(cause), "said": _said(cause, answer)}
     kind = LostError if trouble.lost else UncertainError if trouble.repeat else PublishError
     return kind(trouble.message.format(**words), hint=trouble.hint.format(**words))
@@ -181,12 +201,56 @@ def _said(cause: BaseException, answer: Mapping[str, Mapping[str, object]]) -> s
 
 
 @contextmanager
+def credentials_told() -> Iterator[None]:
+    """Turns what looking for credentials raises into a ``PublishError``.
+
+    A ``credential_process`` is a program of the user's. That it does not start, or prints something else, comes from
+    botocore as whatever Python made of it.
+    """
+    try:
+        yield
+    except boto.CredentialRetrievalError as error:
+        if error.kwargs.get("provider") != _PROCESS:
+            raise failure(error, Place(region="")) from error
+        raise _process_failed(str(error.kwargs.get("error_msg", ""))) from error
+    except FAILURES as error:
+        raise failure(error, Place(region="")) from error
+    except OSError as error:
+        raise _process_failed(f"{error.filename or 'it'}: {error.strerror or error}") from error
+    except _ODD as error:
+        raise _process_failed("it printed no JSON with the credentials") from error
+
+
+def _process_failed(said: str) -> PublishError:
+    why = " ".join(said.split()) or "it said nothing"
+    return PublishError(
+        f"the profile's credential_process failed: {why}",
+        hint="`aws configure get credential_process` shows the command, which you can run by hand",
+    )
+
+
+@contextmanager
 def told(place: Place) -> Iterator[None]:
-    """Turns whatever boto3 raises into a ``PublishError``."""
+    """Turns what boto3 raises into a ``PublishError``, and what cannot be read of an answer into an ``OddError``."""
     try:
         yield
     except FAILURES as error:
         raise failure(error, place) from error
+    except _ODD as error:
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise OddError(
+            f"what came back from {place.region} is no answer of AWS's: {what}",
+            hint=f"is a proxy between that answers itself? {AGAIN}",
+        ) from error
+
+
+def unexpected(error: BaseException) -> PublishError:
+    """What is wrong with layerforge itself, for one Region: it is told as any failure there, and the others go on."""
+    said = " ".join(str(error).split())[:200]
+    return PublishError(
+        f"an error in layerforge itself: {type(error).__name__}{f': {said}' if said else ''}",
+        hint=f"please report it; {AGAIN}",
+    )
 
 
 def is_code(error: boto.ClientError, *codes: str) -> bool:

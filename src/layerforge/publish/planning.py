@@ -14,6 +14,7 @@ from layerforge.publish.facts import (
     Artifact,
     Bucket,
     Details,
+    Discard,
     Publish,
     Refuse,
     Remove,
@@ -37,7 +38,7 @@ def plan(artifact: Artifact, seen: Seen, wishes: Wishes) -> tuple[Action, ...]:
 
     Raises ``UsageError`` where the layer has to go through a bucket and none is given.
     """
-    current = seen.versions[0] if seen.newest and is_wanted(seen.newest, artifact) else None
+    current = seen.versions[0] if seen.newest and is_wanted(seen.newest, artifact, wishes.storage) else None
     if current is not None:
         first: Action = Unchanged(version=current, code_sha256=artifact.code_sha256)
         missing = (grant for grant in wishes.grants if grant.statement not in seen.statements)
@@ -48,16 +49,14 @@ def plan(artifact: Artifact, seen: Seen, wishes: Wishes) -> tuple[Action, ...]:
         first = Publish(shelf=shelf, storage=wishes.storage)
         missing = (grant for grant in wishes.grants)
     old = (Remove(version=version) for version in superfluous(seen, wishes, new=current is None))
-    return (first, *(Allow(grant=grant) for grant in missing), *old)
+    left = (Discard(leftover=seen.leftover),) if seen.leftover else ()
+    return (first, *(Allow(grant=grant) for grant in missing), *old, *left)
 
 
-def is_wanted(details: Details, artifact: Artifact) -> bool:
-    """Whether a version is what would be published: the same bytes for the same runtimes and processors."""
-    return (
-        details.code_sha256 == artifact.code_sha256
-        and details.runtimes == frozenset(artifact.runtimes)
-        and details.architectures == frozenset(artifact.architectures)
-    )
+def is_wanted(details: Details, artifact: Artifact, storage: Storage) -> bool:
+    """Whether a version is what would be published: the same bytes for the same runtimes and processors, kept alike."""
+    kept_alike = details.reference == (storage is Storage.REFERENCE)
+    return details.code_sha256 == artifact.code_sha256 and artifact.is_for(details) and kept_alike
 
 
 def shelf_for(artifact: Artifact, region: str, most: int, wishes: Wishes) -> Shelf | None:
@@ -131,7 +130,10 @@ def statement(bucket: str, folder: str, region: str) -> dict[str, object]:
 
 
 def superfluous(seen: Seen, wishes: Wishes, *, new: bool) -> tuple[Version, ...]:
-    """Versions beyond those that stay. What layerforge did not publish neither counts nor goes unless that is asked."""
+    """Versions beyond those that stay. What layerforge did not publish neither counts nor goes unless that is asked.
+
+    Versions for another runtime or processor were not even looked at.
+    """
     if wishes.keep is None:
         return ()
     counted = [version for version in seen.versions if version.own or wishes.foreign]

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from layerforge.progress import cell, megabytes
-from layerforge.publish.facts import Action, Allow, Job, Publish, Refuse, Remove, Result, Storage, Unchanged
+from layerforge.publish.facts import (
+    Action,
+    Allow,
+    Artifact,
+    Discard,
+    Job,
+    Publish,
+    Refuse,
+    Remove,
+    Result,
+    Storage,
+    Unchanged,
+)
 
 
 def does(job: Job) -> str:
@@ -21,8 +33,18 @@ def besides(job: Job) -> tuple[str, ...]:
     done = {
         "granted": [action.grant.statement for action in job.actions if isinstance(action, Allow)],
         "removed": [str(action.version.number) for action in job.actions if isinstance(action, Remove)],
+        "cleared away": [_address(one) for one in job.actions if isinstance(one, Discard)],
     }
     return tuple(f"{verb} {', '.join(what)}" for verb, what in done.items() if what)
+
+
+def _address(action: Discard) -> str:
+    return f"s3://{action.leftover.bucket}/{action.leftover.key}"
+
+
+def purpose(made: Artifact | Result) -> str:
+    """What a layer is for: ``python3.13, arm64``."""
+    return ", ".join((*made.runtimes, *made.architectures))
 
 
 def _words(job: Job, action: Action) -> str:
@@ -39,6 +61,8 @@ def _words(job: Job, action: Action) -> str:
             return f"grant {action.grant.statement}"
         case Remove():
             return f"remove {action.version.number}"
+        case Discard():
+            return f"clear away {_address(action)}"
         case Refuse():
             return f"cannot: {action.message}"
         case _:
@@ -84,6 +108,8 @@ def _action_data(job: Job, action: Action) -> dict[str, Any]:
             }
         case Remove():
             return {"do": "remove", "version": action.version.number, "version_arn": action.version.arn}
+        case Discard(leftover=left):
+            return {"do": "discard", "bucket": left.bucket, "key": left.key}
         case Refuse():
             return {"do": "refuse", "error": action.message, "hint": action.hint}
         case _:
@@ -112,8 +138,8 @@ def _result_data(result: Result) -> dict[str, Any]:
 
 def markdown(results: Iterable[Result]) -> str:
     """Results as a Markdown table."""
-    rows = [f"| {one.region} | {one.name} | {one.status} | {_cell(one)} |" for one in results]
-    return "\n".join(["| Region | layer | | version |", "|---|---|---|---|", *rows, ""])
+    rows = [f"| {one.region} | {one.name} | {purpose(one)} | {one.status} | {_cell(one)} |" for one in results]
+    return "\n".join(["| Region | layer | for | | version |", "|---|---|---|---|---|", *rows, ""])
 
 
 def _cell(result: Result) -> str:

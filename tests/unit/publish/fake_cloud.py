@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -43,15 +44,26 @@ def an_artifact(
     )
 
 
-def a_version(number: int, description: str = "somebody's", region: str = "us-east-1") -> Version:
-    return Version(number=number, arn=f"arn:aws:lambda:{region}:1:layer:layer:{number}", description=description)
+def a_version(
+    number: int, description: str = "somebody's", region: str = "us-east-1", like: Artifact | None = None
+) -> Version:
+    """A version for the runtimes and processors of ``like``."""
+    made = like or an_artifact()
+    return Version(
+        number=number,
+        arn=f"arn:aws:lambda:{region}:1:layer:layer:{number}",
+        description=description,
+        runtimes=frozenset(made.runtimes),
+        architectures=frozenset(made.architectures),
+    )
 
 
-def its_details(artifact: Artifact) -> Details:
+def its_details(artifact: Artifact, storage: Storage = Storage.COPY) -> Details:
     return Details(
         code_sha256=artifact.code_sha256,
         runtimes=frozenset(artifact.runtimes),
         architectures=frozenset(artifact.architectures),
+        reference=storage is Storage.REFERENCE,
     )
 
 
@@ -88,6 +100,10 @@ class FakeCloud:
     slow: int = 0
     """How often versions are listed until one that was made appears, once its answer was lost."""
     hidden: int = 0
+    waits: threading.Event | None = None
+    """What looking waits for."""
+    broken: bool = False
+    """Whether looking ends in an error that nobody thought of."""
 
     def _change(self, what: str) -> Luck:
         self.calls.append(what)
@@ -106,19 +122,30 @@ class FakeCloud:
         if luck is Luck.KILLED_AFTER:
             raise KilledError
 
-    def add(self, artifact: Artifact | None = None, description: str = "somebody's") -> Version:
+    def add(
+        self,
+        artifact: Artifact | None = None,
+        description: str = "somebody's",
+        storage: Storage = Storage.COPY,
+    ) -> Version:
         """A version, as if it had always been there."""
         self.made += 1
-        version = a_version(self.made, artifact.description if artifact else description, self.region)
-        self.there[self.made] = (version, its_details(artifact) if artifact else Details(code_sha256="other"))
+        version = a_version(self.made, artifact.description if artifact else description, self.region, artifact)
+        details = its_details(artifact, storage) if artifact else Details(code_sha256="other")
+        self.there[self.made] = (version, details)
         return version
 
     def limits(self) -> Limits:
         return self.seen_limits
 
-    def versions(self, name: str) -> tuple[Version, ...]:
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
         self.hidden -= 1
-        found = [version for _, (version, _) in sorted(self.there.items(), reverse=True)]
+        if self.waits:
+            self.waits.wait()
+        if self.broken:
+            raise KeyError("LayerVersions")
+        there = [version for _, (version, _) in sorted(self.there.items(), reverse=True)]
+        found = [version for version in there if artifact.is_for(version)]
         return tuple(found[1:] if self.hidden > 0 else found)
 
     def details(self, name: str, number: int) -> Details:
@@ -130,9 +157,9 @@ class FakeCloud:
     def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
         return self.seen_bucket
 
-    def _publish(self, artifact: Artifact) -> tuple[Version, Details]:
+    def _publish(self, artifact: Artifact, storage: Storage = Storage.COPY) -> tuple[Version, Details]:
         luck = self._change("publish")
-        version = self.add(artifact)
+        version = self.add(artifact, storage=storage)
         self.hidden = self.slow + 1
         self._after(luck)
         return version, Details(code_sha256="other") if self.wrong_digest else self.there[version.number][1]
@@ -145,7 +172,7 @@ class FakeCloud:
         self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
     ) -> tuple[Version, Details]:
         assert (bucket, key) in self.objects, "Lambda can only fetch what is there"
-        return self._publish(artifact)
+        return self._publish(artifact, storage)
 
     def find_object(self, bucket: str, key: str, artifact: Artifact) -> str | None:
         return "v1" if (bucket, key) in self.objects else None

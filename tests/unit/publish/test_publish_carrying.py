@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import FakeProgress
+from fakes import FakeProgress, FakeStep
 from layerforge.publish import survey
-from layerforge.publish.carrying import LOOKS, carry_out
+from layerforge.publish.carrying import LOOKS, PATIENCE, Run, carry_out, perform
 from layerforge.publish.describing import grants
 from layerforge.publish.facts import Artifact, Result, Shelf, Status, Storage, Wishes
-from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact
+from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact, its_details
 
 GRANTS = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
 ARTIFACT = an_artifact()
@@ -127,7 +128,9 @@ def test_an_object_that_cannot_be_removed_is_a_warning() -> None:
     cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
     (result,) = run([cloud], through_a_bucket(), LARGE)
     assert result.status is Status.PUBLISHED
-    assert result.warnings == (f"s3://b/layer/{LARGE.sha256}.upload.zip stays behind: refused",)
+    assert result.warnings == (
+        f"s3://b/layer/{LARGE.sha256}.python3.13-x86_64.upload.zip stays behind, the next run clears it away: refused",
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,25 @@ def test_an_object_that_a_killed_run_left_behind_is_used_and_goes() -> None:
     assert (cloud.calls, cloud.objects) == (["put", "publish", "delete object"], {})
 
 
+def test_an_object_whose_removal_failed_goes_with_the_next_run() -> None:
+    cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.LOST_BEFORE])
+    run([cloud], through_a_bucket(), LARGE)
+    assert len(cloud.objects) == 1
+    (result,) = run([cloud], through_a_bucket(), LARGE)
+    assert (result.status, cloud.objects, len(cloud.there)) == (Status.UNCHANGED, {}, 1)
+
+
+def test_an_object_that_is_uploaded_for_another_processor_is_not_cleared_away() -> None:
+    arm = replace(LARGE, architectures=("arm64",))
+    cloud = FakeCloud(luck=[Luck.KILLED_AFTER])
+    with pytest.raises(KilledError):
+        run([cloud], through_a_bucket(), arm)
+    theirs = dict(cloud.objects)
+    run([cloud], through_a_bucket(), LARGE)
+    run([cloud], through_a_bucket(), LARGE)
+    assert cloud.objects == theirs
+
+
 def test_an_object_that_is_to_stay_does_not_go_with_a_run_that_leaves_nothing() -> None:
     cloud = FakeCloud()
     run([cloud], Wishes(shelf=Shelf(bucket="b"), storage=Storage.REFERENCE), LARGE)
@@ -177,6 +199,74 @@ def test_other_bytes_than_were_checked_are_told_of() -> None:
     (result,) = run([FakeCloud(wrong_digest=True)])
     assert result.status is Status.FAILED
     assert "holds other bytes" in result.error
+
+
+def test_layers_of_one_name_for_two_processors_live_side_by_side() -> None:
+    cloud = FakeCloud()
+    intel, arm = ARTIFACT, replace(an_artifact("cd" * 32), architectures=("arm64",))
+    for _ in range(3):
+        for artifact in (intel, arm):
+            run([cloud], Wishes(keep=1), artifact)
+    assert [details for _, details in cloud.there.values()] == [its_details(intel), its_details(arm)]
+    assert cloud.calls == ["publish", "publish"]
+
+
+def test_two_who_planned_at_the_same_moment_make_one_version() -> None:
+    cloud = FakeCloud()
+    plans = [survey([cloud], [ARTIFACT], Wishes(grants=GRANTS)) for _ in range(2)]
+    (first,), (second,) = [carry_out(jobs, [cloud], FakeProgress(), (0.0,)) for jobs in plans]
+    assert (first.status, second.status) == (Status.PUBLISHED, Status.UNCHANGED)
+    assert second.version == first.version
+    assert len(cloud.there) == 1
+
+
+@pytest.mark.parametrize("when", ["planning", "publishing"])
+def test_an_error_that_nobody_thought_of_fails_its_region_alone(when: str) -> None:
+    clouds = [FakeCloud(region="us-east-1", broken=when == "planning"), FakeCloud(region="eu-west-1")]
+    jobs = survey(clouds, [ARTIFACT], Wishes())
+    clouds[0].broken = True
+    bad, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    assert (bad.status, well.status) == (Status.FAILED, Status.PUBLISHED)
+    assert bad.error == "an error in layerforge itself: KeyError: 'LayerVersions'"
+    assert "report" in bad.hint
+
+
+def test_a_region_that_does_not_answer_is_left_alone_and_the_others_go_on() -> None:
+    forever = threading.Event()
+    clouds = [FakeCloud(region="us-east-1", waits=forever), FakeCloud(region="eu-west-1")]
+    jobs = survey(clouds, [ARTIFACT], Wishes(), limit=0.2)
+    late, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    forever.set()
+    assert (late.status, well.status) == (Status.FAILED, Status.PUBLISHED)
+    assert late.error == "us-east-1 did not answer within 0 seconds"
+
+
+def test_a_region_that_hangs_while_it_publishes_is_given_up_with_a_result_for_each_layer() -> None:
+    forever = threading.Event()
+    clouds = [FakeCloud(region="us-east-1"), FakeCloud(region="eu-west-1")]
+    layers = [ARTIFACT, an_artifact("cd" * 32, name="other")]
+    jobs = survey(clouds, layers, Wishes())
+    clouds[0].waits = forever
+    results = carry_out(jobs, clouds, FakeProgress(), (0.0,), limit=0.2)
+    forever.set()
+    assert [(one.region, one.name, one.status) for one in results] == [
+        ("us-east-1", "layer", Status.FAILED),
+        ("us-east-1", "other", Status.FAILED),
+        ("eu-west-1", "layer", Status.PUBLISHED),
+        ("eu-west-1", "other", Status.PUBLISHED),
+    ]
+    assert results[0].error == "us-east-1 was not done within 0 seconds"
+
+
+def test_what_is_lost_again_and_again_is_not_tried_for_ever() -> None:
+    cloud = FakeCloud(luck=[Luck.LOST_BEFORE] * 9)
+    (job,) = survey([cloud], [ARTIFACT], Wishes())
+    clock = iter([0.0, 1.0, PATIENCE + 1])
+    a_run = Run(
+        progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(0.0,) * 9, clock=lambda: next(clock)
+    )
+    result = perform(a_run, job, cloud)
+    assert (result.error, cloud.calls) == ("the connection broke (1 time)", ["publish"])
 
 
 FOREIGN = "somebody's own"
@@ -209,6 +299,7 @@ def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
     assert len(new) == 1
     assert cloud.made == len(before) + 1
     assert cloud.policies[new[0]] == {grant.statement for grant in GRANTS}
+    assert cloud.objects == {}
     assert foreign <= cloud.there.keys()
     assert keep is None or len(own) <= keep
     assert results[0].status in {Status.PUBLISHED, Status.UNCHANGED}

@@ -103,7 +103,7 @@ def test_a_name_from_a_file_is_mended(text: str, name: str) -> None:
     assert layer_name(text, given=False) == name
 
 
-@pytest.mark.parametrize("text", ["", "a b", "x" * 141, "arn:aws:lambda:x"])
+@pytest.mark.parametrize("text", ["", "a b", "x" * 141])
 def test_a_name_from_the_user_is_refused_where_lambda_would(text: str) -> None:
     with pytest.raises(UsageError, match="Lambda refuses"):
         layer_name(text, given=True)
@@ -118,3 +118,17 @@ def test_grants_are_made_once_each() -> None:
         "layerforge-account-123456789012",
     ]
     assert all(len(grant.statement) <= 100 for grant in made)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("arn:aws:lambda:eu-west-1:123456789012:layer:np:7", "--name np"),
+        ("arn:aws-cn:lambda:cn-north-1:123456789012:layer:np", "--name np"),
+        ("arn:aws:iam::123456789012:role/x", "last part"),
+    ],
+)
+def test_an_arn_for_a_name_is_told_as_one_and_holds_the_name(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="is an ARN") as caught:
+        layer_name(text, given=True)
+    assert hint in caught.value.hint

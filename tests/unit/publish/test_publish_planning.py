@@ -56,6 +56,16 @@ def test_the_same_bytes_for_another_runtime_are_another_version(other: dict[str,
     assert plan(ARTIFACT, there, Wishes())[0] == Publish(shelf=None)
 
 
+def test_code_that_is_to_stay_in_the_bucket_is_another_version_than_a_copy() -> None:
+    shelf = Shelf(bucket="mine")
+    ready = seen("a", wanted=ARTIFACT, bucket=Bucket(versioned=True, readable=True))
+    reference = Wishes(shelf=shelf, storage=Storage.REFERENCE)
+    assert isinstance(plan(ARTIFACT, ready, reference)[0], Publish)
+    there = replace(ready, newest=its_details(ARTIFACT, Storage.REFERENCE))
+    assert isinstance(plan(ARTIFACT, there, reference)[0], Unchanged)
+    assert isinstance(plan(ARTIFACT, there, Wishes())[0], Publish)
+
+
 def test_grants_follow_a_new_version() -> None:
     made = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
     actions = plan(ARTIFACT, seen(), Wishes(grants=made))
@@ -102,7 +112,7 @@ def test_a_larger_zip_goes_through_the_bucket() -> None:
     artifact = an_artifact(zipped=DIRECT_UPLOAD_LIMIT + 1)
     assert plan(artifact, seen(), Wishes(shelf=shelf)) == (Publish(shelf=shelf),)
     assert shelf.bucket_in("us-east-1") == "mine-us-east-1"
-    assert shelf.key(artifact) == f"layers/layer/{artifact.sha256}.upload.zip"
+    assert shelf.key(artifact) == f"layers/layer/{artifact.sha256}.python3.13-x86_64.upload.zip"
     assert replace(shelf, keep=True).key(artifact) == f"layers/layer/{artifact.sha256}.zip"
 
 

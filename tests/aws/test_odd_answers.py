@@ -1,0 +1,115 @@
+"""Every call is answered by what is no answer, in one Region of three: never two versions, always a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import zips
+from aws.proxy import Fault, Proxy
+from aws.world import a_bucket, client, small_limit
+from fakes import FakeProgress
+from layerforge import publish
+from layerforge.examine import examine, guess_target
+from layerforge.publish import Artifact, Result, Shelf, Status, Wishes
+from layerforge.publish import aws as amazon
+from layerforge.publish.describing import grants
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
+PAGE = b"<!DOCTYPE html><html><body>Please log in to the guest network</body></html>"
+
+RAW = {
+    "nothing": b"",
+    "the status alone": b"HTTP/1.1 200 OK\r\n",
+    "cut in the headers": b"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 03:00:00 GMT\r\nContent-Le",
+    "empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "a proxy's page": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE),
+    "a proxy's refusal": b"HTTP/1.1 429 Slow\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(PAGE), PAGE),
+    "a list": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+    "other types": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 68\r\n\r\n"
+    b'{"Version": "1", "LayerVersions": 5, "Policy": {}, "Content": "text"}'[:68],
+    "half": b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"LayerVersions": [',
+}
+LAMBDA = (
+    *("GetAccountSettings", "ListLayerVersions", "GetLayerVersion", "GetLayerVersionPolicy"),
+    *("PublishLayerVersion", "AddLayerVersionPermission", "DeleteLayerVersion"),
+)
+BUCKET = ("GetCallerIdentity", "HeadBucket", "HeadObject", "PutObject", "DeleteObject", "PublishLayerVersion")
+
+
+def artifact(folder: Path, name: str, text: bytes) -> Artifact:
+    seen = examine(zips.of(folder / f"{name}.zip", {**zips.sound(), "python/more.txt": text}))
+    return publish.artifact(seen, None, guess_target(seen), name)
+
+
+def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, wishes: Wishes) -> tuple[Result, ...]:
+    # Nothing that was learnt of the owner is carried over from one run to the next.
+    fresh = [replace(cloud) for cloud in clouds]
+    jobs = publish.survey(fresh, [made], wishes)
+    return publish.carry_out(jobs, fresh, FakeProgress(), (0.0,) * 3)
+
+
+def held(region: str, made: Artifact) -> list[str]:
+    """Digests of a layer's versions."""
+    lam = client("lambda", region)
+    rows = lam.list_layer_versions(LayerName=made.name)["LayerVersions"]
+    return [
+        lam.get_layer_version(LayerName=made.name, VersionNumber=row["Version"])["Content"]["CodeSha256"]
+        for row in rows
+    ]
+
+
+def connected() -> list[amazon.AwsRegion]:
+    return [replace(cloud, pauses=(0.0, 0.0)) for cloud in amazon.connect(REGIONS)]
+
+
+def faults(call: str) -> list[Fault]:
+    """Each answer once, in turn before the call was carried out and after it."""
+    return [Fault(call=call, raw=raw, lost=number % 2 == 1, times=1) for number, raw in enumerate(RAW.values())]
+
+
+def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: Wishes, fault: Fault) -> None:
+    """A run with the fault in one Region, and one without."""
+    aws.faults[:] = [one for one in aws.faults if one[0].call == "GetAccountSettings" and one[0].body]
+    aws.faults.insert(0, (fault, [fault.times]))
+    results = run(clouds, made, wishes)
+    assert [one.region for one in results] == list(REGIONS)
+    fine = [one.status for one in results if one.region != fault.region]
+    assert Status.FAILED not in fine, (fault, results)
+    assert not any("layerforge itself" in one.error for one in results), (fault, results)
+    aws.faults.remove(next(one for one in aws.faults if one[0] is fault))
+    again = run(clouds, made, wishes)
+    assert Status.FAILED not in {one.status for one in again}, (fault, again)
+    for region in REGIONS:
+        assert held(region, made) == [made.code_sha256], (fault, region)
+
+
+@pytest.mark.parametrize("call", LAMBDA)
+def test_an_odd_answer_of_lambda_makes_no_second_version(aws: Proxy, tmp_path: Path, call: str) -> None:
+    clouds = connected()
+    wishes = Wishes(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    for number, fault in enumerate(faults(call)):
+        name = f"pkg-{number}"
+        run(clouds, artifact(tmp_path, name, b"older"), wishes)
+        made = artifact(tmp_path, name, b"newer")
+        tried(aws, clouds, made, wishes, replace(fault, region=REGIONS[number % 3]))
+
+
+@pytest.mark.parametrize("call", BUCKET)
+def test_an_odd_answer_on_the_way_through_a_bucket_makes_no_second_version_and_leaves_nothing(
+    aws: Proxy, tmp_path: Path, call: str
+) -> None:
+    for region in REGIONS:
+        a_bucket(f"mine-{region}", region)
+    small_limit(aws)
+    clouds = connected()
+    wishes = Wishes(shelf=Shelf(bucket="mine-{region}"))
+    for number, fault in enumerate(faults(call)):
+        made = artifact(tmp_path, f"pkg-{number}", b"newer")
+        tried(aws, clouds, made, wishes, replace(fault, region=REGIONS[number % 3]))
+        for region in REGIONS:
+            assert client("s3", region).list_objects_v2(Bucket=f"mine-{region}")["KeyCount"] == 0, fault
