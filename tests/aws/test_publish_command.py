@@ -128,6 +128,44 @@ def test_several_layers_are_published_in_one_run(aws: Proxy, layer: Path, said: 
     assert [row["layer_arn"].split(":")[-1] for row in json.loads(out)["published"]] == ["pkg", "other"]
 
 
+def test_two_processors_of_one_name_are_published_in_one_run_and_stay(
+    aws: Proxy, layer: Path, said: Any, tmp_path: Path
+) -> None:
+    arm = zips.of(tmp_path / "arm.zip", {**zips.sound(), "python/more.txt": b"arm"})
+    for _ in range(2):
+        code, out, err = said(layer, "--name", "np", "--keep", "1", "--region", "us-east-1", "--json")
+        assert code == 0, err
+    client("lambda").publish_layer_version(
+        LayerName="np",
+        Content={"ZipFile": arm.read_bytes()},
+        CompatibleRuntimes=["python3.11"],
+        CompatibleArchitectures=["arm64"],
+        Description=f"np (layerforge content_sha256={'c' * 64})",
+    )
+    code, out, err = said(layer, "--name", "np", "--keep", "1", "--region", "us-east-1", "--json")
+    assert (code, json.loads(out)["published"][0]["status"]) == (0, "unchanged"), err
+    assert [row["CompatibleArchitectures"] for row in versions(name="np")] == [["arm64"], ["x86_64"]]
+
+
+def test_consent_is_neither_force_nor_a_right_to_remove_what_others_made(
+    aws: Proxy, layer: Path, said: Any, tmp_path: Path
+) -> None:
+    client("lambda").publish_layer_version(
+        LayerName="pkg",
+        Content={"ZipFile": b"theirs"},
+        CompatibleRuntimes=["python3.11"],
+        CompatibleArchitectures=["x86_64"],
+    )
+    one = ("--region", "us-east-1", "--public", "--yes", "--keep", "1")
+    assert said(layer, *one)[0] == 0
+    assert [row["Version"] for row in versions()] == [2, 1]
+    broken = zips.of(tmp_path / "broken.zip", {**zips.sound(), "python/../../etc/x": b""})
+    code, _, err = said(broken, *one)
+    assert (code, "--force publishes it all the same" in err) == (7, True)
+    assert said(layer, *one, "--keep-foreign")[0] == 0
+    assert [row["Version"] for row in versions()] == [2]
+
+
 def test_no_secret_is_ever_shown(aws: Proxy, layer: Path, said: Any, tmp_path: Path) -> None:
     aws.fault(Fault(call="PublishLayerVersion", region="eu-west-1", status=403, code="SignatureDoesNotMatch"))
     code, out, err = said(layer, *TWO, "--json", "--write", tmp_path / "arns.json")
@@ -146,6 +184,10 @@ BAD = {
     "no organization": (("--organization", "acme", *TWO), "o-a1b2c3d4e5"),
     "no bucket's name": (("--bucket", "{account}-x", *TWO), "{region} stands for the Region"),
     "a key prefix without a bucket": (("--key-prefix", "x/", *TWO), "name it with --bucket"),
+    "an ARN for a name": (("--name", "arn:aws:lambda:us-east-1:123456789012:layer:np:3", *TWO), "--name np"),
+    "no account that owns": (("--bucket", "mine", "--bucket-owner", "12", *TWO), "twelve digits"),
+    "an owner without a bucket": (("--bucket-owner", "123456789012", *TWO), "name it with --bucket"),
+    "foreign without keep": (("--keep-foreign", *TWO), "--keep N"),
     "public in a script": (("--public", *TWO), "no terminal to ask on → add --yes"),
     "an unknown way to write": (("--write", "arns.yaml", *TWO), ".json and .md"),
     "nowhere to write": (("--write", "absent/arns.md", *TWO), "there is no folder absent"),

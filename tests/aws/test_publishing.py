@@ -251,6 +251,67 @@ def test_a_bucket_policy_that_may_not_be_read_is_left_to_lambda(aws: Proxy, laye
     assert run(layer, wishes=REFERENCE)[0].status is Status.PUBLISHED
 
 
+def test_every_call_of_s3_names_the_owner_of_the_bucket(aws: Proxy, tmp_path: Path) -> None:
+    a_bucket(versioned=True)
+    small_limit(aws)
+    for size, wishes in ((0, SHELF), (2 * PART, SHELF), (0, REFERENCE)):
+        run(a_large_layer(tmp_path, size), wishes=wishes)
+    lambdas = {"GetAccountSettings", "GetCallerIdentity"}
+    ours = [call for call in aws.calls if "LayerVersion" not in call.name and call.name not in lambdas]
+    named = {call.name for call in ours if call.owner == "123456789012"}
+    assert {call.name for call in ours if not call.owner} <= {"PUT /mine-us-east-1", "PUT /mine-us-east-1?versioning"}
+    assert {"HeadBucket", "GetBucketVersioning", "GetBucketPolicy", "HeadObject", "PutObject", "UploadPart"} <= named
+    assert {"CreateMultipartUpload", "CompleteMultipartUpload", "DeleteObject"} <= named
+
+
+def test_a_bucket_of_another_account_is_refused_before_anything_changes(aws: Proxy, layer: Path) -> None:
+    small_limit(aws)
+    aws.fault(Fault(call="HeadBucket", status=403, code="AccessDenied"))
+    (result,) = run(layer, wishes=SHELF)
+    assert "mine-us-east-1 does not belong to the account 123456789012" in result.error
+    assert "--bucket-owner" in result.hint
+    assert aws.changes == []
+
+
+def test_the_owner_of_a_bucket_that_is_named_is_not_asked_for(aws: Proxy, layer: Path) -> None:
+    a_bucket()
+    small_limit(aws)
+    aws.calls.clear()
+    clouds = amazon.connect(ONE, bucket_owner="210987654321")
+    publish.carry_out(publish.survey(clouds, [an_artifact(layer)], SHELF), clouds, FakeProgress(), (0.0,))
+    assert aws.count("GetCallerIdentity") == 0
+    assert {call.owner for call in aws.calls if call.name in {"HeadBucket", "PutObject"}} == {"210987654321"}
+
+
+def many_versions(first: int, last: int, marker: str) -> dict[str, object]:
+    """A page of a list of versions, newest first."""
+    rows = [
+        {
+            "Version": number,
+            "LayerVersionArn": f"arn:aws:lambda:us-east-1:123456789012:layer:pkg:{number}",
+            "CompatibleRuntimes": ["python3.11"],
+            "CompatibleArchitectures": ["x86_64"],
+        }
+        for number in range(first, last, -1)
+    ]
+    return {"LayerVersions": rows, "NextMarker": marker}
+
+
+def test_the_newest_of_a_thousand_versions_takes_one_page(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="ListLayerVersions", status=200, body=many_versions(1031, 981, "more")))
+    aws.fault(Fault(call="GetLayerVersion", status=403, code="AccessDeniedException"))
+    plan(layer)
+    assert aws.count("ListLayerVersions") == 1
+
+
+def test_all_pages_are_read_where_old_versions_are_to_go(aws: Proxy, layer: Path) -> None:
+    aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(80, 30, "more")))
+    aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(30, 0, "")))
+    aws.fault(Fault(call="GetLayerVersion", status=403, code="AccessDeniedException"))
+    plan(layer, wishes=Wishes(keep=1))
+    assert aws.count("ListLayerVersions") == 2
+
+
 # --- what fails ------------------------------------------------------------------------------------------------------
 
 
@@ -453,6 +514,42 @@ def test_without_a_region_that_of_the_session_is_used(aws: Proxy, monkeypatch: p
         amazon.regions_wanted([], amazon.open_session())
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
     assert amazon.regions_wanted([], amazon.open_session()) == ("eu-west-3",)
+
+
+def test_aws_region_comes_before_the_default_and_the_profile(
+    aws: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = us-west-2\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert amazon.regions_wanted([], amazon.open_session()) == ("us-west-2",)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
+    assert amazon.regions_wanted([], amazon.open_session()) == ("sa-east-1",)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert amazon.regions_wanted([], amazon.open_session()) == ("eu-west-3",)
+    assert amazon.regions_wanted(["us-east-1"], amazon.open_session()) == ("us-east-1",)
+
+
+@pytest.mark.parametrize(
+    ("process", "said"),
+    [
+        ("sh -c 'echo the vault is closed >&2; exit 3'", "the vault is closed"),
+        ("there-is-no-such-program --json", "there-is-no-such-program: No such file"),
+        ("echo hello", "no JSON"),
+    ],
+)
+def test_a_credential_process_that_fails_is_told_as_such(
+    aws: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str, said: str
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {process}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(PublishError, match="credential_process failed") as caught:
+        amazon.connect(ONE)
+    assert said in caught.value.message
+    assert "aws configure get credential_process" in caught.value.hint
 
 
 def test_an_unknown_region_gets_the_nearest_as_a_hint(aws: Proxy) -> None:
