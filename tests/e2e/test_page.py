@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -322,7 +323,7 @@ def test_the_bar_is_red_above_the_limit(context: BrowserContext, layer: Path, tm
         bar = seen.page.get_by_role("meter")
         expect(bar).to_have_attribute("aria-valuenow", str(told["unzipped_bytes"]))
         colours.append(bar.locator("div").evaluate("one => getComputedStyle(one).backgroundColor"))
-    expect(seen.page.locator("#left")).to_contain_text("It does not fit Lambda: 1 bytes")
+    expect(seen.page.locator("#left")).to_contain_text("It does not fit Lambda: 1 byte ")
     red, green, blue = map(int, re.findall(r"\d+", colours[1]))
     assert red > 2 * max(green, blue)
     assert colours[0] != colours[1]
@@ -349,6 +350,19 @@ def test_ticking_advice_changes_the_bar_and_the_command(context: BrowserContext,
     expect(left).to_have_text(f"{262_144_000 - told['unzipped_bytes'] + advice['bytes']:,}")
     box.uncheck()
     expect(left).to_have_text(f"{262_144_000 - told['unzipped_bytes']:,}")
+
+
+@pytest.mark.parametrize("name", ["-rhttps://nowhere.invalid/x", "/etc/passwd", "../x", "$(touch owned)"])
+def test_no_name_in_a_zip_becomes_an_option_of_the_command(context: BrowserContext, tmp_path: Path, name: str) -> None:
+    files = {"python/boto3/__init__.py": b"", "python/boto3/data.bin": os.urandom(2_000_000)}
+    for number, (one, version) in enumerate(((name, "1.0"), ("boto3", "1.40.0"))):
+        info = f"python/x{number}-{version}.dist-info"
+        files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {one}\nVersion: {version}\n".encode()
+        files[f"{info}/RECORD"] = b"boto3/__init__.py,,\nboto3/data.bin,,\n" if one == "boto3" else b""
+    seen, _ = opened(context, zips.of(tmp_path / "own.zip", files))
+    shown = seen.page.locator("#command").inner_text()
+    assert shlex.split(shown)[:3] == ["layerforge", "build", "boto3==1.40.0"]
+    assert [word for word in shlex.split(shown) if word.startswith("-")] == ["--python", "--arch"]
 
 
 def test_what_is_not_opened_has_the_colour_of_what_it_holds_most_of(context: BrowserContext, layer: Path) -> None:

@@ -31,6 +31,7 @@ function showHead(page) {
 /** @param {Page} page */
 function upload(page) {
   const over = page.zip_bytes - page.upload_limit;
+  if (page.unzipped_bytes > page.unzipped_limit) return ["Lambda refuses it as it is, by whichever way it comes."];
   if (over <= 0) return ["It can be published without a bucket."];
   return [`The zip is ${bytes(over)} above what a direct upload takes (${bytes(page.upload_limit)}), so publishing takes a bucket.`];
 }
@@ -57,14 +58,14 @@ function showRoom(page, saved) {
 
 /** @param {Page} page @param {number} left @param {Bytes} saved */
 function room(page, left, saved) {
-  const verdict = left < 0 ? "It does not fit Lambda: " : saved ? "It would fit Lambda: " : "It fits Lambda: ";
+  const verdict = left < 0 ? `It ${saved ? "would still" : "does"} not fit Lambda: ` : saved ? "It would fit Lambda: " : "It fits Lambda: ";
   const words = left < 0 ? "are too many" : "are left for the function and its other layers";
   const limit = `Lambda allows ${exact(page.unzipped_limit)} (${mebibytes(page.unzipped_limit)}) for a function and all its layers.`;
   const ticked = saved ? ` That is with the ${bytes(saved)} that are ticked below.` : "";
   return [
     h("strong", { class: left < 0 ? "error" : null }, verdict),
     h("strong", { id: "left-bytes" }, exact(Math.abs(left))),
-    ` bytes (${mebibytes(Math.abs(left))}) ${words}. ${limit}${ticked}`,
+    ` byte${Math.abs(left) === 1 ? "" : "s"} (${mebibytes(Math.abs(left))}) ${Math.abs(left) === 1 ? words.replace("are", "is") : words}. ${limit}${ticked}`,
   ];
 }
 
@@ -159,21 +160,33 @@ function showAdvice(page) {
   const redraw = () => {
     showRoom(page, [...ticked].reduce((sum, one) => sum + one.bytes, 0));
     command.textContent = buildCommand(page, [...ticked]);
+    command.parentElement.hidden = !command.textContent;
   };
+  const most = matchMedia("(max-width: 30rem)").matches ? MOST_ADVICE.narrow : MOST_ADVICE.wide;
   const item = (/** @type {Advice} */ one) => {
     const box = h("input", { type: "checkbox", onchange: () => (box.checked ? ticked.add(one) : ticked.delete(one), redraw()) });
     const text = h("span", {}, ...prose(one.message));
     return h("li", {}, one.bytes > 0 ? h("label", {}, box, text) : text, h("p", { class: "mend" }, "→ ", ...prose(one.how)));
   };
-  at("advice").append(h("ol", {}, ...page.advice.map(item)), h("p", { class: "command" }, command));
+  at("advice").append(h("ol", {}, ...page.advice.slice(0, most).map(item)), ...more(page.advice.slice(most).map(item), most), h("p", { class: "command" }, command));
   redraw();
 }
+
+/** Pieces of advice that stand in the first screen. */
+const MOST_ADVICE = { narrow: 2, wide: 4 };
+
+/** @param {Node[]} items @param {number} before */
+const more = (items, before) =>
+  items.length ? [h("details", {}, h("summary", {}, `${items.length} more`), h("ol", { start: before + 1 }, ...items))] : [];
 
 /** The command that builds the layer anew with what is ticked. @param {Page} page @param {Advice[]} ticked */
 function buildCommand(page, ticked) {
   const released = page.packages.filter((one) => one.name && one.version).map((one) => `${one.name}==${one.version}`);
   const leaving = new Set(ticked.filter((one) => LEAVING.has(one.kind)).flatMap((one) => one.message.match(/[\w.-]+/g) ?? []));
-  const words = (page.made?.requires ?? released).filter((word) => !leaving.has((word.match(/^[\w.-]+/) ?? [""])[0]));
+  const asked = page.made?.requires.length ? page.made.requires : released;
+  // A name from a zip may be anybody's: one that begins otherwise could be read as an option or a path.
+  const words = asked.filter((word) => /^[a-z0-9]/i.test(word) && !leaving.has((word.match(/^[\w.-]+/) ?? [""])[0]));
+  if (!words.length) return "";
   const options = ticked.map((one) => OPTIONS.get(one.kind)).filter(Boolean);
   const target = [`--python ${page.python}`, `--arch ${page.arch}`];
   return ["layerforge build", ...words.map(quoted), ...target, ...options].join(" ");
