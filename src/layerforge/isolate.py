@@ -37,6 +37,8 @@ class Bench:
     folders: Sequence[Path]
     """Folders with archives that need not be downloaded."""
     progress: Progress
+    fetches: bool = True
+    """Whether a ``build.lock`` is held against what source distributions declare, which have to be had for that."""
 
 
 def build_pins(
@@ -51,8 +53,10 @@ def build_pins(
     held = _read(bench.request, target)
     found: dict[str, tuple[Pin, ...]] = {}
     for part in bench.request.recipe.packages:
-        requires = (*_requires(bench, _pins_of(part, pins)[0], target), *bench.request.recipe.build_requires)
-        if held is None or part.name in unlocked:
+        own, locked = _pins_of(part, pins)[0], held is not None and part.name not in unlocked
+        declared = _requires(bench, own, target) if bench.fetches or not locked else ()
+        requires = (*declared, *bench.request.recipe.build_requires)
+        if held is None or not locked:
             chosen = _resolved(bench, part, requires, pins, target)
         else:
             chosen = _locked(bench.request, held, part, requires, pins, target)

@@ -156,8 +156,19 @@ def interpreted(options: Options, recipe: Recipe, builder: Builder | None, progr
     return replace(options, interpreter=found)
 
 
-def prepare(request: Request, options: Options, builder: Builder | None, store: DiskStore, progress: Progress) -> Plan:
-    """The plan of a request. Raises ``UsageError`` where it needs an interpreter that this machine lacks."""
+def prepare(
+    request: Request,
+    options: Options,
+    builder: Builder | None,
+    store: DiskStore,
+    progress: Progress,
+    *,
+    fetches: bool = True,
+) -> Plan:
+    """The plan of a request. Without ``fetches`` no source is downloaded for it where locks say all.
+
+    Raises ``UsageError`` where it needs an interpreter that this machine lacks.
+    """
     options = interpreted(options, request.recipe, builder, progress)
     recipe = overridden(request.recipe, options, request.listed.compiled)
     if builder is None:
@@ -178,7 +189,7 @@ def prepare(request: Request, options: Options, builder: Builder | None, store: 
         )
     toolchain = None
     if builder is not None:
-        bench = isolate.Bench(request=request, store=store, folders=folders, progress=progress)
+        bench = isolate.Bench(request=request, store=store, folders=folders, progress=progress, fetches=fetches)
         build_pins = isolate.build_pins(bench, pins, options.target, unlocked)
         toolchain = Toolchain(image=builder.image, build_pins=build_pins)
     made = plan(
@@ -457,5 +468,5 @@ def deliver(made: Plan, forged: Forged, verdict: Verdict | None, output: Path, p
     with progress.step("write") as step, writing(output):
         output.mkdir(parents=True, exist_ok=True)
         write_together(output, files)
-        step.note(f"{output / stem}.zip, {megabytes(len(forged.data))}")
+        step.note(f"{output / stem}.zip")
     return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict)

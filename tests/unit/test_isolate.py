@@ -51,13 +51,15 @@ class Place:
         assert done.exit_code == 0, done.output
         return done.output
 
-    def pins(self, *more: str, given: Path | None = None, python: str = "3.13") -> dict[str, dict[str, str]]:
+    def pins(
+        self, *more: str, given: Path | None = None, python: str = "3.13", fetches: bool = True
+    ) -> dict[str, dict[str, str]]:
         """Versions of each build environment; ``more`` are compiled too, though the recipe does not say so."""
         [request] = resolve.requests([str(self.folder)], given)
         parts = (*request.recipe.packages, *(SourcePackage(name=name) for name in more))
         request = replace(request, recipe=replace(request.recipe, packages=parts))
         held = lock.applicable(lock.parse((self.folder / "requirements.lock").read_text(), "x"), target(python))
-        bench = isolate.Bench(request=request, store=self.store, folders=(), progress=FakeProgress())
+        bench = isolate.Bench(request=request, store=self.store, folders=(), progress=FakeProgress(), fetches=fetches)
         found = isolate.build_pins(bench, held, target(python), frozenset(more))
         assert not [pin for pins in found.values() for pin in pins if pin.marker]
         return {name: {pin.name: pin.version for pin in pins} for name, pins in found.items()}
@@ -102,6 +104,16 @@ def test_a_recipe_that_compiles_gets_a_second_lock_that_serves_each_package_alon
     assert "\nninja==1 \\\n" in text
     assert str(place.index) not in text
     assert place.pins() == {"fast": FAST, "faster": FASTER}
+
+
+def test_a_plan_from_locks_takes_no_source(place: Place) -> None:
+    place.lock()
+    place.store.values.clear()
+    for sdist in place.index.glob("*.tar.gz"):
+        sdist.unlink()
+    assert place.pins(fetches=False) == {"fast": FAST, "faster": FASTER}
+    with pytest.raises(LockError):
+        place.pins()
 
 
 def test_what_is_locked_is_what_would_be_resolved_on_the_way(place: Place) -> None:

@@ -40,7 +40,7 @@ def command(
     wanted = resolve.requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     made = [
-        prepare(request, chosen, equipped(request.recipe, where.builder, progress), store, progress)
+        prepare(request, chosen, equipped(request.recipe, where.builder, progress), store, progress, fetches=False)
         for request in wanted
     ]
     if as_json:
