@@ -17,7 +17,7 @@ Brought = Mapping[str, Mapping[str, Entry]]
 
 _DOCUMENT = re.compile(
     r"(?:.*/)?(?:(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS|README|CHANGE(?:S|LOG)|HISTORY|NEWS|CONTRIBUTING|SECURITY)[^/]*"
-    r"|[^/]+\.(?:txt|md|rst|html|pyi)|py\.typed)",
+    r"|[^/]+\.(?:md|rst|pyi)|py\.typed)",
     re.I,
 )
 _NO_CODE = re.compile(r"bin/.*|python/(?:tests?|docs?|examples?|benchmarks?|licen[cs]es?|share)/.*", re.I)

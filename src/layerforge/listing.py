@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, canonicalize_version, parse_wheel_filename
 
 from layerforge import guarded, lock
 from layerforge.errors import RecipeError, UsageError
@@ -78,7 +78,7 @@ class Listed:
     """Packages of which no wheel is to be taken."""
     hashes: tuple[tuple[tuple[str, str], frozenset[str]], ...] = ()
     """What packages that are named with hashes may be, ``sha256:…``: by normalised name and the exact version that they
-    are named with, which is empty where there is none."""
+    are named with, without zeros at its end; the version is empty where there is none."""
     all_hashed: bool = False
     """Whether a hash is asked for of every package."""
 
@@ -271,9 +271,13 @@ def hashed(line: str) -> tuple[tuple[str, str], frozenset[str]]:
             f"{lock.redacted(_cut(head))}: {_cut((wrong or options)[0])!r} is no hash that is enforced here",
             hint="give it as --hash=sha256: and 64 hexadecimal digits, as `uv pip compile --generate-hashes` does",
         )
-    name = re.match(r"\s*([A-Za-z0-9][\w.-]*)", head)
-    exact = re.search(r"===?\s*([^\s;,*]+)\s*(?:;|$)", head)
-    return (canonicalize_name(name[1] if name else head), exact[1] if exact else ""), frozenset(found)
+    try:
+        requirement = guarded.requirement(head)
+    except guarded.Unreadable as error:
+        raise RecipeError(f"{lock.redacted(_cut(head))} has hashes and is no requirement: {error}") from error
+    exact = [one.version for one in requirement.specifier if one.operator in {"==", "==="} and "*" not in one.version]
+    version = canonicalize_version(exact[0]) if exact else ""
+    return (canonicalize_name(requirement.name), version), frozenset(found)
 
 
 def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:

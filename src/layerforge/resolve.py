@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, canonicalize_version, parse_wheel_filename
 from packaging.version import Version
 
 from layerforge import guarded, listing, lock, recipe, standins, uvtool
@@ -245,7 +245,9 @@ def _from_recipe(folder: Path, given: str) -> Request:
 
 def _from_requirements(words: Sequence[str]) -> Request:
     requirements = [_from_wheel(word) if _is_path(word) else _requirement(_plain(word)) for word in words]
-    hashes = dict(listing.hashed(word) for word in words if "--hash" in word)
+    hashes: dict[tuple[str, str], frozenset[str]] = {}
+    for key, named in (listing.hashed(word) for word in words if "--hash" in word):
+        hashes[key] = hashes.get(key, named) & named
     for requirement in requirements:
         _refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
@@ -378,7 +380,7 @@ def _held(found: Lock, request: Request) -> Lock:
             hint="add theirs, or leave the option out: a lock holds hashes of all either way",
             details=tuple(lacking),
         )
-    kept = ((_wanted(wanted, pin) or set(pin.hashes)) & set(pin.hashes) for pin in found.pins)
+    kept = (_kept(wanted, pin) for pin in found.pins)
     pins = [replace(pin, hashes=tuple(sorted(hashes))) for pin, hashes in zip(found.pins, kept, strict=True)]
     bare = [f"{pin.name} {pin.version}" for pin in pins if not pin.hashes]
     if bare:
@@ -390,9 +392,17 @@ def _held(found: Lock, request: Request) -> Lock:
     return replace(found, pins=tuple(pins))
 
 
-def _wanted(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozenset[str]:
-    """The hashes that are named for a pin's version, and for its package whichever version it has."""
-    return hashes.get((pin.name, pin.version), frozenset()) | hashes.get((pin.name, ""), frozenset())
+def _wanted(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> list[frozenset[str]]:
+    """What is named for a pin's version, and for its package alone. Where only other versions have some, none fits."""
+    version = canonicalize_version(pin.version) if pin.version else ""
+    named = [key for key in hashes if key[0] == pin.name]
+    fitting = [hashes[key] for key in named if key[1] in {version, ""}]
+    return fitting or [frozenset() for _ in named[:1]]
+
+
+def _kept(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozenset[str]:
+    """The hashes of a pin that are in all that is named for it."""
+    return frozenset(pin.hashes).intersection(*_wanted(hashes, pin))
 
 
 def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
@@ -433,6 +443,8 @@ def tell(request: Request, progress: Progress, target: Target | None = None) -> 
     """Says what of a project does not count for its layer, a line each."""
     for line in request.untaken:
         progress.say(line)
+    if isinstance(request.source, Path) and _PACKAGE.fullmatch(request.given[0]):
+        progress.say(f"{request.given[0]} is read as the file of that name here, and not asked of an index")
     if isinstance(request.source, Path) and request.source.name == PROJECT and request.lock is None:
         folder = request.source.parent
         for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge import process, runtimes
+from layerforge import guarded, process, runtimes
 from layerforge.errors import LayerforgeError, LockError, StepError, UsageError
 from layerforge.model import Arch, Pin, Source, Target
 
@@ -52,6 +52,10 @@ _PASSED = re.compile(
 )
 """Variables that uv gets. The others are none of its business, and some hold what must not get about."""
 _NOWHERE = "/nonexistent/no-code-of-packages-runs-here"
+_ELSEWHERE = re.compile(r"UV_WORKING_DIR(ECTORY)?|UV_PROJECT")
+"""Variables that have uv look for its configuration in another folder than this one."""
+_BUILDING = frozenset({"no-binary", "no-binary-package", "extra-build-variables", "extra-build-dependencies"})
+"""Keys of uv's configuration that have packages built, or say with what."""
 _KEYRING = "UV_KEYRING_PROVIDER"
 """Where the user has uv ask a program for passwords, that program may need whatever the user has."""
 _CHATTER = ("Using CPython", "DEBUG ", "WARN ")
@@ -247,6 +251,40 @@ def _rows(pylock: bytes) -> list[dict[str, Any]]:
     return rows
 
 
+def refuse_builds() -> None:
+    """Raises ``LockError`` where uv's configuration has it build packages, or changes with what they are built.
+
+    The environment keeps a build from running any code, but a configuration can take that back, and that of a folder
+    may be anybody's.
+    """
+    for file in _configurations():
+        try:
+            table: Any = guarded.toml(guarded.text(file))
+        except guarded.Unreadable:
+            continue  # uv says what is wrong with it
+        for key in ("tool", "uv") if file.name == "pyproject.toml" else ():
+            table = table.get(key) if isinstance(table, dict) else None
+        tables = [table, table.get("pip")] if isinstance(table, dict) else []
+        found = sorted({key for one in tables if isinstance(one, dict) for key in one if key in _BUILDING and one[key]})
+        if found:
+            raise LockError(
+                f"{file} has uv build packages, which would run their code on this machine: {', '.join(found)}",
+                hint="leave that out there, and compile a package in a container with --from-source NAME",
+            )
+
+
+def _configurations() -> Iterator[Path]:
+    """Files in which uv looks for its configuration."""
+    if named := os.environ.get("UV_CONFIG_FILE"):
+        yield Path(named)
+        return
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    yield from (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
+    here = Path.cwd()
+    for above in (here, *here.parents):
+        yield from (path for path in (above / "uv.toml", above / "pyproject.toml") if path.is_file())
+
+
 def find_sdist(pin: Pin, target: Target, indexes: tuple[str, ...] = ()) -> Source:
     """Where the source distribution of a pin lies. Raises ``LockError`` where there is none that the lock knows."""
     if not pin.version:
@@ -350,6 +388,7 @@ def _target(target: Target) -> list[str]:
 
 def _run(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | None = None) -> process.Completed:
     """Runs uv. Raises ``LockError`` where it meets a wheel with unsafe names, on whatever occasion it unpacks it."""
+    refuse_builds()
     env = {**environment(os.environ), "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         own = _with_keyring(env, Path(folder))
@@ -369,7 +408,8 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     it works as ever, and whatever a file, a configuration or an option has it build ends before any code of a package.
     """
     every = variables.get(_KEYRING, "disabled") != "disabled"
-    kept = {key: value for key, value in variables.items() if every or _PASSED.fullmatch(key)}
+    named = {key: value for key, value in variables.items() if every or _PASSED.fullmatch(key)}
+    kept = {key: value for key, value in named.items() if not _ELSEWHERE.fullmatch(key)}
     return {**kept, "PYTHONHOME": _NOWHERE}
 
 

@@ -521,6 +521,43 @@ def test_two_versions_of_a_package_have_hashes_of_their_own(index: Path, tmp_pat
     assert [pin.hashes for pin in resolve.locked(request, target("3.12"), stock()).pins] == [(one,)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "demo==1 {}",
+        "demo (==1.0) {}",
+        "demo==1.0.0 {}",
+        "demo===1.0 {}",
+        "demo>=1 {}",
+        "demo {}",
+        "demo==1.0 {}\ndemo {}",
+    ],
+)
+def test_however_a_version_is_written_its_hash_is_enforced(index: Path, tmp_path: Path, line: str) -> None:
+    make_wheel(index, "demo", "1.0")
+    [one] = hashes_of(index)
+    for wanted, fits in ((one, True), (f"sha256:{'0' * 64}", False)):
+        (tmp_path / "all.txt").write_text(line.replace("{}", f"--hash={wanted}") + "\n")
+        [request] = resolve.requests([str(tmp_path / "all.txt")], None)
+        if fits:
+            assert [pin.hashes for pin in resolve.locked(request, target(), stock()).pins] == [(one,)]
+        else:
+            with pytest.raises(LockError, match="no file has a hash"):
+                resolve.locked(request, target(), stock())
+
+
+@pytest.mark.parametrize("second", ["demo==1.0 --hash={}", "demo --hash={}", "-c limits.txt"])
+def test_hashes_that_contradict_each_other_fit_no_file(index: Path, tmp_path: Path, second: str) -> None:
+    make_wheel(index, "demo", "1.0")
+    [one] = hashes_of(index)
+    wrong = f"sha256:{'1' * 64}"
+    (tmp_path / "limits.txt").write_text(f"demo --hash={wrong}\n")
+    (tmp_path / "all.txt").write_text(f"demo==1.0 --hash={one}\n{second.format(wrong)}\n")
+    [request] = resolve.requests([str(tmp_path / "all.txt")], None)
+    with pytest.raises(LockError, match="no file has a hash"):
+        resolve.locked(request, target(), stock())
+
+
 def test_where_every_package_is_to_have_a_hash_one_without_is_an_error(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "demo", "1.0", requires=["other"])
     make_wheel(index, "other", "1.0")

@@ -124,6 +124,7 @@ def test_nothing_that_a_requirements_file_says_has_a_package_built_here(
     [
         '[pip]\nno-binary = ["evil"]',
         'no-binary-package = ["evil"]',
+        'extra-build-variables = {{ evil = {{ PYTHONHOME = "" }} }}\nno-binary-package = ["evil"]',
         'override-dependencies = ["evil @ {index}/evil-1.0.tar.gz"]',
         '[pip]\nno-binary = [":all:"]',
     ],
@@ -146,7 +147,7 @@ def test_whatever_configures_uv_no_package_is_built_here(
 def test_what_uv_would_have_to_build_is_told_as_that(index: Path, ran: Path, tmp_path: Path) -> None:
     evil(index, ran)
     (tmp_path / "uv.toml").write_text(f'no-index = true\nfind-links = ["{index}"]\nno-binary-package = ["evil"]\n')
-    with pytest.raises(LockError, match=r"evil==1.0 would have to be built, which would run its code") as caught:
+    with pytest.raises(LockError, match="has uv build packages, which would run their code") as caught:
         uvtool.compile_lock(Asked(source="evil"), target())
     assert "--from-source" in caught.value.hint
 
@@ -158,6 +159,20 @@ def test_no_variable_has_a_package_built_here(
     evil(index, ran)
     monkeypatch.setenv(name, "1" if name == "UV_NO_BINARY" else "evil")
     with suppress(LayerforgeError):
+        uvtool.compile_lock(Asked(source="evil"), target())
+    assert not ran.exists()
+
+
+def test_the_configuration_of_the_folder_that_one_stands_in_is_looked_at(
+    index: Path, ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil(index, ran)
+    monkeypatch.delenv("UV_CONFIG_FILE")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    table = f'no-index = true\nfind-links = ["{index}"]\nextra-build-variables = {{ evil = {{ PYTHONHOME = "" }} }}\n'
+    (tmp_path / "pyproject.toml").write_text(f'[tool.uv]\n{table}no-binary-package = ["evil"]\n')
+    with pytest.raises(LockError, match=r"pyproject\.toml has uv build packages"):
         uvtool.compile_lock(Asked(source="evil"), target())
     assert not ran.exists()
 
