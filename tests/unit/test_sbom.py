@@ -21,6 +21,7 @@ from layerforge import sbom
 from layerforge.examine import examine
 from layerforge.model import SYSTEM, Arch, Image, Package, Tree
 from layerforge.origins import Origin, Origins, Taken
+from layerforge.sbom import inside
 
 DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
 BLAS = Package(name="openblas", version="0.3.30", info="", origin="compiled")
@@ -426,3 +427,11 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 def test_the_sbom_of_whatever_zip_fits_the_schema(names: list[str], data: bytes, place: str, tmp_path: Path) -> None:
     document = of_zip(tmp_path, {place.format(name): data for name in names})
     assert document["specVersion"] == "1.6"
+
+
+@pytest.mark.parametrize(("number", "told"), [(inside.MOST_COMPONENTS, True), (inside.MOST_COMPONENTS + 1, False)])
+def test_an_sbom_of_more_components_than_any_package_has_is_passed_over(number: int, *, told: bool) -> None:
+    flat = [{"name": f"a{one}", "version": "1"} for one in range(number - 1)]
+    document = {"bomFormat": "CycloneDX", "components": [{"name": "top", "version": "1", "components": flat}]}
+    found = inside.told("python/x-1.dist-info/sboms/x.cdx.json", json.dumps(document).encode(), "x")
+    assert len(found) == (number if told else 0)

@@ -41,7 +41,7 @@ LIMITS = (
 MOST_ROWS = 400_000
 """Lines that all RECORDs together may have: twice the entries of the largest archive."""
 
-MOST_DISTRIBUTIONS = 5_000
+MOST_DISTRIBUTIONS = 1_000
 """Folders of metadata, one for each package. The largest layers have about 150."""
 
 MOST_FOLDERS = 100_000

@@ -41,6 +41,10 @@ def requires(metadata: bytes, environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(canonicalize_name(one.name) for one in every if lock.counts(one.marker, environment))
 
 
+MOST_COMPONENTS = 5_000
+"""Components of an SBOM inside a package that are told of; the largest that wheels carry has some hundred."""
+
+
 def told(path: str, data: bytes, owner: str) -> tuple[Inside, ...]:
     """What the file at ``path`` says that ``owner``, which brought it, carries: each once, sorted."""
     rows = _listed(path, data) if is_sbom(path) else _vendored(path, data)
@@ -62,8 +66,8 @@ def _fields(metadata: bytes) -> Message:
     return HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
 
 
-def _listed(path: str, data: bytes) -> Iterator[Inside]:
-    """The components of a CycloneDX document; none where it is another, or none."""
+def _listed(path: str, data: bytes, most: int = MOST_COMPONENTS) -> Iterator[Inside]:
+    """The components of a CycloneDX document; none where it is another, none, or one of more than ``most``."""
     if len(data) > LONGEST:
         return
     try:
@@ -71,9 +75,11 @@ def _listed(path: str, data: bytes) -> Iterator[Inside]:
     except guarded.Unreadable:
         return
     rows = [*_rows(document, "components")]
-    while rows:
-        row = rows.pop()
+    for row in rows:  # which grows meanwhile
         rows += _rows(row, "components")
+        if len(rows) > most:
+            return
+    for row in rows:
         if _text(row, "name") and row.get("scope") != "excluded":
             yield Inside(
                 name=_text(row, "name"),
