@@ -11,10 +11,10 @@ from layerforge.archive import LEVELS
 from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Compression, Manifest
 from layerforge.progress import megabytes
 
-SAMPLE = 12_000_000
-"""Bytes that are compressed anew: a second or two of work."""
+SAMPLE = 3_000_000
+"""Bytes that are compressed anew: some tenths of a second."""
 
-MARGIN = 0.02
+MARGIN = 0.04
 """How far a sample may be wrong, as a part of the size."""
 
 
