@@ -28,7 +28,7 @@ from layerforge.model import (
     Target,
     Tree,
 )
-from layerforge.standins import Stock
+from layerforge.sources import Search
 
 
 @dataclass
@@ -90,9 +90,9 @@ class FakeProgress:
         self.warnings.append(text)
 
 
-def stock(progress: FakeProgress | None = None) -> Stock:
+def stock(progress: FakeProgress | None = None) -> Search:
     """Where a test's source distributions come from: its index, and a store of its own."""
-    return Stock(store=FakeStore(), folders=(), progress=progress or FakeProgress())
+    return Search(store=FakeStore(), folders=(), progress=progress or FakeProgress())
 
 
 @dataclass

@@ -29,8 +29,6 @@ print(json.dumps({
 """
 PROBE_TIMEOUT = 60.0
 """Seconds that an interpreter may take to say what it is; a first start on a cold disk is slow."""
-
-
 LANG = "/var/lang"
 """Where Lambda's images have their interpreter."""
 FETCH_TIMEOUT = 600.0
@@ -90,8 +88,8 @@ def from_image(builder: Builder, python: str, own: Path, progress: Progress) -> 
 def _launcher(folder: Path, python: str) -> Path:
     """A program that starts a copied interpreter with its own libraries, which are not where it was linked to."""
     launcher, lang = folder / f"python{python}", folder.absolute()
-    words = shlex.join([str(lang / f"bin/python{python}")])
-    text = f'#!/bin/sh\nLD_LIBRARY_PATH={shlex.quote(str(lang / "lib"))} exec {words} "$@"\n'
+    program, libraries = (shlex.quote(str(lang / part)) for part in (f"bin/python{python}", "lib"))
+    text = f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {program} "$@"\n'
     if not launcher.is_file() or launcher.read_text("utf-8") != text:
         launcher.write_text(text, "utf-8")
         launcher.chmod(0o755)

@@ -195,8 +195,7 @@ class _Lines:
     """What the lines of several files come to."""
 
     requirements: list[tuple[str, str]] = field(default_factory=list)
-    """With where each stands."""
-    text: list[str] = field(default_factory=list)
+    """With where each stands; so below."""
     constraints: list[tuple[str, str]] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     compiled: list[str] = field(default_factory=list)
@@ -226,36 +225,25 @@ def _of_files(start: Path) -> Listed:
                 if (other.resolve(), kind) not in seen:
                     waiting.append((other, kind))
                     seen.add((other.resolve(), kind))
-            elif constrains:
-                told = f"{path.name}:{number}: {line}"
-                found.take_hashes(line)
-                found.constraints.append((told, _expanded(re.split(r"\s--", line)[0])))
+            elif line.startswith("-") and not _EDITABLE.match(line) and not constrains:
+                _take_option(found, path, number, line)
             else:
-                _take(found, path, number, line)
+                found.take_hashes(line)
+                told = f"{path.name}:{number}: {line}", _expanded(re.split(r"\s--", line)[0])
+                (found.constraints if constrains else found.requirements).append(told)
         if len(seen) > MOST_FILES:
             raise RecipeError(f"{start} includes more than {MOST_FILES:,} files", hint="put them into fewer")
     listed = _sorted_out(found.requirements)
     return replace(
         listed,
         refused=listed.refused + _sorted_out(found.constraints).refused,
-        text="\n".join(found.text),
+        text="\n".join(text for _, text in found.requirements),
         constraints="\n".join(text for _, text in found.constraints),
         indexes=tuple(found.indexes),
         compiled=tuple(dict.fromkeys(found.compiled)),
         hashes=tuple(sorted(found.hashes.items())),
         all_hashed=found.all_hashed,
     )
-
-
-def _take(found: _Lines, path: Path, number: int, line: str) -> None:
-    """Takes a line that includes nothing."""
-    if line.startswith("-") and not _EDITABLE.match(line):
-        _take_option(found, path, number, line)
-        return
-    plain = _expanded(re.split(r"\s--", line)[0])
-    found.requirements.append((f"{path.name}:{number}: {line}", plain))
-    found.text.append(plain)
-    found.take_hashes(line)
 
 
 def hashed(line: str) -> tuple[tuple[str, str], frozenset[str]]:

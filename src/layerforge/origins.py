@@ -21,12 +21,12 @@ from layerforge.model import (
     PackageStep,
     Pin,
     Plan,
-    Progress,
     Store,
     SystemStep,
     Task,
     WheelStep,
 )
+from layerforge.sources import Search
 
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
 """Programs whose versions are told, of those that the image has."""
@@ -129,15 +129,6 @@ class Origins:
     """First line of what each says of its version."""
     taken: tuple[Taken, ...] = ()
     """Packages of the image that are in the layer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """Where archives are looked for."""
-
-    store: Store
-    folders: Sequence[Path]
-    progress: Progress
 
 
 def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path, logs: Path) -> Origins:

@@ -55,11 +55,11 @@ from layerforge.model import (
     Verdict,
 )
 from layerforge.optimize import optimize
-from layerforge.origins import Origins, Search, origins
+from layerforge.origins import Origins, origins
 from layerforge.plan import Toolchain, plan
 from layerforge.progress import counted, megabytes
 from layerforge.resolve import Request
-from layerforge.standins import Stock
+from layerforge.sources import Search
 from layerforge.store import DiskStore, pythons, writing
 
 CHECK_SECONDS = 300.0
@@ -131,13 +131,20 @@ def forge(
 
     Without a ``builder`` every package comes from its wheel.
     """
-    builder = equipped(request.recipe, builder, progress)
-    options = interpreted(options, request.recipe, builder, progress)
+    options, builder = ready(request.recipe, options, builder, progress)
     made = prepare(request, options, builder, store, progress)
     forged = recall(made, store, progress) or carry_out(made, options, engine, builder, store, progress)
     verdict = judge(made, forged, engine, store, progress) if options.verify else None
     refuse_unfit(forged, verdict, store)
     return deliver(made, forged, verdict, options.output, progress)
+
+
+def ready(
+    recipe: Recipe, options: Options, builder: Builder | None, progress: Progress
+) -> tuple[Options, Builder | None]:
+    """Options and builder with what a recipe's steps and its bytecode need of the engine's image."""
+    builder = equipped(recipe, builder, progress)
+    return interpreted(options, recipe, builder, progress), builder
 
 
 def equipped(recipe: Recipe, builder: Builder | None, progress: Progress) -> Builder | None:
@@ -165,11 +172,10 @@ def prepare(
     *,
     fetches: bool = True,
 ) -> Plan:
-    """The plan of a request. Without ``fetches`` no source is downloaded for it where locks say all.
+    """The plan of a request, for what ``ready`` gives. Without ``fetches`` no source is downloaded where locks say all.
 
     Raises ``UsageError`` where it needs an interpreter that this machine lacks.
     """
-    options = interpreted(options, request.recipe, builder, progress)
     recipe = overridden(request.recipe, options, request.listed.compiled)
     if builder is None:
         recipe = from_wheels(recipe)
@@ -179,8 +185,8 @@ def prepare(
     # The recipe's build.lock knows nothing of what the command line adds.
     unlocked = frozenset(part.name for part in recipe.packages) - {part.name for part in request.recipe.packages}
     request = replace(request, recipe=sources.substituted(recipe, folders, progress))
-    stock = Stock(store=store, folders=folders, progress=progress)
-    found = resolve.locked(request, options.target, stock)
+    search = Search(store=store, folders=folders, progress=progress)
+    found = resolve.locked(request, options.target, search)
     pins = resolve.pins(request, found, options.target)
     if not pins:
         raise LockError(

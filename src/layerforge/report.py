@@ -81,16 +81,6 @@ def run_data(verdict: Verdict) -> dict[str, Any]:
     return {**verdict_data(verdict), "figures": asdict(verdict.figures), "notes": list(verdict.notes)}
 
 
-def verdict_json(verdict: Verdict) -> str:
-    """A verdict as text that ``read_verdict`` takes."""
-    return json.dumps(run_data(verdict))
-
-
-def read_verdict(text: str) -> Verdict:
-    """A verdict from its text. Raises ``guarded.Unreadable`` where it is none."""
-    return guarded.json_as(text, Verdict)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Made:
     """What a manifest's file holds: how the layer was made, and what its verification found."""

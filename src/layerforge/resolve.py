@@ -22,7 +22,7 @@ from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageErro
 from layerforge.listing import Listed
 from layerforge.model import Lock, Pin, Progress, Recipe, Target
 from layerforge.progress import counted
-from layerforge.standins import Stock
+from layerforge.sources import Search
 from layerforge.uvtool import Asked
 
 OLDEST_LOCKED = "3.12"
@@ -322,12 +322,12 @@ def _layer_name(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]+", "-", text).strip("-")[:100] or "layer"
 
 
-def locked(request: Request, target: Target, stock: Stock) -> Lock:
+def locked(request: Request, target: Target, search: Search) -> Lock:
     """The lock of a request: read where there is one, else resolved for ``target``.
 
     Raises ``LockError`` where it has none of the hashes that the request names.
     """
-    progress = stock.progress
+    progress = search.progress
     tell(request, progress, target)
     if request.lock is not None:
         found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
@@ -342,7 +342,7 @@ def locked(request: Request, target: Target, stock: Stock) -> Lock:
     _warn_of_typo(request, progress)
     with progress.step("resolve") as step:
         try:
-            text = _resolved(request, target, stock)
+            text = _resolved(request, target, search)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
         found = _held(understood(text), request)
@@ -365,9 +365,9 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
     )
 
 
-def _resolved(request: Request, where: Target | str, stock: Stock) -> str:
+def _resolved(request: Request, where: Target | str, search: Search) -> str:
     names = [part.name for part in request.recipe.packages]
-    return standins.compile_lock(_asked(request, stock.progress), where, names, stock, request.recipe.requires)
+    return standins.compile_lock(_asked(request, search.progress), where, names, search, request.recipe.requires)
 
 
 def _held(found: Lock, request: Request) -> Lock:
@@ -410,15 +410,15 @@ def _tell_older(request: Request, found: Lock, where: Target | str, progress: Pr
     compiled = {part.name for part in request.recipe.packages}
     direct = [one for one in map(Requirement, request.recipe.requires) if not one.url]
     asked = replace(_asked(request), source="\n".join(str(one) for one in direct if one.name not in compiled))
-    if not asked.source:
-        return
-    newest, wheels = (uvtool.newest(asked, where, wheels=only) for only in (False, True))
-    locked = {pin.name: pin.version for pin in found.pins}
-    for name, version in newest.items():
-        wheel, taken = wheels.get(name), locked.get(name)
-        if taken and wheel and Version(wheel) < Version(version) and Version(taken) < Version(version):
+    locked = {pin.name: pin.version for pin in found.pins if pin.version}
+    newest = uvtool.newest(asked, where, wheels=False) if asked.source else {}
+    behind = {name for name, version in newest.items() if name in locked and Version(locked[name]) < Version(version)}
+    # Only where something is behind, uv is asked why: it may have been asked for, or all that goes with the rest.
+    wheels = uvtool.newest(asked, where, wheels=True) if behind else {}
+    for name in (name for name in newest if name in behind & wheels.keys()):
+        if Version(wheels[name]) < Version(newest[name]):
             progress.warn(
-                f"{name} {taken} is taken: {version}, the newest, has no wheel for this; "
+                f"{name} {locked[name]} is taken: {newest[name]}, the newest, has no wheel for this; "
                 f"--from-source {name} compiles it in a container"
             )
 
@@ -534,10 +534,10 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     return lock.with_extras(chosen, request.recipe.requires, target)
 
 
-def universal(request: Request, oldest_python: str, stock: Stock) -> str:
+def universal(request: Request, oldest_python: str, search: Search) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
-    found = _held(understood(_resolved(request, oldest_python, stock)), request)
-    _tell_older(request, found, oldest_python, stock.progress)
+    found = _held(understood(_resolved(request, oldest_python, search)), request)
+    _tell_older(request, found, oldest_python, search.progress)
     return header(request, oldest_python) + lock.written(found.pins)
 
 

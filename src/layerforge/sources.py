@@ -38,6 +38,16 @@ _CHUNK = 1 << 20
 _REFUSALS = frozenset({401, 403})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Where archives are looked for, and where they are kept."""
+
+    store: Store
+    folders: Sequence[Path]
+    """Folders with archives that need no download."""
+    progress: Progress
+
+
 def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> Recipe:
     """The recipe with the sources that ``sources.toml`` of a folder puts in the place of its own; says each.
 

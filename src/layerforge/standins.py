@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from packaging.version import Version
 
 from layerforge import digest, guarded, sources, uvtool
 from layerforge.errors import LayerforgeError, LockError
-from layerforge.model import Progress, Store, Target
+from layerforge.model import Target
+from layerforge.sources import Search
 from layerforge.uvtool import Asked, Release
 
 _KEPT = ("Requires-Python", "Requires-Dist", "Provides-Extra")
@@ -30,18 +31,8 @@ _MOST = 4 * 2**20
 _SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(?::(?P<marker>[^\]]*))?\]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stock:
-    """Where source distributions come from, and where they are kept."""
-
-    store: Store
-    folders: Sequence[Path]
-    """Folders with archives that need no download."""
-    progress: Progress
-
-
 def compile_lock(
-    asked: Asked, where: Target | str, compiled: Iterable[str], stock: Stock, requires: Sequence[str] = ()
+    asked: Asked, where: Target | str, compiled: Iterable[str], search: Search, requires: Sequence[str] = ()
 ) -> str:
     """Resolves as ``uvtool.compile_lock`` does, with source distributions for the packages ``compiled``.
 
@@ -49,7 +40,7 @@ def compile_lock(
     package's source distribution. Raises ``LayerforgeError``.
     """
     releases = [found for name in compiled if (found := _without_wheel(own(name, requires), asked, where))]
-    with _wheels(releases, stock) as (options, hashes):
+    with _wheels(releases, search) as (options, hashes):
         text = uvtool.compile_lock(replace(asked, indexes=(*asked.indexes, *options)), where)
     for wheel, source in hashes.items():
         text = text.replace(f"sha256:{wheel}", f"sha256:{source}")
@@ -80,12 +71,12 @@ def own(name: str, requires: Iterable[str]) -> str:
 
 
 @contextmanager
-def _wheels(releases: Iterable[Release], stock: Stock) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+def _wheels(releases: Iterable[Release], search: Search) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Options with which uv finds a wheel of metadata for each release, and the hash of each beside the release's."""
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         folder, hashes = Path(name), {}
         for release in releases:
-            wheel = _wheel(release, _metadata(release, stock), folder)
+            wheel = _wheel(release, _metadata(release, search), folder)
             hashes[digest.of_file(wheel)] = release.source.sha256
         yield ((f"--find-links {folder}",) if hashes else ()), hashes
 
@@ -101,9 +92,9 @@ def _wheel(release: Release, metadata: str, folder: Path) -> Path:
     return path
 
 
-def _metadata(release: Release, stock: Stock) -> str:
+def _metadata(release: Release, search: Search) -> str:
     """METADATA of a release, of what its source distribution says of itself."""
-    data = sources.fetch(release.source, stock.store, stock.folders, stock.progress)
+    data = sources.fetch(release.source, search.store, search.folders, search.progress)
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         folder = sources.unpack(data, release.name, Path(name))
         fields = HeaderParser().parsestr(_read(folder / "PKG-INFO", release))

@@ -39,6 +39,9 @@ _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
 """Names in a wheel that are absolute, start with a drive or climb."""
 _SECRET = re.compile(r"//\S*@")
+_PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
+"""Has uv write locks that hold pins and nothing else."""
+_WHEELS = ("--only-binary", ":all:")
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
 _HASHES = re.compile(r"sha256:[0-9a-f]{64}")
 _MISMATCH = re.compile(
@@ -181,8 +184,7 @@ def compile_lock(asked: Asked, where: Target | str) -> str:
     For a target, or from the Python ``where`` on for every platform. From wheels alone: nothing is ever built, since
     that would run the package's code here. Raises ``LayerforgeError``.
     """
-    argv = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    done = _compile(asked, where, [*argv, "--only-binary", ":all:"])
+    done = _compile(asked, where, [*_PLAIN, "--generate-hashes", "--no-emit-find-links", *_WHEELS])
     if done.status:
         # What is for every platform has to be there for one of them.
         one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
@@ -212,9 +214,7 @@ def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]
 
     Empty where there is none. Without dependencies uv asks no source distribution for its metadata, so none is built.
     """
-    only = ["--only-binary", ":all:"] if wheels else []
-    argv = ["--quiet", "--no-deps", "--no-annotate", "--no-header", "--no-emit-index-url"]
-    done = _compile(asked, where, [*argv, *only])
+    done = _compile(asked, where, ["--quiet", "--no-deps", *_PLAIN, *(_WHEELS if wheels else ())])
     rows = _EXACT.findall(done.stdout.decode()) if not done.status else []
     return {canonicalize_name(name): version for name, version in rows}
 
@@ -231,9 +231,8 @@ def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release
     Constraints and places to look are those of ``asked``. Raises ``LayerforgeError`` where uv fails.
     """
     name = canonicalize_name(Requirement(requirement).name)
-    only = ["--only-binary", ":all:", "--no-binary", name]
-    wanted = replace(asked, source=requirement)
-    done = _compile(wanted, where, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *only])
+    options = ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *_WHEELS, "--no-binary", name]
+    done = _compile(replace(asked, source=requirement), where, options)
     if done.status:
         raise failure(done.stderr, None, done.status)
     for row in _rows(done.stdout):
@@ -319,7 +318,7 @@ def install(
         # Where the wheel is in uv's cache already, uv has nothing to say of it.
         raise _unsafe(outside)
     argv = ["pip", "install", *_OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
-    argv += ["--only-binary", ":all:", *_target(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
+    argv += [*_WHEELS, *_target(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
     done = _run(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
         raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status)
@@ -345,8 +344,7 @@ def _lacking(stderr: str, target: Target, indexes: tuple[str, ...]) -> LockError
 def _served(package: str, target: Target, indexes: tuple[str, ...]) -> frozenset[str]:
     """Hashes of all that the index has of ``name==version``."""
     asked = Asked(source=package, indexes=indexes)
-    argv = ["--quiet", "--no-deps", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
-    done = _compile(asked, target, [*argv, "--only-binary", ":all:"])
+    done = _compile(asked, target, ["--quiet", "--no-deps", *_PLAIN, "--generate-hashes", *_WHEELS])
     return frozenset(_HASHES.findall(done.stdout.decode()))
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -56,10 +57,14 @@ def an_sbom(text: str) -> object:
     return read_sbom("a.sbom.json", text)
 
 
+def a_verdict(text: str) -> object:
+    return guarded.json_as(text, Verdict)
+
+
 READERS: dict[str, tuple[Any, Callable[[str], object]]] = {
     "manifest": (json.loads(report.manifest_json(MANIFEST, VERDICT)), report.read_manifest),
     "made": (json.loads(report.manifest_json(MANIFEST, VERDICT)), report.read_made),
-    "verdict": (json.loads(report.verdict_json(VERDICT)), report.read_verdict),
+    "verdict": (json.loads(json.dumps(asdict(VERDICT))), a_verdict),
     "coldstart": (COLDSTART, read_coldstart),
     "sbom": (SBOM, an_sbom),
 }

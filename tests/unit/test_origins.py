@@ -34,7 +34,8 @@ from layerforge.model import (
     Task,
     WheelStep,
 )
-from layerforge.origins import Origin, Search, Taken, Told, ask, origins, public
+from layerforge.origins import Origin, Taken, Told, ask, origins, public
+from layerforge.sources import Search
 from sdists import archive
 
 SOURCES = archive({"x-1/COPYING": "as you like", "x-1/x.c": ""})

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -104,7 +104,7 @@ FIGURES = Figures(init_ms=1119.4, peak_memory=109_000_000, import_seconds=0.95, 
 def test_a_verdict_reads_back_as_it_was_and_its_figures_stay_out_of_the_manifest() -> None:
     finding = Finding(rule="LF408", severity=Severity.WARNING, path="", message="m", hint="h")
     verdict = Verdict(engine="docker", skipped="", findings=(finding,), notes=("n",), figures=FIGURES)
-    assert report.read_verdict(report.verdict_json(verdict)) == verdict
+    assert guarded.json_as(json.dumps(asdict(verdict)), Verdict) == verdict
     assert report.run_data(verdict)["figures"]["import_cpu_seconds"] == 0.9
     # The manifest of the same layer is the same, whenever and wherever it was verified.
     again = replace(verdict, figures=replace(FIGURES, init_ms=1200.0), notes=())
@@ -113,4 +113,4 @@ def test_a_verdict_reads_back_as_it_was_and_its_figures_stay_out_of_the_manifest
 
 def test_a_verdict_that_was_kept_before_there_were_figures_can_still_be_read() -> None:
     kept = '{"engine": "host", "skipped": "", "findings": [], "notes": []}'
-    assert report.read_verdict(kept) == Verdict(engine="host", skipped="", findings=(), notes=())
+    assert guarded.json_as(kept, Verdict) == Verdict(engine="host", skipped="", findings=(), notes=())

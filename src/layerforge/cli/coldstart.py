@@ -138,16 +138,7 @@ def result_options(command: Any) -> Any:
 @click.option("--memory", type=Memories(), default=MEMORIES, show_default=True, help="Sizes of the function.")
 @click.option("--runs", type=click.IntRange(1, 1000), default=10, show_default=True, help="Of each layer at each size.")
 @function_options
-@click.option(
-    "--python",
-    type=shared.PYTHON,
-    help="Python of the function.  [default: the manifest's, else what the files point to]",
-)
-@click.option(
-    "--arch",
-    type=shared.ARCH,
-    help="Processor of the function.  [default: the manifest's, else what the files point to]",
-)
+@shared.function_options(shared.MANIFEST)
 @click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
 @result_options
 @shared.json_option

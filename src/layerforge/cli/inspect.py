@@ -26,8 +26,7 @@ from layerforge.progress import Screen, megabytes
 
 @click.command("inspect")
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
-@click.option("--python", type=shared.PYTHON, help="Python of the function.  [default: what the files point to]")
-@click.option("--arch", type=shared.ARCH, help="Processor of the function.  [default: what the files point to]")
+@shared.function_options(shared.FILES)
 @click.option(
     "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page for a browser."
 )

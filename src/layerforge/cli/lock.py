@@ -18,7 +18,7 @@ from layerforge.filing import write_together
 from layerforge.model import Progress, SourcePackage
 from layerforge.progress import counted
 from layerforge.resolve import Request
-from layerforge.standins import Stock
+from layerforge.sources import Search
 from layerforge.store import DiskStore, writing
 
 
@@ -66,7 +66,7 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     resolve.tell(request, progress)
     with progress.step("lock") as step:
-        text = resolve.universal(request, python, Stock(store=store, folders=(), progress=progress))
+        text = resolve.universal(request, python, Search(store=store, folders=(), progress=progress))
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}

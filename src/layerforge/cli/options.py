@@ -83,6 +83,18 @@ def target_options(command: Command) -> Command:
     return python(arch(command))
 
 
+def function_options(known: str) -> Callable[[Command], Command]:
+    """``--python`` and ``--arch`` of the function that a zip is for, whose own are ``known`` from what is named."""
+    python = click.option("--python", type=PYTHON, help=f"Python of the function.  [default: {known}]")
+    arch = click.option("--arch", type=ARCH, help=f"Processor of the function.  [default: {known}]")
+    return lambda command: python(arch(command))
+
+
+FILES = "what the files point to"
+MANIFEST = f"the manifest's, else {FILES}"
+"""Where a zip's Python and processor are known from."""
+
+
 _ENGINE = (
     click.option(
         "--jobs",

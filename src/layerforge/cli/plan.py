@@ -11,7 +11,7 @@ from layerforge import plan, resolve
 from layerforge.cli import engines, helping, screen
 from layerforge.cli import options as shared
 from layerforge.model import Plan
-from layerforge.pipeline import equipped, prepare
+from layerforge.pipeline import prepare, ready
 from layerforge.progress import Screen
 
 
@@ -40,7 +40,7 @@ def command(
     wanted = resolve.requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     made = [
-        prepare(request, chosen, equipped(request.recipe, where.builder, progress), store, progress, fetches=False)
+        prepare(request, *ready(request.recipe, chosen, where.builder, progress), store, progress, fetches=False)
         for request in wanted
     ]
     if as_json:

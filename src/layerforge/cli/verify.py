@@ -13,8 +13,8 @@ from layerforge.cli import engines, screen, summary
 from layerforge.cli import options as shared
 from layerforge.errors import UsageError, VerificationError
 from layerforge.host import HostEngine
-from layerforge.model import Examination, Manifest, Recipe, Severity, Store
-from layerforge.store import pythons
+from layerforge.model import Engine, Examination, Manifest, Progress, Recipe, Severity, Store, Target, Verdict
+from layerforge.store import DiskStore, pythons
 
 DEFAULT_MINUTES = 180
 
@@ -41,16 +41,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("verify")
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
-@click.option(
-    "--python",
-    type=shared.PYTHON,
-    help="Python of the function.  [default: the manifest's, else what the files point to]",
-)
-@click.option(
-    "--arch",
-    type=shared.ARCH,
-    help="Processor of the function.  [default: the manifest's, else what the files point to]",
-)
+@shared.function_options(shared.MANIFEST)
 @click.option(
     "--engine", type=click.Choice(engines.CHOICES), default="auto", show_default=True, help="Where to run it."
 )
@@ -82,7 +73,7 @@ def command(
     With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
     """
     _refuse_alone(suite, jobs or time_limit or select or write, memory)
-    out, progress = screen.report(taken=as_json), screen.progress()
+    progress = screen.progress()
     store = shared.open_store(progress)
     seen = examine.examine(zip_file)
     guess, made = examine.guess_target(seen), manifest(zip_file, seen.sha256)
@@ -103,11 +94,24 @@ def command(
         )
         suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
         return
-    interpreter = interpreters.find(target.python, own=pythons())
-    runner = engines.choose(engine, image, target, interpreter, progress, memory).engine
+    runner = engines.choose(engine, image, target, interpreters.find(target.python, own=pythons()), progress, memory)
+    show(zip_file, _verified(seen, made, target, runner.engine, store, progress, run_it=run_it), as_json=as_json)
+
+
+def _verified(
+    seen: Examination,
+    made: Manifest | None,
+    target: Target,
+    runner: Engine,
+    store: DiskStore,
+    progress: Progress,
+    *,
+    run_it: bool,
+) -> Verdict:
+    """The verdict on a layer, whose code is run where it may be."""
     with progress.step("verify") as step, store.workspace() as workspace:
         verdict = pipeline.verify_zip(
-            zip_file,
+            seen.path,
             target,
             expected(made),
             runner,
@@ -116,6 +120,12 @@ def command(
             unrun="" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store),
         )
         step.note("", pipeline.mark(verdict))
+    return verdict
+
+
+def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
+    """Shows a verdict. Raises ``VerificationError`` for a layer with errors."""
+    out = screen.report(taken=as_json)
     if as_json:
         screen.print_json({"path": str(zip_file), **report.run_data(verdict)})
     out.line(f"{zip_file}: {pipeline.summary(verdict)}")

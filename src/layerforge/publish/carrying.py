@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -233,22 +234,38 @@ def _publish(run: Run, job: Job, cloud: Cloud, action: Publish) -> tuple[Made, t
     return made, warnings
 
 
-def _direct(run: Run, artifact: Artifact, cloud: Cloud) -> tuple[Version, Details]:
-    count = 0
+@dataclass(kw_only=True)
+class _Outgoing:
+    """Bytes of one request that went out."""
 
-    def sent(amount: int) -> None:
-        nonlocal count
-        run.sent(amount)
-        count += amount
+    run: Run
+    count: int = 0
 
+    def __call__(self, amount: int) -> None:
+        self.run.sent(amount)
+        self.count += amount
+
+
+@contextmanager
+def _outgoing(run: Run) -> Iterator[_Outgoing]:
+    """Counts the bytes of a request, which are taken back from the progress where it fails."""
+    sent = _Outgoing(run=run)
     try:
-        return cloud.publish_bytes(artifact, sent)
-    except PublishError as error:
-        run.step.advance(-count)
-        if isinstance(error, LostError) and count < artifact.zipped:
-            # Of a request that did not arrive whole, nothing can come.
-            raise UncertainError(error.message, hint=error.hint) from error
+        yield sent
+    except PublishError:
+        run.step.advance(-sent.count)
         raise
+
+
+def _direct(run: Run, artifact: Artifact, cloud: Cloud) -> tuple[Version, Details]:
+    with _outgoing(run) as sent:
+        try:
+            return cloud.publish_bytes(artifact, sent)
+        except LostError as error:
+            if sent.count < artifact.zipped:
+                # Of a request that did not arrive whole, nothing can come.
+                raise UncertainError(error.message, hint=error.hint) from error
+            raise
 
 
 def _through_bucket(run: Run, job: Job, cloud: Cloud, shelf: Shelf, storage: Storage) -> tuple[Made, tuple[str, ...]]:
@@ -277,27 +294,13 @@ def _shelved(run: Run, cloud: Cloud, bucket: str, key: str, artifact: Artifact) 
             run.sent(artifact.zipped)
             return there
         try:
-            return _uploaded(run, cloud, bucket, key, artifact)
+            with _outgoing(run) as sent:
+                return cloud.put_object(bucket, key, artifact, sent)
         except UncertainError as error:
             last = error
             run.pause(seconds)
     assert last
-    raise PublishError(f"{last.message} ({counted(len(run.pauses), 'time')})", hint=last.hint) from last
-
-
-def _uploaded(run: Run, cloud: Cloud, bucket: str, key: str, artifact: Artifact) -> str:
-    count = 0
-
-    def sent(amount: int) -> None:
-        nonlocal count
-        run.sent(amount)
-        count += amount
-
-    try:
-        return cloud.put_object(bucket, key, artifact, sent)
-    except PublishError:
-        run.step.advance(-count)
-        raise
+    raise _given_up(last, len(run.pauses)) from last
 
 
 def _discarded(cloud: Cloud, bucket: str, key: str, object_version: str) -> tuple[str, ...]:

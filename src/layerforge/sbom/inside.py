@@ -19,6 +19,9 @@ from packaging.utils import canonicalize_name
 from layerforge import guarded, licences, lock
 from layerforge.sbom.facts import Inside, pypi
 
+MOST_COMPONENTS = 5_000
+"""Components of an SBOM inside a package that are told of; the largest that wheels carry has some hundred."""
+
 LONGEST = 16 << 20
 """Bytes of an SBOM that is read; they are a hundredth of it."""
 
@@ -39,10 +42,6 @@ def requires(metadata: bytes, environment: Mapping[str, str]) -> frozenset[str]:
     """Names of the packages that a METADATA file requires without any extra, where markers have these values."""
     every = lock.declared(metadata.decode("utf-8", "replace"))
     return frozenset(canonicalize_name(one.name) for one in every if lock.counts(one.marker, environment))
-
-
-MOST_COMPONENTS = 5_000
-"""Components of an SBOM inside a package that are told of; the largest that wheels carry has some hundred."""
 
 
 def told(path: str, data: bytes, owner: str) -> tuple[Inside, ...]:
@@ -66,8 +65,8 @@ def _fields(metadata: bytes) -> Message:
     return HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
 
 
-def _listed(path: str, data: bytes, most: int = MOST_COMPONENTS) -> Iterator[Inside]:
-    """The components of a CycloneDX document; none where it is another, none, or one of more than ``most``."""
+def _listed(path: str, data: bytes) -> Iterator[Inside]:
+    """The components of a CycloneDX document; none where it is another, none, or one of too many."""
     if len(data) > LONGEST:
         return
     try:
@@ -77,7 +76,7 @@ def _listed(path: str, data: bytes, most: int = MOST_COMPONENTS) -> Iterator[Ins
     rows = [*_rows(document, "components")]
     for row in rows:  # which grows meanwhile
         rows += _rows(row, "components")
-        if len(rows) > most:
+        if len(rows) > MOST_COMPONENTS:
             return
     for row in rows:
         if _text(row, "name") and row.get("scope") != "excluded":
