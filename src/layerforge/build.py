@@ -14,10 +14,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from importlib import resources
 from pathlib import Path, PurePosixPath
 
-from layerforge import lock, process, runtimes, sources, uvtool
+from layerforge import lock, process, resources, runtimes, sources, uvtool
 from layerforge.errors import EngineError, StepError
 from layerforge.model import (
     SYSTEM,
@@ -314,7 +313,7 @@ def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:
     driver = folder / "driver"
     driver.mkdir()
     for file in ("build_wheel.py", "sitecustomize.py"):
-        (driver / file).write_text(resources.files("layerforge").joinpath("data", file).read_text("utf-8"), "utf-8")
+        (driver / file).write_text(resources.text(file), "utf-8")
     config = {key: list(values) for key, values in step.settings.config.items()}
     name, path = sources.build_backend(unpacked)
     settings = {"backend": name, "backend_path": list(path), "config": config}

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from posixpath import basename, dirname, join
 
-from layerforge import digest, process
+from layerforge import digest, process, resources
 from layerforge.errors import StepError
 from layerforge.model import Blob, BytecodeMode, Interpreter, PycFacts, PycState, Store
 
@@ -26,7 +26,7 @@ HEADER = 16
 KIND = "bytecode"
 """Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
 
-WORKER = Path(__file__).parent / "data" / "compile_worker.py"
+WORKER = resources.path("compile_worker.py")
 WORKER_LOG_LINES = 20
 
 _MAGIC_3_11 = 3495

@@ -12,11 +12,10 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from layerforge import elf, faults, process
+from layerforge import elf, faults, process, resources
 from layerforge.errors import EngineError
 from layerforge.model import Arch, Interpreter, Job, Outcome, Target
 from layerforge.runtimes import version
@@ -317,7 +316,7 @@ def _outcome(job: Job, view: View, order: Order) -> Outcome:
 
 
 def _enclose(python: Path, what: str, text: str, stdin: bytes, timeout: float) -> process.Completed:
-    program = resources.files("layerforge").joinpath("data/enclose.py").read_text("utf-8")
+    program = resources.text("enclose.py")
     argv: list[str | Path] = [python, "-I", "-S", "-B", "-c", program, what, text]
     return process.run(argv, env={"LANG": "C.UTF-8"}, stdin=stdin, timeout=timeout)
 

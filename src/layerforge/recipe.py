@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from layerforge import globs, guarded
+from layerforge import globs, guarded, resources
 from layerforge.errors import RecipeError
 from layerforge.model import (
     Budget,
@@ -373,9 +373,7 @@ def _arch_settings(row: Mapping[str, Any]) -> dict[str, Settings]:
 
 def bundled_folder() -> Path:
     """Where layerforge's own recipes lie: inside the installed package, or in the checkout it runs from."""
-    package = Path(__file__).parent
-    installed = package / "data" / "recipes"
-    return installed if installed.is_dir() else package.parents[1] / "recipes"
+    return resources.carried("recipes", "recipes")
 
 
 def bundled() -> dict[str, Path]:

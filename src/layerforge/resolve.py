@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -17,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, canonicalize_version, parse_wheel_filename
 from packaging.version import Version
 
-from layerforge import guarded, listing, lock, recipe, standins, uvtool
+from layerforge import guarded, listing, lock, recipe, resources, standins, uvtool
 from layerforge.errors import LayerforgeError, LockError, RecipeError, UsageError
 from layerforge.listing import Listed
 from layerforge.model import Lock, Pin, Progress, Recipe, Target
@@ -303,8 +301,7 @@ def _requirement(word: str) -> Requirement:
 @cache
 def _modules() -> Mapping[str, str]:
     """The package that brings a module which people know better, by the module's name."""
-    data = tomllib.loads(resources.files("layerforge").joinpath("data", "modules.toml").read_text("utf-8"))
-    return {str(module): str(package) for module, package in data.items()}
+    return {str(module): str(package) for module, package in resources.table("modules.toml").items()}
 
 
 def _refuse_module(requirement: Requirement) -> None:

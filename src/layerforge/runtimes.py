@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from layerforge import resources
 from layerforge.errors import UsageError
 from layerforge.model import SITE, Arch, Runtime, Target
 
@@ -54,7 +53,7 @@ def version(text: str) -> tuple[int, ...]:
 @cache
 def runtimes() -> Mapping[str, Runtime]:
     """Every runtime by its Python version, oldest first."""
-    data = tomllib.loads(resources.files("layerforge").joinpath("data/runtimes.toml").read_text("utf-8"))
+    data = resources.table("runtimes.toml")
     return {python: _runtime(python, row, data) for python, row in data["runtime"].items()}
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from statistics import median
 from typing import Any
 
+from layerforge import resources
 from layerforge.coldstart.facts import Series
 from layerforge.model import Arch
 
@@ -54,7 +53,7 @@ def prices(arch: Arch, gb_second: float | None = None) -> Prices:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads(resources.files("layerforge").joinpath("data/prices.toml").read_text("utf-8"))
+    return resources.table("prices.toml")
 
 
 def cost(series: Series, at: Prices, per_day: int | None = None) -> Cost | None:

@@ -15,7 +15,7 @@ from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
-from layerforge import digest
+from layerforge import digest, resources
 from layerforge.container.errors import EMULATION, FAILURES, failure, told
 from layerforge.container.owning import container
 from layerforge.container.running import LOCKED
@@ -50,10 +50,7 @@ def find_image(client: DockerClient, target: Target, reference: str | None, prog
 
 def dockerfile(target: Target) -> str:
     """Text of the Dockerfile of the target's operating system."""
-    package = Path(__file__).parents[1]
-    installed = package / "data" / "docker"
-    folder = installed if installed.is_dir() else package.parents[1] / "docker"
-    return (folder / target.runtime.os / "Dockerfile").read_text("utf-8")
+    return (resources.carried("docker", "docker") / target.runtime.os / "Dockerfile").read_text("utf-8")
 
 
 INSTALL = """\

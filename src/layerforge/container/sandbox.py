@@ -9,12 +9,12 @@ import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
 
+from layerforge import resources
 from layerforge.container.errors import told
 from layerforge.container.owning import container
 from layerforge.container.running import LOCKED, Ended, Ending, Limits, binds, run
@@ -70,9 +70,8 @@ def _function(folder: Path, job: Job) -> Path:
     """The folder that stands for ``/var/task``, readable for the function's user."""
     task = folder / "task"
     task.mkdir()
-    data = resources.files("layerforge").joinpath("data")
     texts = {
-        **{name: data.joinpath(name).read_text("utf-8") for name in ("sandbox_handler.py", "sandbox_client.py")},
+        **{name: resources.text(name) for name in ("sandbox_handler.py", "sandbox_client.py")},
         # Not named as modules, which they would hide.
         "init.txt": job.init,
         "program.txt": job.program,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
-from layerforge import globs
+from layerforge import globs, resources
 from layerforge.guarded import MOST_PYTHON, Unreadable
 from layerforge.guarded import python as parsed
 from layerforge.model import SITE, Edit, Entry, File, Left, Setting, Tree
@@ -47,8 +45,7 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """The default rules, first match first."""
-    data = tomllib.loads(resources.files("layerforge").joinpath("data/prune.toml").read_text("utf-8"))
-    return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in data["rule"])
+    return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in resources.table("prune.toml")["rule"])
 
 
 def guarded() -> frozenset[str]:

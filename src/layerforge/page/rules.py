@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from layerforge import resources
 from layerforge.verify import RULES_TABLE
 
 _SECTION = re.compile(r"^#+ ", re.MULTILINE)
@@ -41,9 +42,7 @@ def explanations() -> Mapping[str, Explanation]:
 
 def document() -> Path:
     """Where ``rules.md`` lies: inside the installed package, or in the checkout it runs from."""
-    package = Path(__file__).parents[1]
-    installed = package / "data" / "rules.md"
-    return installed if installed.is_file() else package.parents[1] / "docs" / "rules.md"
+    return resources.carried("rules.md", "docs/rules.md")
 
 
 def _explanation(rule: str, title: str, section: str) -> Explanation:

@@ -7,9 +7,9 @@ import hashlib
 import html
 import json
 import re
-from importlib import resources
 from typing import Any
 
+from layerforge import resources
 from layerforge.progress import visible
 
 SCRIPTS = ("dom.js", "tree.js", "explorer.js", "treemap.js", "icicle.js", "sections.js", "coldstart.js", "main.js")
@@ -74,4 +74,4 @@ def _program() -> str:
 
 
 def _file(name: str) -> str:
-    return resources.files("layerforge").joinpath("data", *name.split("/")).read_text("utf-8")
+    return resources.text(name)

@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from layerforge import guarded, process
+from layerforge import guarded, process, resources
 from layerforge.model import Builder, Mount, Outcome, Step, Task
 from layerforge.runtimes import WORK
 
@@ -98,7 +97,7 @@ def make_driver(folder: Path) -> Path:
 
 def plugin() -> str:
     """Source text of the plugin."""
-    return resources.files("layerforge").joinpath(f"data/{PLUGIN}").read_text("utf-8")
+    return resources.text(PLUGIN)
 
 
 def run_suite(room: Room, name: str, opt: Path, selection: Sequence[str], work: Path, step: Step) -> Run:

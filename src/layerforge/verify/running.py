@@ -6,11 +6,10 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from layerforge import guarded
+from layerforge import guarded, resources
 from layerforge.model import Engine, Examination, Figures, Finding, Job, Outcome, Target
 from layerforge.process import signal_name
 from layerforge.verify.imports import Imports, holds_code
@@ -55,7 +54,7 @@ def init_program(imports: Imports, word: str) -> str:
     prints. Code that searches the memory of its own process could still find the word: whoever wants to behave in a
     check and nowhere else needs no such thing.
     """
-    text = resources.files("layerforge").joinpath("data/check_layer.py").read_text("utf-8")
+    text = resources.text("check_layer.py")
     start = f"checking({word!r}, {list(imports.needed)!r}, {list(imports.optional)!r})"
     return f"{text}\n\nCHECK = {start}\nnext(CHECK)\n"
 
