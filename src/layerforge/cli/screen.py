@@ -15,8 +15,6 @@ from layerforge.errors import LayerforgeError
 from layerforge.model import Finding, Severity
 from layerforge.progress import LONGEST, Screen, TerminalProgress, inert, shortened
 
-__all__ = ["LONGEST", "Screen", "errors", "inert", "notes", "print_json", "progress", "report", "shortened", "verdict"]
-
 MOST_DETAILS = 30
 """Lines of evidence that an error shows, unless all are asked for."""
 

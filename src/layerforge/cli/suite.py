@@ -14,8 +14,6 @@ from layerforge.progress import Screen, counted
 from layerforge.store import DiskStore
 from layerforge.suite import Order, Proof, find_package
 
-__all__ = ["Order", "builder", "find_package", "run"]
-
 MOST_FINDINGS = 30
 """How many of them are shown; the JSON has all."""
 MOST_NAMES = 5

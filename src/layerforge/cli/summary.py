@@ -6,17 +6,14 @@ import html
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
 from layerforge import report
 from layerforge.errors import LayerforgeError, VerificationError
 from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Finding, Severity
+from layerforge.pipeline import Layer
 from layerforge.progress import cell, megabytes, visible
-
-if TYPE_CHECKING:
-    from layerforge.pipeline import Layer
 
 MOST_ROWS = 50
 """Findings that a summary shows of each layer."""
