@@ -22,7 +22,8 @@ import click
 from rich.console import Console
 
 import measure
-from layerforge import process, recipe, runtimes
+from layerforge.core import process, runtimes
+from layerforge.resolve import recipe_file
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -42,7 +43,7 @@ MOST = 0.33
 @click.option("--output", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 def main(image: str, layer: Path | None, today: Path | None, runs: int, output: Path) -> None:
     """Compare the cold starts of the compiled scikit-learn layer with those of today's."""
-    lock = (recipe.bundled()[NAME] / recipe.LOCK).resolve()
+    lock = (recipe_file.bundled()[NAME] / recipe_file.LOCK).resolve()
     target = runtimes.target(PYTHON, ARCH)
     setting = Setting(name=NAME, lock=lock, target=target, zip_program=measure.find_zip_program())
     output.mkdir(parents=True, exist_ok=True)

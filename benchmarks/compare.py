@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from layerforge.model import DIRECT_UPLOAD_LIMIT
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 
 TODAY, COLD, WARM = "today", "cold", "warm"
 """The three ways to a zip that are timed."""

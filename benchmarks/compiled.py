@@ -25,10 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 import measure
-from layerforge import interpreters, process, recipe, runtimes
-from layerforge.examine import examine
-from layerforge.host import HostEngine
-from layerforge.model import Examination, Job
+from layerforge.build import interpreters
+from layerforge.build.engine import Job
+from layerforge.build.host import HostEngine
+from layerforge.core import process, runtimes
+from layerforge.examine.examination import Examination
+from layerforge.examine.examine import examine
+from layerforge.resolve import recipe_file
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -112,7 +115,7 @@ def main(image: str, runs: int, output: Path) -> None:
     target = runtimes.target(PYTHON, ARCH)
     if refusal := engine.refusal(target):
         raise click.ClickException(f"the layers cannot be run here: {refusal}")
-    lock = (recipe.bundled()[NAME] / recipe.LOCK).resolve()
+    lock = (recipe_file.bundled()[NAME] / recipe_file.LOCK).resolve()
     setting = Setting(name=NAME, lock=lock, target=target, zip_program=measure.find_zip_program())
     with tempfile.TemporaryDirectory(prefix="layerforge-bench-") as name:
         bench = Bench(
@@ -268,13 +271,15 @@ def changed_steps(bench: Bench) -> list[str]:
     """Source steps whose key changes where scikit-learn's flags do."""
     folder = bench.folder / "recipe"
     folder.mkdir()
-    original = recipe.bundled()[NAME]
+    original = recipe_file.bundled()[NAME]
     for file in original.iterdir():
         if file.is_file():
             (folder / file.name).write_bytes(file.read_bytes())
-    text = (folder / recipe.FILE).read_text("utf-8")
+    text = (folder / recipe_file.FILE).read_text("utf-8")
     own = text.index(f'name = "{NAME}"\nbuild')
-    (folder / recipe.FILE).write_text(text[:own] + text[own:].replace('CFLAGS = "', 'CFLAGS = "-DCHANGED ', 1), "utf-8")
+    (folder / recipe_file.FILE).write_text(
+        text[:own] + text[own:].replace('CFLAGS = "', 'CFLAGS = "-DCHANGED ', 1), "utf-8"
+    )
     before, after = keys(bench, original), keys(bench, folder)
     return [name for name in before if before[name] != after.get(name)]
 

@@ -18,10 +18,12 @@ from pathlib import Path
 import uv
 
 from compare import Layer, Sample
-from layerforge import process
-from layerforge.examine import unpack
-from layerforge.host import HostEngine
-from layerforge.model import SITE, Arch, Job, Target
+from layerforge.build.engine import Job
+from layerforge.build.host import HostEngine
+from layerforge.core import process
+from layerforge.core.paths import SITE
+from layerforge.core.runtimes import Arch, Target
+from layerforge.examine.unpack import unpack
 
 LAYER_ZIP = "layer.zip"
 IMPORT_SECONDS = 300.0

@@ -44,9 +44,12 @@ from compare import (
     verdict_rows,
     verdicts,
 )
-from layerforge import __version__, interpreters, recipe, runtimes
-from layerforge.host import HostEngine
-from layerforge.model import SITE
+from layerforge import __version__
+from layerforge.build import interpreters
+from layerforge.build.host import HostEngine
+from layerforge.core import runtimes
+from layerforge.core.paths import SITE
+from layerforge.resolve import recipe_file
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -92,7 +95,7 @@ class Bench:
 
 
 @click.command()
-@click.option("--target", type=click.Choice(sorted(recipe.bundled())), default=USUAL_TARGET, show_default=True)
+@click.option("--target", type=click.Choice(sorted(recipe_file.bundled())), default=USUAL_TARGET, show_default=True)
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Timed builds of each way.")
 @click.option(
     "--output",
@@ -119,7 +122,7 @@ def prepare(name: str, runs: int, folder: Path, screen: Console, *, quick: bool)
     engine = HostEngine(interpreter=interpreters.find(PYTHON))
     if refusal := engine.refusal(target):
         raise click.ClickException(f"the layers cannot be imported here: {refusal}")
-    lock = recipe.bundled()[name] / recipe.LOCK
+    lock = recipe_file.bundled()[name] / recipe_file.LOCK
     return Bench(
         setting=Setting(name=name, lock=lock.resolve(), target=target, zip_program=measure.find_zip_program()),
         engine=engine,
@@ -186,7 +189,7 @@ def time_imports(bench: Bench, zips: Mapping[str, Path]) -> dict[str, tuple[floa
 
 def imports_of(name: str) -> tuple[str, ...]:
     """What is imported from a target's layer."""
-    return IMPORTS.get(name) or recipe.load(recipe.bundled()[name]).check.imports[:2]
+    return IMPORTS.get(name) or recipe_file.load(recipe_file.bundled()[name]).check.imports[:2]
 
 
 def packages_of(layer: Path) -> dict[str, str]:

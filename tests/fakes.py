@@ -1,4 +1,4 @@
-"""Stand-ins that satisfy the Protocols of layerforge.model."""
+"""Stand-ins that satisfy the Protocols."""
 
 from __future__ import annotations
 
@@ -7,28 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from layerforge import digest, runtimes
-from layerforge.model import (
-    Arch,
-    Budget,
-    Bytecode,
-    Check,
-    Compression,
-    Entry,
-    File,
-    Interpreter,
-    Job,
-    Manifest,
-    Mark,
-    Outcome,
-    Package,
-    Recipe,
-    Setting,
-    Step,
-    Target,
-    Tree,
-)
-from layerforge.sources import Search
+from layerforge.build.engine import Job, Outcome
+from layerforge.build.interpreters import Interpreter
+from layerforge.core import runtimes
+from layerforge.core.progress import Mark, Step
+from layerforge.core.runtimes import Arch, Target
+from layerforge.layer import tree
+from layerforge.layer.passes.setting import Setting
+from layerforge.layer.tree import Entry, File, Package, Tree
+from layerforge.report.manifest import Manifest
+from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression, Recipe
+from layerforge.resolve.sources import Search
 
 
 @dataclass
@@ -147,7 +136,7 @@ def target(python: str = "3.13", arch: Arch = Arch.X86_64) -> Target:
 
 
 def a_file(path: str, data: bytes = b"", *, package: str = "pkg", executable: bool = False) -> File:
-    return File(path=path, blob=digest.blob(data), package=package, executable=executable)
+    return File(path=path, blob=tree.blob(data), package=package, executable=executable)
 
 
 def a_tree(*entries: Entry, packages: Iterable[Package] = ()) -> Tree:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from layerforge import digest
-from layerforge.model import Distribution, ElfFacts, Examination, Kind, Member
+from layerforge.core import digest
+from layerforge.core.elf import ElfFacts
+from layerforge.examine.examination import Examination, Kind, Member
+from layerforge.layer.distributions import Distribution
 
 UNIX, WINDOWS = 3, 0
 

@@ -1,6 +1,6 @@
 """The program: ``layerforge`` and ``python -m layerforge``."""
 
-from layerforge import interrupts
+from layerforge.core import interrupts
 
 
 def main() -> None:

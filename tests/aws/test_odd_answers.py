@@ -12,11 +12,16 @@ import zips
 from aws.proxy import Fault, Proxy
 from aws.world import a_bucket, small_limit
 from fakes import FakeProgress
-from layerforge import publish
-from layerforge.examine import examine, guess_target
-from layerforge.publish import Artifact, Result, Shelf, Status, Wishes
+from layerforge.examine.examine import examine
+from layerforge.examine.guess import guess_target
+from layerforge.publish import artifact as artifacts
 from layerforge.publish import aws as amazon
-from layerforge.publish.describing import grants
+from layerforge.publish import session
+from layerforge.publish.artifact import Artifact, S3Location, grants
+from layerforge.publish.execute import carry_out
+from layerforge.publish.plan import PublishOptions
+from layerforge.publish.results import Result, Status
+from layerforge.publish.survey import survey
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 PAGE = b"<!DOCTYPE html><html><body>Please log in to the guest network</body></html>"
@@ -43,14 +48,14 @@ BUCKET = ("GetCallerIdentity", "HeadBucket", "HeadObject", "PutObject", "DeleteO
 
 def artifact(folder: Path, name: str, text: bytes) -> Artifact:
     seen = examine(zips.of(folder / f"{name}.zip", {**zips.sound(), "python/more.txt": text}))
-    return publish.artifact(seen, None, guess_target(seen), name)
+    return artifacts.artifact(seen, None, guess_target(seen), name)
 
 
-def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, wishes: Wishes) -> tuple[Result, ...]:
+def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, wishes: PublishOptions) -> tuple[Result, ...]:
     # Nothing that was learnt of the owner is carried over from one run to the next.
     fresh = [replace(cloud) for cloud in clouds]
-    jobs = publish.survey(fresh, [made], wishes)
-    return publish.carry_out(jobs, fresh, FakeProgress(), (0.0,) * 3)
+    jobs = survey(fresh, [made], wishes)
+    return carry_out(jobs, fresh, FakeProgress(), (0.0,) * 3)
 
 
 def held(cloud: amazon.AwsRegion, made: Artifact) -> list[str]:
@@ -61,7 +66,7 @@ def held(cloud: amazon.AwsRegion, made: Artifact) -> list[str]:
 
 
 def connected() -> list[amazon.AwsRegion]:
-    return [replace(cloud, pauses=(0.0, 0.0)) for cloud in amazon.connect(REGIONS)]
+    return [replace(cloud, pauses=(0.0, 0.0)) for cloud in session.connect(REGIONS)]
 
 
 def faults(call: str) -> list[Fault]:
@@ -69,7 +74,7 @@ def faults(call: str) -> list[Fault]:
     return [Fault(call=call, raw=raw, lost=number % 2 == 1, times=1) for number, raw in enumerate(RAW.values())]
 
 
-def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: Wishes, fault: Fault) -> None:
+def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: PublishOptions, fault: Fault) -> None:
     """A run with the fault in one Region, and one without."""
     aws.faults[:] = [one for one in aws.faults if one[0].call == "GetAccountSettings" and one[0].body]
     aws.faults.insert(0, (fault, [fault.times]))
@@ -88,7 +93,7 @@ def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: Wi
 @pytest.mark.parametrize("call", LAMBDA)
 def test_an_odd_answer_of_lambda_makes_no_second_version(aws: Proxy, tmp_path: Path, call: str) -> None:
     clouds = connected()
-    wishes = Wishes(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    wishes = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
     for number, fault in enumerate(faults(call)):
         name = f"pkg-{number}"
         run(clouds, artifact(tmp_path, name, b"older"), wishes)
@@ -104,7 +109,7 @@ def test_an_odd_answer_on_the_way_through_a_bucket_makes_no_second_version_and_l
         a_bucket(f"mine-{region}", region)
     small_limit(aws)
     clouds = connected()
-    wishes = Wishes(shelf=Shelf(bucket="mine-{region}"))
+    wishes = PublishOptions(shelf=S3Location(bucket="mine-{region}"))
     for number, fault in enumerate(faults(call)):
         made = artifact(tmp_path, f"pkg-{number}", b"newer")
         tried(aws, clouds, made, wishes, replace(fault, region=REGIONS[number % 3]))

@@ -16,13 +16,18 @@ import zips
 from aws.proxy import Fault, Proxy
 from aws.world import PART, a_bucket, a_large_layer, client, small_limit, versions
 from fakes import FakeProgress, FakeStep
-from layerforge import publish
-from layerforge.errors import PublishError, UsageError
-from layerforge.examine import examine, guess_target
-from layerforge.publish import Artifact, Job, Result, Shelf, Status, Storage, Wishes
-from layerforge.publish import aws as amazon
-from layerforge.publish.describing import grants
-from layerforge.publish.facts import Refuse
+from layerforge.core.errors import UsageError
+from layerforge.examine.examine import examine
+from layerforge.examine.guess import guess_target
+from layerforge.publish import artifact as artifacts
+from layerforge.publish import execute, session
+from layerforge.publish.artifact import Artifact, S3Location, Storage, grants
+from layerforge.publish.errors import PublishError
+from layerforge.publish.execute import carry_out
+from layerforge.publish.plan import Job, PublishOptions, Refuse
+from layerforge.publish.results import Result, Status
+from layerforge.publish.run import Run, Stopped
+from layerforge.publish.survey import survey
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1", "sa-east-1")
 ONE = REGIONS[:1]
@@ -30,21 +35,23 @@ ONE = REGIONS[:1]
 
 def an_artifact(path: Path, name: str = "pkg") -> Artifact:
     seen = examine(path)
-    return publish.artifact(seen, None, guess_target(seen), name)
+    return artifacts.artifact(seen, None, guess_target(seen), name)
 
 
-def plan(path: Path, regions: Sequence[str] = ONE, wishes: Wishes | None = None) -> tuple[Job, ...]:
-    return publish.survey(amazon.connect(regions), [an_artifact(path)], wishes or Wishes())
+def plan(path: Path, regions: Sequence[str] = ONE, wishes: PublishOptions | None = None) -> tuple[Job, ...]:
+    return survey(session.connect(regions), [an_artifact(path)], wishes or PublishOptions())
 
 
-def run(path: Path, regions: Sequence[str] = ONE, wishes: Wishes | None = None, tries: int = 3) -> tuple[Result, ...]:
-    clouds = amazon.connect(regions)
-    jobs = publish.survey(clouds, [an_artifact(path)], wishes or Wishes())
-    return publish.carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
+def run(
+    path: Path, regions: Sequence[str] = ONE, wishes: PublishOptions | None = None, tries: int = 3
+) -> tuple[Result, ...]:
+    clouds = session.connect(regions)
+    jobs = survey(clouds, [an_artifact(path)], wishes or PublishOptions())
+    return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
-SHELF = Wishes(shelf=Shelf(bucket="mine-{region}"))
-REFERENCE = Wishes(shelf=Shelf(bucket="mine-{region}"), storage=Storage.REFERENCE)
+SHELF = PublishOptions(shelf=S3Location(bucket="mine-{region}"))
+REFERENCE = PublishOptions(shelf=S3Location(bucket="mine-{region}"), storage=Storage.REFERENCE)
 
 
 # --- what is made ----------------------------------------------------------------------------------------------------
@@ -65,7 +72,7 @@ def test_six_regions_get_the_same_version(aws: Proxy, layer: Path) -> None:
 
 
 def test_a_second_run_only_reads(aws: Proxy, layer: Path) -> None:
-    wishes = Wishes(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    wishes = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
     run(layer, REGIONS, wishes)
     assert aws.names["PublishLayerVersion"] == aws.names["AddLayerVersionPermission"] == len(REGIONS)
     aws.reset()
@@ -75,7 +82,7 @@ def test_a_second_run_only_reads(aws: Proxy, layer: Path) -> None:
 
 
 def test_planning_only_reads(aws: Proxy, layer: Path) -> None:
-    plan(layer, REGIONS, Wishes(keep=1))
+    plan(layer, REGIONS, PublishOptions(keep=1))
     assert aws.changes == []
 
 
@@ -97,12 +104,12 @@ def test_the_request_that_is_streamed_is_the_one_that_boto3_would_send(aws: Prox
 
 def test_every_uploaded_byte_is_counted_once(aws: Proxy, tmp_path: Path) -> None:
     path = a_large_layer(tmp_path, 3 << 20)
-    for wishes in (Wishes(), SHELF):
+    for wishes in (PublishOptions(), SHELF):
         if wishes.shelf:
             a_bucket()
             small_limit(aws)
         step = FakeStep()
-        cloud = amazon.connect(ONE)[0]
+        cloud = session.connect(ONE)[0]
         artifact = an_artifact(path, "counted")
         if wishes.shelf:
             cloud.put_object("mine-us-east-1", "key", artifact, step.advance)
@@ -121,13 +128,13 @@ def test_old_versions_of_layerforge_go_and_those_of_others_stay(aws: Proxy, tmp_
     client("lambda").publish_layer_version(LayerName="pkg", Content={"ZipFile": b"theirs"}, Description="theirs")
     for number in range(3):
         path = zips.of(tmp_path / f"{number}.zip", {**zips.sound(), "python/more.txt": bytes([number])})
-        run(path, wishes=Wishes(keep=2))
+        run(path, wishes=PublishOptions(keep=2))
     assert [version["Version"] for version in versions()] == [4, 3, 1]
 
 
 def test_grants_are_statements_with_stable_names(aws: Proxy, layer: Path) -> None:
     made = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
-    run(layer, wishes=Wishes(grants=made))
+    run(layer, wishes=PublishOptions(grants=made))
     policy = json.loads(client("lambda").get_layer_version_policy(LayerName="pkg", VersionNumber=1)["Policy"])
     rows = {row["Sid"]: (row["Principal"], row.get("OrganizationId", "")) for row in policy["Statement"]}
     assert rows == {
@@ -140,7 +147,7 @@ def test_grants_are_statements_with_stable_names(aws: Proxy, layer: Path) -> Non
 
 def test_a_grant_that_another_run_made_meanwhile_is_no_failure(aws: Proxy, layer: Path) -> None:
     aws.fault(Fault(call="AddLayerVersionPermission", status=409, code="ResourceConflictException"))
-    wishes = Wishes(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    wishes = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
     assert run(layer, wishes=wishes)[0].status is Status.PUBLISHED
 
 
@@ -170,7 +177,7 @@ def test_no_version_of_the_object_stays_in_a_versioned_bucket(aws: Proxy, layer:
 def test_the_object_stays_under_its_digest_where_that_is_asked_for(aws: Proxy, layer: Path) -> None:
     s3 = a_bucket()
     small_limit(aws)
-    run(layer, wishes=Wishes(shelf=Shelf(bucket="mine-{region}", prefix="layers/", keep=True)))
+    run(layer, wishes=PublishOptions(shelf=S3Location(bucket="mine-{region}", prefix="layers/", keep=True)))
     (found,) = s3.list_objects_v2(Bucket="mine-us-east-1")["Contents"]
     assert found["Key"] == f"layers/pkg/{hashlib.sha256(layer.read_bytes()).hexdigest()}.zip"
     head = s3.head_object(Bucket="mine-us-east-1", Key=found["Key"], ChecksumMode="ENABLED")
@@ -180,7 +187,7 @@ def test_the_object_stays_under_its_digest_where_that_is_asked_for(aws: Proxy, l
 def test_an_object_with_the_same_key_but_other_bytes_is_replaced(aws: Proxy, layer: Path) -> None:
     s3 = a_bucket()
     small_limit(aws)
-    s3.put_object(Bucket="mine-us-east-1", Key=Shelf(bucket="").key(an_artifact(layer)), Body=b"other")
+    s3.put_object(Bucket="mine-us-east-1", Key=S3Location(bucket="").key(an_artifact(layer)), Body=b"other")
     assert run(layer, wishes=SHELF)[0].status is Status.PUBLISHED
 
 
@@ -277,8 +284,8 @@ def test_the_owner_of_a_bucket_that_is_named_is_not_asked_for(aws: Proxy, layer:
     a_bucket()
     small_limit(aws)
     aws.calls.clear()
-    clouds = amazon.connect(ONE, bucket_owner="210987654321")
-    publish.carry_out(publish.survey(clouds, [an_artifact(layer)], SHELF), clouds, FakeProgress(), (0.0,))
+    clouds = session.connect(ONE, bucket_owner="210987654321")
+    carry_out(survey(clouds, [an_artifact(layer)], SHELF), clouds, FakeProgress(), (0.0,))
     assert aws.count("GetCallerIdentity") == 0
     assert {call.owner for call in aws.calls if call.name in {"HeadBucket", "PutObject"}} == {"210987654321"}
 
@@ -308,7 +315,7 @@ def test_all_pages_are_read_where_old_versions_are_to_go(aws: Proxy, layer: Path
     aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(80, 30, "more")))
     aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(30, 0, "")))
     aws.fault(Fault(call="GetLayerVersion", status=403, code="AccessDeniedException"))
-    plan(layer, wishes=Wishes(keep=1))
+    plan(layer, wishes=PublishOptions(keep=1))
     assert aws.count("ListLayerVersions") == 2
 
 
@@ -421,7 +428,7 @@ def test_a_failure_says_what_happened_and_what_to_do(
 
 def test_a_full_policy_is_explained_and_the_version_named(aws: Proxy, layer: Path) -> None:
     aws.fault(Fault(call="AddLayerVersionPermission", status=400, code="PolicyLengthExceededException"))
-    wishes = Wishes(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    wishes = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
     (result,) = run(layer, wishes=wishes)
     assert result.error == "version 1 is there, but the policy of this version is full in us-east-1"
     assert "--organization" in result.hint
@@ -457,9 +464,9 @@ def test_the_accounts_own_limits_count(aws: Proxy, layer: Path) -> None:
 
 def test_nobody_answering_is_told_of(aws: Proxy, layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    impatient = [replace(cloud, reads=cloud.once) for cloud in amazon.connect(ONE)]
-    jobs = publish.survey(impatient, [an_artifact(layer)], Wishes())
-    (result,) = publish.carry_out(jobs, impatient, FakeProgress())
+    impatient = [replace(cloud, reads=cloud.once) for cloud in session.connect(ONE)]
+    jobs = survey(impatient, [an_artifact(layer)], PublishOptions())
+    (result,) = carry_out(jobs, impatient, FakeProgress())
     assert result.error.startswith("AWS cannot be reached in us-east-1")
 
 
@@ -472,30 +479,30 @@ def test_without_credentials_nothing_is_tried(aws: Proxy, layer: Path, monkeypat
 
 
 def test_a_file_that_changes_before_its_upload_is_not_published(aws: Proxy, layer: Path) -> None:
-    clouds = amazon.connect(ONE)
-    jobs = publish.survey(clouds, [an_artifact(layer)], Wishes())
+    clouds = session.connect(ONE)
+    jobs = survey(clouds, [an_artifact(layer)], PublishOptions())
     layer.write_bytes(layer.read_bytes() + b"x")
-    (result,) = publish.carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    (result,) = carry_out(jobs, clouds, FakeProgress(), (0.0,))
     assert "was changed while it was published" in result.error
     assert aws.changes == []
 
 
 def test_a_file_that_is_gone_before_its_upload_is_told_of(aws: Proxy, layer: Path) -> None:
-    clouds = amazon.connect(ONE)
-    jobs = publish.survey(clouds, [an_artifact(layer)], Wishes())
+    clouds = session.connect(ONE)
+    jobs = survey(clouds, [an_artifact(layer)], PublishOptions())
     layer.unlink()
-    (result,) = publish.carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    (result,) = carry_out(jobs, clouds, FakeProgress(), (0.0,))
     assert result.error == f"{layer} cannot be read: No such file or directory"
 
 
 def test_an_interrupt_ends_the_uploads(aws: Proxy, tmp_path: Path) -> None:
     path = a_large_layer(tmp_path, 6 << 20)
-    clouds = amazon.connect(ONE)
-    jobs = publish.survey(clouds, [an_artifact(path)], Wishes())
-    run = publish.carrying.Run(progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(60.0,))
+    clouds = session.connect(ONE)
+    jobs = survey(clouds, [an_artifact(path)], PublishOptions())
+    run = Run(progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(60.0,))
     run.stop.set()
-    with pytest.raises(publish.carrying.Stopped):
-        publish.carrying.perform(run, jobs[0], clouds[0])
+    with pytest.raises(Stopped):
+        execute.perform(run, jobs[0], clouds[0])
     assert versions() == []
 
 
@@ -503,7 +510,7 @@ def test_an_interrupt_ends_the_uploads(aws: Proxy, tmp_path: Path) -> None:
 
 
 def test_regions_may_be_listed_and_named_twice(aws: Proxy) -> None:
-    assert amazon.regions_wanted(["us-east-1,eu-west-1", "us-east-1"], amazon.open_session()) == (
+    assert session.regions_wanted(["us-east-1,eu-west-1", "us-east-1"], session.open_session()) == (
         "us-east-1",
         "eu-west-1",
     )
@@ -511,9 +518,9 @@ def test_regions_may_be_listed_and_named_twice(aws: Proxy) -> None:
 
 def test_without_a_region_that_of_the_session_is_used(aws: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no Region is named"):
-        amazon.regions_wanted([], amazon.open_session())
+        session.regions_wanted([], session.open_session())
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
-    assert amazon.regions_wanted([], amazon.open_session()) == ("eu-west-3",)
+    assert session.regions_wanted([], session.open_session()) == ("eu-west-3",)
 
 
 def test_aws_region_comes_before_the_default_and_the_profile(
@@ -522,12 +529,12 @@ def test_aws_region_comes_before_the_default_and_the_profile(
     config = tmp_path / "config"
     config.write_text("[default]\nregion = us-west-2\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    assert amazon.regions_wanted([], amazon.open_session()) == ("us-west-2",)
+    assert session.regions_wanted([], session.open_session()) == ("us-west-2",)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
-    assert amazon.regions_wanted([], amazon.open_session()) == ("sa-east-1",)
+    assert session.regions_wanted([], session.open_session()) == ("sa-east-1",)
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    assert amazon.regions_wanted([], amazon.open_session()) == ("eu-west-3",)
-    assert amazon.regions_wanted(["us-east-1"], amazon.open_session()) == ("us-east-1",)
+    assert session.regions_wanted([], session.open_session()) == ("eu-west-3",)
+    assert session.regions_wanted(["us-east-1"], session.open_session()) == ("us-east-1",)
 
 
 @pytest.mark.parametrize(
@@ -547,23 +554,23 @@ def test_a_credential_process_that_fails_is_told_as_such(
     config.write_text(f"[default]\ncredential_process = {process}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     with pytest.raises(PublishError, match="credential_process failed") as caught:
-        amazon.connect(ONE)
+        session.connect(ONE)
     assert said in caught.value.message
     assert "aws configure get credential_process" in caught.value.hint
 
 
 def test_an_unknown_region_gets_the_nearest_as_a_hint(aws: Proxy) -> None:
     with pytest.raises(UsageError, match="there is no Region 'us-eats-1'") as caught:
-        amazon.regions_wanted(["us-eats-1"], amazon.open_session())
+        session.regions_wanted(["us-eats-1"], session.open_session())
     assert caught.value.hint == "perhaps you meant us-east-1"
 
 
 def test_regions_that_need_other_credentials_are_not_mixed(aws: Proxy) -> None:
     with pytest.raises(UsageError, match="cn-north-1 in aws-cn"):
-        amazon.regions_wanted(["us-east-1", "cn-north-1"], amazon.open_session())
+        session.regions_wanted(["us-east-1", "cn-north-1"], session.open_session())
 
 
 def test_an_unknown_profile_is_told_of(aws: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(PublishError, match="nobody"):
-        amazon.open_session()
+        session.open_session()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import zips
-from layerforge import digest
-from layerforge.page import read_coldstart
+from layerforge.core import digest
+from layerforge.measure.coldstart.reading import read_coldstart
 
 SLEEP_MS = 1500
 LAYER = {

@@ -24,13 +24,17 @@ import pytest
 from docker import DockerClient
 
 from fakes import FakeProgress, FakeStore, target
-from layerforge import bytecode, container, digest, interpreters
-from layerforge.bytecode import Module
-from layerforge.container import DockerEngine
-from layerforge.container.images import _build_image
-from layerforge.container.owning import labels
-from layerforge.errors import EngineError
-from layerforge.model import Arch, Builder, Engine, Image, Job, Mount, Outcome, Task
+from layerforge.build import interpreters
+from layerforge.build.container.cleanup import labels
+from layerforge.build.container.connect import connect
+from layerforge.build.container.docker_engine import DockerEngine
+from layerforge.build.container.images import _build_image, find_image
+from layerforge.build.engine import Builder, Engine, Image, Job, Mount, Outcome, Task
+from layerforge.build.errors import EngineError
+from layerforge.core import digest
+from layerforge.core.runtimes import Arch
+from layerforge.layer import compiler, tree
+from layerforge.layer.compiler import Module
 
 ENV = {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": "/var/lang/lib"}
 MEGABYTE = 2**20
@@ -38,13 +42,13 @@ MEGABYTE = 2**20
 
 @pytest.fixture(scope="module")
 def client(engine: None) -> Iterator[DockerClient]:
-    with closing(container.connect()) as made:
+    with closing(connect()) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def image(client: DockerClient, standin: str) -> Image:
-    return container.find_image(client, target(), standin, FakeProgress())
+    return find_image(client, target(), standin, FakeProgress())
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +241,19 @@ def a_program(image: Image, folder: Path) -> str:
     return f"""
 import sys
 from pathlib import Path
-from layerforge import container
-from layerforge.model import Arch, Image, Mount, Task
-client = container.connect()
+from layerforge.build.container import connect, docker_engine
+from layerforge.core.runtimes import Arch
+from layerforge.build.engine import Image
+from layerforge.build.engine import Mount
+from layerforge.build.engine import Task
+client = connect.connect()
 image = Image(reference={image.reference!r}, digest={image.digest!r}, arch=Arch({str(image.arch)!r}))
 work = Path({str(folder)!r})
 task = Task(name="step", argv=("/bin/sh", "-c", "echo started; sleep 600"), env={{"PATH": "/usr/bin:/bin"}},
             mounts=(Mount(source=work, target="/work", writable=True),), workdir="/work", log=work / "log",
             memory=2**28, timeout=600)
 try:
-    container.DockerEngine(client=client, image=image).perform(task, lambda line: print(line, flush=True))
+    docker_engine.DockerEngine(client=client, image=image).perform(task, lambda line: print(line, flush=True))
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -278,7 +285,7 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(image: Image, t
             killed.kill()
             killed.wait()
             assert len(of_process(killed.pid)) == 1
-            container.connect().close()
+            connect().close()
             assert of_process(killed.pid) == []
         assert len(of_process(living.pid)) == 1
         living.send_signal(signal.SIGINT)
@@ -353,7 +360,7 @@ def test_an_engine_that_stops_in_the_middle_is_an_error_that_says_what_to_do(
     try:
         with a_line_to_the_engine(path) as cut:
             monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-            lost = DockerEngine(client=container.connect(), image=image)
+            lost = DockerEngine(client=connect(), image=image)
             with pytest.raises(EngineError, match="stopped answering") as caught, closing(lost.client):
                 lost.perform(a_task(tmp_path, "echo started; sleep 600"), lambda _line: cut())
         assert "start it again" in caught.value.hint
@@ -367,17 +374,17 @@ def test_an_engine_that_stops_in_the_middle_is_an_error_that_says_what_to_do(
 
 def test_an_image_that_is_nowhere_is_an_error(client: DockerClient) -> None:
     with pytest.raises(EngineError, match=r"there is no image layerforge\.invalid/nowhere:1"):
-        container.find_image(client, target(), "layerforge.invalid/nowhere:1", FakeProgress())
+        find_image(client, target(), "layerforge.invalid/nowhere:1", FakeProgress())
 
 
 def test_a_name_that_cannot_be_an_images_is_an_error(client: DockerClient) -> None:
     with pytest.raises(EngineError, match="there is no image"):
-        container.find_image(client, target(), "Not A Name", FakeProgress())
+        find_image(client, target(), "Not A Name", FakeProgress())
 
 
 def test_an_image_of_another_processor_is_refused_before_anything_runs(client: DockerClient, image: Image) -> None:
     with pytest.raises(EngineError, match="is for x86_64, the layer for arm64") as caught:
-        container.find_image(client, target(arch=Arch.ARM64), image.reference, FakeProgress())
+        find_image(client, target(arch=Arch.ARM64), image.reference, FakeProgress())
     assert "linux/arm64" in caught.value.hint
     assert "for x86_64" in DockerEngine(client=client, image=image).refusal(target(arch=Arch.ARM64))
 
@@ -414,7 +421,7 @@ def test_a_processor_that_is_not_emulated_hints_at_binfmt(client: DockerClient) 
     an_arm_image(tag)
     try:
         with pytest.raises(EngineError, match="cannot run programs for arm64") as caught:
-            container.find_image(client, target(arch=Arch.ARM64), tag, FakeProgress())
+            find_image(client, target(arch=Arch.ARM64), tag, FakeProgress())
         assert "binfmt" in caught.value.hint
     finally:
         client.images.remove(tag)
@@ -458,7 +465,7 @@ LABEL layerforge.sources=/usr/src/archives
     argv = ["docker", "build", "--tag", tag, "-"]
     subprocess.run(argv, input=text, text=True, capture_output=True, check=True)
     try:
-        yield DockerEngine(client=client, image=container.find_image(client, target(), tag, FakeProgress()))
+        yield DockerEngine(client=client, image=find_image(client, target(), tag, FakeProgress()))
     finally:
         client.images.remove(tag, force=True)
 
@@ -484,7 +491,7 @@ def test_an_image_without_that_label_carries_nothing(client: DockerClient, stand
     text = f"FROM {standin}\nLABEL layerforge.sources=\n"
     subprocess.run(["docker", "build", "--tag", tag, "-"], input=text, text=True, capture_output=True, check=True)
     try:
-        assert container.find_image(client, target(), tag, FakeProgress()).sources == ""
+        assert find_image(client, target(), tag, FakeProgress()).sources == ""
     finally:
         client.images.remove(tag, force=True)
 
@@ -624,7 +631,7 @@ def test_an_image_without_an_emulator_is_refused(client: DockerClient, standin: 
     text = f"FROM {standin}\nRUN rm /lambda-entrypoint.sh\n"
     subprocess.run(["docker", "build", "--tag", tag, "-"], input=text, text=True, capture_output=True, check=True)
     try:
-        found = container.find_image(client, target(), tag, FakeProgress())
+        found = find_image(client, target(), tag, FakeProgress())
         assert "has no /lambda-entrypoint.sh" in DockerEngine(client=client, image=found).refusal(target())
     finally:
         client.images.remove(tag, force=True)
@@ -659,8 +666,8 @@ def test_the_images_interpreter_makes_bytecode_where_this_machine_has_none(
     assert len(progress.lines) == 1
     assert interpreters.from_image(docker, "3.13", tmp_path / "pythons", progress) == found
     assert len(progress.lines) == 1
-    module = Module(filename="/opt/python/a.py", source=digest.blob(b"x = 1\n"))
-    [made] = bytecode.compile_all([module], interpreter=found, optimize=0, store=FakeStore())
+    module = Module(filename="/opt/python/a.py", source=tree.blob(b"x = 1\n"))
+    [made] = compiler.compile_all([module], interpreter=found, optimize=0, store=FakeStore())
     assert made.pyc is not None
     # Of another version than the runtime's it would be of no use.
     assert interpreters.from_image(docker, "3.12", tmp_path / "pythons", progress) is None

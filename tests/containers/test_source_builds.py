@@ -20,7 +20,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from layerforge import interpreters
+from layerforge.build import interpreters
 from sdists import archive
 from tiny import CHECK, LIBRARY, PACKAGE, RECIPE
 

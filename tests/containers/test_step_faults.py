@@ -24,12 +24,16 @@ import pytest
 from docker import DockerClient
 
 from fakes import FakeProgress, FakeStore, target
-from layerforge import container, interpreters
-from layerforge.build import Workshop, build
-from layerforge.container import DockerEngine
-from layerforge.errors import EngineError, LayerforgeError, StepError
-from layerforge.model import Compression, Library, Recipe, Source
-from layerforge.plan import Toolchain, plan
+from layerforge.build import interpreters
+from layerforge.build.container.connect import connect
+from layerforge.build.container.docker_engine import DockerEngine
+from layerforge.build.container.images import find_image
+from layerforge.build.errors import EngineError
+from layerforge.build.plan import Toolchain, plan
+from layerforge.build.steps import build
+from layerforge.build.task import StepContext
+from layerforge.core.errors import LayerforgeError, StepError
+from layerforge.resolve.recipe import Compression, Library, Recipe, Source
 from sdists import archive
 from tiny import CHECK, LIBRARY, PACKAGE, RECIPE
 
@@ -40,13 +44,13 @@ MEGABYTE = 2**20
 
 @pytest.fixture(scope="module")
 def client(engine: None) -> Iterator[DockerClient]:
-    with closing(container.connect()) as made:
+    with closing(connect()) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def docker(client: DockerClient, standin: str) -> DockerEngine:
-    return DockerEngine(client=client, image=container.find_image(client, target(), standin, FakeProgress()))
+    return DockerEngine(client=client, image=find_image(client, target(), standin, FakeProgress()))
 
 
 def of_process(pid: int) -> list[str]:
@@ -72,7 +76,7 @@ class Shop:
         recipe = Recipe(name="tiny", requires=("tiny",), libraries=(library,))
         toolchain = Toolchain(image=self.docker.image, build_pins={})
         (self.folder / "work").mkdir()
-        shop = Workshop(
+        shop = StepContext(
             plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
             builder=self.docker,
             store=self.store,

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from layerforge import interpreters
+from layerforge.build import interpreters
 from wheels import digest, make_wheel
 
 NAME = "layerforge-tiny-suite"

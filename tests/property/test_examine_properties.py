@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 
 import zips
 from fakes import target
-from layerforge import digest
-from layerforge.errors import UsageError, VerificationError
-from layerforge.examine import Share, examine, guess_target, summarize, unpack
-from layerforge.model import Kind, Member
-from layerforge.verify import Expect, judge, notes, top_level_imports
+from layerforge.core import digest
+from layerforge.core.errors import UsageError
+from layerforge.examine.examination import Kind, Member
+from layerforge.examine.examine import examine
+from layerforge.examine.guess import guess_target
+from layerforge.examine.summary import Share, summarize
+from layerforge.examine.unpack import unpack
+from layerforge.layer.errors import VerificationError
+from layerforge.verify.imports import top_level_imports
+from layerforge.verify.notes import notes
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
 from zips import Put
 
 PARTS = st.text("ab.-_ é", min_size=1, max_size=6).filter(lambda part: part.strip(".") == part)

@@ -10,9 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zips
-from layerforge import verify
-from layerforge.examine import examine, guess_target, summarize
-from layerforge.page import Subject, page, page_data
+from layerforge.examine.examine import examine
+from layerforge.examine.guess import guess_target
+from layerforge.examine.summary import summarize
+from layerforge.report.page.page import page
+from layerforge.report.page.page_data import Subject, page_data
+from layerforge.verify import notes as verify_notes
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
 from zips import Put
 
 PARTS = st.text("ab.-_ é<>&\"'\u202e\u2028", min_size=1, max_size=6).filter(lambda part: part.strip(".") == part)
@@ -31,8 +36,8 @@ PUTS = st.lists(st.one_of(FILES, LINKS, FOLDERS), max_size=8)
 def subject(path: Path) -> Subject:
     seen = examine(path)
     target = guess_target(seen)
-    expect = verify.Expect(target=target)
-    findings, notes = verify.judge(seen, expect), verify.notes(seen, expect)
+    expect = Expect(target=target)
+    findings, notes = judge(seen, expect), verify_notes.notes(seen, expect)
     return Subject(target=target, examination=seen, summary=summarize(seen), findings=findings, notes=notes)
 
 

@@ -15,9 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import a_manifest
-from layerforge import guarded, report
-from layerforge.model import EditGroup, Figures, Finding, Left, Package, Severity, Verdict
-from layerforge.page import read_coldstart, read_sbom
+from layerforge.core import guarded
+from layerforge.core.findings import Finding, Severity
+from layerforge.layer.passes.setting import Left
+from layerforge.layer.tree import Package
+from layerforge.measure.coldstart.reading import read_coldstart
+from layerforge.report import manifest
+from layerforge.report.manifest import EditGroup
+from layerforge.report.sbom.reading import read_sbom
+from layerforge.verify.verdict import Figures, Verdict
 
 FINDING = Finding(rule="LF101", severity=Severity.WARNING, path="a", message="m", hint="h")
 VERDICT = Verdict(engine="host", skipped="", findings=(FINDING,), notes=("n",), figures=Figures(init_ms=1.5))
@@ -62,8 +68,8 @@ def a_verdict(text: str) -> object:
 
 
 READERS: dict[str, tuple[Any, Callable[[str], object]]] = {
-    "manifest": (json.loads(report.manifest_json(MANIFEST, VERDICT)), report.read_manifest),
-    "made": (json.loads(report.manifest_json(MANIFEST, VERDICT)), report.read_made),
+    "manifest": (json.loads(manifest.manifest_json(MANIFEST, VERDICT)), manifest.read_manifest),
+    "made": (json.loads(manifest.manifest_json(MANIFEST, VERDICT)), manifest.read_made),
     "verdict": (json.loads(json.dumps(asdict(VERDICT))), a_verdict),
     "coldstart": (COLDSTART, read_coldstart),
     "sbom": (SBOM, an_sbom),

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elves
-from layerforge import elf
-from layerforge.optimize.strip import Unsafe, cut
+from layerforge.core import elf
+from layerforge.layer.passes.strip import Unsafe, cut
 
 PARTS = st.builds(
     elves.Part,

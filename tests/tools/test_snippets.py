@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 
-from layerforge import snippet
-from layerforge.model import Arch
-from layerforge.snippet import LocalLayer, Version
+from layerforge.core.runtimes import Arch
+from layerforge.publish.snippets import aws_cli, cdk, sam, terraform, zappa_chalice
+from layerforge.publish.snippets import serverless as serverless_snippets
+from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.serverless import serverless_local
+from layerforge.publish.snippets.tools import for_versions, for_zip
 from toolbox import Tools, run
 
 ODD = 'a "b" \\ c\'d é #{x} %{y} $HOME.zip'
@@ -105,8 +108,8 @@ def check_made(layer: LocalLayer, found: Any) -> None:
 
 
 def test_sam_translates_what_attaches_and_makes_layers(tools: Tools, tmp_path: Path) -> None:
-    published = [f"{SAM}{snippet.sam(versions)}Resources:\n{FUNCTION}" for versions in (ONE, CHINA, MANY)]
-    zips = [SAM + snippet.sam_local(one).replace("Resources:\n", f"Resources:\n{FUNCTION}") for one in LOCAL]
+    published = [f"{SAM}{sam.sam(versions)}Resources:\n{FUNCTION}" for versions in (ONE, CHINA, MANY)]
+    zips = [SAM + sam.sam_local(one).replace("Resources:\n", f"Resources:\n{FUNCTION}") for one in LOCAL]
     *attached, first, second, third = found = tools.ask("sam", [*published, *zips], tmp_path / "sam")
     check_attached(*attached)
     for layer, made in zip(LOCAL, (first, second, third), strict=True):
@@ -120,16 +123,16 @@ def test_cdk_synthesizes_what_attaches_and_makes_layers(tools: Tools, tmp_path: 
         pytest.skip("there is no node")
     a_zip(tmp_path / ODD)
     zips = [replace(one, path=str(tmp_path / ODD)) for one in LOCAL]
-    published = [(snippet.cdk(versions), "PYTHON_3_13", "X86_64") for versions in (ONE, CHINA, MANY)]
+    published = [(cdk.cdk(versions), "PYTHON_3_13", "X86_64") for versions in (ONE, CHINA, MANY)]
     words = [("PYTHON_3_10", "X86_64"), ("PYTHON_3_13", "ARM_64"), ("PYTHON_3_14", "ARM_64")]
-    cases = [(snippet.cdk_local(one), *word) for one, word in zip(zips, words, strict=True)]
+    cases = [(cdk.cdk_local(one), *word) for one, word in zip(zips, words, strict=True)]
     *attached, first, second, third = tools.ask("cdk", [*published, *cases], tmp_path / "cdk")
     check_attached(*attached)
     for layer, found in zip(zips, (first, second, third), strict=True):
         check_made(layer, found)
 
 
-@pytest.mark.parametrize("text", [snippet.cdk(MANY), snippet.cdk_local(local(ODD))])
+@pytest.mark.parametrize("text", [cdk.cdk(MANY), cdk.cdk_local(local(ODD))])
 def test_cdk_gets_python(text: str) -> None:
     assert ast.parse(text).body
 
@@ -138,12 +141,12 @@ def test_cdk_gets_python(text: str) -> None:
 
 
 def test_terraform_reads_the_arns_of_one_region(tools: Tools, tmp_path: Path) -> None:
-    found = tools.ask("terraform", snippet.terraform(CHINA), tmp_path / "hcl")
+    found = tools.ask("terraform", terraform.terraform(CHINA), tmp_path / "hcl")
     assert [json.loads(one) for one in found["locals"][0]["layers"]] == [CHINA[0].arn]
 
 
 def test_terraform_looks_the_arns_up_by_region(tools: Tools, tmp_path: Path) -> None:
-    found = tools.ask("terraform", snippet.terraform(MANY), tmp_path / "hcl")
+    found = tools.ask("terraform", terraform.terraform(MANY), tmp_path / "hcl")
     [table] = found["locals"]
     arns = table["layer_arns"].items()
     assert {json.loads(region): [json.loads(one) for one in several] for region, several in arns} == ARNS
@@ -152,10 +155,10 @@ def test_terraform_looks_the_arns_up_by_region(tools: Tools, tmp_path: Path) -> 
 
 
 FILES = {
-    "one Region": snippet.for_versions("terraform", CHINA),
-    "several": snippet.for_versions("terraform", (*MANY, version("numpy", "ap-southeast-1", 3))),
-    "zip": snippet.for_zip("terraform", local(ODD)),
-    "bucket": snippet.for_zip("terraform", local(large=True)),
+    "one Region": for_versions("terraform", CHINA),
+    "several": for_versions("terraform", (*MANY, version("numpy", "ap-southeast-1", 3))),
+    "zip": for_zip("terraform", local(ODD)),
+    "bucket": for_zip("terraform", local(large=True)),
 }
 
 
@@ -170,7 +173,7 @@ def test_terraform_has_nothing_to_format(tools: Tools, tmp_path: Path) -> None:
 
 
 def test_terraform_makes_the_layer_from_its_zip(tools: Tools, tmp_path: Path) -> None:
-    found = tools.ask("terraform", snippet.terraform_local(local(ODD + "${z}")), tmp_path / "hcl")
+    found = tools.ask("terraform", terraform.terraform_local(local(ODD + "${z}")), tmp_path / "hcl")
     layer = found["resource"][0]['"aws_lambda_layer_version"']['"numpy_layer"']
     assert layer["compatible_runtimes"] == ['"python3.13"']
     plain = json.loads(layer["filename"])
@@ -182,7 +185,7 @@ def test_terraform_makes_the_layer_from_its_zip(tools: Tools, tmp_path: Path) ->
 
 
 def test_terraform_takes_a_large_zip_through_a_bucket(tools: Tools, tmp_path: Path) -> None:
-    found = tools.ask("terraform", snippet.terraform_local(local(large=True)), tmp_path / "hcl")
+    found = tools.ask("terraform", terraform.terraform_local(local(large=True)), tmp_path / "hcl")
     layer = next(one for one in found["resource"] if '"aws_lambda_layer_version"' in one)
     assert "filename" not in layer['"aws_lambda_layer_version"']['"numpy_layer"']
     stored = next(one for one in found["resource"] if '"aws_s3_object"' in one)
@@ -204,18 +207,18 @@ def serverless(node_modules: Path, folder: Path, text: str, region: str) -> Any:
 
 @pytest.mark.parametrize("region", ARNS)
 def test_serverless_finds_the_arns_of_the_region_it_deploys_to(node_modules: Path, tmp_path: Path, region: str) -> None:
-    found = serverless(node_modules, tmp_path, snippet.serverless(MANY), region)
+    found = serverless(node_modules, tmp_path, serverless_snippets.serverless(MANY), region)
     assert found["provider"]["layers"] == ARNS[region]
 
 
 def test_serverless_takes_the_arns_of_a_single_region(node_modules: Path, tmp_path: Path) -> None:
-    found = serverless(node_modules, tmp_path, snippet.serverless(CHINA), "cn-north-1")
+    found = serverless(node_modules, tmp_path, serverless_snippets.serverless(CHINA), "cn-north-1")
     assert found["provider"]["layers"] == [CHINA[0].arn]
 
 
 @pytest.mark.parametrize(("python", "arch"), [("3.10", Arch.X86_64), ("3.14", Arch.ARM64)])
 def test_serverless_makes_the_layer_from_its_zip(node_modules: Path, tmp_path: Path, python: str, arch: Arch) -> None:
-    found = serverless(node_modules, tmp_path, snippet.serverless_local(local(ODD, python, arch)), "eu-west-1")
+    found = serverless(node_modules, tmp_path, serverless_local(local(ODD, python, arch)), "eu-west-1")
     [(key, layer)] = found["layers"].items()
     assert layer["package"]["artifact"] == ODD
     assert layer["compatibleRuntimes"] == [f"python{python}"]
@@ -230,13 +233,13 @@ def test_serverless_makes_the_layer_from_its_zip(node_modules: Path, tmp_path: P
 
 
 def test_zappa_loads_a_stage_for_each_region(tools: Tools, tmp_path: Path) -> None:
-    one, many = tools.ask("zappa", [snippet.zappa(ONE), snippet.zappa(MANY)], tmp_path / "zappa")
+    one, many = tools.ask("zappa", [zappa_chalice.zappa(ONE), zappa_chalice.zappa(MANY)], tmp_path / "zappa")
     assert one == {"dev": ["eu-west-1", [ONE[0].arn]]}
     assert many == {region.replace("-", "_"): [region, arns] for region, arns in ARNS.items()}
 
 
 def test_chalice_loads_the_layers_of_each_stage(tools: Tools, tmp_path: Path) -> None:
-    one, many = tools.ask("chalice", [snippet.chalice(TWO), snippet.chalice(MANY)], tmp_path / "chalice")
+    one, many = tools.ask("chalice", [zappa_chalice.chalice(TWO), zappa_chalice.chalice(MANY)], tmp_path / "chalice")
     assert one == {"dev": ARNS["eu-west-1"]}
     assert many == ARNS
 
@@ -290,7 +293,7 @@ def commands(tools: Tools, folder: Path, text: str, endpoint: str = "") -> subpr
 
 def test_the_aws_command_line_attaches_in_each_region(tools: Tools, tmp_path: Path, lambda_: tuple[str, Asked]) -> None:
     endpoint, asked = lambda_
-    ran = commands(tools, tmp_path, snippet.cli(MANY), endpoint)
+    ran = commands(tools, tmp_path, aws_cli.cli(MANY), endpoint)
     assert ran.returncode == 0, ran.stderr
     assert {path.rpartition("functions/")[2] for _, path, _ in asked.requests} == {"demo/configuration"}
     assert [json.loads(body) for _, _, body in asked.requests] == [{"Layers": arns} for arns in ARNS.values()]
@@ -300,7 +303,7 @@ def test_the_aws_command_line_publishes_the_zip(tools: Tools, tmp_path: Path, la
     endpoint, asked = lambda_
     path = ODD.replace("$", "")
     data = a_zip(tmp_path / path)
-    ran = commands(tools, tmp_path, snippet.cli_local(local(path), ["eu-west-1", "us-east-1"]), endpoint)
+    ran = commands(tools, tmp_path, aws_cli.cli_local(local(path), ["eu-west-1", "us-east-1"]), endpoint)
     assert ran.returncode == 0, ran.stderr
     assert len(asked.requests) == 2
     for _, place, body in asked.requests:
@@ -316,7 +319,7 @@ def test_the_aws_command_line_publishes_a_large_zip_through_a_bucket(
 ) -> None:
     endpoint, asked = lambda_
     (tmp_path / ODD).write_bytes(b"PK zip")
-    ran = commands(tools, tmp_path, snippet.cli_local(local(ODD, large=True), ["eu-west-1"]), endpoint)
+    ran = commands(tools, tmp_path, aws_cli.cli_local(local(ODD, large=True), ["eu-west-1"]), endpoint)
     assert ran.returncode == 0, ran.stderr
     (method, place, stored), (_, _, body) = asked.requests
     assert (method, place) == ("PUT", "/mine/numpy.zip")
@@ -325,6 +328,6 @@ def test_the_aws_command_line_publishes_a_large_zip_through_a_bucket(
 
 
 def test_the_aws_command_line_refuses_what_it_does_not_know(tools: Tools, tmp_path: Path) -> None:
-    ran = commands(tools, tmp_path, snippet.cli(ONE).replace("--layers", "--layer-arns"))
+    ran = commands(tools, tmp_path, aws_cli.cli(ONE).replace("--layers", "--layer-arns"))
     assert ran.returncode != 0
     assert "layer-arns" in ran.stderr

@@ -10,22 +10,16 @@ from typing import Self
 import pytest
 
 from fakes import FakeProgress, target
-from layerforge.model import (
-    Arch,
-    Builder,
-    Compression,
-    Figures,
-    Finding,
-    Image,
-    Outcome,
-    Progress,
-    Recipe,
-    Severity,
-    Task,
-    Verdict,
-)
-from layerforge.pipeline import Options, equipped, measured, source_folders, summary
-from layerforge.store import DiskStore
+from layerforge.build.engine import Builder, Image, Outcome, Task
+from layerforge.build.image_sources import source_folders
+from layerforge.build.options import Options
+from layerforge.core.findings import Finding, Severity
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Arch
+from layerforge.core.store.disk import DiskStore
+from layerforge.pipeline import equipped
+from layerforge.resolve.recipe import Compression, Recipe
+from layerforge.verify.verdict import Figures, Verdict, measured, summary
 
 IMAGE = Image(reference="test", digest="sha256:1", arch=Arch.X86_64, sources="/usr/src/carried")
 

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, FakeProgress, FakeStore, a_manifest, target
-from layerforge import __version__, digest, lock, pipeline
-from layerforge.model import Arch, Bytecode, BytecodeMode, Compression, Interpreter, Plan, Recipe, Verdict
-from layerforge.pipeline import Forged
-from layerforge.plan import plan
+from layerforge import __version__, pipeline
+from layerforge.build.interpreters import Interpreter
+from layerforge.build.plan import Plan, plan
+from layerforge.core import digest
+from layerforge.core.runtimes import Arch
+from layerforge.report import delivery
+from layerforge.report.delivery import BuiltLayer
+from layerforge.resolve import lock
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Recipe
+from layerforge.verify.verdict import Verdict
 
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
 CPYTHON = Interpreter(path=Path("/usr/bin/python3.13"), version="3.13.0")
@@ -27,12 +33,12 @@ def kept(store: Any, **facts: Any) -> Plan:
     made = a_plan()
     right: dict[str, Any] = {"key": made.key, "sha256": digest.sha256(ZIP), "layerforge": __version__}
     manifest = a_manifest(**{**right, **facts})
-    pipeline.keep(made, Forged(manifest=manifest, sbom="sbom", licences="licences", data=ZIP), store)
+    delivery.keep(made, BuiltLayer(manifest=manifest, sbom="sbom", licences="licences", data=ZIP), store)
     return made
 
 
-def recalled(store: Any, made: Plan) -> Forged | None:
-    return pipeline.recall(made, store, FakeProgress())
+def recalled(store: Any, made: Plan) -> BuiltLayer | None:
+    return delivery.recall(made, store, FakeProgress())
 
 
 def test_a_layer_that_was_kept_is_recalled() -> None:
@@ -98,7 +104,7 @@ def stored(**facts: Any) -> bytes:
 
 
 def test_a_verdict_comes_back_as_it_was_kept() -> None:
-    assert pipeline.said_before(stored(), digest.of(["this"])) == CLEAN
+    assert pipeline.said_before(stored(), digest.of_json(["this"])) == CLEAN
 
 
 @pytest.mark.parametrize(
@@ -121,13 +127,13 @@ def test_a_verdict_comes_back_as_it_was_kept() -> None:
     ],
 )
 def test_a_verdict_of_another_form_or_about_something_else_is_none(value: bytes) -> None:
-    assert pipeline.said_before(value, digest.of(["this"])) is None
+    assert pipeline.said_before(value, digest.of_json(["this"])) is None
 
 
 def test_what_was_said_of_other_bytes_is_not_said_of_these() -> None:
     made, engine = a_plan(), FakeEngine(outcomes=[])
-    forged = Forged(manifest=a_manifest(sha256=digest.sha256(ZIP)), sbom="", licences="", data=ZIP)
+    forged = BuiltLayer(manifest=a_manifest(sha256=digest.sha256(ZIP)), sbom="", licences="", data=ZIP)
     other = replace(forged, manifest=a_manifest(sha256="b" * 64))
     facts = pipeline.about(made, forged, engine)
     assert facts != pipeline.about(made, other, engine)
-    assert digest.of(json.loads(json.dumps(facts))) == digest.of(facts)
+    assert digest.of_json(json.loads(json.dumps(facts))) == digest.of_json(facts)

@@ -11,11 +11,12 @@ from contextlib import suppress
 
 import click
 
-from layerforge import __version__, faults, interrupts, process
-from layerforge.cli import helping, screen, summary
-from layerforge.cli.screen import errors, step_summary
-from layerforge.errors import LayerforgeError
-from layerforge.interrupts import INTERRUPTED
+from layerforge import __version__
+from layerforge.cli import github, helping, terminal
+from layerforge.cli.terminal import errors, step_summary
+from layerforge.core import faults, interrupts, process
+from layerforge.core.errors import LayerforgeError
+from layerforge.core.interrupts import INTERRUPTED
 
 COMMANDS = {
     "build": "Build, verify and write layers.",
@@ -96,7 +97,7 @@ def main() -> None:
 
 def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
     """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
-    screen.WANTED.clear()
+    terminal.WANTED.clear()
     try:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:
@@ -118,6 +119,6 @@ def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
 
 def _failed(error: LayerforgeError) -> int:
     errors(error)
-    summary.annotate([summary.of_error(error)])
-    step_summary(summary.failure(error))
+    github.annotate([github.of_error(error)])
+    step_summary(github.failure(error))
     return error.exit_code

@@ -12,13 +12,22 @@ from typing import Any
 
 import click
 
-from layerforge import recipe, report, resolve
-from layerforge.cli import engines, fitting, helping, screen, summary
+from layerforge.build.errors import EngineError
+from layerforge.cli import engines, fitting, github, helping, terminal
 from layerforge.cli import options as shared
-from layerforge.errors import EngineError, UsageError
-from layerforge.model import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT, Manifest, Progress
-from layerforge.pipeline import Layer, forge
-from layerforge.progress import Screen, megabytes
+from layerforge.cli.progress import Screen
+from layerforge.core.errors import UsageError
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
+from layerforge.core.progress import Progress
+from layerforge.core.text import megabytes
+from layerforge.pipeline import forge
+from layerforge.report import manifest
+from layerforge.report.delivery import Layer
+from layerforge.report.manifest import Manifest
+from layerforge.resolve import recipe_file
+from layerforge.resolve.request import Request
+from layerforge.resolve.targets import requests
+from layerforge.verify import verdict
 
 
 @click.command("build", cls=helping.Grouped)
@@ -41,39 +50,39 @@ def command(
     TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
     "pandas>=3". Bare requirements share one layer.
     """
-    out, progress = screen.notes(), screen.progress()
+    out, progress = terminal.notes(), terminal.progress()
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     check_output(output)
     store = shared.open_store(progress)
-    wanted = resolve.requests(shared.asked(targets), lock_file)
+    wanted = requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
         tell_what_is_not_compiled(wanted, asked, where, progress)
 
-    def made(request: resolve.Request) -> Layer:
-        with summary.refusals_annotated(origin(request)):
+    def made(request: Request) -> Layer:
+        with github.refusals_annotated(origin(request)):
             layer = forge(request, chosen, where.engine, where.builder, store, progress)
-        summary.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
+        github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
         return layer
 
     layers = [made(request) for request in wanted]
     show(out, layers)
-    screen.step_summary(summary.layers(layers))
+    terminal.step_summary(github.layers(layers))
     if as_json:
-        screen.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
+        terminal.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
 
 
-def origin(request: resolve.Request) -> str:
+def origin(request: Request) -> str:
     """The file that asks for a layer, as CI shows findings on it; empty where there is none of the user's."""
     folder = request.recipe.folder
     if folder is not None:
-        return "" if request.installed else os.path.relpath(folder / recipe.FILE)
+        return "" if request.installed else os.path.relpath(folder / recipe_file.FILE)
     return os.path.relpath(request.source) if isinstance(request.source, Path) else ""
 
 
 def tell_what_is_not_compiled(
-    wanted: Iterable[resolve.Request], from_source: tuple[str, ...], where: engines.Chosen, progress: Progress
+    wanted: Iterable[Request], from_source: tuple[str, ...], where: engines.Chosen, progress: Progress
 ) -> None:
     """Says which wheels stand in for what a recipe compiles. Raises ``EngineError`` where compiling is asked for."""
     if from_source:
@@ -129,10 +138,10 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
         if layer.verdict is None:
             out.line(("  not verified", "yellow"))
         else:
-            screen.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
+            terminal.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
         for line in fitting.told(made, layer.path):
             out.line(f"    {line}")
-    if not screen.wanted(screen.QUIET):
+    if not terminal.wanted(terminal.QUIET):
         out.line()
         out.line(("next", "bold"))
         for command_line, what in next_steps(layers):
@@ -153,7 +162,7 @@ def next_steps(layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
 
 def difference(made: Manifest) -> str:
     """What the passes took away and what they added: ``smaller by 12.9 MB: prune 11.0 MB, …; bytecode adds 1.9 MB``."""
-    rows = [(str(row["pass"]), int(row["bytes"])) for row in report.saved(made)]
+    rows = [(str(row["pass"]), int(row["bytes"])) for row in manifest.saved(made)]
     less = [f"{name} {megabytes(size)}" for name, size in rows if size > 0]
     saved = megabytes(sum(size for _, size in rows if size > 0))
     parts = [f"smaller by {saved}: {', '.join(less)}"] if less else ["nothing could be left out"]
@@ -174,7 +183,7 @@ def as_data(layer: Layer) -> dict[str, Any]:
         "sha256": made.sha256,
         "content_sha256": made.content_sha256,
         "packages": [{"name": one.name, "version": one.version, "origin": one.origin} for one in made.packages],
-        "saved": report.saved(made),
-        "findings": report.findings_json(layer.verdict.findings) if layer.verdict else [],
+        "saved": manifest.saved(made),
+        "findings": verdict.findings_json(layer.verdict.findings) if layer.verdict else [],
         "figures": asdict(layer.verdict.figures) if layer.verdict else None,
     }

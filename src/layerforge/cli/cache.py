@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from layerforge.cli import options as shared
-from layerforge.cli import screen
-from layerforge.errors import UsageError
-from layerforge.progress import counted, megabytes
-from layerforge.store import Kept
+from layerforge.cli import progress, terminal
+from layerforge.core.errors import UsageError
+from layerforge.core.store.disk import Kept
+from layerforge.core.text import counted, megabytes
 
 UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 
@@ -42,15 +42,15 @@ def command() -> None:
 @shared.json_option
 def info(as_json: bool) -> None:  # noqa: FBT001
     """Show where the store is, what it holds and how long ago that was used."""
-    store = shared.open_store(screen.progress())
+    store = shared.open_store(terminal.progress())
     kinds, now = store.kinds(), time.time()
     total = Kept.of(kinds.values())
     if as_json:
         rows = {kind: _data(kept, now) for kind, kept in kinds.items()}
-        screen.print_json({"root": str(store.root), "kinds": rows, "total": _data(total, now)})
+        terminal.print_json({"root": str(store.root), "kinds": rows, "total": _data(total, now)})
         return
     cells = [_cells(kind, kept, now) for kind, kept in (*kinds.items(), ("in all", total))]
-    screen.report().table(str(store.root), ("kind", "values", "size", "last used", "longest unused"), cells)
+    terminal.report().table(str(store.root), ("kind", "values", "size", "last used", "longest unused"), cells)
 
 
 def _data(kept: Kept, now: float) -> dict[str, float]:
@@ -76,16 +76,16 @@ def ago(seconds: float) -> str:
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 def clear(older_than: float | None, yes: bool) -> None:  # noqa: FBT001
     """Remove what the store holds. Asks first; builds that run go on."""
-    store = shared.open_store(screen.progress())
+    store = shared.open_store(terminal.progress())
     before = time.time() - older_than if older_than is not None else None
     if not yes:
         ask(f"remove what {store.root} holds" + (", as far as it is that old" if before else ""))
     freed = store.clear(before)
-    screen.report().line(f"{megabytes(freed)} freed in {store.root}")
+    terminal.report().line(f"{megabytes(freed)} freed in {store.root}")
 
 
 def ask(what: str) -> None:
     """Asks whether to. Raises ``UsageError`` where nobody is there to answer, ``Abort`` where the answer is no."""
-    if not (sys.stdin.isatty() and screen.notes().is_terminal):
+    if not (sys.stdin.isatty() and terminal.notes().is_terminal):
         raise UsageError("there is no terminal to ask on", hint="add --yes to remove without being asked")
-    click.confirm(f"{screen.inert(what)}?", abort=True, err=True)
+    click.confirm(f"{progress.inert(what)}?", abort=True, err=True)

@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass
 import click
 import uv
 
-from layerforge import __version__, container, interpreters, process, runtimes, store
-from layerforge.cli import engines, screen
+from layerforge import __version__
+from layerforge.build import interpreters
+from layerforge.build.container.connect import connect, unavailable
+from layerforge.build.container.images import build_image_here
+from layerforge.build.errors import EngineError
+from layerforge.build.host import HostEngine
+from layerforge.cli import engines, terminal
 from layerforge.cli import options as shared
-from layerforge.errors import EngineError
-from layerforge.host import HostEngine
-from layerforge.model import Arch, Target
-from layerforge.progress import megabytes
+from layerforge.core import process, runtimes
+from layerforge.core.runtimes import Arch, Target
+from layerforge.core.store import disk
+from layerforge.core.text import megabytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +44,9 @@ def command(as_json: bool) -> None:  # noqa: FBT001
         *(_runtime(target) for target in _targets()),
     ]
     if as_json:
-        screen.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
+        terminal.print_json({"layerforge": __version__, "checks": [asdict(one) for one in reports]})
         return
-    out = screen.report()
+    out = terminal.report()
     for one in reports:
         out.line(("✓", "green") if one.good else ("!", "yellow"), f" {one.name:<12} {one.says}")
 
@@ -56,7 +61,7 @@ def _tool() -> Report:
 
 
 def _store() -> Report:
-    root = store.default_root()
+    root = disk.default_root()
     place = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     return Report(name="store", good=free > 2 * 10**9, says=f"{root}, {megabytes(free)} free")
@@ -64,7 +69,7 @@ def _store() -> Report:
 
 def _engine() -> Report:
     """Whether packages can be compiled, and layers run in Lambda's own image."""
-    error = container.unavailable()
+    error = unavailable()
     says = "; ".join(" ".join(part.split()) for part in (error.message, error.hint)) if error else "an engine answers"
     return Report(name="container", good=not error, says=says)
 
@@ -72,8 +77,8 @@ def _engine() -> Report:
 def _images() -> list[Report]:
     """Whether the images that packages are compiled in, and layers run in, are there or could lately not be made."""
     try:
-        client = container.connect()
-        here = [container.build_image_here(client, target) for target in _targets()]
+        client = connect()
+        here = [build_image_here(client, target) for target in _targets()]
         client.close()
     except EngineError as error:
         return [Report(name="images", good=False, says=f"{error.message}; {error.hint}")]
@@ -84,7 +89,7 @@ def _image(target: Target, *, here: bool) -> Report:
     name = f"image {target.python}"
     if here:
         return Report(name=name, good=True, says="packages are compiled, and layers run, in it")
-    failure = engines.failed_before(store.DiskStore(root=store.default_root(), progress=screen.progress()), target)
+    failure = engines.failed_before(disk.DiskStore(root=disk.default_root(), progress=terminal.progress()), target)
     if failure:
         return Report(name=name, good=False, says=f"{failure.message}; {failure.hint}")
     return Report(name=name, good=False, says="not here; the first build makes it, which takes a network and minutes")
@@ -92,7 +97,7 @@ def _image(target: Target, *, here: bool) -> Report:
 
 def _runtime(target: Target) -> Report:
     """Whether layers for a Python can be compiled and run here. Their wheels can always be installed."""
-    interpreter = interpreters.find(target.python, own=store.pythons())
+    interpreter = interpreters.find(target.python, own=disk.pythons())
     name = f"python{target.python}"
     if interpreter is None:
         if interpreters.may_fetch():

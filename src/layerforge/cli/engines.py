@@ -7,14 +7,21 @@ import os
 import time
 from dataclasses import asdict, dataclass, replace
 
-from layerforge import digest, guarded, store
-from layerforge.errors import EngineError, UsageError
-from layerforge.host import HostEngine
-from layerforge.model import Builder, Engine, Interpreter, Progress, Store, Target
-from layerforge.progress import counted
+from layerforge.build.engine import Builder, Engine
+from layerforge.build.errors import EngineError
+from layerforge.build.host import HostEngine
+from layerforge.build.interpreters import Interpreter
+from layerforge.core import digest, guarded
+from layerforge.core.errors import UsageError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.store import disk
+from layerforge.core.store.protocol import Store
+from layerforge.core.text import counted
 
 REMEMBERED = 10 * 60
 """Seconds for which an image that could not be had is not asked for again, unless it is named or required."""
+
 
 CHOICES = ("auto", "docker", "host")
 
@@ -61,25 +68,27 @@ def choose(
             raise UsageError("--image goes with the container engine", hint="leave out `--engine host`")
         return host
     # The SDK takes longer to import than a whole build that comes from the store.
-    from layerforge import container
+    from layerforge.build.container.connect import connect, unavailable
+    from layerforge.build.container.docker_engine import DockerEngine
+    from layerforge.build.container.images import find_image
 
     required = name == "docker" or image is not None
-    if not required and (reason := container.unavailable()):
+    if not required and (reason := unavailable()):
         return _without(host, reason.message, reason.hint, progress)
-    memories = store.DiskStore(root=store.default_root(), progress=progress)
+    memories = disk.DiskStore(root=disk.default_root(), progress=progress)
     if not required and (known := failed_before(memories, target)):
         minutes = int((time.time() - known.at) // 60)
         when = f"{counted(minutes, 'minute')} ago" if minutes else "just now"
         return _without(host, f"{known.message} ({when}; --engine docker tries again)", known.hint, progress)
     try:
-        client = container.connect()
-        found = container.find_image(client, target, image, progress)
+        client = connect()
+        found = find_image(client, target, image, progress)
     except EngineError as error:
         if required:
             raise
         remember(memories, target, Failure(at=time.time(), message=error.message, hint=error.hint))
         return _without(host, error.message, error.hint, progress)
-    engine = container.DockerEngine(client=client, image=found)
+    engine = DockerEngine(client=client, image=found)
     if memory is not None:
         engine = replace(engine, memory=memory * 2**20)
     progress.say(f"engine docker: {found.reference}")
@@ -93,7 +102,7 @@ def _without(host: Chosen, reason: str, hint: str, progress: Progress) -> Chosen
 
 
 def _place(target: Target) -> str:
-    return digest.of([target.label, os.environ.get("DOCKER_HOST", "")])
+    return digest.of_json([target.label, os.environ.get("DOCKER_HOST", "")])
 
 
 def remember(kept: Store, target: Target, failure: Failure) -> None:

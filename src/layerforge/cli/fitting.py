@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from layerforge.archive import LEVELS
-from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Compression, Manifest
-from layerforge.progress import megabytes
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.core.text import megabytes
+from layerforge.layer.archive import LEVELS
+from layerforge.report.manifest import Manifest
+from layerforge.resolve.recipe import BytecodeMode, Compression
 
 SAMPLE = 3_000_000
 """Bytes that are compressed anew: some tenths of a second."""
+
 
 MARGIN = 0.04
 """How far a sample may be wrong, as a part of the size."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import screen
+from layerforge.cli import terminal
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
@@ -17,6 +17,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
 }
 """The commands, in the order of ``--help``."""
 
+
 FIRST = (
     "layerforge build requests",
     "layerforge build -r requirements.txt --arch arm64",
@@ -24,6 +25,7 @@ FIRST = (
     "layerforge publish dist/requests-py313-x86_64.zip --region eu-west-1",
 )
 """Examples of the program."""
+
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "build": (
@@ -48,6 +50,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "cache": ("layerforge cache info", "layerforge cache clear --older-than 30d"),
 }
 """Examples of each command."""
+
 
 OPTIONS: Mapping[str, Sequence[str]] = {
     "What goes in": ("requirements", "lock_file", "from_source", "sources"),
@@ -89,19 +92,19 @@ def epilog(examples: Sequence[str]) -> str:
 
 def _quiet() -> click.Option:
     text = "Say only what is wrong, and what was asked for."
-    return click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(screen.QUIET), help=text)
+    return click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(terminal.QUIET), help=text)
 
 
 def _verbose() -> click.Option:
     text = "Show all of the evidence of an error."
     return click.Option(
-        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(screen.VERBOSE), help=text
+        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(terminal.VERBOSE), help=text
     )
 
 
 def _noted(key: str) -> Any:
     def note(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
         if value:
-            screen.WANTED.add(key)
+            terminal.WANTED.add(key)
 
     return note

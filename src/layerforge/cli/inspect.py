@@ -10,18 +10,29 @@ from typing import Any
 
 import click
 
-from layerforge import advice, examine, report, verify
-from layerforge import changes as compared
-from layerforge import page as pages
-from layerforge.advice import Advice
-from layerforge.changes import Limit
-from layerforge.cli import against, places, screen
+from layerforge.cli import comparison, inspect_against, output_files, progress, terminal
 from layerforge.cli import options as shared
-from layerforge.errors import UsageError
-from layerforge.examine import Share, Summary, directory
-from layerforge.model import LAMBDA_UNZIPPED_LIMIT, Examination, Member, Target
-from layerforge.page import newest_symbols
-from layerforge.progress import Screen, megabytes
+from layerforge.cli.progress import Screen
+from layerforge.core.errors import UsageError
+from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
+from layerforge.core.runtimes import Target
+from layerforge.core.text import megabytes
+from layerforge.examine import examine, zip_content
+from layerforge.examine.examination import Examination, Member
+from layerforge.examine.guess import guess_target
+from layerforge.examine.summary import Share, Summary, summarize
+from layerforge.report import beside as beside_zip
+from layerforge.report import diff_data
+from layerforge.report.advice import advise as advice
+from layerforge.report.advice.advise import Advice, advise, smallest
+from layerforge.report.advice.evidence import LayerEvidence
+from layerforge.report.growth import Limit
+from layerforge.report.page.page import page
+from layerforge.report.page.page_data import Subject, newest_symbols
+from layerforge.verify import verdict
+from layerforge.verify.notes import notes
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
 
 
 @click.command("inspect")
@@ -30,7 +41,7 @@ from layerforge.progress import Screen, megabytes
 @click.option(
     "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page for a browser."
 )
-@against.options
+@inspect_against.options
 @shared.json_option
 def command(
     zip_file: Path,
@@ -46,53 +57,53 @@ def command(
 
     With --against, show what changed since an older ZIP instead.
     """
-    against.refuse_alone(older, limit, markdown, as_json=as_json)
+    inspect_against.refuse_alone(older, limit, markdown, as_json=as_json)
     if html_file:
-        places.check(html_file, "page.html")
-    if markdown and markdown != against.STANDARD_OUTPUT:
-        places.check(markdown, "changes.md")
+        output_files.check(html_file, "page.html")
+    if markdown and markdown != inspect_against.STANDARD_OUTPUT:
+        output_files.check(markdown, "changes.md")
         if html_file and html_file.resolve() == markdown.resolve():
             raise UsageError(f"--html and --markdown both name {markdown}", hint="give each a file of its own")
-    subject, out = known(zip_file, python, arch), screen.report(taken=markdown == against.STANDARD_OUTPUT)
+    subject, out = known(zip_file, python, arch), terminal.report(taken=markdown == inspect_against.STANDARD_OUTPUT)
     old = known(older, python, arch) if older else None
     for line in (*subject.beside.refused, *(old.beside.refused if old else ())):
-        screen.notes().line(("!", "yellow"), f" {line}")
-    pair = against.pair(old, subject) if old else None
+        terminal.notes().line(("!", "yellow"), f" {line}")
+    pair = comparison.pair(old, subject) if old else None
     found = () if pair and not (html_file or as_json) else advice_on(subject)
-    changes = compared.as_data(pair.changes) if pair else None
+    changes = diff_data.as_data(pair.changes) if pair else None
     if html_file:
-        write_page(screen.notes(), html_file, subject, found, changes)
+        write_page(terminal.notes(), html_file, subject, found, changes)
     if as_json:
-        screen.print_json(as_data(subject, found) | ({"changes": changes} if pair else {}))
+        terminal.print_json(as_data(subject, found) | ({"changes": changes} if pair else {}))
     elif pair:
-        against.show(out, pair)
+        inspect_against.show(out, pair)
     else:
         show(out, subject)
         show_advice(out, subject, found)
     if pair:
-        against.tell_ci(pair, limit, markdown)
+        inspect_against.tell_ci(pair, limit, markdown)
 
 
-def known(zip_file: Path, python: str | None, arch: str | None) -> pages.Subject:
+def known(zip_file: Path, python: str | None, arch: str | None) -> Subject:
     """All that is known of a layer without running it. Python and processor are guessed unless given."""
     target, examination = look(zip_file, python, arch)
-    expect = verify.Expect(target=target)
-    return pages.Subject(
+    expect = Expect(target=target)
+    return Subject(
         target=target,
         examination=examination,
-        summary=examine.summarize(examination),
-        findings=verify.judge(examination, expect),
-        notes=verify.notes(examination, expect),
-        beside=pages.beside(zip_file, examination.sha256),
+        summary=summarize(examination),
+        findings=judge(examination, expect),
+        notes=notes(examination, expect),
+        beside=beside_zip.beside(zip_file, examination.sha256),
     )
 
 
 def write_page(
-    out: Screen, html_file: Path, subject: pages.Subject, found: Iterable[Advice], changes: dict[str, Any] | None
+    out: Screen, html_file: Path, subject: Subject, found: Iterable[Advice], changes: dict[str, Any] | None
 ) -> None:
     """Writes the page."""
-    data = pages.page(subject, advice=advice.as_data(found), changes=changes).encode()
-    places.write(html_file, data)
+    data = page(subject, advice=advice.as_data(found), changes=changes).encode()
+    output_files.write(html_file, data)
     out.line(f"page: {html_file}, {megabytes(len(data))}; open it in a browser, it needs no network\n")
 
 
@@ -100,38 +111,38 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
     """What is in a zip, and the target it is for: as told, else as its files suggest."""
     known = shared.target(python, arch) if python and arch else None
     examination = examine.examine(zip_file, known)
-    guess = examine.guess_target(examination)
+    guess = guess_target(examination)
     target = known or shared.target(python or guess.python, arch or str(guess.arch))
     if target != guess:
         examination = examine.examine(zip_file, target)
     return target, examination
 
 
-def show(out: Screen, subject: pages.Subject) -> None:
+def show(out: Screen, subject: Subject) -> None:
     """The tables for people, then what is wrong and what is worth knowing."""
     tables(out, subject.target, subject.examination, subject.summary)
-    screen.verdict(out, subject.findings, subject.notes)
+    terminal.verdict(out, subject.findings, subject.notes)
 
 
-def advice_on(subject: pages.Subject) -> tuple[Advice, ...]:
+def advice_on(subject: Subject) -> tuple[Advice, ...]:
     """What would help a layer most, measured of its own files."""
     beside = subject.beside
-    with directory.reader(subject.examination.path) as read:
-        ground = advice.Ground(
+    with zip_content.reader(subject.examination.path) as read:
+        ground = LayerEvidence(
             target=subject.target,
             examination=subject.examination,
             read=read,
             manifest=beside.manifest,
             imports=beside.coldstart.imports if beside.coldstart else (),
         )
-        return advice.advise(ground)
+        return advise(ground)
 
 
-def show_advice(out: Screen, subject: pages.Subject, found: Iterable[Advice]) -> None:
+def show_advice(out: Screen, subject: Subject, found: Iterable[Advice]) -> None:
     """Advice, a line each and how to follow it."""
     found = tuple(found)
     if not found:
-        least = megabytes(advice.smallest(subject.examination.unzipped))
+        least = megabytes(smallest(subject.examination.unzipped))
         out.line(f"\nnothing was found that would save {least} or more")
         return
     out.line("\n", ("what would help most", "bold"))
@@ -198,11 +209,11 @@ def bytecode(members: Iterable[Member]) -> Iterable[str]:
 def duplicates(summary: Summary) -> Iterable[str]:
     """The copies that cost most."""
     for one in sorted(summary.duplicates, key=lambda one: -one.wasted)[:5]:
-        first, *others = map(screen.shortened, one.paths)
+        first, *others = map(progress.shortened, one.paths)
         yield f"{megabytes(one.wasted)} in copies of {first}: {', '.join(others)}"
 
 
-def as_data(subject: pages.Subject, found: Iterable[Advice]) -> dict[str, Any]:
+def as_data(subject: Subject, found: Iterable[Advice]) -> dict[str, Any]:
     """Everything for ``--json``."""
     target, seen, summary = subject.target, subject.examination, subject.summary
     elves = [one for one in seen.members if one.elf is not None]
@@ -222,7 +233,7 @@ def as_data(subject: pages.Subject, found: Iterable[Advice]) -> dict[str, Any]:
         "symbols": newest_symbols(one.elf.versions for one in elves if one.elf),
         "native": [{"path": one.path, **asdict(one.elf)} for one in elves if one.elf],
         "bytecode": dict(Counter(str(one.pyc.state) for one in seen.members if one.pyc is not None)),
-        "findings": report.findings_json(subject.findings),
+        "findings": verdict.findings_json(subject.findings),
         "notes": list(subject.notes),
         "advice": advice.as_data(found),
     }

@@ -9,17 +9,20 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
-from layerforge import isolate, recipe, resolve
-from layerforge import lock as locks
 from layerforge.cli import options as shared
-from layerforge.cli import screen
-from layerforge.errors import UsageError
-from layerforge.filing import write_together
-from layerforge.model import Progress, SourcePackage
-from layerforge.progress import counted
-from layerforge.resolve import Request
-from layerforge.sources import Search
-from layerforge.store import DiskStore, writing
+from layerforge.cli import terminal
+from layerforge.core.errors import UsageError
+from layerforge.core.faults import writing
+from layerforge.core.filing import write_together
+from layerforge.core.progress import Progress
+from layerforge.core.store.disk import DiskStore
+from layerforge.core.text import counted
+from layerforge.resolve import build_environments, locking, recipe_file
+from layerforge.resolve import lock as locks
+from layerforge.resolve.recipe import SourcePackage
+from layerforge.resolve.request import Request
+from layerforge.resolve.sources import Search
+from layerforge.resolve.targets import requests
 
 
 @click.command("lock")
@@ -27,7 +30,7 @@ from layerforge.store import DiskStore, writing
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=resolve.OLDEST_LOCKED,
+    default=locking.OLDEST_LOCKED,
     show_default=True,
     help="Oldest Python that the lock serves.",
 )
@@ -40,14 +43,14 @@ def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...],
     in build.lock beside it.
     """
     python = shared.target(python, "x86_64").python
-    wanted = resolve.requests(shared.asked(targets), None)
+    wanted = requests(shared.asked(targets), None)
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output and (output.is_dir() or not output.parent.is_dir()):
         wrong = "is a folder" if output.is_dir() else f"is in no folder: there is no {output.parent}"
         raise UsageError(f"{output} {wrong}", hint="name a file in a folder that is there with --output")
     places = [output or place(request) for request in wanted]
-    progress = screen.progress()
+    progress = terminal.progress()
     store = shared.open_store(progress)
     wanted = tuple(with_compiled(request, from_source) for request in wanted)
     for request, path in zip(wanted, places, strict=True):
@@ -64,15 +67,15 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
-    resolve.tell(request, progress)
+    locking.tell(request, progress)
     with progress.step("lock") as step:
-        text = resolve.universal(request, python, Search(store=store, folders=(), progress=progress))
+        text = locking.universal(request, python, Search(store=store, folders=(), progress=progress))
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}
     if request.recipe.packages and request.build_lock:
-        bench = isolate.Bench(request=request, store=store, folders=(), progress=progress)
-        files[request.build_lock] = isolate.universal(bench, found, python)
+        bench = build_environments.EnvironmentResolver(request=request, store=store, folders=(), progress=progress)
+        files[request.build_lock] = build_environments.universal(bench, found, python)
     with progress.step("write") as step, writing(path.parent):
         write_together(path.parent, {file.name: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))
@@ -86,7 +89,7 @@ def place(request: Request) -> Path:
             hint=f"{request.way_out()}; or copy its folder and lock the copy, or name a file with --output",
         )
     if request.recipe.folder is not None:
-        return request.recipe.folder / recipe.LOCK
+        return request.recipe.folder / recipe_file.LOCK
     if isinstance(request.source, Path):
         return request.source.with_suffix(".lock")
     return Path(f"{request.recipe.name}.lock")

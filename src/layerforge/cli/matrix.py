@@ -7,10 +7,11 @@ from dataclasses import asdict
 
 import click
 
-from layerforge import matrix, resolve
 from layerforge.cli import options as shared
-from layerforge.cli import screen
-from layerforge.model import Arch
+from layerforge.cli import terminal
+from layerforge.core.runtimes import Arch
+from layerforge.resolve import matrix
+from layerforge.resolve.targets import requests
 
 
 @click.command("matrix")
@@ -39,7 +40,7 @@ def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[st
     FOLDER holds recipes; TARGET is what `layerforge build` takes. What a recipe's lock cannot serve is left out.
     """
     wanted = [shared.target(python, arch) for python in dict.fromkeys(pythons) for arch in dict.fromkeys(arches)]
-    rows, left = matrix.combine(resolve.requests(matrix.expanded(targets), None), wanted)
+    rows, left = matrix.combine(requests(matrix.expanded(targets), None), wanted)
     for one in left:
-        screen.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
+        terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     click.echo(json.dumps({"include": [asdict(row) for row in rows]}))

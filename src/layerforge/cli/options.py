@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 import click
 from packaging.utils import canonicalize_name
 
-from layerforge import interpreters, runtimes, store
-from layerforge.archive import EARLIEST, LATEST
-from layerforge.errors import UsageError
-from layerforge.model import Arch, BytecodeMode, Compression, Docstrings, Progress, Target
-from layerforge.pipeline import Options
-from layerforge.store import DiskStore
+from layerforge.build import interpreters
+from layerforge.build.options import Options
+from layerforge.core import runtimes
+from layerforge.core.errors import UsageError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Arch, Target
+from layerforge.core.store import disk
+from layerforge.core.store.disk import DiskStore
+from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
 
 DEFAULT_PYTHON = "3.13"
 
@@ -41,6 +46,8 @@ class Named(click.ParamType[str]):
 
 
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
+
+
 ARCH = Named("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 
 
@@ -91,6 +98,8 @@ def function_options(known: str) -> Callable[[Command], Command]:
 
 
 FILES = "what the files point to"
+
+
 MANIFEST = f"the manifest's, else {FILES}"
 """Where a zip's Python and processor are known from."""
 
@@ -190,7 +199,7 @@ def options(
     look = interpreters.find if bytecode == BytecodeMode.NONE else fetching
     return Options(
         target=made,
-        interpreter=look(made.python, own=store.pythons()),
+        interpreter=look(made.python, own=disk.pythons()),
         compression=Compression(compression),
         output=output,
         epoch=source_date_epoch(),
@@ -215,6 +224,6 @@ def source_date_epoch() -> int:
 
 def open_store(progress: Progress) -> DiskStore:
     """The user's store. Raises ``StoreError`` where others may write to it, before anything is done."""
-    found = DiskStore(root=store.default_root(), progress=progress)
+    found = DiskStore(root=disk.default_root(), progress=progress)
     found.refuse_shared()
     return found

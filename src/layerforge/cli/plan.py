@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from layerforge import plan, resolve
-from layerforge.cli import engines, helping, screen
+from layerforge.build import plan
+from layerforge.build.plan import Plan
+from layerforge.cli import engines, helping, terminal
 from layerforge.cli import options as shared
-from layerforge.model import Plan
+from layerforge.cli.progress import Screen
 from layerforge.pipeline import prepare, ready
-from layerforge.progress import Screen
+from layerforge.resolve.targets import requests
 
 
 @click.command("plan", cls=helping.Grouped)
@@ -34,10 +35,10 @@ def command(
 
     With --json, several layers are a list under "plans".
     """
-    progress = screen.progress()
+    progress = terminal.progress()
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     store = shared.open_store(progress)
-    wanted = resolve.requests(shared.asked(targets), lock_file)
+    wanted = requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     made = [
         prepare(request, *ready(request.recipe, chosen, where.builder, progress), store, progress, fetches=False)
@@ -45,10 +46,10 @@ def command(
     ]
     if as_json:
         found = [plan.as_json(one) for one in made]
-        screen.print_json(found[0] if len(found) == 1 else {"plans": found})
+        terminal.print_json(found[0] if len(found) == 1 else {"plans": found})
         return
     for one in made:
-        show(screen.report(), one)
+        show(terminal.report(), one)
 
 
 def show(out: Screen, made: Plan) -> None:

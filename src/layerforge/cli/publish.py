@@ -12,22 +12,42 @@ from typing import Any
 
 import click
 
-from layerforge import examine, publish, runtimes, verify
+from layerforge.cli import github, output_files, terminal
 from layerforge.cli import options as shared
-from layerforge.cli import places, screen, summary
-from layerforge.cli.verify import expected, manifest
-from layerforge.errors import PublishError, UsageError, VerificationError
-from layerforge.model import Examination, Finding, Manifest, Progress, Severity, Target
-from layerforge.progress import Screen, counted, megabytes
-from layerforge.publish import Artifact, Job, Refuse, Result, Shelf, Storage, Wishes, showing
+from layerforge.cli.progress import Screen
+from layerforge.core import runtimes
+from layerforge.core.errors import UsageError
+from layerforge.core.findings import Finding, Severity
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.text import counted, megabytes
+from layerforge.examine import examine
+from layerforge.examine.examination import Examination
+from layerforge.examine.guess import guess_target
+from layerforge.layer.errors import VerificationError
+from layerforge.publish import artifact as artifacts
+from layerforge.publish import results as showing
+from layerforge.publish.artifact import PUBLIC, Artifact, S3Location, Storage, grants, layer_name
+from layerforge.publish.errors import PublishError
+from layerforge.publish.execute import carry_out
+from layerforge.publish.plan import Allow, Job, PublishOptions, Refuse
+from layerforge.publish.results import Result, does, grouped, markdown, plan_data, results_data
+from layerforge.publish.survey import survey
+from layerforge.report.beside import expected, manifest
+from layerforge.report.manifest import Manifest
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
 
 _LAYER = ("python/", "lib/", "bin/")
 """Where a layer's files lie, one of them at least."""
 
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
 _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
-    ".json": lambda results: json.dumps(showing.results_data(results), indent=1) + "\n",
-    ".md": showing.markdown,
+    ".json": lambda results: json.dumps(results_data(results), indent=1) + "\n",
+    ".md": markdown,
 }
 
 
@@ -79,27 +99,27 @@ def command(
     Exits 8 where a Region failed; the same command again does only what is left.
     """
     # Half a second that bad options need not wait for.
-    from layerforge.publish import aws
+    from layerforge.publish.session import connect, open_session, regions_wanted
 
-    out, progress = screen.report(taken=as_json), screen.progress()
+    out, progress = terminal.report(taken=as_json), terminal.progress()
     wanted = wishes(**given)
     check(name, write)
     check_owner(bucket_owner, wanted)
-    if publish.PUBLIC in wanted.grants and not (yes or dry_run):
-        check_can_ask(screen.notes())
-    session = aws.open_session()
-    places = aws.regions_wanted(regions, session)
-    clouds = aws.connect(places, session, bucket_owner)
-    artifacts = read(zips, name, progress, screen.notes(), in_spite=force)
+    if PUBLIC in wanted.grants and not (yes or dry_run):
+        check_can_ask(terminal.notes())
+    session = open_session()
+    places = regions_wanted(regions, session)
+    clouds = connect(places, session, bucket_owner)
+    artifacts = read(zips, name, progress, terminal.notes(), in_spite=force)
     with progress.step("plan") as step:
-        jobs = publish.survey(clouds, artifacts, wanted)
+        jobs = survey(clouds, artifacts, wanted)
         step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")
     if dry_run:
         show_plan(out, jobs, as_json=as_json)
         return
     if not yes:
         ask(jobs)
-    deliver(publish.carry_out(jobs, clouds, progress), out, write, as_json=as_json)
+    deliver(carry_out(jobs, clouds, progress), out, write, as_json=as_json)
 
 
 def wishes(
@@ -113,7 +133,7 @@ def wishes(
     accounts: tuple[str, ...],
     keep: int | None,
     keep_foreign: bool,
-) -> Wishes:
+) -> PublishOptions:
     """What the options ask for."""
     if bucket is None and (key_prefix or keep_object):
         raise UsageError("--key-prefix and --keep-object are about a bucket", hint="name it with --bucket")
@@ -124,16 +144,16 @@ def wishes(
             f"{bucket!r} is no bucket's name",
             hint="it has 3 to 63 lower-case letters, digits, hyphens and dots; {region} stands for the Region",
         )
-    return Wishes(
-        grants=publish.grants(public=public, organizations=organizations, accounts=accounts),
+    return PublishOptions(
+        grants=grants(public=public, organizations=organizations, accounts=accounts),
         keep=keep,
         foreign=keep_foreign,
-        shelf=Shelf(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
+        shelf=S3Location(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
         storage=Storage(storage),
     )
 
 
-def check_owner(owner: str | None, wanted: Wishes) -> None:
+def check_owner(owner: str | None, wanted: PublishOptions) -> None:
     """Raises ``UsageError`` for what is no account, or where there is no bucket to own."""
     if owner is not None and wanted.shelf is None:
         raise UsageError("--bucket-owner is about a bucket", hint="name it with --bucket")
@@ -144,11 +164,11 @@ def check_owner(owner: str | None, wanted: Wishes) -> None:
 def check(name: str | None, write: Path | None) -> None:
     """Raises ``UsageError`` for what cannot be meant."""
     if name is not None:
-        publish.layer_name(name, given=True)
+        layer_name(name, given=True)
     if write is not None and write.suffix not in _WRITERS:
         raise UsageError(f"--write does not know how to write {write.name}", hint="it writes .json and .md")
     if write is not None:
-        places.check(write, "arns.json")
+        output_files.check(write, "arns.json")
 
 
 def check_can_ask(out: Screen) -> None:
@@ -166,13 +186,13 @@ def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen
         with progress.step("check") as step:
             seen = examine.examine(path)
             origin, target = provenance(seen, progress)
-            artifact = publish.artifact(seen, origin, target, name)
+            artifact = artifacts.artifact(seen, origin, target, name)
             findings = held(seen, origin, target)
             step.note(
                 f"{path.name}: {artifact.name}, {megabytes(artifact.zipped)}, {counted(len(findings), 'finding')}"
             )
-        screen.verdict(out, findings, ())
-        summary.annotate_findings(findings, str(path))
+        terminal.verdict(out, findings, ())
+        github.annotate_findings(findings, str(path))
         refuse_unfit(seen, findings, progress, in_spite=in_spite)
         made.append(artifact)
     kinds = Counter((artifact.name, showing.purpose(artifact)) for artifact in made)
@@ -189,7 +209,7 @@ def provenance(seen: Examination, progress: Progress) -> tuple[Manifest | None, 
     made, beside = manifest(seen.path, seen.sha256), seen.path.with_suffix(".manifest.json")
     if made is not None:
         return made, runtimes.target(made.python, made.arch)
-    guess = examine.guess_target(seen)
+    guess = guess_target(seen)
     if beside.exists():
         progress.warn(f"{beside.name} does not belong to {seen.path.name}: other bytes, or another layerforge, made it")
     progress.say(f"{seen.path.name} looks like a layer for Python {guess.python} on {guess.arch}")
@@ -200,7 +220,7 @@ def held(seen: Examination, made: Manifest | None, target: Target) -> tuple[Find
     """What the rules have against a layer. Nothing of it is run."""
     recipe, bad = expected(made), made.uncompilable if made else frozenset()
     mode = recipe.bytecode.mode if recipe else None
-    return verify.judge(seen, verify.Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=bad))
+    return judge(seen, Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=bad))
 
 
 def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progress, *, in_spite: bool) -> None:
@@ -222,24 +242,24 @@ def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progr
 
 def show_plan(out: Screen, jobs: Sequence[Job], *, as_json: bool) -> None:
     """The plan as a table, and as JSON. Raises ``PublishError`` where something in it cannot be done."""
-    rows = [(job.region, job.artifact.name, showing.purpose(job.artifact), showing.does(job)) for job in jobs]
+    rows = [(job.region, job.artifact.name, showing.purpose(job.artifact), does(job)) for job in jobs]
     out.table("publish plan", ("Region", "layer", "for", "what"), rows, numbers=False)
     if as_json:
-        screen.print_json(showing.plan_data(jobs))
+        terminal.print_json(plan_data(jobs))
     refused = [(job.region, action) for job in jobs for action in job.actions if isinstance(action, Refuse)]
     if refused:
         raise PublishError(
             f"{len(refused)} of {len(jobs)} cannot be done",
             hint="nothing was changed",
-            details=showing.grouped((region, action.message, action.hint) for region, action in refused),
+            details=grouped((region, action.message, action.hint) for region, action in refused),
         )
 
 
 def ask(jobs: Sequence[Job]) -> None:
     """Asks before a version is opened to everybody. Raises ``Abort`` where the answer is no."""
-    opened = [job for job in jobs if publish.Allow(grant=publish.PUBLIC) in job.actions]
+    opened = [job for job in jobs if Allow(grant=PUBLIC) in job.actions]
     if opened:
-        screen.notes().line(
+        terminal.notes().line(
             ("!", "yellow"), f" every AWS account will be able to use {counted(len(opened), 'layer version')}"
         )
         click.confirm("  publish?", abort=True, err=True)
@@ -250,15 +270,15 @@ def deliver(results: Sequence[Result], out: Screen, write: Path | None, *, as_js
     for result in results:
         if result.version is not None:
             out.line(f"  {result.version.arn}")
-    screen.step_summary(showing.markdown(results))
+    terminal.step_summary(markdown(results))
     if write is not None:
-        places.write(write, _WRITERS[write.suffix](results).encode())
+        output_files.write(write, _WRITERS[write.suffix](results).encode())
     if as_json:
-        screen.print_json(showing.results_data(results))
+        terminal.print_json(results_data(results))
     failed = [result for result in results if result.error]
     if failed:
         raise PublishError(
             f"{len(failed)} of {len(results)} failed",
             hint="the same command again does only what is left",
-            details=showing.grouped((one.region, one.error, one.hint) for one in failed),
+            details=grouped((one.region, one.error, one.hint) for one in failed),
         )

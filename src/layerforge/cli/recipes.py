@@ -6,22 +6,22 @@ from typing import TypedDict
 
 import click
 
-from layerforge import lock, recipe
 from layerforge.cli import options as shared
-from layerforge.cli import screen
-from layerforge.progress import megabytes
+from layerforge.cli import terminal
+from layerforge.core.text import megabytes
+from layerforge.resolve import lock, recipe_file
 
 
 @click.command("recipes")
 @shared.json_option
 def command(as_json: bool) -> None:  # noqa: FBT001
     """List the recipes that come along."""
-    rows = [_row(name) for name in recipe.bundled()]
+    rows = [_row(name) for name in recipe_file.bundled()]
     if as_json:
-        screen.print_json({"recipes": rows})
+        terminal.print_json({"recipes": rows})
         return
     cells = [(row["name"], row["version"], row["python"], megabytes(row["unzipped_at_most"])) for row in rows]
-    screen.report().table("", ("recipe", "version", "Python", "unzipped at most"), cells)
+    terminal.report().table("", ("recipe", "version", "Python", "unzipped at most"), cells)
 
 
 class Row(TypedDict):
@@ -35,9 +35,9 @@ class Row(TypedDict):
 
 
 def _row(name: str) -> Row:
-    folder = recipe.bundled()[name]
-    made = recipe.load(folder)
-    locked = lock.parse((folder / recipe.LOCK).read_text("utf-8"), recipe.LOCK)
+    folder = recipe_file.bundled()[name]
+    made = recipe_file.load(folder)
+    locked = lock.parse((folder / recipe_file.LOCK).read_text("utf-8"), recipe_file.LOCK)
     versions = [pin.version for pin in locked.pins if pin.name == name]
     return Row(
         name=made.name,

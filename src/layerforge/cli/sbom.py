@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from layerforge import examine, sbom
-from layerforge.cli import places, screen
-from layerforge.examine import directory
-from layerforge.model import Examination
-from layerforge.page import beside
-from layerforge.progress import counted
+from layerforge.cli import output_files, terminal
+from layerforge.core.text import counted
+from layerforge.examine import examine, zip_content
+from layerforge.examine.examination import Examination
+from layerforge.examine.guess import guess_target
+from layerforge.report.beside import beside
+from layerforge.report.sbom import of_zip as sbom_of_zip
+from layerforge.report.sbom.of_zip import of_zip, without_metadata
 
 
 @click.command("sbom")
@@ -31,28 +33,28 @@ def command(zip_file: Path, output: Path) -> None:
     carry. Native code that no package lists is there with its hash and its soname.
     """
     if str(output) != "-":
-        places.check(output, "layer.sbom.json")
+        output_files.check(output, "layer.sbom.json")
     seen = examine.examine(zip_file)
-    text = sbom.of_zip(seen, examine.guess_target(seen), contents(seen))
+    text = of_zip(seen, guess_target(seen), contents(seen))
     if str(output) == "-":
         click.echo(text, nl=False)
     else:
-        places.write(output, text.encode())
+        output_files.write(output, text.encode())
     tell(seen, output)
 
 
 def contents(seen: Examination) -> dict[str, bytes]:
     """The files that say what a layer's packages are and carry, by path."""
-    wanted = [member.path for member in seen.members if sbom.wanted(member.path) and not member.link]
-    with directory.reader(seen.path) as read:
+    wanted = [member.path for member in seen.members if sbom_of_zip.wanted(member.path) and not member.link]
+    with zip_content.reader(seen.path) as read:
         return {path: read(path) for path in wanted}
 
 
 def tell(seen: Examination, output: Path) -> None:
     """Says on standard error what the SBOM lists, and whether a fuller one is there."""
-    out = screen.notes()
+    out = terminal.notes()
     unlisted = sum(not member.package and member.elf is not None for member in seen.members)
-    nameless = len(sbom.without_metadata(seen))
+    nameless = len(without_metadata(seen))
     parts = (
         counted(len(seen.distributions), "package"),
         f"{counted(nameless, 'top-level module')} without metadata" if nameless else "",

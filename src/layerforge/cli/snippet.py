@@ -7,12 +7,16 @@ from pathlib import Path
 
 import click
 
-from layerforge import examine, publish, runtimes, snippet
-from layerforge.cli import options, screen
-from layerforge.cli.verify import manifest
-from layerforge.errors import UsageError
-from layerforge.model import Arch
-from layerforge.snippet import LocalLayer, Wanted
+from layerforge.cli import options, terminal
+from layerforge.core import runtimes
+from layerforge.core.errors import UsageError
+from layerforge.core.runtimes import Arch
+from layerforge.examine import examine
+from layerforge.examine.guess import guess_target
+from layerforge.publish.artifact import artifact
+from layerforge.publish.snippets import results, tools
+from layerforge.publish.snippets.results import LocalLayer, Wanted
+from layerforge.report.beside import manifest
 
 MOST_NAMES = 10
 """Layers that a warning names."""
@@ -20,7 +24,7 @@ MOST_NAMES = 10
 
 @click.command("snippet")
 @click.argument("source", metavar="ZIP|RESULT", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--for", "tool", type=click.Choice(list(snippet.TOOLS)), required=True, help="What deploys the function.")
+@click.option("--for", "tool", type=click.Choice(list(tools.TOOLS)), required=True, help="What deploys the function.")
 @click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer of a result; repeatable.")
 @click.option("--python", type=options.PYTHON, help="Only layers of a result for this Python.")
@@ -38,16 +42,16 @@ def command(
             raise UsageError(
                 "--layer, --python and --arch choose from a result, and a zip is one layer", hint="leave them out"
             )
-        text = snippet.for_zip(tool, local(source), regions)
+        text = tools.for_zip(tool, local(source), regions)
     else:
         where = "standard input" if str(source) == "-" else str(source)
-        found = snippet.results(read(source), where)
-        versions = snippet.chosen(found, wanted(regions, names, python, arch), where)
+        found = results.results(read(source), where)
+        versions = results.chosen(found, wanted(regions, names, python, arch), where)
         warn(found.failures, versions, regions)
-        text = snippet.for_versions(tool, versions)
-    click.echo(f"for {snippet.TOOLS[tool].place}:", err=True)
-    if not snippet.TOOLS[tool].comments:
-        click.echo(snippet.HIDES, err=True)
+        text = tools.for_versions(tool, versions)
+    click.echo(f"for {tools.TOOLS[tool].place}:", err=True)
+    if not tools.TOOLS[tool].comments:
+        click.echo(tools.HIDES, err=True)
     click.echo(text, nl=False)
 
 
@@ -80,10 +84,10 @@ def read(source: Path) -> str:
 def local(zip_file: Path) -> LocalLayer:
     """The layer in a zip: runtime and processor from the manifest beside it, else as its files suggest."""
     seen = examine.examine(zip_file)
-    made, target = manifest(zip_file, seen.sha256), examine.guess_target(seen)
+    made, target = manifest(zip_file, seen.sha256), guess_target(seen)
     if made:
         target = runtimes.target(made.python, str(made.arch))
-    described = publish.artifact(seen, made, target, None)
+    described = artifact(seen, made, target, None)
     return LocalLayer(
         name=described.name,
         path=zip_file.as_posix(),
@@ -94,10 +98,10 @@ def local(zip_file: Path) -> LocalLayer:
 
 
 def warn(
-    failures: tuple[snippet.Failure, ...], versions: tuple[snippet.Version, ...], regions: tuple[str, ...]
+    failures: tuple[results.Failure, ...], versions: tuple[results.Version, ...], regions: tuple[str, ...]
 ) -> None:
     """Says what the snippet lacks, and what Lambda will refuse."""
-    out = screen.notes()
+    out = terminal.notes()
     for failure in failures:
         if not regions or failure.region in regions:
             out.line(("!", "yellow"), f" {failure}")
@@ -110,6 +114,6 @@ def warn(
             more = f" and {len(missing) - MOST_NAMES} more" if len(missing) > MOST_NAMES else ""
             names = ", ".join(missing[:MOST_NAMES])
             out.line(("!", "yellow"), f" {region} has no version of {names}{more}")
-    if len(layers) > snippet.MOST_LAYERS:
-        told = f" a function takes {snippet.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer"
+    if len(layers) > results.MOST_LAYERS:
+        told = f" a function takes {results.MOST_LAYERS} layers, these are {len(layers)}; choose with --layer"
         out.line(("!", "yellow"), told)

@@ -6,16 +6,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from layerforge import report, suite
-from layerforge.cli import engines, places, screen
-from layerforge.errors import EngineError, VerificationError
-from layerforge.model import Builder, Progress, Target
-from layerforge.progress import Screen, counted
-from layerforge.store import DiskStore
-from layerforge.suite import Order, Proof, find_package
+from layerforge.build.engine import Builder
+from layerforge.build.errors import EngineError
+from layerforge.cli import engines, output_files, terminal
+from layerforge.cli.progress import Screen
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.store.disk import DiskStore
+from layerforge.core.text import counted
+from layerforge.layer.errors import VerificationError
+from layerforge.measure.suite import compare
+from layerforge.measure.suite.compare import Proof
+from layerforge.measure.suite.prepare import SuiteRequest
+from layerforge.measure.suite.prove import prove
+from layerforge.verify import verdict
 
 MOST_FINDINGS = 30
 """How many of them are shown; the JSON has all."""
+
+
 MOST_NAMES = 5
 
 
@@ -32,18 +41,22 @@ def builder(engine: str, image: str | None, target: Target, progress: Progress) 
 
 
 def run(
-    order: Order, builder: Builder, store: DiskStore, progress: Progress, write: Path | None, *, as_json: bool
+    order: SuiteRequest, builder: Builder, store: DiskStore, progress: Progress, write: Path | None, *, as_json: bool
 ) -> None:
     """Proves a layer and shows the result. Raises ``VerificationError`` where the layer is worse than the wheels."""
     if write is not None:
-        places.check(write, "suite.json")
-    proof = suite.prove(order, builder, store, progress)
-    data = {"path": str(order.examination.path), **suite.data(proof), "findings": report.findings_json(proof.findings)}
+        output_files.check(write, "suite.json")
+    proof = prove(order, builder, store, progress)
+    data = {
+        "path": str(order.examination.path),
+        **compare.data(proof),
+        "findings": verdict.findings_json(proof.findings),
+    }
     if write is not None:
-        places.write(write, (json.dumps(data, indent=1) + "\n").encode())
+        output_files.write(write, (json.dumps(data, indent=1) + "\n").encode())
     if as_json:
-        screen.print_json(data)
-    show(screen.report(taken=as_json), proof, data)
+        terminal.print_json(data)
+    show(terminal.report(taken=as_json), proof, data)
     if proof.findings:
         more = "" if write else "; --write FILE keeps all of them"
         raise VerificationError(
@@ -72,7 +85,7 @@ def show(out: Screen, proof: Proof, data: dict[str, Any]) -> None:
             more = " …" if len(names) > MOST_NAMES else ""
             listed = ", ".join(names[:MOST_NAMES]) + more
             out.line((f"  {len(names):,} {text}: {listed}", "dim"))
-    screen.verdict(out, proof.findings[:MOST_FINDINGS], ())
+    terminal.verdict(out, proof.findings[:MOST_FINDINGS], ())
     if len(proof.findings) > MOST_FINDINGS:
         out.line(f"… and {len(proof.findings) - MOST_FINDINGS:,} more")
     if not proof.findings:

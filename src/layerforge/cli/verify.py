@@ -8,13 +8,27 @@ from pathlib import Path
 
 import click
 
-from layerforge import digest, examine, guarded, interpreters, pipeline, report
-from layerforge.cli import engines, screen, summary
+from layerforge import pipeline
+from layerforge.build import interpreters
+from layerforge.build.engine import Engine
+from layerforge.build.host import HostEngine
+from layerforge.cli import engines, github, terminal
 from layerforge.cli import options as shared
-from layerforge.errors import UsageError, VerificationError
-from layerforge.host import HostEngine
-from layerforge.model import Engine, Examination, Manifest, Progress, Recipe, Severity, Store, Target, Verdict
-from layerforge.store import DiskStore, pythons
+from layerforge.core import digest
+from layerforge.core.errors import UsageError
+from layerforge.core.findings import Severity
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.store.disk import DiskStore, pythons
+from layerforge.core.store.protocol import Store
+from layerforge.examine import examine
+from layerforge.examine.examination import Examination
+from layerforge.examine.guess import guess_target
+from layerforge.layer.errors import VerificationError
+from layerforge.report.beside import expected, manifest
+from layerforge.report.manifest import Manifest
+from layerforge.verify import verdict as verdicts
+from layerforge.verify.verdict import Verdict, mark, run_data
 
 DEFAULT_MINUTES = 180
 
@@ -73,20 +87,21 @@ def command(
     With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
     """
     _refuse_alone(suite, jobs or time_limit or select or write, memory)
-    progress = screen.progress()
+    progress = terminal.progress()
     store = shared.open_store(progress)
     seen = examine.examine(zip_file)
-    guess, made = examine.guess_target(seen), manifest(zip_file, seen.sha256)
+    guess, made = guess_target(seen), manifest(zip_file, seen.sha256)
     told = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
     target = shared.target(python or told[0], arch or told[1])
     if suite is not None:
         # What this imports is of no use to anyone else.
         from layerforge.cli import suite as suites
+        from layerforge.measure.suite import prepare, prove
 
-        order = suites.Order(
+        order = prepare.SuiteRequest(
             examination=seen,
             target=target,
-            package=suites.find_package(seen, suite),
+            package=prove.find_package(seen, suite),
             excused=made.check.excused if made else {},
             selection=select,
             jobs=jobs or os.cpu_count() or 1,
@@ -119,18 +134,18 @@ def _verified(
             uncompilable=made.uncompilable if made else frozenset(),
             unrun="" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store),
         )
-        step.note("", pipeline.mark(verdict))
+        step.note("", mark(verdict))
     return verdict
 
 
 def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
     """Shows a verdict. Raises ``VerificationError`` for a layer with errors."""
-    out = screen.report(taken=as_json)
+    out = terminal.report(taken=as_json)
     if as_json:
-        screen.print_json({"path": str(zip_file), **report.run_data(verdict)})
-    out.line(f"{zip_file}: {pipeline.summary(verdict)}")
-    screen.verdict(out, verdict.findings, verdict.notes)
-    summary.annotate_findings(verdict.findings, str(zip_file))
+        terminal.print_json({"path": str(zip_file), **run_data(verdict)})
+    out.line(f"{zip_file}: {verdicts.summary(verdict)}")
+    terminal.verdict(out, verdict.findings, verdict.notes)
+    github.annotate_findings(verdict.findings, str(zip_file))
     if any(one.severity is Severity.ERROR for one in verdict.findings):
         raise VerificationError(f"{zip_file} is not fit for Lambda", hint="docs/rules.md explains each rule")
 
@@ -151,20 +166,3 @@ def _refuse_alone(suite: str | None, others: object, memory: int | None) -> None
         )
     if suite is not None and memory is not None:
         raise UsageError("--memory is that of a function, and tests need more", hint="leave it out with --suite")
-
-
-def manifest(zip_file: Path, sha256: str) -> Manifest | None:
-    """The manifest beside a zip; ``None`` where there is none or it belongs to other bytes."""
-    beside = zip_file.with_suffix(".manifest.json")
-    try:
-        made = report.read_manifest(guarded.text(beside, guarded.MOST_JSON))
-    except guarded.Unreadable:
-        return None
-    return made if made.sha256 == sha256 else None
-
-
-def expected(made: Manifest | None) -> Recipe | None:
-    """What a layer is held against, as its manifest says; ``None`` for a layer of unknown make."""
-    if made is None:
-        return None
-    return Recipe(name=made.name, requires=made.requires, budget=made.budget, bytecode=made.bytecode, check=made.check)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from layerforge.core.paths import DEEPEST
+
 MB = 1 << 20
 
 
@@ -38,17 +40,9 @@ LIMITS = (
 )
 """Limits by kind of file. A name counts with the first that fits it; files of other kinds are never held whole."""
 
-MOST_ROWS = 400_000
-"""Lines that all RECORDs together may have: twice the entries of the largest archive."""
-
-MOST_DISTRIBUTIONS = 1_000
-"""Folders of metadata, one for each package. The largest layers have about 150."""
 
 MOST_FOLDERS = 100_000
 """Folders that all names together may lie in. The largest layers have about 5,000."""
-
-DEEPEST = 64
-"""Folders that a file may lie in, one inside another. People go down to about 15."""
 
 
 def exceeded(files: Iterable[tuple[str, int]], limits: Iterable[Limit] = LIMITS) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from layerforge.model import Examination, Member
+from layerforge.examine.examination import Examination, Member
 
 SMALLEST_DUPLICATE = 4096
 """Bytes from which on a second copy is worth a line."""

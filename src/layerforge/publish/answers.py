@@ -12,18 +12,27 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from layerforge import guarded
-from layerforge.publish.facts import Details, OddError, Version
-from layerforge.publish.failures import Place, told
+from layerforge.core import guarded
+from layerforge.publish.artifact import Details, Version
+from layerforge.publish.aws_errors import Place, as_publish_error
+from layerforge.publish.cloud import OddError
 
 PAUSES = (0.5, 2.0)
 """Seconds before a call that may be repeated is repeated after an odd answer."""
 
+
 T = TypeVar("T")
 
+
 Number = Annotated[int, msgspec.Meta(ge=1)]
+
+
 Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
+
+
 Arn = Annotated[str, msgspec.Meta(pattern=r"^arn:[^:]+:lambda:[^:]*:[^:]*:layer:[^:]+:[0-9]+$")]
 
 
@@ -131,7 +140,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 def once(place: Place, call: Callable[[], Any], kind: type[T]) -> T:
     """Calls, and gives the answer as a ``kind``. Raises ``OddError`` for one that has another form."""
-    with told(place):
+    with as_publish_error(place):
         return guarded.as_(call(), kind)
 
 
@@ -160,7 +169,7 @@ def details(place: Place, whole: Whole) -> Details:
     """What a version holds. Raises ``OddError`` where the answer does not say."""
     reference = whole.content.resolved_s3_object is not None
     if not whole.content.code_sha256 and not reference:
-        with told(place):
+        with as_publish_error(place):
             raise guarded.Unreadable(f"version {whole.version} has no digest")
     return Details(
         code_sha256=whole.content.code_sha256,
@@ -172,5 +181,5 @@ def details(place: Place, whole: Whole) -> Details:
 
 def statements(place: Place, policy: Policy) -> frozenset[str]:
     """Ids of a policy's statements."""
-    with told(place):
+    with as_publish_error(place):
         return frozenset(row.sid for row in guarded.json_as(policy.policy, Document).statement)

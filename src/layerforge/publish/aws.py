@@ -2,126 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, TypeVar
 
 import boto3.session
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
-from layerforge.errors import PublishError, UsageError
+from layerforge.core.errors import UsageError
 from layerforge.publish import answers
-from layerforge.publish.body import streamed
-from layerforge.publish.facts import (
-    AGAIN,
-    Artifact,
-    Bucket,
-    Details,
-    Grant,
-    Limits,
-    Sent,
-    Storage,
-    Version,
-)
-from layerforge.publish.failures import Place, credentials_told, is_code, told
-
-_READS = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=15)
-_OBJECTS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
-_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=10, read_timeout=300)
-"""For the one call that must not be repeated blindly. Unpacking 250 MB takes Lambda a while."""
+from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Version
+from layerforge.publish.aws_errors import Place, as_publish_error, is_code
+from layerforge.publish.bucket_policy import lets_lambda_read, read_policy, unless_closed
+from layerforge.publish.cloud import AGAIN, Bucket, Limits, Sent
+from layerforge.publish.errors import PublishError
+from layerforge.publish.upload_body import streamed
 
 Answer = TypeVar("Answer")
+
 
 GONE = 204
 """Status of the answer to a call that deletes."""
 
+
 PART = 8 << 20
 """Bytes of one part of a multipart upload."""
+
+
 _TRANSFER = {
     "multipart_threshold": PART,
     "multipart_chunksize": PART,
     "max_concurrency": 4,
     "preferred_transfer_client": "classic",
 }
+
+
 _DIGEST = "layerforge-sha256"
 """Metadata of an object: the digest of what it holds."""
-
-
-def regions_wanted(named: Iterable[str], session: Any) -> tuple[str, ...]:
-    """The Regions to publish in: those that are named, separated by commas or spaces, else the session's own.
-
-    Raises ``UsageError`` for one that does not exist, and for Regions that need credentials of two kinds.
-    """
-    names = [name for text in named for name in text.replace(",", " ").split()]
-    names = list(dict.fromkeys(names)) or ([session.region_name] if session.region_name else [])
-    if not names:
-        raise UsageError("no Region is named", hint="name some with --region, or set AWS_REGION")
-    partitions = {
-        region: partition
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("lambda", partition)
-    }
-    for name in names:
-        if name not in partitions:
-            near = difflib.get_close_matches(name, partitions, 1)
-            hint = f"perhaps you meant {near[0]}" if near else "a new Region may need a newer boto3"
-            raise UsageError(f"there is no Region {name!r} with Lambda", hint=hint)
-    if len({partitions[name] for name in names}) > 1:
-        groups = ", ".join(f"{name} in {partitions[name]}" for name in names)
-        raise UsageError(
-            f"these Regions need credentials of their own: {groups}", hint="publish to each partition by itself"
-        )
-    return tuple(names)
-
-
-def connect(
-    regions: Iterable[str], session: Any | None = None, bucket_owner: str | None = None
-) -> tuple[AwsRegion, ...]:
-    """A connection to each Region. Credentials are looked for once, by boto3's own chain.
-
-    Buckets have to belong to ``bucket_owner``, by default the account that these credentials are of. Raises
-    ``PublishError`` where there are none: each client would look again, and wait for a machine on EC2 to answer.
-    """
-    session, regions = session or open_session(), tuple(regions)
-    with credentials_told():
-        if session.get_credentials() is None:
-            raise NoCredentialsError
-    made = []
-    for region in regions:
-        with told(Place(region=region)):
-            try:
-                # Clients may be shared between threads; only making them may not.
-                made.append(
-                    AwsRegion(
-                        region=region,
-                        reads=session.client("lambda", region_name=region, config=_READS),
-                        once=session.client("lambda", region_name=region, config=_ONCE),
-                        s3=session.client("s3", region_name=region, config=_OBJECTS),
-                        sts=session.client("sts", region_name=region, config=_READS),
-                        bucket_owner=bucket_owner,
-                    )
-                )
-            except ValueError as error:
-                raise UsageError(str(error), hint="is AWS_ENDPOINT_URL a whole address?") from error
-    return tuple(made)
-
-
-def open_session() -> Any:
-    """boto3's session. Raises ``PublishError`` for a profile that does not exist.
-
-    Its Region is that of AWS_REGION, as with the AWS CLI and all SDKs but boto3, which does not read that variable;
-    then AWS_DEFAULT_REGION and the profile count.
-    """
-    with credentials_told():
-        return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,9 +158,9 @@ class AwsRegion:
         if not reference:
             return Bucket()
         require_reference(self.once)
-        with told(place):
-            status = _unless_closed(lambda: self.s3.get_bucket_versioning(Bucket=name, **self._owned).get("Status", ""))
-            policy = _unless_closed(lambda: _policy(self.s3, name, self._owned))
+        with as_publish_error(place):
+            status = unless_closed(lambda: self.s3.get_bucket_versioning(Bucket=name, **self._owned).get("Status", ""))
+            policy = unless_closed(lambda: read_policy(self.s3, name, self._owned))
             return Bucket(
                 versioned=None if status is None else status == "Enabled",
                 readable=None if policy is None else lets_lambda_read(json.loads(policy), f"{name}/{key}"),
@@ -247,7 +168,7 @@ class AwsRegion:
 
     def _region_of(self, bucket: str, place: Place) -> str:
         """The Region of a bucket. Raises ``PublishError`` where it is not there, or not the expected owner's."""
-        with told(place):
+        with as_publish_error(place):
             try:
                 return self.s3.head_bucket(Bucket=bucket, **self._owned).get("BucketRegion") or self.region
             except ClientError as error:
@@ -310,7 +231,7 @@ class AwsRegion:
 
     def put_object(self, bucket: str, key: str, artifact: Artifact, sent: Sent) -> str:
         """Uploads the zip in parts that S3 checks by their SHA-256, a few at a time."""
-        with told(Place(region=self.region, bucket=bucket)), _stoppable(self.s3, sent):
+        with as_publish_error(Place(region=self.region, bucket=bucket)), _stoppable(self.s3, sent):
             self.s3.upload_file(
                 str(artifact.path),
                 bucket,
@@ -401,53 +322,6 @@ def require_reference(client: Any) -> None:
         raise UsageError(
             f"boto3 {boto3.__version__} does not know --storage reference", hint="pip install --upgrade 'boto3>=1.44'"
         )
-
-
-def lets_lambda_read(policy: Mapping[str, Any], place: str) -> bool:
-    """Whether a bucket's policy allows Lambda to read every version of the object at ``place``, ``bucket/key``.
-
-    Conditions are taken as met.
-    """
-    return all(
-        any(_allows(row, action, place) for row in _list(policy.get("Statement", ())))
-        for action in ("s3:GetObject", "s3:GetObjectVersion")
-    )
-
-
-def _allows(row: Mapping[str, Any], action: str, place: str) -> bool:
-    principal = row.get("Principal", "")
-    who = _list(principal.get("Service", ())) if isinstance(principal, Mapping) else _list(principal)
-    actions = [str(one).lower() for one in _list(row.get("Action", ()))]
-    return (
-        row.get("Effect") == "Allow"
-        and any(one in {"lambda.amazonaws.com", "*"} for one in who)
-        and any(fnmatchcase(action.lower(), one) for one in actions)
-        and any(fnmatchcase(place, str(one).rpartition(":::")[2]) for one in _list(row.get("Resource", ())))
-    )
-
-
-def _list(value: Any) -> list[Any]:
-    """A policy writes one of something without brackets."""
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _policy(s3: Any, bucket: str, owned: Mapping[str, str]) -> str:
-    try:
-        return str(s3.get_bucket_policy(Bucket=bucket, **owned)["Policy"])
-    except ClientError as error:
-        if is_code(error, "NoSuchBucketPolicy"):
-            return "{}"
-        raise
-
-
-def _unless_closed(read: Callable[[], str]) -> str | None:
-    """What ``read`` gives; ``None`` where it is denied."""
-    try:
-        return read()
-    except ClientError as error:
-        if is_code(error, "AccessDenied", "403"):
-            return None
-        raise
 
 
 def _object_version(found: answers.Object) -> str:

@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
-from layerforge.publish.facts import Cloud
+from layerforge.publish.cloud import LambdaRegion
 
 Answer = TypeVar("Answer")
 
 
-def side_by_side(work: Callable[[Cloud], Answer], clouds: Iterable[Cloud]) -> tuple[Future[Answer], ...]:
+def side_by_side(work: Callable[[LambdaRegion], Answer], clouds: Iterable[LambdaRegion]) -> tuple[Future[Answer], ...]:
     """Starts ``work`` on each Region, in a thread of its own.
 
     A call that hangs in the network does not keep the program from ending, as the threads of an executor would.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from layerforge.model import Examination, Member
-from layerforge.runtimes import site
+from layerforge.core.paths import site_dir
+from layerforge.examine.examination import Examination, Member
 
 _NO_MODULES = frozenset(
     {"bin", "share", "include", "etc", "man", "test", "tests", "testing", "doc", "docs", "example", "examples"}
@@ -17,7 +17,10 @@ _NO_MODULES = frozenset(
 )
 """Top-level names that wheels leave behind by mistake, or that are no modules."""
 
+
 _CODE = re.compile(r"([^./]+)(?:\.py|\.pyc|\.so|\.abi3\.so|\.cpython-[^/]*\.so)")
+
+
 _MOST = 20
 """Modules that are tried of a package that has none at the top."""
 
@@ -74,7 +77,7 @@ def top_level_imports(examination: Examination) -> tuple[str, ...]:
 
 def holds_code(examination: Examination) -> bool:
     """Whether there is anything in the layer that an import could run."""
-    return any(member.path.endswith((".py", ".pyc", ".so")) and site(member.path) for member in examination.members)
+    return any(member.path.endswith((".py", ".pyc", ".so")) and site_dir(member.path) for member in examination.members)
 
 
 def _by_package(examination: Examination) -> Mapping[str, list[str]]:
@@ -109,7 +112,7 @@ def _found(members: Iterable[Member]) -> dict[str, str]:
 
 def _parts(path: str) -> tuple[str, ...]:
     """The parts of a module's name; empty for what no import statement could name."""
-    folder = site(path)
+    folder = site_dir(path)
     *folders, file = path.removeprefix(folder).split("/")
     match = _CODE.fullmatch(file)
     parts = (*folders, match[1]) if folder and match else ()

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from layerforge.model import Examination, Member
-from layerforge.runtimes import site
+from layerforge.core.paths import site_dir
+from layerforge.examine.examination import Examination, Member
 
 _OPT = "/opt/"
+
+
 _MOST_LINKS = 40
 """Links that the kernel follows for one path."""
 
@@ -65,6 +67,6 @@ def reached(layer: Index, path: str) -> Member | None:
 
 def importable(path: str) -> bool:
     """Whether an import statement could name the module at ``path``."""
-    folder = site(path)
+    folder = site_dir(path)
     parts = path.removeprefix(folder).removesuffix(".py").split("/")
     return bool(folder) and all(part.isidentifier() for part in parts)

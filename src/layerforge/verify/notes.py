@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from layerforge.model import DIRECT_UPLOAD_LIMIT, BytecodeMode, Examination
-from layerforge.progress import megabytes
-from layerforge.verify.table import Expect
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.core.text import megabytes
+from layerforge.examine.examination import Examination
+from layerforge.resolve.recipe import BytecodeMode
+from layerforge.verify.rules_table import Expect
 
 _NEAR = datetime.timedelta(days=180)
 

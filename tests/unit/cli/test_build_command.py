@@ -5,20 +5,14 @@ from pathlib import Path
 import pytest
 
 from fakes import a_manifest
-from layerforge.cli import build, screen
-from layerforge.model import (
-    DIRECT_UPLOAD_LIMIT,
-    Bytecode,
-    BytecodeMode,
-    Compression,
-    EditGroup,
-    Finding,
-    Manifest,
-    Package,
-    Severity,
-    Verdict,
-)
-from layerforge.pipeline import Layer
+from layerforge.cli import build, terminal
+from layerforge.core.findings import Finding, Severity
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.layer.tree import Package
+from layerforge.report.delivery import Layer
+from layerforge.report.manifest import EditGroup, Manifest
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression
+from layerforge.verify.verdict import Verdict
 
 
 def a_layer(made: Manifest, verdict: Verdict | None) -> Layer:
@@ -26,7 +20,7 @@ def a_layer(made: Manifest, verdict: Verdict | None) -> Layer:
 
 
 def shown(layer: Layer, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    build.show(screen.report(), [layer])
+    build.show(terminal.report(), [layer])
     return capsys.readouterr().out.splitlines()
 
 

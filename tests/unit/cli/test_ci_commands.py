@@ -10,8 +10,14 @@ import pytest
 
 import zips
 from fakes import a_tree, target
-from layerforge import cli, digest, report, snippet
-from layerforge.model import Arch, Archive, Compression, Plan, Recipe
+from layerforge import cli
+from layerforge.build.plan import Plan
+from layerforge.core import digest
+from layerforge.core.runtimes import Arch
+from layerforge.layer.archive import Archive
+from layerforge.publish.snippets import tools
+from layerforge.report import manifest
+from layerforge.resolve.recipe import Compression, Recipe
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:layer:numpy:7"
 FAILED = {"region": "us-east-1", "version_arn": None, "status": "failed", "error": "numpy: [denied]"}
@@ -44,17 +50,17 @@ def a_layer(folder: Path, python: str = "3.12", arch: Arch = Arch.ARM64, *, own:
         epoch=0,
         key="k",
     )
-    made = report.manifest(
+    made = manifest.manifest(
         plan, a_tree(), (), Archive(sha256=sha256, content_sha256="", zipped=1, unzipped=1, data=b""), "host"
     )
-    path.with_suffix(".manifest.json").write_text(report.manifest_json(made))
+    path.with_suffix(".manifest.json").write_text(manifest.manifest_json(made))
     return path
 
 
 def test_a_snippet_is_all_that_goes_to_standard_output(result: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["snippet", str(result), "--for", "serverless"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"# {snippet.HIDES}\nprovider:\n  layers:\n    - {ARN}\n"
+    assert captured.out == f"# {tools.HIDES}\nprovider:\n  layers:\n    - {ARN}\n"
     assert "for serverless.yml" in captured.err
     assert "us-east-1: numpy: [denied]" in captured.err
 

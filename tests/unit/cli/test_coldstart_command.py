@@ -10,12 +10,15 @@ import pytest
 
 import zips
 from fakes import FakeProgress, target
-from layerforge import cli, coldstart, examine
+from layerforge import cli
+from layerforge.build.engine import Job, Outcome
+from layerforge.build.errors import EngineError
 from layerforge.cli import coldstart as command
-from layerforge.cli import screen
-from layerforge.coldstart import Order
-from layerforge.errors import EngineError
-from layerforge.model import Job, Outcome
+from layerforge.cli import coldstart_options, terminal
+from layerforge.examine import examine
+from layerforge.measure.coldstart.experiment import Experiment
+from layerforge.measure.coldstart.functions import of_imports
+from layerforge.measure.coldstart.prices import prices
 
 TREE = "import time:        25 |        175 | top\n"
 MEGABYTE = 2**20
@@ -50,15 +53,15 @@ def layer(tmp_path: Path) -> Path:
 def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 1769), per_day: int | None = None) -> Any:
     """The data of a measurement, which is shown to people too."""
     seen = [examine.examine(path) for path in paths]
-    order = Order(
+    order = Experiment(
         target=target(),
-        function=coldstart.of_imports(["top"]),
+        function=of_imports(["top"]),
         subjects=command.unpack(seen, folder / "work"),
         memories=memories,
         runs=3,
     )
-    place = command.Place(engine=FakeLambda(), image="image")
-    return command.run(order, place, coldstart.prices(target().arch), per_day, FakeProgress(), screen.report())
+    place = coldstart_options.Place(engine=FakeLambda(), image="image")
+    return command.run(order, place, prices(target().arch), per_day, FakeProgress(), terminal.report())
 
 
 def test_two_layers_are_shown_size_by_size_with_what_they_cost(
@@ -119,7 +122,7 @@ def test_a_link_that_lies_where_nobody_named_a_file_is_not_followed(tmp_path: Pa
 
 
 def test_sizes_come_in_order_and_once() -> None:
-    assert command.Memories().convert("1769, 512,512", None, None) == (512, 1769)
+    assert coldstart_options.Memories().convert("1769, 512,512", None, None) == (512, 1769)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from fakes import FakeProgress, FakeStore, target
+from layerforge.build.errors import EngineError
+from layerforge.build.host import HostEngine
 from layerforge.cli import build, engines
 from layerforge.cli.engines import Chosen, Failure
-from layerforge.errors import EngineError
-from layerforge.host import HostEngine
-from layerforge.model import Recipe, SourcePackage
-from layerforge.resolve import Request
+from layerforge.resolve.recipe import Recipe, SourcePackage
+from layerforge.resolve.request import Request
 
 FAILURE = Failure(at=0, message="the build image cannot be made", hint="name another with --image")
 HOST = Chosen(engine=HostEngine(interpreter=None), builder=None)

@@ -8,7 +8,8 @@ import zips
 from fakes import a_manifest
 from layerforge.cli import fitting
 from layerforge.cli.fitting import Offer
-from layerforge.model import DIRECT_UPLOAD_LIMIT, Compression
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.resolve.recipe import Compression
 
 TEXT = b"".join(b"value_%d = %d\n" % (number, number * number) for number in range(5_000))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import zips
-from layerforge.cli import places
-from layerforge.errors import UsageError
+from layerforge.cli import output_files
+from layerforge.core.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -33,27 +33,27 @@ def test_a_place_that_is_not_for_writing_is_refused_and_stays_as_it_was(
         (tmp_path / name).symlink_to(to)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match=message):
-        places.check(tmp_path / file, "page.html")
+        output_files.check(tmp_path / file, "page.html")
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_standard_output_is_no_file() -> None:
     with pytest.raises(UsageError, match="is no plain file"):
-        places.check(Path("-"), "page.html")
+        output_files.check(Path("-"), "page.html")
 
 
 def test_a_new_file_and_one_that_is_there_are_written(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     for data in (b"old", b"new"):
-        places.check(file, "page.html")
-        places.write(file, data)
+        output_files.check(file, "page.html")
+        output_files.write(file, data)
     assert file.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
     (tmp_path / "link.html").symlink_to("page.html")
-    places.check(tmp_path / "link.html", "page.html")
-    places.write(tmp_path / "link.html", b"new")
+    output_files.check(tmp_path / "link.html", "page.html")
+    output_files.write(tmp_path / "link.html", b"new")
     assert (tmp_path / "page.html").read_bytes() == b"new"
     assert (tmp_path / "link.html").is_symlink()

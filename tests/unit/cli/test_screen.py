@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from layerforge.cli import screen
-from layerforge.errors import UsageError
+from layerforge.cli import progress, terminal
+from layerforge.core.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from layerforge.errors import UsageError
     ],
 )
 def test_text_of_unknown_origin_steers_nothing(text: str, shown: str) -> None:
-    assert screen.inert(text) == shown
+    assert progress.inert(text) == shown
 
 
 def test_an_error_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    screen.errors(UsageError("no \x1b[2Ja", hint="try \x1b[2Jb", details=("\x1b[2Jc",)))
+    terminal.errors(UsageError("no \x1b[2Ja", hint="try \x1b[2Jb", details=("\x1b[2Jc",)))
     shown = capsys.readouterr().err
     assert "\x1b[2J" not in shown
     assert shown.count(r"\x1b[2J") == 3

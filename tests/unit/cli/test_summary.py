@@ -9,12 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import a_tree, target
-from layerforge import report
-from layerforge.cli import summary
-from layerforge.errors import LockError, VerificationError
-from layerforge.model import Archive, Compression, Edit, Finding, PassResult, Plan, Recipe, Severity, Verdict
-from layerforge.pipeline import Layer
-from layerforge.progress import visible
+from layerforge.build.plan import Plan
+from layerforge.cli import github
+from layerforge.core.findings import Finding, Severity
+from layerforge.core.text import visible
+from layerforge.layer.archive import Archive
+from layerforge.layer.errors import VerificationError
+from layerforge.layer.passes.setting import PassResult
+from layerforge.layer.tree import Edit
+from layerforge.report import manifest
+from layerforge.report.delivery import Layer
+from layerforge.resolve.errors import LockError
+from layerforge.resolve.recipe import Compression, Recipe
+from layerforge.verify.verdict import Verdict
 
 COMMAND = re.compile(r"::(error|warning) (?:file=([^,:\r\n]*),)?title=([^,:\r\n]*)::([^\r\n]*)")
 FINDING = Finding(
@@ -48,19 +55,19 @@ def shown(text: str) -> str:
 
 
 def test_a_finding_is_annotated_on_its_file_under_its_rule() -> None:
-    assert summary.of_finding(FINDING, "recipes/a, b/recipe.toml") == (
+    assert github.of_finding(FINDING, "recipes/a, b/recipe.toml") == (
         "::error file=recipes/a%2C b/recipe.toml,title=LF101::python/a|b.so: needs GLIBC_2.99 (build it%0Aagain)"
     )
 
 
 def test_a_warning_without_a_file_names_none() -> None:
     warning = replace(FINDING, severity=Severity.WARNING, path="")
-    assert summary.of_finding(warning, "").startswith("::warning title=LF101::needs")
+    assert github.of_finding(warning, "").startswith("::warning title=LF101::needs")
 
 
 @given(st.text(), st.text())
 def test_an_annotation_is_one_command_whatever_the_texts_hold(message: str, file: str) -> None:
-    line = summary.of_finding(replace(FINDING, path="", message=message, hint=""), file)
+    line = github.of_finding(replace(FINDING, path="", message=message, hint=""), file)
     match = COMMAND.fullmatch(line)
     assert match
     assert unescaped(match[2] or "") == shown(file)
@@ -69,24 +76,24 @@ def test_an_annotation_is_one_command_whatever_the_texts_hold(message: str, file
 
 def test_an_error_is_annotated_with_its_evidence_and_its_hint() -> None:
     error = LockError("the lock is stale", hint="renew it", details=("100% of a", "b"))
-    assert summary.of_error(error) == (
+    assert github.of_error(error) == (
         "::error title=layerforge%3A lock::the lock is stale%0A100%25 of a%0Ab%0A→ renew it"
     )
 
 
 def test_an_error_does_not_repeat_findings_that_have_annotations_of_their_own() -> None:
     error = VerificationError("not fit", details=("LF101 …",), findings=(FINDING,))
-    assert summary.of_error(error) == "::error title=layerforge%3A verify::not fit"
+    assert github.of_error(error) == "::error title=layerforge%3A verify::not fit"
 
 
 def test_annotations_go_to_standard_error_where_github_runs_the_job(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    summary.annotate_findings([FINDING], "a")
+    github.annotate_findings([FINDING], "a")
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    summary.annotate_findings([FINDING], "a")
+    github.annotate_findings([FINDING], "a")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("::error file=a,title=LF101::")
@@ -96,7 +103,7 @@ def test_the_findings_of_a_refused_layer_are_annotated(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    with pytest.raises(VerificationError), summary.refusals_annotated("recipe.toml"):
+    with pytest.raises(VerificationError), github.refusals_annotated("recipe.toml"):
         raise VerificationError("not fit", findings=(FINDING,))
     assert capsys.readouterr().err.startswith("::error file=recipe.toml,title=LF101::")
 
@@ -104,12 +111,12 @@ def test_the_findings_of_a_refused_layer_are_annotated(
 def a_layer(*findings: Finding) -> Layer:
     verdict = Verdict(engine="host", skipped="", findings=findings, notes=())
     return Layer(
-        path=Path("dist/demo.zip"), manifest=report.manifest(PLAN, a_tree(), PASSES, ARCHIVE, "host"), verdict=verdict
+        path=Path("dist/demo.zip"), manifest=manifest.manifest(PLAN, a_tree(), PASSES, ARCHIVE, "host"), verdict=verdict
     )
 
 
 def test_the_summary_has_sizes_savings_digest_and_findings() -> None:
-    text = summary.layers([a_layer(FINDING), replace(a_layer(), verdict=None)])
+    text = github.layers([a_layer(FINDING), replace(a_layer(), verdict=None)])
     rows = [[cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if line.startswith("| `")]
     assert [row[-2] for row in rows] == ["1", "not verified"]
     assert rows[0][-1].startswith(f"`{'a' * 64}`")
@@ -118,17 +125,17 @@ def test_the_summary_has_sizes_savings_digest_and_findings() -> None:
 
 
 def test_a_summary_shows_so_many_findings_and_counts_the_rest() -> None:
-    text = summary.layers([a_layer(*[FINDING] * (summary.MOST_ROWS + 3))])
-    assert text.count("LF101") == summary.MOST_ROWS
+    text = github.layers([a_layer(*[FINDING] * (github.MOST_ROWS + 3))])
+    assert text.count("LF101") == github.MOST_ROWS
     assert "… and 3 more" in text
 
 
 def test_a_failure_has_its_evidence_literally() -> None:
-    text = summary.failure(LockError("no <b>", hint="do `x`", details=("<script>", "| a |")))
+    text = github.failure(LockError("no <b>", hint="do `x`", details=("<script>", "| a |")))
     assert "no &lt;b&gt;" in text
     assert "<pre>&lt;script&gt;\n| a |</pre>" in text
     assert "→ do \\`x\\`" in text
 
 
 def test_an_annotation_steers_no_terminal() -> None:
-    assert summary.annotation("error", "a\x1b[2J\nb", file="\u202e") == "::error file=\\u202e::a\\x1b[2J%0Ab"
+    assert github.annotation("error", "a\x1b[2J\nb", file="\u202e") == "::error file=\\u202e::a\\x1b[2J%0Ab"

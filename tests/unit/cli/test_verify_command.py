@@ -9,8 +9,9 @@ import pytest
 
 import zips
 from fakes import FakeProgress
-from layerforge import cli, digest
-from layerforge.store import DiskStore
+from layerforge import cli
+from layerforge.core import digest
+from layerforge.core.store.disk import DiskStore
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -7,18 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from layerforge.errors import PublishError
-from layerforge.publish.facts import (
-    Artifact,
-    Bucket,
-    Details,
-    Grant,
-    Limits,
-    LostError,
-    Sent,
-    Storage,
-    Version,
-)
+from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Version
+from layerforge.publish.cloud import Bucket, Limits, LostError, Sent
+from layerforge.publish.errors import PublishError
 
 MARK = f"(layerforge content_sha256={'c' * 64})"
 

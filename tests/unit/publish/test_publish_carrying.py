@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import FakeProgress, FakeStep
-from layerforge.publish import survey
-from layerforge.publish.carrying import LOOKS, PATIENCE, Run, carry_out, perform
-from layerforge.publish.describing import grants
-from layerforge.publish.facts import Artifact, Result, Shelf, Status, Storage, Wishes
+from layerforge.publish.artifact import Artifact, S3Location, Storage, grants
+from layerforge.publish.execute import carry_out, perform
+from layerforge.publish.plan import PublishOptions
+from layerforge.publish.results import Result, Status
+from layerforge.publish.run import LOOKS, PATIENCE, Run
+from layerforge.publish.survey import survey
 from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact, its_details
 
 GRANTS = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
@@ -19,14 +21,14 @@ ARTIFACT = an_artifact()
 
 
 def run(
-    clouds: list[FakeCloud], wishes: Wishes | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
+    clouds: list[FakeCloud], wishes: PublishOptions | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
 ) -> tuple[Result, ...]:
-    jobs = survey(clouds, [artifact], wishes or Wishes())
+    jobs = survey(clouds, [artifact], wishes or PublishOptions())
     return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
-def through_a_bucket(**more: object) -> Wishes:
-    return Wishes(shelf=Shelf(bucket="b", **more), storage=Storage.COPY)  # type: ignore[arg-type]
+def through_a_bucket(**more: object) -> PublishOptions:
+    return PublishOptions(shelf=S3Location(bucket="b", **more), storage=Storage.COPY)  # type: ignore[arg-type]
 
 
 LARGE = an_artifact(zipped=60_000_000)
@@ -34,7 +36,7 @@ LARGE = an_artifact(zipped=60_000_000)
 
 def test_every_region_gets_the_version_and_its_grants() -> None:
     clouds = [FakeCloud(region="us-east-1"), FakeCloud(region="eu-west-1")]
-    results = run(clouds, Wishes(grants=GRANTS))
+    results = run(clouds, PublishOptions(grants=GRANTS))
     assert [(one.region, one.status) for one in results] == [
         ("us-east-1", Status.PUBLISHED),
         ("eu-west-1", Status.PUBLISHED),
@@ -44,9 +46,9 @@ def test_every_region_gets_the_version_and_its_grants() -> None:
 
 def test_a_second_run_changes_nothing() -> None:
     cloud = FakeCloud()
-    run([cloud], Wishes(grants=GRANTS, keep=1))
+    run([cloud], PublishOptions(grants=GRANTS, keep=1))
     cloud.calls.clear()
-    (result,) = run([cloud], Wishes(grants=GRANTS, keep=1))
+    (result,) = run([cloud], PublishOptions(grants=GRANTS, keep=1))
     assert (result.status, cloud.calls) == (Status.UNCHANGED, [])
 
 
@@ -71,7 +73,7 @@ def test_the_last_lost_answer_is_found_too() -> None:
 
 def test_a_version_of_other_bytes_that_appears_meanwhile_is_not_taken_for_ours() -> None:
     cloud = FakeCloud()
-    jobs = survey([cloud], [ARTIFACT], Wishes())
+    jobs = survey([cloud], [ARTIFACT], PublishOptions())
     cloud.add(description=ARTIFACT.description)
     cloud.luck = [Luck.LOST_BEFORE]
     (result,) = carry_out(jobs, [cloud], FakeProgress(), (0.0, 0.0))
@@ -94,7 +96,7 @@ def test_a_refusal_is_not_tried_again() -> None:
 
 def test_a_failed_grant_names_the_version_that_is_there_and_the_next_run_makes_it() -> None:
     cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
-    wishes = Wishes(grants=GRANTS)
+    wishes = PublishOptions(grants=GRANTS)
     (failed,) = run([cloud], wishes)
     assert (failed.status, failed.error) == (Status.FAILED, "version 1 is there, but refused")
     assert failed.version is not None
@@ -107,7 +109,7 @@ def test_nothing_old_goes_where_the_new_version_did_not_come() -> None:
     cloud = FakeCloud(luck=[Luck.REFUSED])
     for _ in range(3):
         cloud.add(description=MARK)
-    run([cloud], Wishes(keep=1))
+    run([cloud], PublishOptions(keep=1))
     assert sorted(cloud.there) == [1, 2, 3]
 
 
@@ -135,17 +137,17 @@ def test_an_object_that_cannot_be_removed_is_a_warning() -> None:
 
 @pytest.mark.parametrize(
     "wishes",
-    [through_a_bucket(keep=True), Wishes(shelf=Shelf(bucket="b"), storage=Storage.REFERENCE)],
+    [through_a_bucket(keep=True), PublishOptions(shelf=S3Location(bucket="b"), storage=Storage.REFERENCE)],
     ids=["--keep-object", "--storage reference"],
 )
-def test_an_object_stays_where_that_is_asked_for(wishes: Wishes) -> None:
+def test_an_object_stays_where_that_is_asked_for(wishes: PublishOptions) -> None:
     cloud = FakeCloud()
     run([cloud], wishes, LARGE)
     assert (cloud.calls, len(cloud.objects)) == (["put", "publish"], 1)
 
 
 def test_an_object_that_was_to_stay_is_used_and_stays() -> None:
-    cloud = FakeCloud(objects={("b", Shelf(bucket="b", keep=True).key(LARGE)): LARGE.sha256})
+    cloud = FakeCloud(objects={("b", S3Location(bucket="b", keep=True).key(LARGE)): LARGE.sha256})
     run([cloud], through_a_bucket(keep=True), LARGE)
     assert (cloud.calls, len(cloud.objects)) == (["publish"], 1)
 
@@ -180,7 +182,7 @@ def test_an_object_that_is_uploaded_for_another_processor_is_not_cleared_away() 
 
 def test_an_object_that_is_to_stay_does_not_go_with_a_run_that_leaves_nothing() -> None:
     cloud = FakeCloud()
-    run([cloud], Wishes(shelf=Shelf(bucket="b"), storage=Storage.REFERENCE), LARGE)
+    run([cloud], PublishOptions(shelf=S3Location(bucket="b"), storage=Storage.REFERENCE), LARGE)
     kept = dict(cloud.objects)
     run([cloud], through_a_bucket(), replace(LARGE, runtimes=("python3.12",)))
     assert (len(cloud.there), cloud.objects) == (2, kept)
@@ -190,7 +192,7 @@ def test_what_is_done_beside_the_version_is_said() -> None:
     cloud, progress = FakeCloud(), FakeProgress()
     for _ in range(2):
         cloud.add(description=MARK)
-    jobs = survey([cloud], [ARTIFACT], Wishes(grants=GRANTS[:1], keep=1))
+    jobs = survey([cloud], [ARTIFACT], PublishOptions(grants=GRANTS[:1], keep=1))
     carry_out(jobs, [cloud], progress, (0.0,))
     assert progress.lines == ["us-east-1: layer version 3 published; granted layerforge-public; removed 2, 1"]
 
@@ -206,14 +208,14 @@ def test_layers_of_one_name_for_two_processors_live_side_by_side() -> None:
     intel, arm = ARTIFACT, replace(an_artifact("cd" * 32), architectures=("arm64",))
     for _ in range(3):
         for artifact in (intel, arm):
-            run([cloud], Wishes(keep=1), artifact)
+            run([cloud], PublishOptions(keep=1), artifact)
     assert [details for _, details in cloud.there.values()] == [its_details(intel), its_details(arm)]
     assert cloud.calls == ["publish", "publish"]
 
 
 def test_two_who_planned_at_the_same_moment_make_one_version() -> None:
     cloud = FakeCloud()
-    plans = [survey([cloud], [ARTIFACT], Wishes(grants=GRANTS)) for _ in range(2)]
+    plans = [survey([cloud], [ARTIFACT], PublishOptions(grants=GRANTS)) for _ in range(2)]
     (first,), (second,) = [carry_out(jobs, [cloud], FakeProgress(), (0.0,)) for jobs in plans]
     assert (first.status, second.status) == (Status.PUBLISHED, Status.UNCHANGED)
     assert second.version == first.version
@@ -223,7 +225,7 @@ def test_two_who_planned_at_the_same_moment_make_one_version() -> None:
 @pytest.mark.parametrize("when", ["planning", "publishing"])
 def test_an_error_that_nobody_thought_of_fails_its_region_alone(when: str) -> None:
     clouds = [FakeCloud(region="us-east-1", broken=when == "planning"), FakeCloud(region="eu-west-1")]
-    jobs = survey(clouds, [ARTIFACT], Wishes())
+    jobs = survey(clouds, [ARTIFACT], PublishOptions())
     clouds[0].broken = True
     bad, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
     assert (bad.status, well.status) == (Status.FAILED, Status.PUBLISHED)
@@ -234,7 +236,7 @@ def test_an_error_that_nobody_thought_of_fails_its_region_alone(when: str) -> No
 def test_a_region_that_does_not_answer_is_left_alone_and_the_others_go_on() -> None:
     forever = threading.Event()
     clouds = [FakeCloud(region="us-east-1", waits=forever), FakeCloud(region="eu-west-1")]
-    jobs = survey(clouds, [ARTIFACT], Wishes(), limit=0.2)
+    jobs = survey(clouds, [ARTIFACT], PublishOptions(), limit=0.2)
     late, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
     forever.set()
     assert (late.status, well.status) == (Status.FAILED, Status.PUBLISHED)
@@ -245,7 +247,7 @@ def test_a_region_that_hangs_while_it_publishes_is_given_up_with_a_result_for_ea
     forever = threading.Event()
     clouds = [FakeCloud(region="us-east-1"), FakeCloud(region="eu-west-1")]
     layers = [ARTIFACT, an_artifact("cd" * 32, name="other")]
-    jobs = survey(clouds, layers, Wishes())
+    jobs = survey(clouds, layers, PublishOptions())
     clouds[0].waits = forever
     results = carry_out(jobs, clouds, FakeProgress(), (0.0,), limit=0.2)
     forever.set()
@@ -260,7 +262,7 @@ def test_a_region_that_hangs_while_it_publishes_is_given_up_with_a_result_for_ea
 
 def test_what_is_lost_again_and_again_is_not_tried_for_ever() -> None:
     cloud = FakeCloud(luck=[Luck.LOST_BEFORE] * 9)
-    (job,) = survey([cloud], [ARTIFACT], Wishes())
+    (job,) = survey([cloud], [ARTIFACT], PublishOptions())
     clock = iter([0.0, 1.0, PATIENCE + 1])
     a_run = Run(
         progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(0.0,) * 9, clock=lambda: next(clock)
@@ -286,7 +288,7 @@ def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
     for description in before:
         cloud.add(description=description)
     foreign = {version.number for version, _ in cloud.there.values() if version.description == FOREIGN}
-    wishes = Wishes(grants=GRANTS, keep=keep, shelf=Shelf(bucket="b"))
+    wishes = PublishOptions(grants=GRANTS, keep=keep, shelf=S3Location(bucket="b"))
     artifact = LARGE if large else ARTIFACT
     for luck in [*runs, []]:
         cloud.luck = list(luck)

@@ -10,10 +10,20 @@ from packaging.licenses import canonicalize_license_expression
 
 import zips
 from fakes import a_manifest, target
-from layerforge.errors import UsageError
-from layerforge.model import Distribution, Package
-from layerforge.publish.describing import artifact, describe, grants, layer_name, licence, wanted_first
-from layerforge.publish.facts import LONGEST_DESCRIPTION, LONGEST_LICENCE, MARK
+from layerforge.core.errors import UsageError
+from layerforge.layer.distributions import Distribution
+from layerforge.layer.tree import Package
+from layerforge.publish.artifact import (
+    LONGEST_DESCRIPTION,
+    LONGEST_LICENCE,
+    MARK,
+    artifact,
+    describe,
+    grants,
+    layer_name,
+    licence,
+    wanted_first,
+)
 
 DIGEST = "0123456789abcdef" * 4
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from layerforge.errors import PublishError, UsageError
-from layerforge.publish.aws import lets_lambda_read, require_reference
-from layerforge.publish.body import PIECE, Body, Content, digest
-from layerforge.publish.facts import LostError, UncertainError
-from layerforge.publish.failures import TROUBLES, Place, failure
+from layerforge.core.errors import UsageError
+from layerforge.publish.aws import require_reference
+from layerforge.publish.aws_errors import TROUBLES, Place, failure
+from layerforge.publish.bucket_policy import lets_lambda_read
+from layerforge.publish.cloud import LostError, UncertainError
+from layerforge.publish.errors import PublishError
+from layerforge.publish.upload_body import PIECE, Body, Content, digest
 
 PLACE = Place(region="eu-west-1", bucket="mine")
 

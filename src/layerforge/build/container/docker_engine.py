@@ -1,0 +1,68 @@
+"""The engine that runs source steps and finished layers in containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from docker import DockerClient
+
+from layerforge.build.container import images, sandbox
+from layerforge.build.container.cleanup import stop_all
+from layerforge.build.container.run import perform
+from layerforge.build.container.sandbox import FULL_CPU
+from layerforge.build.engine import Image, Job, Outcome, Task
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+
+SPARE = 512 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerEngine:
+    """A container engine with the image that everything runs in. Fit for several threads."""
+
+    client: DockerClient
+    image: Image
+    memory: int = FULL_CPU
+    """Bytes of the function that checks run in."""
+    spare: int = SPARE
+    """Bytes of the disk that a source step may not take."""
+    name: str = "docker"
+
+    @property
+    def processors(self) -> int:
+        """How many the engine's machine has. Raises ``EngineError``."""
+        return sandbox.machine(self.client)
+
+    @property
+    def identity(self) -> str:
+        """The image and the function's memory."""
+        return f"{self.image.digest} {self.memory}"
+
+    def refusal(self, target: Target) -> str:
+        """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""
+        if self.image.arch is not target.arch:
+            return f"the image {self.image.reference} is for {self.image.arch}, the layer for {target.arch}"
+        return sandbox.lacking(self.client, self.image, target.python)
+
+    def run(self, job: Job) -> Outcome:
+        """Runs a job as Lambda would run it. Raises ``EngineError``."""
+        return sandbox.invoke(self.client, self.image, self.memory, job)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> DockerEngine:
+        """The engine with an image that has more packages of its system. Raises ``EngineError``."""
+        return replace(self, image=images.with_packages(self.client, self.image, packages, progress))
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        """Runs a source step in a container of its own. Raises ``EngineError``."""
+        return perform(self.client, self.image, self.spare, task, on_line)
+
+    def copy_out(self, path: str, into: Path) -> None:
+        """Copies a folder of the image to this machine. Raises ``EngineError``."""
+        images.copy_out(self.client, self.image, path, into)
+
+    def stop(self) -> None:
+        """Ends every source step that runs. Raises ``EngineError``."""
+        stop_all(self.client)

@@ -1,0 +1,315 @@
+"""Plans: everything that decides a layer's bytes, worked out before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from layerforge import __version__
+from layerforge.build import compiler_flags
+from layerforge.build.engine import Image
+from layerforge.build.interpreters import Interpreter
+from layerforge.core import digest
+from layerforge.core.runtimes import Arch, Target
+from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import BytecodeMode, Compression, Library, Recipe, Settings, SourcePackage
+
+SYSTEM = "system libraries"
+"""Name of the step that takes libraries out of the image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelStep:
+    """Install one locked wheel."""
+
+    pin: Pin
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryStep:
+    """Compile a library."""
+
+    library: Library
+    settings: Settings
+    key: str
+    """Digest of all that can change the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageStep:
+    """Compile a package from its locked source distribution."""
+
+    package: SourcePackage
+    pin: Pin
+    settings: Settings
+    build_pins: tuple[Pin, ...]
+    """What the build environment holds besides the packages that this one needs."""
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemStep:
+    """Take libraries out of the image."""
+
+    sonames: tuple[str, ...]
+    key: str
+
+
+SourceStep = LibraryStep | PackageStep | SystemStep
+
+
+PlanStep = WheelStep | SourceStep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides the bytes of a layer, before anything happens."""
+
+    recipe: Recipe
+    target: Target
+    compression: Compression
+    interpreter: str
+    """Full version of the interpreter that compiles the modules; empty where none does."""
+    steps: tuple[PlanStep, ...]
+    """In an order in which each finds what it needs."""
+    epoch: int
+    """Date of every entry of the archive, in unix seconds."""
+    key: str
+    """Digest of all that can change the result."""
+    indexes: tuple[str, ...] = field(default=(), repr=False)
+    """Options of a requirements file that say where wheels are looked for. They decide no byte, since every hash is
+    enforced, and are written nowhere, since they may hold passwords."""
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Every package of the layer, whether it comes from a wheel or is compiled."""
+        return tuple(step.pin for step in self.steps if isinstance(step, WheelStep | PackageStep))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """Where the results of a plan's source steps lie, by name."""
+
+    wheels: Mapping[str, Path] = field(default_factory=dict)
+    shipped: Mapping[str, Path] = field(default_factory=dict)
+    """Folders with what the layer gets as it is."""
+
+
+SCHEMA = 5
+"""Raised whenever the same plan would give other bytes than before, of the layer or of what stands beside it."""
+
+
+SOURCE_SCHEMA = 2
+"""The same for what is compiled, which is not made anew for every version of layerforge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """What source steps are carried out with."""
+
+    image: Image
+    build_pins: Mapping[str, tuple[Pin, ...]]
+    """Build environment by package."""
+
+
+def plan(
+    recipe: Recipe,
+    target: Target,
+    pins: Sequence[Pin],
+    compression: Compression,
+    interpreter: Interpreter | None,
+    epoch: int,
+    toolchain: Toolchain | None = None,
+) -> Plan:
+    """The plan for ``recipe`` on ``target`` from the pins that apply there. ``epoch``: unix seconds.
+
+    Without a toolchain every package comes from its wheel. Raises ``RecipeError`` where the recipe's ``needs`` name
+    what is not there or form a cycle, ``LockError`` where it compiles what is not locked.
+    """
+    compiles = recipe.bytecode.mode is not BytecodeMode.NONE
+    source = source_steps(recipe, target, pins, epoch, toolchain) if toolchain else ()
+    compiled = {step.pin.name for step in source if isinstance(step, PackageStep)}
+    wheels = tuple(WheelStep(pin=pin) for pin in pins if pin.name not in compiled)
+    made = Plan(
+        recipe=recipe,
+        target=target,
+        compression=compression,
+        interpreter=interpreter.version if interpreter and compiles else "",
+        steps=(*source, *wheels),
+        epoch=epoch,
+        key="",
+    )
+    return replace(made, key=digest.of_json([SCHEMA, __version__, _decisive(made)]))
+
+
+def source_steps(
+    recipe: Recipe, target: Target, pins: Sequence[Pin], epoch: int, toolchain: Toolchain
+) -> tuple[SourceStep, ...]:
+    """What is compiled, each after what it needs."""
+    flags = [compiler_flags.FLAGS[target.arch], compiler_flags.LINK_FLAGS]
+    common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch, *flags]
+    parts = {part.name: part for part in _parts(recipe)}
+    by_name = {pin.name: pin for pin in pins}
+    steps: dict[str, LibraryStep | PackageStep] = {}
+    for name in _ordered(recipe):
+        needs = [steps[need].key for need in parts[name].needs]
+        settings = settings_of(parts[name], target.arch)
+        _refuse_native(parts[name], settings)
+        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
+    sonames = (*recipe.system, *recipe.arch_system.get(str(target.arch), ()))
+    system = (SystemStep(sonames=sonames, key=digest.of_json([*common, "system", list(sonames)])),)
+    return (*steps.values(), *(system if sonames else ()))
+
+
+def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
+    """What a recipe sets for a part on a processor: variables replace, flags and lists are added."""
+    own, more = part.settings, part.arch_settings.get(str(arch), Settings())
+    names = sorted({*own.config, *more.config})
+    flags = sorted({*own.flags, *more.flags})
+    return Settings(
+        env={**own.env, **more.env},
+        flags={name: f"{own.flags.get(name, '')} {more.flags.get(name, '')}".strip() for name in flags},
+        config={name: (*own.config.get(name, ()), *more.config.get(name, ())) for name in names},
+    )
+
+
+def _refuse_native(part: Library | SourcePackage, settings: Settings) -> None:
+    """Raises ``RecipeError`` where a recipe compiles for whatever processor the build machine has."""
+    config = (value for values in settings.config.values() for value in values)
+    flags = (*settings.env.values(), *settings.flags.values(), *config)
+    commands = part.script.splitlines() if isinstance(part, Library) else []
+    told = [
+        *filter(compiler_flags.for_this_machine, flags),
+        *filter(compiler_flags.compiles_for_this_machine, commands),
+    ]
+    if told:
+        raise RecipeError(
+            f"the recipe compiles {part.name} for the processor of the machine that builds it",
+            hint="leave that flag out: layerforge compiles for the oldest processor that Lambda has",
+            details=tuple(text.strip() for text in told),
+        )
+
+
+def _parts(recipe: Recipe) -> tuple[Library | SourcePackage, ...]:
+    return (*recipe.libraries, *recipe.packages)
+
+
+def _ordered(recipe: Recipe) -> list[str]:
+    parts = _parts(recipe)
+    known = {part.name for part in parts}
+    unknown = [f"{part.name} needs {need}" for part in parts for need in part.needs if need not in known]
+    if unknown:
+        raise RecipeError(
+            f"the recipe {recipe.name} needs what it does not build",
+            hint=f"`needs` may name {', '.join(sorted(known))}",
+            details=tuple(unknown),
+        )
+    try:
+        return list(TopologicalSorter({part.name: part.needs for part in parts}).static_order())
+    except CycleError as error:
+        raise RecipeError(
+            f"the `needs` of the recipe {recipe.name} form a cycle",
+            hint="take one of these needs away",
+            details=(" → ".join(reversed(error.args[1])),),
+        ) from error
+
+
+def _step(
+    part: Library | SourcePackage,
+    settings: Settings,
+    pins: Mapping[str, Pin],
+    toolchain: Toolchain,
+    facts: list[Any],
+) -> LibraryStep | PackageStep:
+    match part:
+        case Library():
+            own = [part.name, part.version, part.source.sha256, part.script]
+            return LibraryStep(library=part, settings=settings, key=digest.of_json([*facts, "library", own]))
+        case SourcePackage():
+            pin = pins.get(part.name)
+            if pin is None:
+                raise LockError(f"{part.name} is to be compiled but the lock does not hold it", hint="renew the lock")
+            build = toolchain.build_pins.get(part.name, ())
+            own_facts = [part.name, pin.version, list(pin.hashes), [_pin_json(one) for one in build]]
+            key = digest.of_json([*facts, "package", own_facts])
+            return PackageStep(package=part, pin=pin, settings=settings, build_pins=build, key=key)
+
+
+def _decisive(made: Plan) -> dict[str, Any]:
+    """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
+    facts = as_json(made)
+    facts["recipe"].pop("budget")
+    return facts
+
+
+def as_json(made: Plan) -> dict[str, Any]:
+    """The plan as data for JSON."""
+    recipe = made.recipe
+    return {
+        "name": recipe.name,
+        "python": made.target.python,
+        "arch": str(made.target.arch),
+        "glibc": ".".join(map(str, made.target.runtime.glibc)),
+        "interpreter": made.interpreter,
+        "compression": str(made.compression),
+        "epoch": made.epoch,
+        "recipe": {
+            "requires": list(recipe.requires),
+            "budget": asdict(recipe.budget),
+            "bytecode": _plain(asdict(recipe.bytecode)),
+            "prune": _plain(asdict(recipe.prune)),
+        },
+        "steps": [_step_json(step) for step in made.steps],
+        "key": made.key,
+    }
+
+
+def _step_json(step: PlanStep) -> dict[str, Any]:
+    match step:
+        case WheelStep():
+            return {"step": "wheel", **_pin_json(step.pin)}
+        case LibraryStep():
+            library = step.library
+            ship = {"ship": list(library.ship)}
+            return {"step": "library", "name": library.name, "version": library.version, **ship, "key": step.key}
+        case PackageStep():
+            return {"step": "compile", "name": step.pin.name, "version": step.pin.version, "key": step.key}
+        case SystemStep():
+            return {"step": "system", "sonames": list(step.sonames), "key": step.key}
+
+
+def _pin_json(pin: Pin) -> dict[str, Any]:
+    """A pin without the folder that a wheel of this machine lies in: its hashes say all."""
+    address = "" if pin.address.startswith("file:") else pin.address
+    extras = {"extras": list(pin.extras)} if pin.extras else {}
+    return {"name": pin.name, "version": pin.version, "address": address, "hashes": list(pin.hashes), **extras}
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def name_of(step: SourceStep) -> str:
+    """What a step is called among the others."""
+    match step:
+        case LibraryStep():
+            return step.library.name
+        case PackageStep():
+            return step.pin.name
+        case SystemStep():
+            return SYSTEM
+
+
+def needs_of(step: SourceStep) -> tuple[str, ...]:
+    """The steps that have to be done before."""
+    match step:
+        case LibraryStep():
+            return step.library.needs
+        case PackageStep():
+            return step.package.needs
+        case SystemStep():
+            return ()

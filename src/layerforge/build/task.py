@@ -1,0 +1,184 @@
+"""The container's work for a step: its folders, its environment, its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerforge.build import compiler_flags
+from layerforge.build.compiler_flags import PREFIX, WORK
+from layerforge.build.engine import Builder, Mount, Task
+from layerforge.build.packed import one_wheel
+from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
+from layerforge.core import resources
+from layerforge.core.progress import Progress
+from layerforge.core.store.protocol import Store
+from layerforge.resolve import lock, sources, unpack_source, uv, uv_install
+from layerforge.resolve.recipe import Settings, Source
+
+MEMORY = 8 * 2**30
+"""Most bytes that one step may use."""
+
+
+TIMEOUT = 4 * 3600.0
+"""Seconds that one step may take."""
+
+
+_START = "set -eu\nmkdir -p build tmp\ncd build\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """What every step of one build shares."""
+
+    plan: Plan
+    builder: Builder
+    store: Store
+    progress: Progress
+    workspace: Path
+    logs: Path
+    """Folder for the whole logs, which outlive the build."""
+    sources: Sequence[Path]
+    """Folders with archives that need not be downloaded."""
+    memory: int = MEMORY
+    timeout: float = TIMEOUT
+
+
+def fetched_source(shop: StepContext, step: SourceStep) -> Source | None:
+    """What a step is made from, once it is here; ``None`` where that is the image itself."""
+    match step:
+        case LibraryStep():
+            source = step.library.source
+        case PackageStep():
+            source = uv.find_sdist(step.pin, shop.plan.target, shop.plan.indexes)
+        case SystemStep():
+            return None
+    sources.fetch(source, shop.store, shop.sources, shop.progress)
+    return source
+
+
+def task_of(
+    shop: StepContext, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]
+) -> Task:
+    """The container's work for a step: its folders, its environment, its command."""
+    work = folder / "work"
+    work.mkdir()
+    needs = [(need, done[need]) for need in dict.fromkeys(_prefixes(step, shop.plan))]
+    mounts = [Mount(source=work, target=WORK, writable=True)]
+    mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
+    env = environment(shop.plan, [f"{PREFIX}/{need}" for need, _ in needs])
+    match step:
+        case LibraryStep():
+            library = step.library
+            mounts += [
+                Mount(source=unpacked, target="/src"),
+                Mount(source=folder / "out", target=f"{PREFIX}/{library.name}", writable=True),
+            ]
+            env |= {"PREFIX": f"{PREFIX}/{library.name}"}
+            script = f"{_START}cp -R /src/. .\n{library.script}\n"
+        case PackageStep():
+            mounts += [
+                Mount(source=unpacked, target="/src"),
+                Mount(source=_environment(shop, step, folder, done), target="/env"),
+                Mount(source=_driver(step, unpacked, folder), target="/driver"),
+                Mount(source=folder / "out", target="/out", writable=True),
+            ]
+            env |= {"PYTHONPATH": "/driver:/env"}
+            script = f"{_START}cp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
+        case SystemStep():
+            mounts += [Mount(source=folder / "out", target="/out", writable=True)]
+            script = _START + "".join(_copy_library(soname) for soname in step.sonames)
+    return Task(
+        name=name_of(step),
+        argv=("/bin/sh", "-c", script),
+        env=with_settings(env, step),
+        mounts=tuple(mounts),
+        workdir=WORK,
+        log=log,
+        memory=shop.memory,
+        timeout=shop.timeout,
+    )
+
+
+def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
+    """Libraries that a step needs, those included that its needs need; one may come twice."""
+    steps = {name_of(one): one for one in plan.steps if isinstance(one, SourceStep)}
+    for need in needs_of(step):
+        yield from (name for name in _prefixes(steps[need], plan) if name != need)
+        if isinstance(steps[need], LibraryStep):
+            yield need
+
+
+def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
+    """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
+    flags = compiler_flags.FLAGS[plan.target.arch]
+    return {
+        "HOME": WORK,
+        # A container's own /tmp is memory, and small.
+        "TMPDIR": f"{WORK}/tmp",  # noqa: S108 - a folder of the step
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PATH": "/env/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",
+        "JOBS": str(os.cpu_count() or 1),
+        "SOURCE_DATE_EPOCH": str(plan.epoch),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CFLAGS": flags,
+        "CXXFLAGS": flags,
+        "FFLAGS": flags.replace(" -g0", ""),
+        "LDFLAGS": compiler_flags.LINK_FLAGS,
+        "CPATH": ":".join(f"{prefix}/include" for prefix in prefixes),
+        "LIBRARY_PATH": ":".join(f"{prefix}/lib" for prefix in prefixes),
+        "LD_LIBRARY_PATH": ":".join(["/var/lang/lib", *(f"{prefix}/lib" for prefix in prefixes)]),
+        "PKG_CONFIG_PATH": ":".join(f"{prefix}/lib/pkgconfig" for prefix in prefixes),
+        "CMAKE_PREFIX_PATH": ";".join(prefixes),
+    }
+
+
+def with_settings(env: Mapping[str, str], step: SourceStep) -> dict[str, str]:
+    """The environment with what the recipe sets for the step, and adds to it."""
+    settings = Settings() if isinstance(step, SystemStep) else step.settings
+    made = {**env, **settings.env}
+    return made | {name: f"{made.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
+
+
+def unpacked_source(shop: StepContext, source: Source, name: str, folder: Path) -> Path:
+    """The sources of a step, unpacked below ``folder``."""
+    data = sources.fetch(source, shop.store, shop.sources, shop.progress)
+    return unpack_source.unpack(data, name, folder)
+
+
+def _environment(shop: StepContext, step: PackageStep, folder: Path, done: Mapping[str, Path]) -> Path:
+    """The build environment: what is locked for it, and the packages that the same plan has compiled."""
+    env = folder / "env"
+    compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
+    own = [lock.local_pin(need, one_wheel(path, need)) for need, path in compiled]
+    uv_install.install_for_image(lock.render([*step.build_pins, *own]), shop.plan.target, env, shop.plan.indexes)
+    return env
+
+
+def _driver(step: PackageStep, unpacked: Path, folder: Path) -> Path:
+    """The program that calls the build backend, and its settings."""
+    driver = folder / "driver"
+    driver.mkdir()
+    for file in ("build_wheel.py", "sitecustomize.py"):
+        (driver / file).write_text(resources.text(file), "utf-8")
+    config = {key: list(values) for key, values in step.settings.config.items()}
+    name, path = sources.build_backend(unpacked)
+    settings = {"backend": name, "backend_path": list(path), "config": config}
+    (driver / "settings.json").write_text(json.dumps(settings), "utf-8")
+    return driver
+
+
+def _copy_library(soname: str) -> str:
+    """Shell that copies a library to where the image's own compiler or loader finds it."""
+    name = shlex.quote(soname)
+    return f"""found=$(ldconfig -p 2>/dev/null | sed -n 's/.* => //p' | grep -F "/"{name} | head -n 1)
+[ -n "$found" ] || found=$(cc -print-file-name={name})
+[ -f "$found" ] || {{ echo "the image has no library "{name}; exit 1; }}
+mkdir -p /out/lib && cp -L "$found" /out/lib/{name}
+"""

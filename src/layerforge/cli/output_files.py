@@ -1,0 +1,49 @@
+"""Files that a command writes because its user names them: checked first, then written whole."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+from layerforge.core.errors import UsageError
+from layerforge.core.faults import writing
+from layerforge.core.filing import write_atomically
+
+_CHOOSE = "name a file in"
+
+
+def check(file: Path, example: str) -> None:
+    """Raises ``UsageError`` where ``file`` must not or cannot be written, before time is spent on what it is to hold.
+
+    ``example`` is a name that it could have.
+    """
+    with writing(file.parent, choose=_CHOOSE):
+        place = _reached(file)
+        if place.is_dir():
+            raise UsageError(f"{file} is a folder", hint=f"name a file, such as {file / example}")
+        if str(file) == "-" or (place.exists() and not place.is_file()):
+            raise UsageError(f"{file} is no plain file", hint=f"name one that may be written anew, such as {example}")
+        if file.suffix.lower() == ".zip" or zipfile.is_zipfile(place):
+            raise UsageError(f"{file} would take the place of a zip", hint=f"name it something like {example}")
+        if not place.parent.is_dir():
+            raise UsageError(f"there is no folder {file.parent} for {file.name}", hint=f"mkdir -p {file.parent}")
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+
+
+def _reached(file: Path) -> Path:
+    """The file itself, or what it is a link to."""
+    try:
+        return file.resolve()
+    except RuntimeError as error:  # what Python before 3.13 raises for links in a circle
+        raise UsageError(f"{file} is a link that leads nowhere", hint="name another file") from error
+
+
+def write(file: Path, data: bytes) -> None:
+    """Writes ``data`` to ``file``, or to what it is a link to, so that nobody ever sees less than all of it.
+
+    Raises ``UsageError`` where that may not be, ``StepError`` where no space is left.
+    """
+    with writing(file.parent, choose=_CHOOSE):
+        write_atomically(_reached(file), data)

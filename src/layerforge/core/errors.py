@@ -1,0 +1,42 @@
+"""Errors that users meet: each class owns an exit code, and each instance carries a hint and its evidence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LayerforgeError(Exception):
+    """Something went wrong that the user can do something about.
+
+    ``message`` says what happened, ``hint`` what to do next, ``details`` holds the evidence, a line each.
+    """
+
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+
+class UsageError(LayerforgeError):
+    """The command line, or a place it names, cannot be used."""
+
+    exit_code = 2
+    title = "usage"
+
+
+class StoreError(LayerforgeError):
+    """The store cannot be trusted."""
+
+    exit_code = 5
+    title = "store"
+
+
+class StepError(LayerforgeError):
+    """A step of the build failed."""
+
+    exit_code = 6
+    title = "build"

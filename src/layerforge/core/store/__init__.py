@@ -1,0 +1,1 @@
+"""Values by the digest of all that made them."""

@@ -1,0 +1,294 @@
+"""The store: what is expensive to make, kept on disk by the digest of all that made it.
+
+A value lies in one file, after the SHA-256 of its kind, its key and itself. It is written under a temporary name and
+renamed into place, so a reader sees a whole value or none, whoever else writes and whenever a process is killed. What
+does not match, or is no plain file, is deleted and reads as absent. Only this user may write there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from layerforge.core import digest, faults, guarded
+from layerforge.core.errors import LayerforgeError, StepError
+from layerforge.core.faults import writing
+from layerforge.core.filing import ALIVE, clear_dead, clear_partial, own_folder, remove, write_atomically
+from layerforge.core.progress import Progress
+from layerforge.core.store.ownership import make_private, refuse_shared
+
+FOLDER = "store-v2"
+"""Everything lies in this folder below the root, which may be a folder that the user has other things in."""
+
+
+FORMER = ("store-v1",)
+"""Folders of earlier versions, which nothing reads any more."""
+
+
+TAG = "CACHEDIR.TAG"
+
+
+_SIGNATURE = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A store of layerforge. `layerforge cache clear` empties it.\n"
+)
+
+
+_DIGEST = 32
+
+
+_WORK = "work"
+
+
+_WORKSPACE = "tmp"
+
+
+MOST = 2 * 2**30
+"""Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
+
+
+_LOOKS, _LOOK_SECONDS = 20, 0.1
+"""How long it is waited for that whoever removes a workspace comes to its end."""
+
+
+BESIDES = ("logs", "refused", "image-sources")
+"""Folders of what is kept besides the values."""
+
+
+BY_CONTENT = frozenset({"archive", "source"})
+"""Kinds whose key is the SHA-256 of the value itself."""
+
+
+def default_root() -> Path:
+    """``$LAYERFORGE_CACHE``, else the platform's own folder for caches."""
+    return Path(os.environ.get("LAYERFORGE_CACHE") or platformdirs.user_cache_dir("layerforge"))
+
+
+def pythons() -> Path:
+    """Where interpreters lie that layerforge had uv get."""
+    return default_root() / "pythons"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How much is kept of a kind, and when it was last used."""
+
+    count: int
+    size: int
+    """Bytes."""
+    oldest: float
+    """Seconds since 1970; 0 where nothing is kept."""
+    newest: float
+
+    @classmethod
+    def of_files(cls, folder: Path) -> Kept:
+        """What lies in a folder, as far as it stays there."""
+        found: list[os.stat_result] = []
+        for path in folder.rglob("*"):
+            with suppress(OSError):
+                found.append(path.lstat())
+        files = [one for one in found if stat.S_ISREG(one.st_mode)]
+        times = [one.st_mtime for one in files] or [0.0]
+        return cls(count=len(files), size=sum(one.st_size for one in files), oldest=min(times), newest=max(times))
+
+    @classmethod
+    def of(cls, parts: Iterable[Kept]) -> Kept:
+        """Several together."""
+        parts = [one for one in parts if one.count]
+        return cls(
+            count=sum(one.count for one in parts),
+            size=sum(one.size for one in parts),
+            oldest=min((one.oldest for one in parts), default=0.0),
+            newest=max((one.newest for one in parts), default=0.0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskStore:
+    """A store below ``root``."""
+
+    root: Path
+    progress: Progress
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """The value, or ``None`` where there is none or it was damaged."""
+        self.refuse_shared()
+        path = self._path(kind, key)
+        try:
+            found = guarded.data(path, MOST, follow=False)
+        except guarded.Unreadable as error:
+            if isinstance(error.__cause__, FileNotFoundError | PermissionError):
+                return None
+            if lacking := faults.scarce(error.__cause__):
+                raise lacking from error
+            self._damaged(path, f"the stored {kind} {key[:12]} is no value ({error})")
+            return None
+        with suppress(OSError):
+            os.utime(path, follow_symlinks=False)  # it was used
+        value = found[_DIGEST:]
+        if found[:_DIGEST] != _header(kind, key, value) or (kind in BY_CONTENT and digest.sha256(value) != key):
+            self._damaged(path, f"the stored {kind} {key[:12]} was damaged")
+            return None
+        return value
+
+    def _damaged(self, path: Path, why: str) -> None:
+        self.progress.warn(f"{why}; it is made again")
+        _removed(path)
+
+    def put(self, kind: str, key: str, value: bytes) -> None:
+        """Keeps a value. Raises ``StepError`` where the disk is full or the folder cannot be written."""
+        path = self._path(kind, key)
+        with writing(self.root):
+            self._make(path.parent)
+            if path.is_dir():
+                _removed(path)
+            work = self.folder / _WORK
+            make_private(work)
+            write_atomically(path, _header(kind, key, value) + value, 0o600, by=work)
+
+    def _make(self, folder: Path) -> None:
+        """Makes a folder of the store, and what it lies in, for this user alone."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        below = folder.relative_to(self.folder).parts
+        for count in range(len(below) + 1):
+            make_private(self.folder.joinpath(*below[:count]))
+        self.refuse_shared()
+
+    def refuse_shared(self) -> None:
+        """Raises ``StoreError`` where somebody else could have put values here."""
+        refuse_shared(self.root, ours=False)
+        refuse_shared(self.folder, ours=True)
+
+    @property
+    def folder(self) -> Path:
+        """Where the values lie, and whatever else is kept between builds."""
+        return self.root / FOLDER
+
+    def _path(self, kind: str, key: str) -> Path:
+        return self.folder / "values" / kind / key[:2] / key
+
+    def place(self, name: str) -> Path:
+        """A folder for files that people look at: ``logs``, ``refused``."""
+        with writing(self.root):
+            self._make(self.folder / name)
+        return self.folder / name
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A private folder beside the values, gone afterwards. Those of dead processes are cleared first.
+
+        Raises ``StepError`` where somebody removes it meanwhile, whatever went wrong for that reason.
+        """
+        place = self.place(_WORK)
+        with writing(self.root):
+            self._tag()
+            clear_dead(place, _WORKSPACE)
+            clear_partial(place)
+            folder, alive = own_folder(place, _WORKSPACE)
+        try:
+            yield folder
+        except Exception as error:
+            if _is_gone(folder, error):
+                raise _gone(folder, error) from error
+            raise
+        finally:
+            remove(folder)
+            os.close(alive)
+
+    def _tag(self) -> None:
+        """Marks the folder as ours, and as one that no backup needs."""
+        if not (self.folder / TAG).exists():
+            write_atomically(self.folder / TAG, _SIGNATURE.encode(), 0o600)
+
+    def kinds(self) -> dict[str, Kept]:
+        """What is kept, by kind; logs and the like are kinds too."""
+        folders = [*sorted(self.folder.glob("values/*")), *(self.folder / name for name in BESIDES)]
+        found = {folder.name: Kept.of_files(folder) for folder in folders}
+        return {name: kept for name, kept in found.items() if kept.count}
+
+    def clear(self, unused_since: float | None = None) -> int:
+        """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed.
+
+        With a moment, in seconds since 1970, only what was neither made nor used after it.
+        """
+        freed = 0
+        for name in FORMER:
+            if (self.root / name / TAG).is_file():
+                freed += _size(self.root / name)
+                shutil.rmtree(self.root / name, ignore_errors=True)
+        if not (self.folder / TAG).is_file():
+            return freed
+        before = _size(self.folder)
+        for name in ("values", *BESIDES):
+            if unused_since is None:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            else:
+                _remove_old(self.folder / name, unused_since)
+        clear_dead(self.place(_WORK), _WORKSPACE)
+        return freed + before - _size(self.folder)
+
+
+def _remove_old(folder: Path, since: float) -> None:
+    """Removes the files below a folder that are older than a moment."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_mtime < since:
+                path.unlink()
+
+
+def _is_gone(folder: Path, error: Exception) -> bool:
+    """Whether somebody has removed a workspace, or is about to: a missing file may be the first that they took."""
+    for _ in range(_LOOKS if _misses(folder, error) else 0):
+        if not os.path.lexists(folder / ALIVE):
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return not os.path.lexists(folder / ALIVE)
+
+
+def _misses(folder: Path, error: BaseException | None) -> bool:
+    """Whether an error, what it came of, or what a program said of it, is about a missing file below ``folder``."""
+    if error is None:
+        return False
+    below = f"{folder}{os.sep}"
+    if isinstance(error, FileNotFoundError) and str(error.filename).startswith(below):
+        return True
+    lines = error.details if isinstance(error, LayerforgeError) else ()
+    return any(below in line and "No such file" in line for line in lines) or _misses(folder, error.__cause__)
+
+
+def _gone(folder: Path, error: Exception) -> StepError:
+    """The error for a workspace that was removed, with the first line of what came of it."""
+    return StepError(
+        f"{folder}, where the work was going on, was removed meanwhile",
+        hint="run the same again, and leave that folder out of whatever cleans up",
+        details=tuple(str(error).splitlines()[:1]),
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _header(kind: str, key: str, value: bytes) -> bytes:
+    """The digest of a value together with where it belongs: under another key it is nothing."""
+    bound = hashlib.sha256(f"{kind}\0{key}\0".encode())
+    bound.update(value)
+    return bound.digest()
+
+
+def _removed(path: Path) -> None:
+    """Takes away whatever stands at a value's place, if that can be done."""
+    with suppress(OSError):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()

@@ -1,0 +1,207 @@
+"""From a tree to the bytes of a zip: the same tree gives the same bytes, on every machine.
+
+Entries are sorted, dated alike and owned by nobody; streams come from pinned compressors. Written by hand because
+``zipfile`` takes no stream that is compressed already, and compressing is what has to run in parallel and be kept.
+Format: PKWARE's APPNOTE 6.3.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import deflate
+from zopfli.zlib import compress as zopfli_compress
+
+from layerforge.core import digest
+from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
+from layerforge.core.progress import Progress
+from layerforge.core.store.protocol import Store
+from layerforge.core.text import megabytes
+from layerforge.layer.errors import VerificationError
+from layerforge.layer.tree import Entry, File, Link, Tree
+from layerforge.resolve.recipe import Compression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A finished zip and its measures."""
+
+    sha256: str
+    content_sha256: str
+    zipped: int
+    unzipped: int
+    data: bytes = field(repr=False)
+
+
+EARLIEST = 315_532_800
+"""1980-01-01, the oldest date that a zip can hold, in unix seconds."""
+
+
+LATEST = 4_354_819_198
+"""2107-12-31, the newest."""
+
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+
+
+_CENTRAL = struct.Struct("<4s4B4H3L5H2L")
+
+
+_END = struct.Struct("<4s4H2LH")
+
+
+_UNIX = 3
+
+
+_VERSION = 20
+
+
+_UTF8_NAMES = 0x800
+
+
+_MOST_ENTRIES = 0xFFFF
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A compressor, and from which size on its streams are worth keeping: reading a kept one costs time too."""
+
+    name: str
+    compress: Callable[[bytes], bytes]
+    kept_from: int
+
+
+def _libdeflate(data: bytes, *, level: int) -> bytes:
+    return bytes(deflate.deflate_compress(data, level))
+
+
+def _zopfli(data: bytes) -> bytes:
+    """Zopfli's stream without zlib's two bytes of header and four of checksum."""
+    return bytes(zopfli_compress(data)[2:-4])
+
+
+LEVELS = {
+    Compression.FAST: Level(name="libdeflate-6", compress=partial(_libdeflate, level=6), kept_from=65_536),
+    Compression.SMALL: Level(name="libdeflate-12", compress=partial(_libdeflate, level=12), kept_from=2_048),
+    Compression.MAX: Level(name="zopfli", compress=_zopfli, kept_from=0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """An entry ready to be written."""
+
+    name: bytes
+    mode: int
+    size: int
+    crc: int
+    sha256: str
+    stored: bool
+    stream: bytes
+
+
+def archive(tree: Tree, compression: Compression, epoch: int, store: Store, progress: Progress) -> Archive:
+    """Packs ``tree``. Raises ``VerificationError`` where it is more than Lambda takes."""
+    check_limit(tree)
+    with progress.step("compress") as step:
+        step.expect(tree.size)
+
+        def packed(entry: Entry) -> Packed:
+            done = pack(entry, LEVELS[compression], store)
+            step.advance(entry.size)
+            return done
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(packed, tree.entries))
+        data = write(rows, epoch)
+        step.note(f"{megabytes(tree.size)} → {megabytes(len(data))}")
+    return Archive(
+        sha256=digest.sha256(data),
+        content_sha256=digest.of_contents((row.mode, row.sha256, row.name.decode()) for row in rows),
+        zipped=len(data),
+        unzipped=tree.size,
+        data=data,
+    )
+
+
+def check_limit(tree: Tree) -> None:
+    """Raises ``VerificationError`` for a tree above Lambda's limit: what is largest, and what would help."""
+    if tree.size <= LAMBDA_UNZIPPED_LIMIT and len(tree.entries) <= _MOST_ENTRIES:
+        return
+    by_package: dict[str, int] = {}
+    for entry in tree.entries:
+        by_package[entry.package or "(no package)"] = by_package.get(entry.package or "(no package)", 0) + entry.size
+    largest = sorted(by_package.items(), key=lambda item: -item[1])[:5]
+    raise VerificationError(
+        f"the layer would take {megabytes(tree.size)} unzipped in {len(tree.entries):,} files; "
+        f"Lambda takes {megabytes(LAMBDA_UNZIPPED_LIMIT)} and {_MOST_ENTRIES:,}",
+        hint="leave a package out, split them over two functions, try `--bytecode only`, or use a container image",
+        details=tuple(f"{megabytes(size):>10}  {name}" for name, size in largest),
+    )
+
+
+def pack(entry: Entry, level: Level, store: Store) -> Packed:
+    """Compresses one entry, or takes its stream from the store. What deflate does not shrink is stored."""
+    match entry:
+        case File():
+            data, sha256, mode = entry.blob.read(), entry.blob.sha256, 0o100755 if entry.executable else 0o100644
+        case Link():
+            data = entry.target.encode()
+            sha256, mode = digest.sha256(data), 0o120777
+    stream = _stream(data, sha256, level, store)
+    stored = len(stream) >= len(data)
+    return Packed(
+        name=entry.path.encode(),
+        mode=mode,
+        size=len(data),
+        crc=zlib.crc32(data),
+        sha256=sha256,
+        stored=stored,
+        stream=data if stored else stream,
+    )
+
+
+def _stream(data: bytes, sha256: str, level: Level, store: Store) -> bytes:
+    if len(data) < level.kept_from or not data:
+        return level.compress(data)
+    kept = store.get(level.name, sha256)
+    if kept is None:
+        kept = level.compress(data)
+        store.put(level.name, sha256, kept)
+    return kept
+
+
+def write(rows: list[Packed], epoch: int) -> bytes:
+    """The bytes of a zip that holds ``rows`` in their order, each dated ``epoch`` (unix seconds, UTC)."""
+    date, clock = _dos(epoch)
+    parts: list[bytes] = []
+    directory: list[bytes] = []
+    offset = 0
+    for row in rows:
+        method = 0 if row.stored else 8
+        common = (_flags(row), method, clock, date, row.crc, len(row.stream), row.size, len(row.name), 0)
+        head = _LOCAL.pack(b"PK\3\4", _VERSION, *common) + row.name
+        kind = (b"PK\1\2", _VERSION, _UNIX, _VERSION, 0)
+        directory += (_CENTRAL.pack(*kind, *common, 0, 0, 0, row.mode << 16, offset), row.name)
+        parts += (head, row.stream)
+        offset += len(head) + len(row.stream)
+    size = sum(map(len, directory))
+    end = _END.pack(b"PK\5\6", 0, 0, len(rows), len(rows), size, offset, 0)
+    return b"".join((*parts, *directory, end))
+
+
+def _flags(row: Packed) -> int:
+    return 0 if row.name.isascii() else _UTF8_NAMES
+
+
+def _dos(epoch: int) -> tuple[int, int]:
+    """Date and time of day in the form of MS-DOS, which counts from 1980 in steps of two seconds."""
+    at = time.gmtime(max(epoch, EARLIEST))
+    return (at.tm_year - 1980) << 9 | at.tm_mon << 5 | at.tm_mday, at.tm_hour << 11 | at.tm_min << 5 | at.tm_sec // 2

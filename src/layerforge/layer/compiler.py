@@ -1,0 +1,194 @@
+"""Compiles modules side by side, each once: what was compiled before comes from the store."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from layerforge.build.interpreters import Interpreter
+from layerforge.core import digest, process, resources
+from layerforge.core.errors import StepError
+from layerforge.core.store.protocol import Store
+from layerforge.layer.pyc import number_at
+from layerforge.layer.tree import Blob
+
+KIND = "bytecode"
+"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
+
+
+WORKER = resources.path("compile_worker.py")
+
+
+WORKER_LOG_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A module to compile."""
+
+    filename: str
+    """``co_filename``: its absolute path on Lambda."""
+    source: Blob
+    drop_docstrings: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What became of a module."""
+
+    pyc: bytes | None
+    """All bytes of the ``.pyc``, valid without ever looking at the source; ``None`` where it does not compile."""
+    reason: str = ""
+    """Why it does not: ``SyntaxError in line 3: invalid syntax``."""
+
+
+def compile_all(
+    modules: Sequence[Module],
+    *,
+    interpreter: Interpreter,
+    optimize: int,
+    store: Store,
+    jobs: int | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[Compiled]:
+    """Compiles ``modules`` in ``jobs`` processes (one per processor by default); one result each, in their order.
+
+    The bytes depend on source, file name, options and interpreter alone. What the store has is not compiled again.
+    ``advance`` gets the number of modules that are done, from any thread but never from two at once. Raises
+    ``StepError`` where the interpreter cannot be started or dies.
+    """
+    keys = [_key(module, interpreter, optimize) for module in modules]
+    values = [_sound(store.get(KIND, key)) for key in keys]
+    ahead = [index for index, value in enumerate(values) if value is None]
+    advance(len(modules) - len(ahead))
+    batches = _balanced(ahead, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
+    work = [[modules[index] for index in batch] for batch in batches]
+    results = _run_all(interpreter, optimize, work, _serially(advance))
+    for batch, frames in zip(batches, results, strict=True):
+        for index, frame in zip(batch, frames, strict=True):
+            store.put(KIND, keys[index], frame)
+            values[index] = frame
+    return [_compiled(value) for value in values if value is not None]
+
+
+def _key(module: Module, interpreter: Interpreter, optimize: int) -> str:
+    parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, optimize]
+    return digest.of_json([_worker_digest(), *parts])
+
+
+@cache
+def _worker_digest() -> str:
+    """Takes the place of a schema number: another worker may make other bytes."""
+    return digest.sha256(WORKER.read_bytes())
+
+
+def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:
+    """Shares ``ahead`` out, the largest first, each to the batch that has least."""
+    batches: list[list[int]] = [[] for _ in range(min(jobs, len(ahead)))]
+    loads = [(0, number) for number in range(len(batches))]
+    for index in sorted(ahead, key=lambda index: -sizes[index]):
+        load, number = loads[0]
+        batches[number].append(index)
+        heapq.heapreplace(loads, (load + sizes[index] + 1, number))
+    return batches
+
+
+def _serially(advance: Callable[[int], None]) -> Callable[[int], None]:
+    lock = threading.Lock()
+
+    def locked(amount: int) -> None:
+        with lock:
+            advance(amount)
+
+    return locked
+
+
+def _run_all(
+    interpreter: Interpreter, optimize: int, work: Sequence[Sequence[Module]], advance: Callable[[int], None]
+) -> list[list[bytes]]:
+    """The frames of every batch, each of which has a worker process and a thread that waits for it."""
+    if not work:
+        return []
+    with ThreadPoolExecutor(len(work)) as pool:
+        futures = [pool.submit(_run, interpreter, optimize, batch, advance) for batch in work]
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            process.stop_all()  # the pool would wait for the workers first
+            raise
+
+
+def _run(
+    interpreter: Interpreter, optimize: int, batch: Sequence[Module], advance: Callable[[int], None]
+) -> list[bytes]:
+    """The frames of one batch from one worker process."""
+    # -I and -E would make Python overlook the hash seed, on which the order of some constants depends.
+    argv: list[str | Path] = [interpreter.path, "-S", "-s", "-B", WORKER]
+    env = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
+    env |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+    jobs = {"optimize": optimize, "files": [_job(module) for module in batch]}
+    try:
+        done = process.run(
+            argv, env=env, stdin=json.dumps(jobs).encode(), on_line=lambda line: advance(1) if line == "+" else None
+        )
+    except OSError as error:
+        raise StepError(f"Python {interpreter.version} cannot be started: {error}") from error
+    frames = list(_frames(done.stdout)) if done.status == 0 else []
+    if len(frames) != len(batch):
+        raise _crash(interpreter, batch, done)
+    return frames
+
+
+def _job(module: Module) -> dict[str, object]:
+    source = module.source.source
+    place = (
+        {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
+    )
+    return {"filename": module.filename, "drop": module.drop_docstrings, **place}
+
+
+def _frames(data: bytes) -> Iterator[bytes]:
+    """The frames of a worker's output: letter and content, without the length between them."""
+    at = 0
+    while at < len(data):
+        end = at + 5 + number_at(data, at + 1, 4)
+        yield data[at : at + 1] + data[at + 5 : end]
+        at = end
+
+
+def _crash(interpreter: Interpreter, batch: Sequence[Module], done: process.Completed) -> StepError:
+    lines = done.stderr.splitlines()
+    finished = lines.count("+")
+    log = [line for line in lines if line != "+"][-WORKER_LOG_LINES:]
+    file = batch[finished].filename if finished < len(batch) else batch[-1].filename
+    ended = process.signal_name(done.status) or f"status {done.status}"
+    return StepError(
+        f"Python {interpreter.version} ended with {ended} while it compiled {file}",
+        hint=f"try `{interpreter.path} -m py_compile` on that file, or leave bytecode out with `--bytecode none`",
+        details=tuple(log),
+    )
+
+
+def _sound(frame: bytes | None) -> bytes | None:
+    """A kept frame, if it is one: code of a module, or the reason why there is none."""
+    if frame is None or frame[:1] == b"C":
+        return frame
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return None
+    return frame if frame[:1] == b"E" else None
+
+
+def _compiled(frame: bytes) -> Compiled:
+    if frame[:1] == b"C":
+        return Compiled(pyc=frame[1:])
+    return Compiled(pyc=None, reason=frame[1:].decode())

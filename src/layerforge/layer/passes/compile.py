@@ -1,0 +1,90 @@
+"""The pass that gives every module bytecode which Lambda's Python uses as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerforge.build import interpreters
+from layerforge.core import globs
+from layerforge.core.paths import SITE
+from layerforge.layer import compiler, tree
+from layerforge.layer.compiler import Compiled, Module
+from layerforge.layer.passes.setting import UNCOMPILABLE, Left, Setting
+from layerforge.layer.pyc import pyc_path, source_path
+from layerforge.layer.tree import Edit, Entry, File, Tree
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
+
+OUTDATED = "bytecode that came with the wheels"
+
+
+ADDED = "bytecode"
+
+
+REPLACED = "sources replaced by bytecode"
+
+
+def compile_modules(layer: Tree, setting: Setting) -> Iterator[Edit | Left]:
+    """Puts bytecode beside the sources below ``python/``, or in their place, as the recipe says.
+
+    Bytecode that is there already goes in every mode, except for modules that came without a source. A module that
+    does not compile keeps its source. Raises ``UsageError`` where bytecode is wanted and there is no interpreter of
+    the target's version, ``StepError`` where that interpreter fails.
+    """
+    entries = {entry.path: entry for entry in layer.entries}
+    done: set[str] = set()
+    for file, compiled in _compile(layer, setting):
+        edit = _edit(file, compiled, entries, setting)
+        done.add(edit.path)
+        yield edit
+    yield from (_outdated(file, entries) for file in layer.files if _is(file, ".pyc") and file.path not in done)
+
+
+def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
+    """Every source below ``python/`` and what became of it."""
+    options = setting.recipe.bytecode
+    if options.mode is BytecodeMode.NONE:
+        return
+    if setting.interpreter is None:
+        raise interpreters.missing(setting.target.python)
+    files = [file for file in layer.files if _is(file, ".py")]
+    results = compiler.compile_all(
+        [_module(file, options) for file in files],
+        interpreter=setting.interpreter,
+        optimize=options.optimize,
+        store=setting.store,
+        advance=setting.step.advance,
+    )
+    yield from zip(files, results, strict=True)
+
+
+def _is(file: File, suffix: str) -> bool:
+    return file.path.startswith(f"{SITE}/") and file.path.endswith(suffix)
+
+
+def _module(file: File, options: Bytecode) -> Module:
+    kept = globs.matches(file.path.removeprefix(f"{SITE}/"), options.keep_docstrings)
+    return Module(
+        filename=f"/opt/{file.path}",
+        source=file.blob,
+        drop_docstrings=options.docstrings is Docstrings.DROP and not kept,
+    )
+
+
+def _edit(source: File, compiled: Compiled, entries: dict[str, Entry], setting: Setting) -> Edit | Left:
+    """What to do about one source."""
+    if compiled.pyc is None:
+        return Left(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
+    mode = setting.recipe.bytecode.mode
+    path = pyc_path(source.path, setting.target.cache_tag, mode)
+    new = File(path=path, blob=tree.blob(compiled.pyc), package=source.package)
+    if mode is BytecodeMode.ONLY:
+        return tree.swap(source, new, REPLACED)
+    old = entries.get(path)
+    return tree.add(new, ADDED) if old is None else tree.swap(old, new, ADDED)
+
+
+def _outdated(pyc: File, entries: dict[str, Entry]) -> Edit | Left:
+    """What to do about bytecode that the layer came with and that nothing takes the place of."""
+    if "/__pycache__/" in pyc.path or source_path(pyc.path) in entries:
+        return tree.drop(pyc, OUTDATED)
+    return Left(path=pyc.path, reason="bytecode without a source")

@@ -1,0 +1,48 @@
+"""What a pass gets besides the tree, and what it says it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layerforge.build.interpreters import Interpreter
+from layerforge.core.progress import Step
+from layerforge.core.runtimes import Target
+from layerforge.core.store.protocol import Store
+from layerforge.layer.tree import Edit
+from layerforge.resolve.recipe import Recipe
+
+UNCOMPILABLE = "does not compile"
+"""How the reason begins for which the bytecode pass leaves a source alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A file that a pass would have changed but left as it was, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassResult:
+    """What one pass did."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    left: tuple[Left, ...] = ()
+
+    @property
+    def saved(self) -> int:
+        """Unzipped bytes that the pass saved."""
+        return sum(edit.saved for edit in self.edits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a pass may look at besides the tree."""
+
+    recipe: Recipe
+    target: Target
+    interpreter: Interpreter | None
+    store: Store
+    step: Step

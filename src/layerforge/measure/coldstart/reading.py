@@ -1,0 +1,118 @@
+"""A cold start that was measured, from the file beside the zip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from layerforge.core import guarded
+from layerforge.measure.importtime import Import
+
+DEEPEST = 300
+"""Tables and lists inside one another: two for each import inside an import, which may go down to 100."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """What cold starts of one layer took at one memory size: a value for each run."""
+
+    layer: str
+    """Name of the zip."""
+    memory_mb: int
+    init_ms: tuple[float, ...]
+    first_invoke_ms: tuple[float, ...]
+    second_invoke_ms: tuple[float, ...]
+    peak_memory: tuple[float, ...]
+    """Bytes."""
+    dollars_per_million: float | None
+    """What a million cold starts cost; ``None`` where no prices were known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdStart:
+    """What was measured of a layer's cold start."""
+
+    sha256: str
+    """Of the zip that was measured; empty where the file does not say."""
+    imports: tuple[Import, ...]
+    runs: tuple[Runs, ...] = ()
+    """Of the layer, at each size."""
+    function: str = ""
+    """What ran, as JSON; empty where the file does not say."""
+    against_sha256: str = ""
+    """Of the layer that it was held against, in turns; empty where there was none."""
+    against: tuple[Runs, ...] = ()
+    """Of that layer, at each size."""
+
+
+class _Values(msgspec.Struct, frozen=True):
+    all: tuple[float, ...]
+
+
+class _Cost(msgspec.Struct, frozen=True):
+    dollars: float
+
+
+class _Size(msgspec.Struct, frozen=True):
+    """What was measured at one memory size; without values where no run came to its end."""
+
+    memory_mb: int
+    init_ms: _Values | None = None
+    first_invoke_ms: _Values | None = None
+    second_invoke_ms: _Values | None = None
+    peak_memory: _Values | None = None
+    per_million: _Cost | None = None
+
+
+class _Layer(msgspec.Struct, frozen=True):
+    zip: str = ""
+    sha256: str = ""
+    sizes: tuple[_Size, ...] = ()
+
+
+class _Measured(_Layer, frozen=True, kw_only=True):
+    imports: tuple[Import, ...]
+    function: dict[str, Any] | None = None
+    against: _Layer | None = None
+
+
+def read_coldstart(text: str) -> ColdStart:
+    """A measured cold start from its file. Raises ``guarded.Unreadable`` where it is none.
+
+    The file is what ``layerforge coldstart`` writes: ``imports`` holds the tree, ``sizes``, and those of ``against``,
+    hold the runs.
+    """
+    data = guarded.json_as(text, _Measured, DEEPEST)
+    other = data.against or _Layer()
+    other_name = f"{other.zip} (the other)" if other.zip == data.zip else other.zip
+    return ColdStart(
+        sha256=data.sha256,
+        imports=data.imports,
+        runs=tuple(_runs(data, data.zip)),
+        function="" if data.function is None else json.dumps(data.function, sort_keys=True),
+        against_sha256=other.sha256,
+        against=tuple(_runs(other, other_name)),
+    )
+
+
+def _runs(layer: _Layer, name: str) -> Iterator[Runs]:
+    """One for each size that was run at all."""
+    for row in layer.sizes:
+        if row.init_ms:
+            yield Runs(
+                layer=name,
+                memory_mb=row.memory_mb,
+                init_ms=row.init_ms.all,
+                first_invoke_ms=_values(row.first_invoke_ms),
+                second_invoke_ms=_values(row.second_invoke_ms),
+                peak_memory=_values(row.peak_memory),
+                dollars_per_million=row.per_million.dollars if row.per_million else None,
+            )
+
+
+def _values(found: _Values | None) -> tuple[float, ...]:
+    return found.all if found else ()

@@ -1,0 +1,99 @@
+"""A measurement as data for JSON: what ``--json`` prints and what lies beside the zip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from layerforge.measure.coldstart.experiment import Experiment, Sample, Series, Subject
+from layerforge.measure.coldstart.measure import Measured
+from layerforge.measure.coldstart.prices import Prices, cost
+from layerforge.measure.coldstart.statistics import ratio, spread
+from layerforge.measure.importtime import as_data as nested
+
+VALUES: Mapping[str, Callable[[Sample], float]] = {
+    "init_ms": lambda sample: sample.init_ms,
+    "init_cpu_ms": lambda sample: sample.init_cpu_ms,
+    "first_invoke_ms": lambda sample: sample.first_ms,
+    "second_invoke_ms": lambda sample: sample.second_ms,
+    "peak_memory": lambda sample: sample.peak_memory,
+}
+"""What is told of cold starts, by its name in the JSON."""
+
+
+DIGITS = 3
+"""Of a millisecond: the emulator tells no more."""
+
+
+def as_data(
+    order: Experiment, made: Measured, at: Prices, per_day: int | None, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole measurement; ``told`` is what the caller knows of the run: image, date, warnings."""
+    layers = [_layer(order, made, at, per_day, number) for number in range(len(order.subjects))]
+    compared = {"against": layers[1], "ratios": _ratios(order, made.series)} if len(layers) > 1 else {}
+    return {
+        "schema": 1,
+        **layers[0],
+        "python": order.target.python,
+        "arch": str(order.target.arch),
+        "function": dict(order.function.about),
+        "runs": order.runs,
+        "layer_read": str(made.reading),
+        "imports_memory_mb": made.imports_memory,
+        "prices": {**asdict(at), "cold_starts_per_day": per_day},
+        **compared,
+        **told,
+    }
+
+
+def _layer(order: Experiment, made: Measured, at: Prices, per_day: int | None, number: int) -> dict[str, Any]:
+    seen = order.subjects[number].examination
+    return {
+        "zip": seen.path.name,
+        "sha256": seen.sha256,
+        "zip_bytes": seen.zipped,
+        "unzipped_bytes": seen.unzipped,
+        "sizes": [_size(one, at, per_day) for one in made.series if one.subject == number],
+        "imports": nested(made.imports[number]),
+    }
+
+
+def _size(series: Series, at: Prices, per_day: int | None) -> dict[str, Any]:
+    charged = cost(series, at, per_day)
+    return {
+        "memory_mb": series.memory,
+        "processors": round(series.processors, 4),
+        "runs": len(series.samples),
+        "trouble": series.trouble,
+        **{name: _spread(series.samples, value) for name, value in VALUES.items()},
+        "per_million": charged and {"gb_seconds": charged.gb_seconds, "dollars": charged.dollars},
+        "dollars_a_year": charged and charged.dollars_a_year,
+    }
+
+
+def _spread(samples: Sequence[Sample], value: Callable[[Sample], float]) -> dict[str, Any] | None:
+    if not samples:
+        return None
+    values = [round(value(one), DIGITS) for one in samples]
+    told = spread(values)
+    return {"median": round(told.median, DIGITS), "min": told.low, "max": told.high, "all": values}
+
+
+def _ratios(order: Experiment, series: Iterable[Series]) -> list[dict[str, Any]]:
+    """How many times the other layer's median ours is, at each size."""
+    by_place = {(one.subject, one.memory): one.samples for one in series}
+    return [
+        {
+            "memory_mb": memory,
+            **{name: ratio(by_place[0, memory], by_place[1, memory], value) for name, value in VALUES.items()},
+        }
+        for memory in order.memories
+    ]
+
+
+def subject_names(subjects: Iterable[Subject]) -> tuple[str, ...]:
+    """Names that tell layers apart: those of the zips, with their folders where they are alike."""
+    paths = [one.examination.path for one in subjects]
+    alike = len({path.name for path in paths}) < len(paths)
+    return tuple(str(path) if alike else path.name for path in paths)

@@ -1,0 +1,1 @@
+"""The lines that attach a layer to functions, one file a tool."""

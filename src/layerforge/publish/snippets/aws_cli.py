@@ -1,0 +1,51 @@
+"""Commands of the AWS CLI."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from layerforge.publish.snippets.quoting import by_region
+from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.serverless import refuse_variables
+
+
+def cli(versions: tuple[Version, ...]) -> str:
+    """Commands of the AWS CLI that give the layers to ``$FUNCTION``, one a Region."""
+    commands = (
+        f"aws lambda update-function-configuration --region {region} \\\n"
+        f'  --function-name "$FUNCTION" \\\n'
+        f"  --layers {' '.join(one.arn for one in several)}\n"
+        for region, several in by_region(versions).items()
+    )
+    return "# --layers replaces the whole list of the function's layers.\n" + "".join(commands)
+
+
+def cli_local(layer: LocalLayer, regions: Iterable[str] = ()) -> str:
+    """Commands of the AWS CLI that publish the layer, through ``$BUCKET`` where Lambda takes it no other way."""
+    return "".join(_publish_command(layer, region) for region in regions) or _publish_command(layer, "")
+
+
+def _publish_command(layer: LocalLayer, region: str) -> str:
+    where, key = f" --region {region}" if region else "", f"{layer.name}.zip"
+    if layer.direct:
+        refuse_variables(layer.path, "$", "the AWS command line")
+        upload, content = "", f"--zip-file {shlex.quote(f'fileb://{_plain(layer.path)}')}"
+    else:
+        upload = (
+            f"# It is too large for a direct upload. BUCKET is one of yours in {region or 'the same Region'}.\n"
+            f'aws s3 cp{where} {shlex.quote(_plain(layer.path))} "s3://$BUCKET/{key}"\n'
+        )
+        content = f'--content "S3Bucket=$BUCKET,S3Key={key}"'
+    return (
+        f"{upload}aws lambda publish-layer-version{where} \\\n"
+        f"  --layer-name={layer.name} \\\n"
+        f"  {content} \\\n"
+        f"  --compatible-runtimes {layer.runtime} \\\n"
+        f"  --compatible-architectures {layer.arch}\n"
+    )
+
+
+def _plain(path: str) -> str:
+    """A path that is neither an option nor somebody's home."""
+    return f"./{path}" if path.startswith(("-", "~")) else path

@@ -1,0 +1,42 @@
+"""Lines for AWS SAM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from layerforge.publish.snippets.quoting import INDENT, identifiers, items_of, lines_of, mapping_of, quoted
+from layerforge.publish.snippets.results import LocalLayer, Version
+
+
+def sam(versions: tuple[Version, ...]) -> str:
+    """For a SAM template: the layers of all its functions."""
+    regions = mapping_of(versions)
+    if len(regions) == 1:
+        return _sam_globals(one.arn for one in versions)
+    mapping = "".join(
+        lines_of([f"{region}:"], 2) + lines_of((f"{name}: {arn}" for name, arn in arns.items()), 3)
+        for region, arns in regions.items()
+    )
+    names = dict.fromkeys(name for arns in regions.values() for name in arns)
+    finds = (f'!FindInMap [LayerArns, !Ref "AWS::Region", {name}]' for name in names)
+    return lines_of(["Mappings:", f"{INDENT}LayerArns:"]) + mapping + _sam_globals(finds)
+
+
+def _sam_globals(layers: Iterable[str]) -> str:
+    return (
+        lines_of(["Globals:"]) + lines_of(["Function:"], 1) + lines_of(["Layers:"], 2) + lines_of(items_of(layers), 3)
+    )
+
+
+def sam_local(layer: LocalLayer) -> str:
+    """For a SAM template: the layer itself, and the layers of all functions. ``sam deploy`` uploads the zip."""
+    [name] = identifiers([layer.name]).values()
+    properties = [
+        f"LayerName: {quoted(layer.name)}",
+        f"ContentUri: {quoted(layer.path)}",
+        f"CompatibleRuntimes: [{layer.runtime}]",
+        f"CompatibleArchitectures: [{layer.arch}]",
+        "RetentionPolicy: Retain",
+    ]
+    resource = lines_of([f"{name}:"], 1) + lines_of(["Type: AWS::Serverless::LayerVersion", "Properties:"], 2)
+    return lines_of(["Resources:"]) + resource + lines_of(properties, 3) + _sam_globals([f"!Ref {name}"])

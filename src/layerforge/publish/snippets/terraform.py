@@ -1,0 +1,65 @@
+"""Lines for Terraform and OpenTofu."""
+
+from __future__ import annotations
+
+from layerforge.publish.snippets.quoting import INDENT, by_region, hcl, quoted, variable
+from layerforge.publish.snippets.results import LocalLayer, Version
+
+_TERRAFORM_USE = """
+# In each resource "aws_lambda_function":
+#   layers = local.layers
+"""
+
+
+def terraform(versions: tuple[Version, ...]) -> str:
+    """A file of Terraform that sets ``local.layers``, looked up by the provider's Region where there are several."""
+    regions = by_region(versions)
+    if len(regions) == 1:
+        return _locals(f"[{', '.join(quoted(one.arn) for one in versions)}]")
+    # `terraform fmt` has the signs of a table's lines below one another.
+    width = max(map(len, regions)) + 2
+    table = "".join(
+        f"{INDENT * 2}{quoted(region):<{width}} = [{', '.join(quoted(one.arn) for one in several)}]\n"
+        for region, several in regions.items()
+    )
+    start = 'data "aws_region" "current" {}\n\n'
+    return start + _locals("local.layer_arns[data.aws_region.current.id]", f"  layer_arns = {{\n{table}  }}\n")
+
+
+def _locals(layers: str, more: str = "") -> str:
+    return f"locals {{\n{more}  layers = {layers}\n}}\n{_TERRAFORM_USE}"
+
+
+def terraform_local(layer: LocalLayer) -> str:
+    """A file of Terraform with the layer itself, which goes through a bucket where Lambda takes it no other way."""
+    name, path = variable(layer.name), hcl(layer.path)
+    what = f"""\
+  layer_name               = "{layer.name}"
+  source_code_hash         = filebase64sha256({path})
+  compatible_runtimes      = ["{layer.runtime}"]
+  compatible_architectures = ["{layer.arch}"]
+  skip_destroy             = true
+}}
+
+"""
+    start = f'resource "aws_lambda_layer_version" "{name}" {{\n'
+    attach = _locals(f"[aws_lambda_layer_version.{name}.arn]")
+    if layer.direct:
+        return f"{start}  filename                 = {path}\n{what}{attach}"
+    return f"""\
+variable "layer_bucket" {{
+  type        = string
+  description = "Bucket that Lambda fetches the layer from: it is too large for a direct upload"
+}}
+
+resource "aws_s3_object" "{name}" {{
+  bucket      = var.layer_bucket
+  key         = "layers/{layer.name}.zip"
+  source      = {path}
+  source_hash = filebase64sha256({path})
+}}
+
+{start}\
+  s3_bucket                = aws_s3_object.{name}.bucket
+  s3_key                   = aws_s3_object.{name}.key
+{what}{attach}"""

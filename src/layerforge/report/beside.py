@@ -1,0 +1,95 @@
+"""What lies beside a zip and speaks of these very bytes: manifest, verdict, SBOM, measured cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from layerforge.core import guarded
+from layerforge.measure.coldstart.reading import ColdStart, read_coldstart
+from layerforge.report.manifest import Manifest, read_made, read_manifest
+from layerforge.report.sbom.reading import Sbom, read_sbom
+from layerforge.resolve.recipe import Recipe
+from layerforge.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is known of a layer beyond its zip; ``None`` for what is not there."""
+
+    manifest: Manifest | None = None
+    verdict: Verdict | None = None
+    sbom: Sbom | None = None
+    coldstart: ColdStart | None = None
+    refused: tuple[str, ...] = ()
+    """Why a file that is there was not taken, one line each."""
+
+
+NOTHING = Beside()
+"""What is known of a zip that stands alone."""
+
+
+class _Sealed(Protocol):
+    @property
+    def sha256(self) -> str:
+        """Of the zip that this is about; empty where it does not say."""
+
+
+Read = TypeVar("Read", bound=_Sealed)
+
+
+def beside(zip_file: Path, sha256: str) -> Beside:
+    """What lies beside ``zip_file``, whose digest is ``sha256``. What is about another zip is left out, and said."""
+    refused: list[str] = []
+
+    def take(tail: str, read: Callable[[str], Read]) -> Read | None:
+        path = zip_file.with_suffix(tail)
+        found = _read(path, read)
+        if isinstance(found, str):
+            refused.extend([found] * bool(found))
+            return None
+        if found.sha256 not in {"", sha256}:
+            refused.append(f"{path.name} is about another zip (sha256 {found.sha256[:12]}…): left out")
+            return None
+        return found
+
+    # A later build writes the zip last, so that its manifest may be newer than it.
+    made = take(".manifest.json", read_made)
+    return Beside(
+        manifest=made.manifest if made else None,
+        verdict=made.verdict if made else None,
+        sbom=take(".sbom.json", lambda text: read_sbom(zip_file.with_suffix(".sbom.json").name, text)),
+        coldstart=take(".coldstart.json", read_coldstart),
+        refused=tuple(refused),
+    )
+
+
+def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
+    """What ``read`` makes of a file, or why it makes nothing of it; that is empty where there is no file."""
+    try:
+        text = guarded.text(path, guarded.MOST_JSON)
+    except guarded.Unreadable as error:
+        return "" if isinstance(error.__cause__, FileNotFoundError) else f"{path.name} cannot be read: {error}"
+    try:
+        return read(text)
+    except guarded.Unreadable as error:
+        return f"{path.name} is not what its name says ({error}): left out"
+
+
+def manifest(zip_file: Path, sha256: str) -> Manifest | None:
+    """The manifest beside a zip; ``None`` where there is none or it belongs to other bytes."""
+    beside = zip_file.with_suffix(".manifest.json")
+    try:
+        made = read_manifest(guarded.text(beside, guarded.MOST_JSON))
+    except guarded.Unreadable:
+        return None
+    return made if made.sha256 == sha256 else None
+
+
+def expected(made: Manifest | None) -> Recipe | None:
+    """What a layer is held against, as its manifest says; ``None`` for a layer of unknown make."""
+    if made is None:
+        return None
+    return Recipe(name=made.name, requires=made.requires, budget=made.budget, bytecode=made.bytecode, check=made.check)

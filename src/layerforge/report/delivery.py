@@ -1,0 +1,137 @@
+"""A finished layer with what stands beside it: kept in the store, found there again, and written."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from layerforge import __version__
+from layerforge.build.plan import SYSTEM, Plan
+from layerforge.core import digest, guarded
+from layerforge.core.faults import writing
+from layerforge.core.filing import write_atomically, write_together
+from layerforge.core.progress import Progress
+from layerforge.core.store.disk import DiskStore
+from layerforge.layer import licences
+from layerforge.layer.errors import VerificationError
+from layerforge.layer.licences import Licensed
+from layerforge.layer.tree import Tree
+from layerforge.report.manifest import Manifest, manifest_json, read_manifest
+from layerforge.report.provenance import Origins
+from layerforge.resolve import lock
+from layerforge.verify.verdict import Verdict, describe, errors_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltLayer:
+    """A layer that is built but neither verified nor delivered. Its bytes are those of the zip."""
+
+    manifest: Manifest
+    sbom: str
+    licences: str
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the store holds of a layer beside its zip, each as the text of a file."""
+
+    manifest: str
+    sbom: str
+    licences: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A delivered layer."""
+
+    path: Path
+    manifest: Manifest
+    verdict: Verdict | None
+    """``None`` where nothing was verified."""
+
+
+def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> BuiltLayer:
+    """A layer with what stands beside it: SBOM and licences."""
+    # A build that comes from the store needs none of what this imports, and takes half a second in all.
+    from layerforge.report.sbom.of_build import of_build
+
+    texts = (*licences.of_tree(tree), *found.texts)
+    parts = [Licensed(name=one.name, version=one.version, licence=one.licence) for one in manifest.packages]
+    if taken := sorted(posixpath.basename(file.path) for file in tree.files if file.package == SYSTEM):
+        parts.append(Licensed(name=SYSTEM, version="", licence=f"taken from the build image: {', '.join(taken)}"))
+    bundle = licences.bundle(manifest.name, parts, texts)
+    return BuiltLayer(manifest=manifest, sbom=of_build(manifest, tree, found), licences=bundle, data=data)
+
+
+def keep(made: Plan, forged: BuiltLayer, store: DiskStore) -> None:
+    """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
+    store.put("archive", forged.manifest.sha256, forged.data)
+    text = manifest_json(forged.manifest)
+    record = Record(manifest=text, sbom=forged.sbom, licences=forged.licences)
+    store.put("layer", made.key, json.dumps(asdict(record)).encode())
+
+
+def recall(made: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | None:
+    """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
+    record = store.get("layer", made.key)
+    if record is None:
+        return None
+    try:
+        kept = guarded.json_as(record, Record)
+        manifest = read_manifest(kept.manifest)
+    except guarded.Unreadable:
+        return None  # written by another version
+    if not promised(made, manifest):
+        return None
+    data = store.get("archive", manifest.sha256)
+    if data is None or digest.sha256(data) != manifest.sha256:
+        return None
+    progress.say(f"{manifest.name} was built before: the store has it")
+    # What a layer is held against does not decide its bytes, so it may have changed since.
+    current = replace(manifest, budget=made.recipe.budget, check=made.recipe.check)
+    return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
+
+
+def promised(made: Plan, manifest: Manifest) -> bool:
+    """Whether a stored manifest is of the layer that the plan is for."""
+    code = made.recipe.bytecode
+    wanted = (made.key, made.recipe.name, made.target.python, made.target.arch, made.interpreter, made.compression)
+    found = (manifest.key, manifest.name, manifest.python, manifest.arch, manifest.interpreter, manifest.compression)
+    return (*found, manifest.bytecode, manifest.layerforge) == (*wanted, code, __version__)
+
+
+def refuse_unfit(forged: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:
+    """Raises ``VerificationError`` for a layer with errors, which is set aside where it can be looked at."""
+    errors = errors_of(verdict) if verdict else []
+    if not errors:
+        return
+    made = forged.manifest
+    aside = store.place("refused") / f"{made.name}-py{made.python.replace('.', '')}-{made.arch}.zip"
+    with writing(store.root):
+        write_atomically(aside, forged.data)
+    raise VerificationError(
+        f"the layer {made.name} is not fit for Lambda, so it was not written",
+        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
+        details=tuple(describe(finding) for finding in errors),
+        findings=tuple(errors),
+    )
+
+
+def deliver(made: Plan, forged: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
+    """Writes the zip and what stands beside it: all or none."""
+    stem = f"{made.recipe.name}-{made.target.label}"
+    files = {
+        f"{stem}.manifest.json": manifest_json(forged.manifest, verdict).encode(),
+        f"{stem}.sbom.json": forged.sbom.encode(),
+        f"{stem}.licences.txt": forged.licences.encode("utf-8", "replace"),
+        f"{stem}.lock": lock.render_portable(made.pins).encode(),
+        f"{stem}.zip": forged.data,
+    }
+    with progress.step("write") as step, writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        write_together(output, files)
+        step.note(f"{output / stem}.zip")
+    return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict)

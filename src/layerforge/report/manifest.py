@@ -1,0 +1,143 @@
+"""The manifest that stands beside a finished layer, and what else is shown of one, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from layerforge import __version__
+from layerforge.build.plan import Plan
+from layerforge.core import guarded
+from layerforge.core.runtimes import Arch
+from layerforge.layer.archive import Archive
+from layerforge.layer.passes.setting import UNCOMPILABLE, Left, PassResult
+from layerforge.layer.tree import Package, Tree
+from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
+from layerforge.verify.verdict import Verdict, verdict_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditGroup:
+    """The edits of one pass that share a reason."""
+
+    name: str
+    """Of the pass."""
+    reason: str
+    bytes: int
+    """Unzipped bytes saved."""
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What stands beside a layer: how it was made and what it is. Holds no date and no path of a machine."""
+
+    name: str
+    python: str
+    arch: Arch
+    engine: str
+    interpreter: str
+    compression: Compression
+    bytecode: Bytecode
+    budget: Budget
+    check: Check
+    requires: tuple[str, ...]
+    sha256: str
+    content_sha256: str
+    zip_bytes: int
+    unzipped_bytes: int
+    packages: tuple[Package, ...]
+    edits: tuple[EditGroup, ...]
+    left: tuple[Left, ...]
+    key: str
+    """Of the plan."""
+    layerforge: str
+    """Version that made the layer."""
+
+    @property
+    def uncompilable(self) -> frozenset[str]:
+        """Sources that no bytecode can be made of."""
+        return frozenset(left.path for left in self.left if left.reason.startswith(UNCOMPILABLE))
+
+
+def manifest(plan: Plan, tree: Tree, passes: tuple[PassResult, ...], archive: Archive, engine: str) -> Manifest:
+    """The manifest of a layer."""
+    return Manifest(
+        name=plan.recipe.name,
+        python=plan.target.python,
+        arch=plan.target.arch,
+        engine=engine,
+        interpreter=plan.interpreter,
+        compression=plan.compression,
+        bytecode=plan.recipe.bytecode,
+        budget=plan.recipe.budget,
+        check=plan.recipe.check,
+        requires=plan.recipe.requires,
+        sha256=archive.sha256,
+        content_sha256=archive.content_sha256,
+        zip_bytes=archive.zipped,
+        unzipped_bytes=archive.unzipped,
+        packages=tree.packages,
+        edits=tuple(group for result in passes for group in groups(result)),
+        left=tuple(left for result in passes for left in result.left),
+        key=plan.key,
+        layerforge=__version__,
+    )
+
+
+def groups(result: PassResult) -> Iterator[EditGroup]:
+    """The edits of a pass by their reason, the one that saves most first."""
+    by_reason: dict[str, list[tuple[str, int]]] = {}
+    for edit in result.edits:
+        by_reason.setdefault(edit.reason, []).append((edit.path, edit.saved))
+    for reason, edits in sorted(by_reason.items(), key=lambda item: -sum(saved for _, saved in item[1])):
+        paths = tuple(sorted(path for path, _ in edits))
+        yield EditGroup(name=result.name, reason=reason, bytes=sum(saved for _, saved in edits), files=paths)
+
+
+def saved(made: Manifest) -> list[dict[str, Any]]:
+    """Bytes and files by pass, in the order of the passes."""
+    totals: dict[str, dict[str, Any]] = {}
+    for group in made.edits:
+        row = totals.setdefault(group.name, {"pass": group.name, "bytes": 0, "files": 0})
+        row["bytes"] += group.bytes
+        row["files"] += len(group.files)
+    return list(totals.values())
+
+
+def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
+    """The manifest as a file. ``verdict`` is ``None`` where nothing was verified."""
+    data = {"schema": 1, **asdict(made), "saved": saved(made), "verified": verdict and verdict_data(verdict)}
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a manifest's file holds: how the layer was made, and what its verification found."""
+
+    manifest: Manifest
+    verdict: Verdict | None
+    """``None`` where it was not verified."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the zip that it is about."""
+        return self.manifest.sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Verified:
+    verified: Verdict | None = None
+
+
+def read_manifest(text: str) -> Manifest:
+    """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
+    return guarded.json_as(text, Manifest)
+
+
+def read_made(text: str) -> Made:
+    """All of a manifest's file. Raises ``guarded.Unreadable`` where it is none."""
+    data = guarded.json_value(text)
+    return Made(manifest=guarded.as_(data, Manifest), verdict=guarded.as_(data, _Verified).verified)

@@ -1,0 +1,90 @@
+"""What an SBOM says, before it is written in anybody's format."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from packageurl import PackageURL
+from packaging.utils import is_normalized_name
+
+from layerforge.report.provenance import Origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """A shared library in the layer."""
+
+    path: str
+    sha256: str
+    soname: str
+    origin: str = ""
+    """``image`` where it was taken out of the build image."""
+    needed: tuple[str, ...] = ()
+    """Sonames of the libraries that it is linked to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """Something that a package says it carries: a library in its wheel, a crate in its native code, a vendored copy."""
+
+    name: str
+    version: str = ""
+    purl: PackageURL | None = None
+    licence: str = ""
+    said_in: str
+    """The file of the layer that says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A package or a compiled library of a layer."""
+
+    name: str
+    version: str = ""
+    purl: PackageURL | None = None
+    cpe: str = ""
+    licence: str = ""
+    origin: str = ""
+    """``wheel``, ``compiled`` or ``image``; empty where that is not known."""
+    archive: Origin | None = None
+    content: str = ""
+    """Digest over digest and path of its files in the layer; empty where it has none."""
+    record: str = ""
+    """Digest of its RECORD."""
+    libraries: tuple[Library, ...] = ()
+    inside: tuple[Inside, ...] = ()
+    requires: frozenset[str] = frozenset()
+    """Names of the parts that it needs; some may not be there."""
+    sonames: frozenset[str] = frozenset()
+    """Libraries that its native code is linked to, wherever they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What an SBOM says."""
+
+    name: str
+    sha256: str
+    content_sha256: str
+    parts: tuple[Part, ...]
+    loose: tuple[Library, ...] = ()
+    """Libraries that belong to no part."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """More about the layer as a whole."""
+
+
+_MODULE = re.compile(r"\.(?:cpython-\d+|abi3)[^/]*\.so$")
+
+
+def is_library(path: str) -> bool:
+    """Whether the name of a file is that of a shared library, rather than of an extension module."""
+    name = posixpath.basename(path)
+    return name.startswith("lib") and ".so" in name and not _MODULE.search(name)
+
+
+def pypi(name: str, version: str) -> PackageURL | None:
+    """The address of a package of the index; ``None`` for a name that no index could have."""
+    return PackageURL("pypi", None, name, version) if is_normalized_name(name) else None

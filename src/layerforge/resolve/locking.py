@@ -1,0 +1,249 @@
+"""The lock of a request: the one that lies beside it where it holds, else what the index gives today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name, canonicalize_version
+from packaging.version import Version
+
+from layerforge.core import guarded
+from layerforge.core.errors import LayerforgeError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.text import counted
+from layerforge.resolve import file_kinds, lock, recipe_file, standins, uv
+from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.lock import Lock, Pin
+from layerforge.resolve.request import Request
+from layerforge.resolve.requirement import PACKAGE_NAME, known_modules
+from layerforge.resolve.sources import Search
+from layerforge.resolve.targets import PROJECT
+from layerforge.resolve.uv import Asked
+
+OLDEST_LOCKED = "3.12"
+"""The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
+
+
+_PATCHES = 40
+"""More than any minor version of Python has releases."""
+
+
+def locked(request: Request, target: Target, search: Search) -> Lock:
+    """The lock of a request: read where there is one, else resolved for ``target``.
+
+    Raises ``LockError`` where it has none of the hashes that the request names.
+    """
+    progress = search.progress
+    tell(request, progress, target)
+    if request.lock is not None:
+        found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+        try:
+            lock.check_python(found, target, "")
+        except LockError as error:
+            raise LockError(error.message, hint=_for_python(request, target), details=error.details) from error
+        if request.listed.unread:
+            what = ", ".join(request.listed.unread)
+            progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
+        return _held(found, request)
+    _warn_of_typo(request, progress)
+    with progress.step("resolve") as step:
+        try:
+            text = _resolved(request, target, search)
+        except LayerforgeError as error:
+            raise _perhaps_a_recipe(request, error) from error
+        found = _held(understood(text), request)
+        step.note(counted(len(found.pins), "package"))
+    _tell_older(request, found, target, progress)
+    return found
+
+
+def _asked(request: Request, progress: Progress | None = None) -> Asked:
+    """What uv is to resolve."""
+    listed = request.listed
+    # uv reads a project itself, for its [tool.uv.sources]; lists of requirements were read for it.
+    project = isinstance(request.source, Path) and request.source.suffix == ".toml"
+    source = listed.text if isinstance(request.source, Path) and not project else request.source
+    return Asked(
+        source=source,
+        constraints=listed.constraints,
+        indexes=listed.indexes,
+        on_warning=progress.warn if progress else None,
+    )
+
+
+def _resolved(request: Request, where: Target | str, search: Search) -> str:
+    names = [part.name for part in request.recipe.packages]
+    return standins.compile_lock(_asked(request, search.progress), where, names, search, request.recipe.requires)
+
+
+def _held(found: Lock, request: Request) -> Lock:
+    """The lock with no other hashes than those that the request names, where it names some."""
+    wanted = dict(request.listed.hashes)
+    lacking = [pin.name for pin in found.pins if request.listed.all_hashed and not _wanted(wanted, pin)]
+    if lacking:
+        raise LockError(
+            "--require-hashes asks for a hash of each package, and some have none",
+            hint="add theirs, or leave the option out: a lock holds hashes of all either way",
+            details=tuple(lacking),
+        )
+    kept = (_kept(wanted, pin) for pin in found.pins)
+    pins = [replace(pin, hashes=tuple(sorted(hashes))) for pin, hashes in zip(found.pins, kept, strict=True)]
+    bare = [f"{pin.name} {pin.version}" for pin in pins if not pin.hashes]
+    if bare:
+        raise LockError(
+            "no file has a hash that is asked for",
+            hint="was the hash copied whole, and is it that version's? if so, do not use what the index has",
+            details=tuple(f"{one}: none of its files" for one in bare),
+        )
+    return replace(found, pins=tuple(pins))
+
+
+def _wanted(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> list[frozenset[str]]:
+    """What is named for a pin's version, and for its package alone. Where only other versions have some, none fits."""
+    version = canonicalize_version(pin.version) if pin.version else ""
+    named = [key for key in hashes if key[0] == pin.name]
+    fitting = [hashes[key] for key in named if key[1] in {version, ""}]
+    return fitting or [frozenset() for _ in named[:1]]
+
+
+def _kept(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozenset[str]:
+    """The hashes of a pin that are in all that is named for it."""
+    return frozenset(pin.hashes).intersection(*_wanted(hashes, pin))
+
+
+def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
+    """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
+    compiled = {part.name for part in request.recipe.packages}
+    direct = [one for one in map(Requirement, request.recipe.requires) if not one.url]
+    asked = replace(_asked(request), source="\n".join(str(one) for one in direct if one.name not in compiled))
+    locked = {pin.name: pin.version for pin in found.pins if pin.version}
+    newest = uv.newest(asked, where, wheels=False) if asked.source else {}
+    behind = {name for name, version in newest.items() if name in locked and Version(locked[name]) < Version(version)}
+    # Only where something is behind, uv is asked why: it may have been asked for, or all that goes with the rest.
+    wheels = uv.newest(asked, where, wheels=True) if behind else {}
+    for name in (name for name in newest if name in behind & wheels.keys()):
+        if Version(wheels[name]) < Version(newest[name]):
+            progress.warn(
+                f"{name} {locked[name]} is taken: {newest[name]}, the newest, has no wheel for this; "
+                f"--from-source {name} compiles it in a container"
+            )
+
+
+def _for_python(request: Request, target: Target) -> str:
+    """What to do where a lock is for newer Pythons than the target's: uv is asked whether a new one could be had."""
+    without: list[str] = []
+    for text in request.recipe.requires:
+        requirement = Requirement(text)
+        if requirement.url or uv.newest_with_wheel(text, target):
+            continue
+        newest = uv.newest_with_wheel(requirement.name, target)
+        without.append(f'"{requirement.name}=={newest}"' if newest else "")
+    if not without:
+        return request.way_out(python=target.python)
+    if all(without):
+        return f"no version that it allows has a wheel for Python {target.python}; name {' '.join(without)} instead"
+    return f"no version that it allows has a wheel for Python {target.python}; take a newer Python"
+
+
+def tell(request: Request, progress: Progress, target: Target | None = None) -> None:
+    """Says what of a project does not count for its layer, a line each."""
+    for line in request.untaken:
+        progress.say(line)
+    if isinstance(request.source, Path) and PACKAGE_NAME.fullmatch(request.given[0]):
+        progress.say(f"{request.given[0]} is read as the file of that name here, and not asked of an index")
+    if isinstance(request.source, Path) and request.source.name == PROJECT and request.lock is None:
+        folder = request.source.parent
+        for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):
+            found = file_kinds.kind(name)
+            progress.say(f"{name} beside it does not count; to take its versions: {found[1] if found else ''}")
+    if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
+        progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
+    if isinstance(request.source, Path):
+        for text in request.recipe.requires:
+            requirement = Requirement(text)
+            package = known_modules().get(canonicalize_name(requirement.name))
+            if package and not requirement.specifier and not requirement.url:
+                progress.warn(f"{requirement.name} is a module of the package {package}; is that meant?")
+
+
+def _serves(requires_python: str, python: str) -> bool:
+    """Whether some release of a Python's minor version is one that a project is for."""
+    try:
+        wanted = SpecifierSet(requires_python)
+        return any(wanted.contains(f"{python}.{patch}", prereleases=True) for patch in range(_PATCHES))
+    except (InvalidSpecifier, ValueError):
+        return False
+
+
+def understood(text: str) -> Lock:
+    """What uv made of requirements. It passes on what has no version and hash, such as a project on disk."""
+    try:
+        return lock.parse(text, "the resolved lock")
+    except LockError as error:
+        raise LockError(
+            "the requirements cannot be locked",
+            hint="change the requirements that are named: a layer is made of exact versions with hashes",
+            details=error.details,
+        ) from error
+
+
+def read(path: Path, hint: str) -> str:
+    """The text of a lock. Raises ``LockError`` with ``hint``."""
+    try:
+        return guarded.text(path)
+    except guarded.Unreadable as error:
+        raise LockError(f"{path} cannot be read", hint=hint, details=(str(error),)) from error
+
+
+def _warn_of_typo(request: Request, progress: Progress) -> None:
+    """A name that is nearly a recipe's may be another's package: say so before anything of it is downloaded."""
+    name, near = request.recipe.name, _near(request)
+    if near:
+        progress.warn(f"{name} is no recipe, so it is taken as a package; perhaps you meant {near}")
+
+
+def _near(request: Request) -> str:
+    """The recipe that a single bare requirement is nearly called like; empty where there is none."""
+    near = recipe_file.nearest(request.recipe.name)
+    single = len(request.given) == 1 and isinstance(request.source, str)
+    return near if single and near != request.recipe.name else ""
+
+
+def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
+    near = _near(request)
+    if not near or not error.message.startswith("there is no package"):
+        return error
+    return RecipeError(
+        f"there is no recipe and no package {request.recipe.name}",
+        hint=f"perhaps you meant {near}",
+        details=error.details,
+    )
+
+
+def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
+    """The pins of the lock that apply on ``target``, checked against what the request requires.
+
+    They ask for its extras too, whose own packages uv then looks for in the lock.
+    """
+    chosen = lock.applicable(found, target)
+    if request.lock is not None:
+        lock.check_fresh(request.recipe.requires, chosen, target, request.way_out())
+    return lock.with_extras(chosen, request.recipe.requires, target)
+
+
+def universal(request: Request, oldest_python: str, search: Search) -> str:
+    """The text of a universal lock for a request, from ``oldest_python`` on."""
+    found = _held(understood(_resolved(request, oldest_python, search)), request)
+    _tell_older(request, found, oldest_python, search.progress)
+    return header(request, oldest_python) + lock.render_portable(found.pins)
+
+
+def header(request: Request, oldest_python: str) -> str:
+    """First line of every lock that is written for a request."""
+    older = "" if oldest_python == OLDEST_LOCKED else f" --python {oldest_python}"
+    return lock.header(oldest_python, request.shareable_renew + older)

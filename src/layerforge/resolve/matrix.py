@@ -1,0 +1,109 @@
+"""Which layers a CI has to build: recipes × Pythons × processors, as far as locks allow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerforge.core.errors import UsageError
+from layerforge.core.runtimes import Arch, Target
+from layerforge.resolve import lock, locking, recipe_file
+from layerforge.resolve.errors import LockError
+from layerforge.resolve.request import Request
+from layerforge.resolve.targets import PROJECT
+
+RUNNERS: Mapping[Arch, str] = {Arch.X86_64: "ubuntu-24.04", Arch.ARM64: "ubuntu-24.04-arm"}
+"""GitHub's machines by processor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One job."""
+
+    recipe: str
+    """Name of the layer."""
+    target: str
+    """What ``layerforge build`` is told, a word on each line."""
+    python: str
+    arch: str
+    runner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A combination that cannot be built, and why."""
+
+    recipe: str
+    label: str
+    """``py310-x86_64``"""
+    reason: str
+
+
+def expanded(targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets, with the recipes in a folder standing for the folder.
+
+    Raises ``UsageError`` for a folder that is a path and holds no recipe.
+    """
+    return tuple(word for target in targets for word in _expanded(target))
+
+
+def _expanded(target: str) -> Iterator[str]:
+    if not os.path.lexists(target):  # a name that is too long, too
+        yield target
+        return
+    folder = Path(target)
+    own = any((folder / name).is_file() for name in (recipe_file.FILE, PROJECT))
+    found = sorted(file.parent for file in folder.glob(f"*/{recipe_file.FILE}"))
+    if found and not own:
+        yield from (str(one) if "/" in str(one) else f"./{one}" for one in found)
+    elif folder.is_dir() and not own and ("/" in target or target.startswith(".")):
+        raise UsageError(f"{target} holds no recipes", hint=f"each is a folder in it with a {recipe_file.FILE}")
+    else:
+        yield target
+
+
+def combine(requests: Iterable[Request], targets: Sequence[Target]) -> tuple[tuple[Row, ...], tuple[Left, ...]]:
+    """The jobs that can do something, and what is left out. Reads locks and resolves nothing.
+
+    Raises ``UsageError`` where no job is left: CI takes an empty matrix as an error without saying why.
+    """
+    rows: list[Row] = []
+    left: list[Left] = []
+    for request in requests:
+        for target in targets:
+            if reason := refusal(request, target):
+                left.append(Left(recipe=request.recipe.name, label=target.label, reason=reason))
+            else:
+                rows.append(_row(request, target))
+    if not rows:
+        raise UsageError(
+            "nothing is left to build",
+            hint="name other Pythons, or write locks that serve these with `layerforge lock`",
+            details=tuple(f"{one.recipe}-{one.label}: {one.reason}" for one in left),
+        )
+    return tuple(rows), tuple(left)
+
+
+def refusal(request: Request, target: Target) -> str:
+    """Why a lock cannot serve a target; empty where it can, or where it is resolved only when it is built."""
+    if request.lock is None:
+        return ""
+    try:
+        found = lock.parse(locking.read(request.lock, ""), request.lock.name)
+        lock.check_python(found, target, "")
+        pins = locking.pins(request, found, target)
+    except LockError as error:
+        return "; ".join([str(error), *error.details])
+    return "" if pins else "nothing is required there"
+
+
+def _row(request: Request, target: Target) -> Row:
+    return Row(
+        recipe=request.recipe.name,
+        target="\n".join(request.given),
+        python=target.python,
+        arch=str(target.arch),
+        runner=RUNNERS[target.arch],
+    )

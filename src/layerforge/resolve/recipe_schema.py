@@ -1,0 +1,243 @@
+"""What a ``recipe.toml`` may hold, key by key, and what is wrong with a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from layerforge.core import globs, guarded
+from layerforge.resolve.recipe import BytecodeMode, Docstrings
+
+_PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
+"""What a library or package may be called: its name is a folder's, in the container and out of it."""
+
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+SHOWN = 80
+"""Characters of a wrong value that an error repeats."""
+
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+
+
+_SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
+"""What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
+
+
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
+
+
+_UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+Rule = Callable[[Any], str]
+"""Looks at a value and says what is wrong with it; empty where nothing is."""
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, str) and value else "must be a text"
+
+
+def _texts(value: object) -> str:
+    fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return "" if fits else "must be a list of texts"
+
+
+def _each(rule: Rule) -> Rule:
+    """A list of texts that each follow ``rule``."""
+
+    def check(value: Any) -> str:
+        if problem := _texts(value):
+            return problem
+        return "; ".join(f"holds {shown(one)}, which {wrong}" for one in value if (wrong := rule(one)))
+
+    return check
+
+
+def _named(fits: re.Pattern[str], what: str) -> Rule:
+    return lambda value: "" if isinstance(value, str) and fits.fullmatch(value) else f"must be {what}"
+
+
+def _inside(value: object) -> str:
+    """What is wrong with a path or glob that has to stay below a folder."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        return "must be a path"
+    parts = value.split("/")
+    if PurePosixPath(value).is_absolute() or ".." in parts or "\\" in value or ":" in parts[0]:
+        return "must stay below its folder"
+    return "must have no empty part" if "" in parts[:-1] or "." in parts else ""
+
+
+def _glob(value: object) -> str:
+    """What is wrong with a glob: ``**`` is a whole part of a path, and no path climbs."""
+    if wrong := _inside(value):
+        return wrong
+    assert isinstance(value, str)
+    if any("**" in part and part != "**" for part in value.split("/")):
+        return "must have ** as a whole part, as in a/**/b"
+    return "" if len(value) <= globs.LONGEST else f"must have at most {globs.LONGEST} characters"
+
+
+def _keys(fits: re.Pattern[str]) -> Rule:
+    """A table of texts whose keys look like ``fits``."""
+
+    def check(value: Any) -> str:
+        wrong = _flags(value) or next((one for one in value if not fits.fullmatch(one)), "")
+        return wrong if wrong == _flags(value) else f"must not have the key {shown(wrong)}"
+
+    return check
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _requirements(value: object) -> str:
+    if problem := _texts(value) or ("" if value else "must not be empty"):
+        return problem
+    assert isinstance(value, list)
+    for item in value:
+        try:
+            guarded.requirement(item)
+        except guarded.Unreadable as error:
+            return f"{shown(item)} is no requirement: {error}"
+    return ""
+
+
+def _system_packages(value: object) -> str:
+    if problem := _texts(value):
+        return problem
+    assert isinstance(value, list)
+    wrong = [item for item in value if not _SYSTEM_PACKAGE.fullmatch(item)]
+    return f"has {wrong[0]!r}, which no package is called" if wrong else ""
+
+
+def _layer_name(value: object) -> str:
+    fits = isinstance(value, str) and _NAME.fullmatch(value)
+    return "" if fits else "must be 1 to 100 letters, digits, - or _, as Lambda takes them"
+
+
+def _size(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return ""
+    fits = isinstance(value, str) and _SIZE.fullmatch(value)
+    return "" if fits else 'must be a size such as "110 MiB"'
+
+
+def _schema_number(value: object) -> str:
+    return "" if value == 1 and value is not True else "must be 1"
+
+
+def _level(value: object) -> str:
+    return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"
+
+
+def _one_of(*words: str) -> Rule:
+    known = " or ".join(repr(str(word)) for word in words)
+    return lambda value: "" if value in words else f"must be {known}"
+
+
+def _flags(value: object) -> str:
+    fits = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return "" if fits else "must be a table of texts"
+
+
+def _config(value: object) -> str:
+    fits = isinstance(value, dict) and all(isinstance(item, str) or not _texts(item) for item in value.values())
+    return "" if fits else "must be a table of texts or lists of texts"
+
+
+_part = _named(_PART, "a name of letters, digits and . _ + - between them")
+
+
+_parts = _each(_part)
+
+
+_globs = _each(_glob)
+
+
+_LIBRARY = {"env": _keys(_VARIABLE), "flags": _keys(_VARIABLE)}
+
+
+_PACKAGE = {**_LIBRARY, "config": _config}
+
+
+_SYSTEM = {"system": _parts}
+
+
+SCHEMA: Mapping[str, Any] = {
+    "schema": _schema_number,
+    "layer": {"name": _layer_name, "requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
+    "library": [
+        {
+            "name": _part,
+            "version": _text,
+            "source": {"url": _text, "sha256": _named(_SHA256, "64 hexadecimal digits")},
+            "needs": _parts,
+            "script": _text,
+            "ship": _globs,
+            **_LIBRARY,
+            "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
+        }
+    ],
+    "package": [
+        {
+            "name": _part,
+            "build": _one_of("source"),
+            "needs": _parts,
+            **_PACKAGE,
+            "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
+        }
+    ],
+    "build": {
+        "requires": _requirements,
+        "packages": _system_packages,
+        **_SYSTEM,
+        "arch": {"x86_64": _SYSTEM, "arm64": _SYSTEM},
+    },
+    "bytecode": {
+        "mode": _one_of(*BytecodeMode),
+        "docstrings": _one_of(*Docstrings),
+        "keep_docstrings": _globs,
+        "optimize": _level,
+    },
+    "prune": {"remove": _globs, "keep": _globs},
+    "check": {
+        "imports": _each(_named(_MODULE, "a module's name")),
+        "script": _inside,
+        "single": _globs,
+        "excused": _flags,
+    },
+}
+"""A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
+
+
+REQUIRED = ("schema", "layer.name", "layer.requires")
+
+
+REQUIRED_IN_ROWS = {
+    "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "package": ("name", "build"),
+}
+
+
+def size(value: int | str) -> int:
+    """Bytes of ``"110 MiB"``, ``"30 MB"`` or a plain number."""
+    if isinstance(value, int):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{value!r} is no size")
+    return int(float(match[1]) * _UNITS[match[2] or "bytes"])

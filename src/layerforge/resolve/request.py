@@ -1,0 +1,94 @@
+"""What is asked for, before anything is resolved."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerforge.resolve import recipe_file
+from layerforge.resolve.errors import LockError
+from layerforge.resolve.listed import Listed
+from layerforge.resolve.recipe import Recipe
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+NOTHING = Listed()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One layer that is asked for."""
+
+    recipe: Recipe
+    source: str | Path
+    """Requirements as text, or a file of them that uv reads itself."""
+    lock: Path | None = None
+    """The lock to build from; ``None`` where the requirements are resolved."""
+    given: tuple[str, ...] = ()
+    """The words that asked for it."""
+    listed: Listed = NOTHING
+    """What a requirements file says, or words do, beside the requirements of the recipe."""
+    untaken: tuple[str, ...] = ()
+    """What of a project does not come into its layer, a line each."""
+    requires_python: str = ""
+    """The Pythons that a project is for."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether its recipe is one that came with an installed layerforge, whose files are not the user's."""
+        return self.recipe.folder is not None and not _INSTALLED.isdisjoint(self.recipe.folder.parts)
+
+    @property
+    def renew(self) -> str:
+        """The command that writes the lock anew."""
+        return shlex.join(["layerforge", "lock", *self.given, *self._output(str)])
+
+    @property
+    def shareable_renew(self) -> str:
+        """The same command without any path that only this machine has."""
+        words = [_shareable(word) for word in self.given]
+        return shlex.join(["layerforge", "lock", *words, *self._output(_shareable)])
+
+    @property
+    def own_lock(self) -> bool:
+        """Whether its lock is the one that lies in the recipe's folder."""
+        return self.recipe.folder is not None and self.lock == self.recipe.folder / recipe_file.LOCK
+
+    @property
+    def build_lock(self) -> Path | None:
+        """Where the build environments are locked that belong to its lock, which may be without."""
+        if self.lock is None:
+            return None
+        own = self.lock.name == recipe_file.LOCK
+        return self.lock.with_name(recipe_file.BUILD_LOCK if own else f"{self.lock.stem}.{recipe_file.BUILD_LOCK}")
+
+    def _output(self, told: Callable[[str], str]) -> tuple[str, ...]:
+        return () if self.lock is None or self.own_lock else ("-o", told(str(self.lock)))
+
+    def way_out(self, verb: str = "renew", python: str = "") -> str:
+        """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
+        if self.installed and self.own_lock:
+            return f'name requirements instead of the recipe, such as "{self.recipe.requires[0]}"'
+        older = f" --python {python}" if python else ""
+        instead = ", or name requirements instead of the recipe" if python and self.recipe.folder else ""
+        return f"{verb} it with `{self.renew}{older}`{instead}"
+
+
+def _shareable(word: str) -> str:
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    return "FOLDER" if path.is_dir() or path.name == recipe_file.FILE else path.name
+
+
+def refuse_lines(request: Request) -> None:
+    """Raises ``LockError`` where a line cannot be locked."""
+    if request.listed.refused:
+        raise LockError(
+            "the requirements cannot be locked",
+            hint="change what is named: a layer is made of exact versions with hashes",
+            details=request.listed.refused[:20],
+        )

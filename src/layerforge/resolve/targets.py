@@ -1,0 +1,214 @@
+"""From what the user names to recipes, and from recipes to locks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from layerforge.core import guarded
+from layerforge.core.errors import LayerforgeError, UsageError
+from layerforge.resolve import file_kinds, lock, project_file, recipe_file
+from layerforge.resolve import requirements as listing
+from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.listed import Listed
+from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.request import Request, refuse_lines
+from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
+from layerforge.resolve.requirements import hashed
+
+_WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
+
+
+PROJECT = project_file.PROJECT
+
+
+def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, ...]:
+    """The layers that ``targets`` ask for: one a recipe, folder or file, and one for all bare requirements together.
+
+    A recipe's name or a wheel's path that stands beside a bare requirement is a requirement too.
+    """
+    once = list(dict.fromkeys(targets))
+    for target in once:
+        _refuse_ambiguous(target)
+    words = [target for target in once if not _is_path(target) or target.endswith(_WHEEL)]
+    found = [_from_path(target) for target in once if target not in words]
+    names = [canonicalize_name(word.strip()) for word in words]
+    if all(name in recipe_file.bundled() for name in names):
+        found += [_from_recipe(recipe_file.bundled()[name], name) for name in dict.fromkeys(names)]
+    else:
+        found.append(_from_requirements(words))
+    _refuse_same_names(found)
+    if given_lock is None:
+        for request in found:
+            refuse_lines(request)
+        return tuple(found)
+    if len(found) != 1:
+        raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
+    return (replace(found[0], lock=given_lock),)
+
+
+def _refuse_same_names(found: Sequence[Request]) -> None:
+    """Layers are files that are called by their names, so a second one would overwrite the first."""
+    by_name: dict[str, Request] = {}
+    for request in found:
+        name = request.recipe.name.casefold()
+        if name in by_name:
+            raise UsageError(
+                f"{' '.join(by_name[name].given)} and {' '.join(request.given)} would both be the layer {name}",
+                hint="rename one of them, or build them one at a time into folders of their own with --output",
+            )
+        by_name[name] = request
+
+
+def _is_path(target: str) -> bool:
+    if "://" in target or " @" in target:
+        return False
+    if _here(target) or file_kinds.kind(target):
+        return True
+    named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
+    return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
+
+
+def _here(word: str) -> bool:
+    """Whether something of that name lies in the current folder."""
+    return bool(word) and os.path.lexists(word)
+
+
+def _refuse_ambiguous(target: str) -> None:
+    """Raises ``UsageError`` for a bare name that something on the disk has too, where not that alone can be meant.
+
+    A path says that the disk is meant and a requirement with a version that the index is.
+    """
+    word = target.strip()
+    if word.startswith((".", "/", "~")) or "/" in word:
+        return
+    if canonicalize_name(word) in recipe_file.bundled():
+        folder = recipe_file.bundled()[canonicalize_name(word)]
+        meant, other = f"the recipe {folder.name}", shlex.quote(str(folder))
+        name = word
+    else:
+        name, meant = word.partition("[")[0].strip(), "a package"
+        other = f'"{word}>=0"'
+        if name == word:
+            return
+    if _here(name):
+        raise UsageError(
+            f"{name} lies in this folder, and {word} could be {meant} too",
+            hint=f"name ./{name} for what lies here, or {other} for {meant}",
+        )
+
+
+def _existing(target: str) -> Path:
+    path = Path(target).expanduser()
+    if path.name == recipe_file.FILE:
+        path = path.parent
+    if not os.path.exists(path):  # noqa: PTH110 - a name that is too long does not exist
+        near = recipe_file.nearest(path.name[:100])
+        raise RecipeError(
+            f"{path} does not exist",
+            hint=f"perhaps you meant the recipe {near}" if near else "`layerforge recipes` lists the recipes",
+        )
+    return path
+
+
+def _from_path(target: str) -> Request:
+    path = _existing(target)
+    if path.is_dir():
+        if (path / recipe_file.FILE).exists():
+            return _from_recipe(path, target)
+        if not (path / PROJECT).is_file():
+            raise _empty_folder(path)
+        path = path / PROJECT
+    if path.name.endswith(_SOURCE):
+        raise UsageError(
+            f"{target} is no wheel: of packages on disk, a target can be a wheel only",
+            hint=f"build a wheel of it first: `{shlex.join(['uv', 'build', '--wheel', target])}`",
+        )
+    file_kinds.refuse_kind(path)
+    listed = listing.listed(path)
+    facts = file_kinds.facts(path)
+    made = Recipe(name=_layer_name(facts.name or path.stem), requires=_sound(listed.requires, target))
+    return Request(
+        recipe=made,
+        source=path,
+        given=(target,),
+        listed=listed,
+        untaken=facts.untaken,
+        requires_python=facts.requires_python,
+    )
+
+
+def _empty_folder(path: Path) -> LayerforgeError:
+    """What to say of a folder that is no recipe and no project: the command for what it does hold."""
+    message = f"{path} is a folder without {recipe_file.FILE} and {PROJECT}"
+    lists = path / "requirements.txt"
+    if lists.is_file():
+        return RecipeError(message, hint=f"name the file in it: `{shlex.join(['layerforge', 'build', str(lists)])}`")
+    known = [one for one in sorted(path.iterdir()) if one.suffix != ".py" or one.name == "setup.py"]
+    for file in known:
+        if found := file_kinds.kind(file.name):
+            return RecipeError(f"{message}; its {file.name} {found[0]}", hint=found[1])
+    name = canonicalize_name(path.name)
+    package = f', or "{name}>=0" for the package of that name' if PACKAGE_NAME.fullmatch(name) else ""
+    return RecipeError(message, hint=f"name a recipe's or a project's folder{package}")
+
+
+def _from_recipe(folder: Path, given: str) -> Request:
+    made = recipe_file.load(folder)
+    _sound(made.requires, given)
+    return Request(recipe=made, source="\n".join(made.requires), lock=folder / recipe_file.LOCK, given=(given,))
+
+
+def _from_requirements(words: Sequence[str]) -> Request:
+    requirements = [_from_wheel(word) if _is_path(word) else parsed(_plain(word)) for word in words]
+    hashes: dict[tuple[str, str], frozenset[str]] = {}
+    for key, named in (hashed(word) for word in words if "--hash" in word):
+        hashes[key] = hashes.get(key, named) & named
+    for requirement in requirements:
+        refuse_module(requirement)
+    texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
+    name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
+    made = Recipe(name=_layer_name(name), requires=_sound(texts, name))
+    listed = Listed(hashes=tuple(sorted(hashes.items())))
+    return Request(recipe=made, source="\n".join(texts), given=tuple(words), listed=listed)
+
+
+def _plain(word: str) -> str:
+    """A word without the hashes in it."""
+    return re.split(r"\s--hash", word)[0]
+
+
+def _sound(requires: Iterable[str], where: str) -> tuple[str, ...]:
+    """The requirements as they are written down. Raises ``UsageError`` where one holds credentials."""
+    found = [guarded.requirement(text) for text in requires]
+    for requirement in found:
+        if lock.holds_credentials(requirement.url or ""):
+            raise UsageError(
+                f"{where}: the address of {requirement.name} holds credentials, which a layer's lock would tell",
+                hint=lock.CREDENTIALS_HINT,
+            )
+    return tuple(lock.portable(requirement) for requirement in found)
+
+
+def _from_wheel(target: str) -> Requirement:
+    path = _existing(target)
+    try:
+        name = parse_wheel_filename(path.name)[0]
+    except InvalidWheelFilename as error:
+        raise UsageError(
+            f"{target} is not called as a wheel is", hint="name-version-tags.whl", details=(str(error),)
+        ) from error
+    if not path.is_file():
+        raise UsageError(f"{target} is no regular file", hint="name a wheel")
+    return Requirement(f"{name} @ {path.resolve().as_uri()}")
+
+
+def _layer_name(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]+", "-", text).strip("-")[:100] or "layer"

@@ -1,0 +1,194 @@
+"""Rules about native code: whether Lambda's loader takes it, and whether it finds what it needs."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from layerforge.build.compiler_flags import PREFIX
+from layerforge.core import globs
+from layerforge.core.elf import ElfFacts
+from layerforge.core.findings import Finding
+from layerforge.core.runtimes import Runtime, version
+from layerforge.core.text import counted, megabytes
+from layerforge.examine.examination import Examination, Kind, Member
+from layerforge.verify.layout import Index, index, reached
+from layerforge.verify.rules_table import ERROR, Expect, finding
+
+_SYMBOL_VERSION = re.compile(r"([A-Z]+)_(\d+(?:\.\d+)*)")
+
+
+_GLIBC_MARK = "GLIBC_ABI_"
+"""Marks such as ``GLIBC_ABI_DT_RELR`` that glibc defines from 2.36 on for what older loaders cannot do."""
+
+
+_FIRST_MARKED_GLIBC = (2, 36)
+
+
+_ORIGIN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
+
+
+_TAG = re.compile(r"(?P<module>[^/]+?)\.(?P<tag>cpython-\d+\w*|pypy\d+-\w+|abi3|cp\d+)[^/]*\.(?:so|pyd)")
+
+
+_SMALLEST_COPY = 4096
+"""Bytes from which on a second copy of a library is worth a finding."""
+
+
+def _elves(examination: Examination, expect: Expect) -> Iterator[tuple[Member, ElfFacts]]:
+    """The files that are judged further: those for the target's machine. LF102 has the others."""
+    for member in examination.members:
+        if member.elf is not None and member.elf.machine == expect.target.arch and member.elf.bits == 64:
+            yield member, member.elf
+
+
+def newer_symbols(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF101: a symbol version that the runtime's libraries do not define."""
+    layer, runtime = index(examination), expect.target.runtime
+    for member, elf in _elves(examination, expect):
+        for library, names in sorted(elf.versions.items()):
+            # What the layer brings itself has the versions that its own build defined.
+            if library not in runtime.libraries or _beside(layer, member, elf, library):
+                continue
+            newer = [name for name in names if _is_newer(name, runtime)]
+            if newer:
+                have = _newest(newer[0], runtime)
+                yield finding("LF101", member.path, f"needs {', '.join(newer)} of {library}; the runtime has {have}")
+
+
+def _is_newer(name: str, runtime: Runtime) -> bool:
+    if name.startswith(_GLIBC_MARK):
+        return runtime.glibc < _FIRST_MARKED_GLIBC
+    match = _SYMBOL_VERSION.fullmatch(name)
+    return match is not None and match[1] in runtime.symbols and version(match[2]) > runtime.symbols[match[1]]
+
+
+def _newest(name: str, runtime: Runtime) -> str:
+    family = name.partition("_")[0]
+    return f"{family}_{'.'.join(map(str, runtime.symbols[family]))}"
+
+
+def wrong_machine(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF102: an ELF file for another processor, or a library of macOS or Windows."""
+    arch = expect.target.arch
+    systems = {"Mach-O": "macOS", "PE": "Windows"}
+    for member in examination.members:
+        if member.foreign:
+            yield finding("LF102", member.path, f"is for {systems[member.foreign]} ({member.foreign}), not for Linux")
+        elif member.elf is not None and (member.elf.machine != arch or member.elf.bits != 64):
+            bits = f" ({member.elf.bits} bits)" if member.elf.bits != 64 else ""
+            yield finding("LF102", member.path, f"is for {member.elf.machine}{bits}, not for {arch}")
+
+
+def missing_libraries(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF103: a needed library that is neither in the layer, where the loader looks, nor in the runtime."""
+    layer, runtime = index(examination), expect.target.runtime
+    for member, elf in _elves(examination, expect):
+        for library in elf.needed:
+            if library not in runtime.libraries and not _beside(layer, member, elf, library):
+                inside = [path for path in layer.members if posixpath.basename(path) == library]
+                where = f" where it searches; there is one at {inside[0]}" if inside else " in the layer or the runtime"
+                yield finding("LF103", member.path, f"needs {library}, which is not{where}")
+
+
+def _beside(layer: Index, member: Member, elf: ElfFacts, library: str) -> bool:
+    """Whether the loader finds ``library`` in the layer when it loads ``member``."""
+    return any(reached(layer, posixpath.join(folder, library)) for folder in _searched(member, elf))
+
+
+def _searched(member: Member, elf: ElfFacts) -> Iterator[str]:
+    """Folders of the layer that the loader searches for ``member``."""
+    here = posixpath.dirname(member.path)
+    for entry in elf.runpath:
+        path = _expanded(entry, member.path)
+        if path.startswith("/opt/"):
+            yield path.removeprefix("/opt/")
+    # In a wheel's own folder of libraries, what loads them has the RPATH, and they inherit it.
+    if here.endswith(".libs"):
+        yield here
+    yield "lib"
+
+
+def _expanded(entry: str, path: str) -> str:
+    """An entry of an RPATH as the absolute path that it means for the file at ``path`` of a layer."""
+    origin = posixpath.join("/opt", posixpath.dirname(path))
+    return posixpath.normpath(_ORIGIN.sub(lambda _: origin, entry)) if entry else "."
+
+
+_ABSENT = ("/usr/", "/lib/", "/lib64/", f"{PREFIX}/")
+"""Folders of the system, and those that libraries have while layerforge compiles against them."""
+
+
+def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF104: entries of RPATH or RUNPATH that lead out of the layer.
+
+    An absolute one that the linker left beside a good one, or in a file that needs the runtime alone, is harmless:
+    Lambda has no such folder. So is one of the system's own, as clang leaves behind for OpenMP, or of a source step,
+    as Meson leaves behind: nobody puts anything there, and what is needed is in ``lib/``, which LF103 sees to.
+    """
+    for member, elf in _elves(examination, expect):
+        paths = {entry: _expanded(entry, member.path) for entry in elf.runpath}
+        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith(("/opt/", *_ABSENT))]
+        relative = any(not paths[entry].startswith("/") for entry in outside)
+        leans = len(outside) == len(paths) and not expect.target.runtime.libraries.issuperset(elf.needed)
+        if outside and (relative or leans):
+            yield finding("LF104", member.path, f"searches {', '.join(outside)}, which is not part of the layer")
+
+
+def copies(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF105: a second copy of a library that the recipe wants once, and libraries that are byte for byte the same."""
+    files = [member for member in examination.members if member.kind is Kind.NATIVE and not member.link]
+    for glob in expect.recipe.check.single if expect.recipe else ():
+        paths = [member.path for member in files if globs.matches(posixpath.basename(member.path), (glob,))]
+        if len(paths) > 1:
+            message = f"{counted(len(paths), 'file')} match {glob}, of which the recipe wants one: {', '.join(paths)}"
+            yield finding("LF105", paths[1], message, severity=ERROR)
+    big = sorted((member for member in files if member.size >= _SMALLEST_COPY), key=_contents)
+    for _, group in groupby(big, _contents):
+        first, *others = group
+        if others:
+            wasted = megabytes(sum(member.size for member in others))
+            paths = [member.path for member in others]
+            message = f"has the same bytes as {', '.join(paths)}; one copy would save {wasted}"
+            yield finding("LF105", first.path, message)
+
+
+def _contents(member: Member) -> str:
+    return member.sha256
+
+
+def damaged(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF106: what the loader refuses to map."""
+    for member in examination.members:
+        if member.damaged:
+            yield finding("LF106", member.path, f"cannot be loaded: {member.damaged}")
+    for member, elf in _elves(examination, expect):
+        if not elf.aligned:
+            yield finding("LF106", member.path, "cannot be loaded: ELF load command address/offset not page-aligned")
+
+
+def other_pythons(examination: Examination, expect: Expect) -> Iterator[Finding]:
+    """LF107: an extension module that an import never finds, because its name is for another Python."""
+    tagged = [(member, match) for member in examination.members if (match := _tag(member))]
+    own = expect.target.cache_tag
+    usable = {_module(member, match) for member, match in tagged if match["tag"] in {own, "abi3"}}
+    plain = {member.path for member in examination.members}
+    for member, match in tagged:
+        module = _module(member, match)
+        if match["tag"] not in {own, "abi3"} and module not in usable and not _has_plain(module, plain):
+            message = f"is for {match['tag']}; Python {expect.target.python} looks for {own} and never finds it"
+            yield finding("LF107", member.path, message)
+
+
+def _tag(member: Member) -> re.Match[str] | None:
+    return None if member.foreign else _TAG.fullmatch(posixpath.basename(member.path))
+
+
+def _module(member: Member, match: re.Match[str]) -> str:
+    return posixpath.join(posixpath.dirname(member.path), match["module"])
+
+
+def _has_plain(module: str, paths: set[str]) -> bool:
+    return any(f"{module}{suffix}" in paths for suffix in (".so", ".py", ".pyc"))

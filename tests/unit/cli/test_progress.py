@@ -1,0 +1,150 @@
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from layerforge.cli.progress import Screen, TerminalProgress, inert
+from layerforge.core.progress import Mark
+from layerforge.core.text import cell, megabytes
+
+
+def a_screen(*, terminal: bool = False) -> tuple[TerminalProgress, io.StringIO]:
+    out = io.StringIO()
+    return TerminalProgress(Screen(Console(file=out, force_terminal=terminal, width=60, color_system=None))), out
+
+
+def test_a_step_ends_in_one_line_with_its_note_and_duration() -> None:
+    progress, out = a_screen()
+    with progress.step("strip") as step:
+        step.expect(10)
+        step.advance(10)
+        step.note("11.9 MB saved in a text that is much longer than sixty columns are wide [x]")
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("✓ strip")
+    assert "columns are wide [x]" in lines[0]
+    assert lines[0].endswith(" s")
+    assert list(progress.seconds) == ["strip"]
+
+
+def test_a_failing_step_gets_a_cross() -> None:
+    progress, out = a_screen()
+    with pytest.raises(ValueError, match="no"), progress.step("strip"):
+        raise ValueError("no")
+    assert out.getvalue().startswith("✕ strip")
+
+
+@pytest.mark.parametrize(
+    ("mark", "shown"), [(Mark.DOUBTFUL, "! verify"), (Mark.UNDONE, "– verify"), (Mark.BAD, "✕ verify")]
+)
+def test_a_step_that_did_not_go_well_gets_no_tick(mark: Mark, shown: str) -> None:
+    progress, out = a_screen()
+    with progress.step("verify") as step:
+        step.note("so and so", mark)
+    assert out.getvalue().startswith(shown)
+    assert "✓" not in out.getvalue()
+
+
+def test_nothing_is_shown_of_a_step_that_is_told_elsewhere() -> None:
+    progress, out = a_screen()
+
+    def fail() -> None:
+        with progress.step("image") as step:
+            step.note("", Mark.UNTOLD)
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert out.getvalue() == ""
+
+
+def test_quiet_progress_shows_what_is_wrong_alone() -> None:
+    out = io.StringIO()
+    progress = TerminalProgress(Screen(Console(file=out, color_system=None)), quiet=True)
+    with progress.step("resolve") as step:
+        step.note("2 packages")
+    with progress.step("verify") as step:
+        step.note("1 error", Mark.BAD)
+    progress.say("engine host")
+    progress.aside("engine host")
+    progress.warn("odd")
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["verify", "odd"]
+
+
+def test_outside_a_terminal_nothing_is_folded_or_cut() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, color_system=None, width=20))
+    screen.line("word " * 100)
+    screen.table("a title that is long", ("name", "what"), [("n" * 150, "w" * 150)], numbers=False)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert ("n" * 150 + " ") in lines[3]
+    assert "w" * 150 in lines[3]
+
+
+ANYTHING = st.text(alphabet=st.sampled_from("ab[]/\\:=#\x1b\x07\x9b\r\u202e\n @red")) | st.text()
+
+
+@given(ANYTHING, st.booleans())
+def test_no_text_is_markup_or_steers_a_terminal(text: str, terminal: bool) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80, color_system=None)
+    progress = TerminalProgress(Screen(console))
+    screen = Screen(console)
+    for show in (screen.line, progress.say, progress.warn, progress.aside):
+        show(text)
+    screen.line("head ", (text, "bold red"))
+    screen.table(text, ("a", text), [(text, text)])
+    shown = out.getvalue().replace("\x1b[0m", "").replace("\x1b[1m", "")
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert not any(line.lstrip().startswith("::") for line in shown.splitlines())
+
+
+@given(ANYTHING)
+def test_a_line_holds_all_of_its_text(text: str) -> None:
+    out = io.StringIO()
+    Screen(Console(file=out, color_system=None)).line("<", text, ">")
+    assert out.getvalue() == f"<{inert(text)}>\n"
+
+
+def test_a_terminal_sees_a_bar_that_makes_way_for_the_line() -> None:
+    progress, out = a_screen(terminal=True)
+    with progress.step("compress") as step:
+        step.expect(4)
+        step.advance(4)
+    assert "compress ━━━" in out.getvalue()
+    assert re.search(r"✓ compress +\d\.\d s$", out.getvalue().rstrip())
+
+
+def test_markup_in_what_is_said_stays_inert() -> None:
+    progress, out = a_screen()
+    progress.say("[red]a[/red]")
+    progress.warn("[b]")
+    assert "[red]a[/red]" in out.getvalue()
+    assert "! [b]" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (-2_000_000, "-2.0 MB"), (3 * 10**9, "3.0 GB")],
+)
+def test_sizes_are_decimal(size: int, text: str) -> None:
+    assert megabytes(size) == text
+
+
+@given(st.text())
+def test_a_cell_stays_in_its_row(text: str) -> None:
+    made = cell(text)
+    assert not re.search(r"(?<!\\)(?:\\\\)*\|", made)
+    assert len(made.splitlines()) <= 1
+
+
+def test_a_cell_shows_what_cannot_be_seen_and_marks_nothing_up() -> None:
+    assert cell("a\x1b[1m\u202eb\nc ~~d~~ $e$ <f>") == r"a\\x1b\[1m\\u202eb c \~\~d\~\~ \$e\$ &lt;f&gt;"
+
+
+def test_a_cell_calls_nobody() -> None:
+    assert cell("python/@team/a.py") == "python/@&#8203;team/a.py"

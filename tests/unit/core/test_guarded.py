@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layerforge.core import guarded
+from layerforge.core.guarded import Unreadable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    name: str
+    size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    leaves: tuple[Leaf, ...]
+    by_name: dict[str, Leaf] = field(default_factory=dict)
+    ready: bool = False
+    ratio: float | None = None
+
+
+def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xef\xbb\xbfsix\n")
+    assert guarded.data(tmp_path / "file", 7) == b"\xef\xbb\xbfsix\n"
+    assert guarded.text(tmp_path / "file") == "six\n"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device", "missing", "nul"])
+def test_what_is_no_regular_file_is_refused_without_waiting(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(str(path))
+        case "device":
+            path = Path("/dev/zero")
+        case "nul":
+            path = tmp_path / "a\0b"
+    with pytest.raises(Unreadable):
+        guarded.data(path, 100)
+
+
+def test_a_link_is_followed_only_where_people_named_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"six")
+    (tmp_path / "link").symlink_to("file")
+    assert guarded.data(tmp_path / "link", 3) == b"six"
+    with pytest.raises(Unreadable):
+        guarded.data(tmp_path / "link", 3, follow=False)
+
+
+def test_a_file_without_end_or_past_the_limit_is_never_read_into_memory(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(40 * 2**30)
+    for path, most in ((tmp_path / "sparse", 100), (Path("/proc/self/maps"), 10)):
+        with pytest.raises(Unreadable, match="bytes"):
+            guarded.data(path, most)
+
+
+def test_text_that_is_not_utf_8_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes("pâté".encode("latin-1"))
+    with pytest.raises(Unreadable, match="byte 1 is 0xe2"):
+        guarded.text(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "[\n" * 100_000,
+        "a = " + "[" * 70 + "]" * 70,
+        ".".join("a" * 50_000) + " = 1",
+        ".".join("a" * 70) + " = 1",
+        "a = " + "9" * 5_000,
+        "a = nope",
+        "\0",
+    ],
+    ids=["open", "lines", "deep", "dots", "tables", "digits", "word", "nul"],
+)
+def test_hostile_toml_ends_in_one_exception(text: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        guarded.toml(text)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 100_000, "[" * 70 + "]" * 70, "9" * 5_000, "NaN", "", "{", b"\xff", "\ud800"],
+    ids=["open", "tables", "deep", "digits", "nan", "empty", "cut", "bytes", "surrogate"],
+)
+def test_hostile_json_ends_in_one_exception(text: str | bytes) -> None:
+    with pytest.raises(Unreadable):
+        guarded.json_value(text)
+
+
+@given(st.recursive(st.text() | st.integers() | st.booleans(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_what_json_can_say_comes_back_as_it_was(value: object) -> None:
+    assert guarded.json_value(json.dumps(value)) == value
+
+
+def test_toml_is_what_it_says() -> None:
+    text = '[tool]\nname = "six"\nsizes = [1, 2]\n'
+    assert guarded.toml(text) == tomllib.loads(text)
+
+
+def test_a_record_comes_back_as_it_was_written() -> None:
+    made = Root(leaves=(Leaf(name="a", size=1),), by_name={"b": Leaf(name="b")}, ready=True, ratio=0.5)
+    assert guarded.json_as(json.dumps({**asdict(made), "later": 1}), Root) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        '{"leaves": null}',
+        '{"leaves": [1]}',
+        '{"leaves": [{}]}',
+        '{"leaves": [{"name": 1}]}',
+        '{"leaves": [{"name": "a", "size": "1"}]}',
+        '{"leaves": [{"name": "a", "size": true}]}',
+        '{"leaves": [], "ready": 1}',
+        '{"leaves": [], "by_name": []}',
+    ],
+)
+def test_a_record_of_wrong_types_is_refused(text: str) -> None:
+    with pytest.raises(Unreadable):
+        guarded.json_as(text, Root)
+
+
+def test_a_requirement_is_tried_before_it_is_taken() -> None:
+    assert str(guarded.requirement(" six>=1 ; python_version > '3'")) == 'six>=1; python_version > "3"'
+    assert guarded.requirement("six ; extra == 'a'").name == "six"
+    for text in (
+        "six; python_version ~= '3'",
+        "six==" + "9" * 5_000,
+        "six; " + "(" * 9_000,
+        "s" * 30_000,
+        "six; a == 'b'",
+    ):
+        with pytest.raises(guarded.Unreadable):
+            guarded.requirement(text)
+
+
+@pytest.mark.parametrize(
+    "source", [b"-" * 100_000 + b"1", b"(" * 90_000, b"\0", b"x = ", b"#" * (guarded.MOST_PYTHON + 1)]
+)
+def test_a_source_that_no_parser_should_see_is_refused(source: bytes) -> None:
+    with pytest.raises(guarded.Unreadable):
+        guarded.python(source)
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(guarded.Unreadable, match="too large"):
+        guarded.json_value('{"a": 1e999}')

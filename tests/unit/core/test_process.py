@@ -1,0 +1,157 @@
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from layerforge.core import process
+from layerforge.core.errors import StepError
+
+PYTHON = sys.executable
+
+
+def test_output_status_and_lines_come_back() -> None:
+    lines: list[str] = []
+    program = (
+        "import sys; print(sys.stdin.read()); print('one', file=sys.stderr); print('two', file=sys.stderr); exit(3)"
+    )
+    done = process.run([PYTHON, "-c", program], stdin=b"in", on_line=lines.append)
+    assert (done.status, done.stdout, done.stderr) == (3, b"in\n", "one\ntwo\n")
+    assert lines == ["one", "two"]
+
+
+def test_full_pipes_do_not_block() -> None:
+    program = "import sys; d = sys.stdin.buffer.read(); sys.stderr.write('e' * 10**6); sys.stdout.buffer.write(d)"
+    done = process.run([PYTHON, "-c", program], stdin=b"x" * 10**6)
+    assert (len(done.stdout), len(done.stderr)) == (10**6, 10**6)
+
+
+def test_a_child_that_does_not_read_its_input_is_no_error() -> None:
+    assert process.run([PYTHON, "-c", ""], stdin=b"x" * 10**6).status == 0
+
+
+def test_a_slow_child_is_ended() -> None:
+    done = process.run([PYTHON, "-c", "import time; time.sleep(60)"], timeout=0.2)
+    assert done.timed_out
+    assert process.signal_name(done.status) == "SIGKILL"
+
+
+def test_what_a_slow_child_has_started_ends_with_it() -> None:
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    done = process.run([PYTHON, "-c", program], timeout=0.5)
+    assert done.timed_out
+    assert done.seconds < 50
+
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        {closing}
+        print(os.getpid(), file=open(sys.argv[1], "w"), flush=True)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+while not os.path.exists(sys.argv[1]) or not open(sys.argv[1]).read().endswith("\\n"):
+    time.sleep(0.01)
+print("imported", flush=True)
+"""
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for nothing but to be counted."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("closing", ["pass", "os.closerange(0, 3)"])
+def test_a_daemon_that_a_child_leaves_behind_holds_nobody_up_and_ends(closing: str, tmp_path: Path) -> None:
+    done = process.run([PYTHON, "-c", DAEMON.format(closing=closing), tmp_path / "pid"])
+    assert (done.status, done.stdout) == (0, b"imported\n")
+    pid = int((tmp_path / "pid").read_text())
+    while not ended(pid):
+        time.sleep(0.01)
+
+
+def test_a_daemon_that_has_thrown_its_environment_away_is_known_by_the_pipe_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_JOIN_SECONDS", 0.2)
+    hidden = "os.execve(sys.executable, [sys.executable, '-c', HIDDEN, sys.argv[1]], {})"
+    text = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'w'), flush=True); time.sleep(600)"
+    done = process.run([PYTHON, "-c", f"HIDDEN = {text!r}\n{DAEMON.format(closing=hidden)}", tmp_path / "pid"])
+    assert (done.status, done.stdout) == (0, b"imported\n")
+    pid = int((tmp_path / "pid").read_text())
+    while not ended(pid):
+        time.sleep(0.01)
+
+
+def test_the_children_of_others_live_on(tmp_path: Path) -> None:
+    other = subprocess.Popen([PYTHON, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    thread_done: list[process.Completed] = []
+    waiting = f"import pathlib, time\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.01)"
+    thread = threading.Thread(target=lambda: thread_done.append(process.run([PYTHON, "-c", waiting])))
+    thread.start()
+    process.run([PYTHON, "-c", DAEMON.format(closing="pass"), tmp_path / "pid"])
+    assert other.poll() is None
+    (tmp_path / "go").touch()
+    thread.join()
+    assert [done.status for done in thread_done] == [0]
+    other.communicate(b"\n")
+    assert other.returncode == 0
+
+
+@pytest.mark.parametrize("handles", [8, 14, process.FEWEST_HANDLES - 1])
+def test_a_machine_that_lacks_something_is_named_and_not_the_program(handles: int) -> None:
+    program = f"""
+        import resource, sys
+        from layerforge.core import process
+        from layerforge.core.errors import StepError
+        resource.setrlimit(resource.RLIMIT_NOFILE, ({handles}, {handles}))
+        try:
+            process.run([{PYTHON!r}, "-c", ""])
+        except StepError as error:
+            print(error.message, "|", error.hint)
+    """
+    done = subprocess.run([PYTHON, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
+    assert "no more files can be opened" in done.stdout, done.stderr
+    assert "ulimit -n" in done.stdout
+
+
+def test_a_program_that_fails_for_what_the_machine_lacks_says_so_in_its_last_words() -> None:
+    program = "raise OSError(28, 'No space left on device')"
+    with pytest.raises(StepError, match="no space is left"):
+        process.run([PYTHON, "-c", program])
+
+
+def test_the_environment_and_folder_are_as_given(tmp_path: Path) -> None:
+    program = "import os; print(os.environ.get('HOME'), os.environ['ONLY'], os.getcwd())"
+    done = process.run([PYTHON, "-c", program], env={"ONLY": "this"}, cwd=tmp_path)
+    assert done.stdout.decode().split() == ["None", "this", str(tmp_path)]
+
+
+def test_a_program_that_is_not_there_is_an_os_error() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        process.run(["/nowhere/program"])
+
+
+def test_stopping_ends_what_other_threads_wait_for() -> None:
+    results: list[process.Completed] = []
+    thread = threading.Thread(target=lambda: results.append(process.run([PYTHON, "-c", "import time; time.sleep(60)"])))
+    thread.start()
+    while not process._running:
+        time.sleep(0.01)
+    process.stop_all()
+    thread.join(10)
+    assert [process.signal_name(done.status) for done in results] == ["SIGKILL"]
+
+
+@pytest.mark.parametrize(("status", "name"), [(-11, "SIGSEGV"), (0, ""), (1, ""), (-200, "signal 200")])
+def test_signals_are_named(status: int, name: str) -> None:
+    assert process.signal_name(status) == name

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeStep, a_file, a_setting, a_tree
+from layerforge.build.interpreters import Interpreter
+from layerforge.core.errors import UsageError
+from layerforge.layer import pyc, tree
+from layerforge.layer.passes.compile import compile_modules
+from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.pyc import PycState
+from layerforge.layer.tree import Edit, File, Link, Tree
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings, Recipe
+
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+TAG = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
+MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
+INTERPRETER = Interpreter(path=Path(sys.executable), version=sys.version.split()[0])
+
+
+def a_compiling_setting(options: Bytecode, *, interpreter: Interpreter | None = INTERPRETER) -> Setting:
+    return a_setting(
+        recipe=Recipe(name="pkg", requires=("pkg",), bytecode=options), python=RUNNING, interpreter=interpreter
+    )
+
+
+def proposed(
+    layer: Tree,
+    mode: BytecodeMode,
+    *,
+    docstrings: Docstrings = Docstrings.KEEP,
+    keep_docstrings: tuple[str, ...] = (),
+    optimize: int = 0,
+) -> list[Edit | Left]:
+    options = Bytecode(mode=mode, docstrings=docstrings, keep_docstrings=keep_docstrings, optimize=optimize)
+    return list(compile_modules(layer, a_compiling_setting(options)))
+
+
+def applied(layer: Tree, changes: Iterable[Edit | Left]) -> dict[str, File]:
+    edits = [change for change in changes if isinstance(change, Edit)]
+    return {file.path: file for file in tree.apply(layer, edits).files}
+
+
+def beside(path: str) -> str:
+    return pyc.pyc_path(path, TAG, BytecodeMode.BESIDE)
+
+
+def doc(file: File) -> object:
+    program = (
+        "import json, marshal, sys\nspace = {'__name__': 'm'}\n"
+        "exec(marshal.loads(sys.stdin.buffer.read()[16:]), space)\nprint(json.dumps(space['__doc__']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], input=file.blob.read(), capture_output=True, check=True
+    )
+    found: object = json.loads(done.stdout)
+    return found
+
+
+def test_beside_gives_every_source_valid_bytecode_of_its_own_package() -> None:
+    layer = a_tree(
+        a_file("python/a/__init__.py", b"x = 1\n", package="a"),
+        a_file("python/b.py", b"y = 2\n", package="b", executable=True),
+    )
+    files = applied(layer, proposed(layer, BytecodeMode.BESIDE))
+    for source in ("python/a/__init__.py", "python/b.py"):
+        new = files[beside(source)]
+        found = pyc.facts(new.blob.read(), magic=MAGIC, source=None)
+        assert (found.state, found.filename) == (PycState.VALID, f"/opt/{source}")
+        assert (new.package, new.executable) == (files[source].package, False)
+    assert len(files) == 4
+
+
+def test_only_puts_bytecode_in_the_place_of_the_source() -> None:
+    layer = a_tree(a_file("python/a/__init__.py", b"x = 1\n", package="a"), a_file("python/a/data.txt"))
+    changes = proposed(layer, BytecodeMode.ONLY)
+    files = applied(layer, changes)
+    assert set(files) == {"python/a/__init__.pyc", "python/a/data.txt"}
+    (edit,) = changes
+    assert isinstance(edit, Edit)
+    assert edit.saved == 6 - files["python/a/__init__.pyc"].size
+    assert files["python/a/__init__.pyc"].package == "a"
+
+
+@pytest.mark.parametrize("mode", [BytecodeMode.BESIDE, BytecodeMode.ONLY])
+def test_a_source_that_does_not_compile_stays_and_says_why(mode: BytecodeMode) -> None:
+    layer = a_tree(a_file("python/bad.py", b"x =\n"), a_file("python/good.py", b"x = 1\n"))
+    changes = proposed(layer, mode)
+    (left,) = [change for change in changes if isinstance(change, Left)]
+    assert left.path == "python/bad.py"
+    assert "SyntaxError in line 1" in left.reason
+    assert "python/bad.py" in applied(layer, changes)
+
+
+@pytest.mark.parametrize("mode", list(BytecodeMode))
+def test_bytecode_that_came_with_the_wheels_is_gone_in_every_mode(mode: BytecodeMode) -> None:
+    old = [
+        beside("python/a.py"),
+        "python/__pycache__/a.cpython-38.pyc",
+        "python/__pycache__/gone.cpython-313.pyc",
+        "python/a.pyc",
+        beside("python/bad.py"),
+    ]
+    layer = a_tree(
+        a_file("python/a.py", b"x = 1\n"), a_file("python/bad.py", b"x =\n"), *(a_file(path, b"old") for path in old)
+    )
+    files = applied(layer, proposed(layer, mode))
+    assert all(file.blob.read() != b"old" for file in files.values())
+    expected = {
+        BytecodeMode.BESIDE: {"python/a.py", "python/bad.py", beside("python/a.py")},
+        BytecodeMode.ONLY: {"python/a.pyc", "python/bad.py"},
+        BytecodeMode.NONE: {"python/a.py", "python/bad.py"},
+    }
+    assert set(files) == expected[mode]
+
+
+@pytest.mark.parametrize("mode", list(BytecodeMode))
+def test_a_module_that_came_without_a_source_is_left_alone(mode: BytecodeMode) -> None:
+    layer = a_tree(a_file("python/closed.pyc", b"old"))
+    assert proposed(layer, mode) == [Left(path="python/closed.pyc", reason="bytecode without a source")]
+
+
+def test_replaced_bytecode_counts_only_the_difference() -> None:
+    layer = a_tree(a_file("python/a.py", b"x = 1\n"), a_file(beside("python/a.py"), b"old" * 100))
+    (edit,) = proposed(layer, BytecodeMode.BESIDE)
+    assert isinstance(edit, Edit)
+    assert edit.entry is not None
+    assert edit.saved == 300 - edit.entry.size
+
+
+@pytest.mark.parametrize("mode", list(BytecodeMode))
+def test_what_is_not_below_python_or_no_source_is_left_alone(mode: BytecodeMode) -> None:
+    layer = a_tree(
+        a_file("bin/tool.py", b"x = 1\n"),
+        a_file("bin/tool.pyc", b"old"),
+        a_file("python/bin/tool", b"#!/usr/bin/env python\n"),
+        a_file("python/stub.pyi", b"x: int\n"),
+        Link(path="python/link.py", target="stub.pyi"),
+    )
+    assert proposed(layer, mode) == []
+
+
+def test_docstrings_are_dropped_but_for_the_files_that_keep_them() -> None:
+    text = b"'Doc.'\n"
+    layer = a_tree(a_file("python/np/_core/a.py", text), a_file("python/np/b.py", text))
+    changes = proposed(layer, BytecodeMode.BESIDE, docstrings=Docstrings.DROP, keep_docstrings=("np/_core/**",))
+    files = applied(layer, changes)
+    assert doc(files[beside("python/np/_core/a.py")]) == "Doc."
+    assert doc(files[beside("python/np/b.py")]) == ""
+    assert files["python/np/b.py"].blob.read() == text
+
+
+def test_files_named_to_keep_docstrings_mean_nothing_where_all_are_kept() -> None:
+    layer = a_tree(a_file("python/b.py", b"'Doc.'\n"))
+    assert doc(applied(layer, proposed(layer, BytecodeMode.BESIDE))[beside("python/b.py")]) == "Doc."
+
+
+def test_the_recipes_optimize_level_reaches_the_compiler() -> None:
+    layer = a_tree(a_file("python/b.py", b"__doc__ = __debug__\n"))
+    assert doc(applied(layer, proposed(layer, BytecodeMode.BESIDE))[beside("python/b.py")]) is True
+    assert doc(applied(layer, proposed(layer, BytecodeMode.BESIDE, optimize=1))[beside("python/b.py")]) is False
+
+
+def test_progress_counts_every_source() -> None:
+    setting = a_compiling_setting(Bytecode())
+    layer = a_tree(*(a_file(f"python/m{number}.py", b"x = 1\n") for number in range(5)), a_file("python/x.txt"))
+    list(compile_modules(layer, setting))
+    assert isinstance(setting.step, FakeStep)
+    assert setting.step.advanced == 5
+
+
+def test_without_an_interpreter_bytecode_is_an_error_that_names_the_way_out() -> None:
+    layer = a_tree(a_file("python/a.py", b"x = 1\n"))
+    with pytest.raises(UsageError) as caught:
+        list(compile_modules(layer, a_compiling_setting(Bytecode(), interpreter=None)))
+    assert "--bytecode none" in caught.value.hint
+
+
+def test_without_an_interpreter_a_layer_without_bytecode_is_fine() -> None:
+    layer = a_tree(a_file("python/a.py", b"x = 1\n"), a_file("python/a.pyc", b"old"))
+    changes = list(compile_modules(layer, a_compiling_setting(Bytecode(mode=BytecodeMode.NONE), interpreter=None)))
+    assert set(applied(layer, changes)) == {"python/a.py"}
+
+
+def test_a_second_run_takes_everything_from_the_store() -> None:
+    layer = a_tree(a_file("python/a.py", b"x = 1\n"))
+    setting = a_compiling_setting(Bytecode())
+    assert list(compile_modules(layer, setting)) == list(compile_modules(layer, setting))
+    assert getattr(setting.store, "hits", 0) == 1
+
+
+def test_what_python_imports_from_the_layer_is_the_bytecode(tmp_path: Path) -> None:
+    layer = a_tree(a_file("python/pkg/__init__.py", b"from pkg import mod\n"), a_file("python/pkg/mod.py", b"x = 5\n"))
+    for file in applied(layer, proposed(layer, BytecodeMode.ONLY)).values():
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.path).write_bytes(file.blob.read())
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import pkg; print(pkg.mod.x, pkg.mod.__file__)"
+    argv = [sys.executable, "-I", "-c", program, str(tmp_path / "python")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["5", f"{tmp_path}/python/pkg/mod.pyc"]

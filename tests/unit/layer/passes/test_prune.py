@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import a_file, a_setting, a_tree
+from layerforge.core import guarded
+from layerforge.layer.passes import prune
+from layerforge.layer.passes.setting import Left
+from layerforge.layer.tree import Edit, Link
+from layerforge.resolve.recipe import Prune, Recipe
+
+
+def run(files: Mapping[str, bytes], wishes: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """Reason by path of what goes, and of what is spared."""
+    recipe = Recipe(name="pkg", requires=("pkg",), prune=wishes or Prune())
+    said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(recipe=recipe)))
+    gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
+    return gone, {item.path: item.reason for item in said if isinstance(item, Left)}
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("python/pkg/tests/test_a.py", "tests"),
+        ("python/tests/__init__.py", "tests"),
+        ("python/pkg/conftest.py", "tests"),
+        ("python/pkg/__init__.pyi", "type stubs"),
+        ("python/pkg/_a.pyx", "C, Cython and Fortran sources"),
+        ("python/pkg/include/a.h", "C, Cython and Fortran sources"),
+        ("python/pkg/lib/libnpymath.a", "static libraries"),
+        ("python/pkg/liba.dylib", "other systems' libraries"),
+        ("python/share/man/man1/f2py.1", "manual pages"),
+        ("python/pkg-1.dist-info/direct_url.json", "traces of the build machine"),
+        ("python/pkg-1.dist-info/uv_cache.json", "traces of the build machine"),
+        ("python/distutils-precedence.pth", "what Lambda cannot start"),
+        ("python/numba/np/ufunc/tbbpool.cpython-313-x86_64-linux-gnu.so", "what Lambda cannot start"),
+    ],
+)
+def test_the_default_rules_drop(path: str, rule: str) -> None:
+    gone, _ = run({path: b"x", "python/pkg/__init__.py": b""})
+    assert gone == {path: rule}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "python/pkg/__init__.py",
+        "python/pkg/testing/utils.py",
+        "python/pkg/test/api.py",
+        "python/pkg/tests/data/big.bin",
+        "python/pkg/tests/generic/builtin.sql",
+        "python/pkg/tests/helper.py",
+        "python/pkg/template/tests/test_a.py",
+        "python/pkg/{{ name }}/tests/test_a.py",
+        "python/share/pkg/tests/test_a.py",
+        "python/pkg/py.typed",
+        "python/pkg/typeshed/os.pyi",
+        "python/pkg/model.obj",
+        "python/pkg/1abc.pdb",
+        "python/pkg/Python.Runtime.dll",
+        "python/pkg/meson.build",
+        "python/pkg/a.cpython-313-x86_64-linux-gnu.so",
+        "python/pkg-1.dist-info/METADATA",
+        "python/pkg-1.dist-info/licenses/tests/LICENSE.c",
+        "python/pkg.libs/liba.so.1",
+        "lib/liba.so",
+        "python/contests/a.py",
+    ],
+)
+def test_the_default_rules_leave_alone(path: str) -> None:
+    assert run({"python/pkg/__init__.py": b"", path: b"x"}) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"open(HERE / 'templates' / 'x.h')",
+        b"open('templates/x.h')",
+        b"HERE.glob('*.h')",
+        b"open(f'{name}.h')",
+        b"open('%s.h' % name)",
+        b"[f for f in names if f.endswith('.h')]",
+        b"re.compile(r'.*[.]h$'), '.h'",
+        b"sorted((HERE / 'templates').iterdir())",
+        b"jinja2.PackageLoader('pkg', 'templates')",
+        b"# templates: a.h x.h",
+    ],
+)
+def test_a_source_that_the_code_names_stays(code: bytes) -> None:
+    gone, spared = run({"python/pkg/__init__.py": code, "python/pkg/templates/x.h": b"1", "python/pkg/y.c": b"2"})
+    assert gone == {"python/pkg/y.c": "C, Cython and Fortran sources"}
+    assert spared == {"python/pkg/templates/x.h": "named by python/pkg/__init__.py"}
+
+
+@pytest.mark.parametrize("code", [b"self.h = 1", b"open('other_x.h')", b"open('x.h5')", b"sorted(here.glob('*.json'))"])
+def test_words_that_only_resemble_a_source_spare_none(code: bytes) -> None:
+    assert list(run({"python/pkg/__init__.py": code, "python/pkg/sub/x.h": b""})[0]) == ["python/pkg/sub/x.h"]
+
+
+def test_a_pattern_speaks_of_its_own_package_and_a_name_of_every_one() -> None:
+    files = [
+        a_file("python/tool/__init__.py", b"glob('*.c'); open('kernels.cu')", package="tool"),
+        a_file("python/pkg/a.c"),
+        a_file("python/pkg/kernels.cu"),
+    ]
+    said = list(prune.prune(a_tree(*files), a_setting()))
+    assert [(item.path, type(item)) for item in said] == [("python/pkg/a.c", Edit), ("python/pkg/kernels.cu", Left)]
+
+
+def test_a_module_that_lists_its_own_folder_keeps_the_sources_beside_it() -> None:
+    code = b"import os\nNAMES = os.listdir(os.path.dirname(__file__))\n"
+    gone, _ = run({"python/pkg/kernels/__init__.py": code, "python/pkg/kernels/a.cu": b"", "python/pkg/b.cu": b""})
+    assert list(gone) == ["python/pkg/b.cu"]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("python/pkg/plugins.py", b"load('pkg.tests.plugin')"),
+        ("python/pkg/plugins.py", b"import_module('.tests.plugin', __package__)"),
+        ("python/pkg/plugins.py", b"import_module(f'pkg.tests.{name}'), 'pkg.tests'"),
+        ("python/pkg/plugins.py", b"runpy.run_path(HERE / 'tests' / 'plugin.py')"),
+        ("python/pkg-1.dist-info/entry_points.txt", b"[pytest11]\npkg = pkg.tests.plugin:hook\n"),
+    ],
+)
+def test_a_test_module_that_a_string_or_an_entry_point_names_stays(path: str, code: bytes) -> None:
+    files = {"python/pkg/__init__.py": b"", "python/pkg/tests/__init__.py": b"", "python/pkg/tests/plugin.py": b""}
+    assert "python/pkg/tests/plugin.py" in run({**files, path: code})[1]
+
+
+def test_naming_a_package_spares_no_tests_below_it() -> None:
+    files = {
+        "python/pkg/__init__.py": b"load('pkg.core')",
+        "python/pkg/core/__init__.py": b"",
+        "python/pkg/core/tests/test_a.py": b"",
+    }
+    assert list(run(files)[0]) == ["python/pkg/core/tests/test_a.py"]
+
+
+def test_a_stub_that_the_code_reads_stays() -> None:
+    files = {
+        "python/pkg/__init__.py": b"stub = path.with_suffix('.pyi')",
+        "python/pkg/a.py": b"",
+        "python/pkg/a.pyi": b"",
+    }
+    assert run(files) == ({}, {"python/pkg/a.pyi": "named by python/pkg/__init__.py"})
+
+
+def test_a_stub_of_a_compiled_module_goes() -> None:
+    files = {"python/pkg/a.cpython-313-x86_64-linux-gnu.so": b"", "python/pkg/a.pyi": b""}
+    assert list(run(files)[0]) == ["python/pkg/a.pyi"]
+
+
+def test_data_of_tests_that_is_read_at_run_time_stays() -> None:
+    files = {
+        "python/pkg/__init__.py": b"GOLDEN = files('pkg') / 'data' / 'tests' / 'golden.json'",
+        "python/pkg/data/tests/golden.json": b"{}",
+        "python/pkg/data/tests/test_case.py": b"",
+    }
+    assert run(files) == ({}, {})
+
+
+def test_every_rule_says_why_and_is_named_once() -> None:
+    ids = [rule.id for rule in prune.rules()]
+    assert len(ids) == len(set(ids))
+    assert all(rule.why and rule.globs for rule in prune.rules())
+
+
+def test_scripts_go_and_programs_stay_in_bin() -> None:
+    gone, _ = run({"bin/f2py": b"#!/home/me/.venv/bin/python\n", "bin/ruff": b"\x7fELF"})
+    assert gone == {"bin/f2py": prune.SCRIPT}
+
+
+def test_a_recipe_removes_more_and_keeps_some() -> None:
+    files = {
+        "python/pkg/__init__.py": b"",
+        "python/pkg/data/a.csv": b"1",
+        "python/pkg/tests/test_keep.py": b"",
+        "python/pkg/tests/test_go.py": b"",
+    }
+    gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/test_keep.py",)))
+    assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/test_go.py": "tests"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"from pkg.tests._natype import NA",
+        b"import pkg.tests._natype",
+        b"from .tests._natype import NA",
+        b"from .tests import _natype",
+        b"from pkg.tests import (\n    other,\n    _natype,\n)",
+        b"def late():\n    from pkg.tests import \\\n        _natype",
+        b"try:\n    import pkg.tests._natype as n\nexcept ImportError:\n    n = None",
+    ],
+)
+def test_a_test_module_that_a_kept_module_imports_stays(statement: bytes) -> None:
+    files = {
+        "python/pkg/__init__.py": statement,
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/_natype.py": b"NA = 1",
+        "python/pkg/tests/test_a.py": b"",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/test_a.py"]
+    assert set(spared) == {"python/pkg/tests/__init__.py", "python/pkg/tests/_natype.py"}
+    assert spared["python/pkg/tests/_natype.py"] == "imported by python/pkg/__init__.py"
+
+
+def test_what_a_spared_module_imports_is_spared_too() -> None:
+    files = {
+        "python/pkg/__init__.py": b"import pkg.tests.one\n",
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/one.py": b"from . import two\n",
+        "python/pkg/tests/two.py": b"",
+        "python/pkg/tests/three.py": b"import pkg.tests.two\n",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/three.py"]
+    assert set(spared) == {f"python/pkg/tests/{name}.py" for name in ("__init__", "one", "two")}
+
+
+def test_a_module_that_only_mentions_tests_spares_nothing() -> None:
+    files = {
+        "python/pkg/__init__.py": b'"""Run the tests with import pkg.tests."""\nx = "tests"\n',
+        "python/pkg/tests/test_b.py": b"",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/pkg/tests/test_b.py"]
+    assert not spared
+
+
+def test_what_a_recipe_removes_goes_though_it_is_imported() -> None:
+    files = {"python/pkg/__init__.py": b"from pkg import plugin\n", "python/pkg/plugin.py": b""}
+    gone, spared = run(files, Prune(remove=("pkg/plugin.py",)))
+    assert list(gone) == ["python/pkg/plugin.py"]
+    assert not spared
+
+
+def test_a_stub_that_its_module_reads_to_load_names_lazily_stays() -> None:
+    lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
+    files = {
+        "python/pkg/__init__.py": lazy,
+        "python/pkg/__init__.pyi": b"",
+        "python/pkg/other.pyi": b"",
+        "python/pkg/other.py": b"",
+    }
+    gone, left = run(files)
+    assert gone == {"python/pkg/other.pyi": "type stubs"}
+    assert left == {"python/pkg/__init__.pyi": "read by python/pkg/__init__.py"}
+    assert "python/pkg/__init__.pyi" in run(files, Prune(remove=("**/*.pyi",)))[0]
+
+
+def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
+    pool = "python/numba/np/ufunc/omppool.cpython-313-x86_64-linux-gnu.so"
+    files = {"python/numba/np/ufunc/parallel.py": b"from numba.np.ufunc import omppool\n", pool: b"\x7fELF"}
+    assert list(run(files)[0]) == [pool]
+
+
+def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
+    files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/__init__.py": b"\xff\xfe("}
+    assert list(run(files)[0]) == ["python/tests/__init__.py"]
+
+
+def test_a_source_too_long_to_be_parsed_spares_what_it_imports() -> None:
+    long = b"from pkg.tests import (\n    _natype,\n)\n" + b"x = 1\n" * (guarded.MOST_PYTHON // 6)
+    tests = {f"python/pkg/tests/{name}.py": b"" for name in ("__init__", "_natype", "test_a")}
+    gone, spared = run({"python/pkg/__init__.py": long, **tests})
+    assert list(gone) == ["python/pkg/tests/test_a.py"]
+    assert set(spared) == {"python/pkg/tests/__init__.py", "python/pkg/tests/_natype.py"}
+
+
+def test_links_are_pruned_like_files() -> None:
+    said = list(prune.prune(a_tree(Link(path="python/share/man/a", target="b")), a_setting()))
+    assert [type(item) for item in said] == [Edit]
+
+
+paths = st.lists(
+    st.sampled_from(["python", "pkg", "tests", "__init__.py", "a.py", "b.pyi", "bin", "x-1.dist-info"]), min_size=1
+).map("/".join)
+
+
+@given(st.dictionaries(paths, st.sampled_from([b"", b"import pkg.tests.a", b"#!x", b"from . import a"]), max_size=12))
+def test_no_path_is_both_dropped_and_spared(files: dict[str, bytes]) -> None:
+    gone, spared = run(files)
+    assert not set(gone) & set(spared)
+    assert set(gone) | set(spared) <= set(files)

@@ -1,0 +1,107 @@
+import datetime
+import io
+import random
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import FakeProgress, FakeStore, a_file, a_tree
+from layerforge.core import digest
+from layerforge.layer import archive
+from layerforge.layer.errors import VerificationError
+from layerforge.layer.tree import Blob, File, Link, Tree
+from layerforge.resolve.recipe import Compression
+
+SPRING = int(datetime.datetime(2026, 4, 1, 12, 30, 10, tzinfo=datetime.UTC).timestamp())
+
+
+def pack(tree: Tree, compression: Compression = Compression.FAST, epoch: int = archive.EARLIEST) -> bytes:
+    return archive.archive(tree, compression, epoch, FakeStore(), FakeProgress()).data
+
+
+def test_entries_have_fixed_modes_dates_and_system() -> None:
+    tree = a_tree(
+        a_file("bin/tool", b"\x7fELF", executable=True),
+        a_file("python/a.py", b"a = 1\n" * 100),
+        Link(path="python/liba.so", target="b/liba.so"),
+    )
+    with zipfile.ZipFile(io.BytesIO(pack(tree))) as made:
+        assert made.testzip() is None
+        rows = [(one.filename, one.external_attr >> 16, one.create_system, one.date_time) for one in made.infolist()]
+        assert made.read("python/a.py") == b"a = 1\n" * 100
+        assert made.read("python/liba.so") == b"b/liba.so"
+    day = (1980, 1, 1, 0, 0, 0)
+    assert rows == [
+        ("bin/tool", 0o100755, 3, day),
+        ("python/a.py", 0o100644, 3, day),
+        ("python/liba.so", 0o120777, 3, day),
+    ]
+
+
+def test_the_source_date_epoch_dates_every_entry() -> None:
+    with zipfile.ZipFile(io.BytesIO(pack(a_tree(a_file("a")), epoch=SPRING))) as made:
+        assert made.infolist()[0].date_time == (2026, 4, 1, 12, 30, 10)
+
+
+@given(st.dictionaries(st.text("abcé/._", min_size=1, max_size=12), st.binary(max_size=3000), max_size=8), st.randoms())
+def test_every_tree_reads_back_and_gives_the_same_bytes_in_any_order(
+    files: dict[str, bytes], chance: random.Random
+) -> None:
+    entries = [a_file(path, data) for path, data in files.items()]
+    first = pack(a_tree(*entries))
+    chance.shuffle(entries)
+    assert pack(a_tree(*entries)) == first
+    with zipfile.ZipFile(io.BytesIO(first)) as made:
+        assert {one.orig_filename: made.read(one) for one in made.infolist()} == files
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_every_level_makes_streams_that_zlib_reads(compression: Compression) -> None:
+    data = b"".join(b"line %d of a text that repeats itself\n" % number for number in range(500))
+    stream = archive.LEVELS[compression].compress(data)
+    assert zlib.decompress(stream, wbits=-15) == data
+
+
+def test_more_time_never_gives_a_larger_layer() -> None:
+    data = Path(__file__).read_bytes()
+    sizes = [len(pack(a_tree(a_file("a", data)), level)) for level in (Compression.FAST, Compression.SMALL)]
+    sizes.append(len(pack(a_tree(a_file("a", data)), Compression.MAX)))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_what_does_not_shrink_is_stored() -> None:
+    noise = random.Random(1).randbytes(1000)
+    with zipfile.ZipFile(io.BytesIO(pack(a_tree(a_file("a", noise), a_file("b"))))) as made:
+        assert [one.compress_type for one in made.infolist()] == [zipfile.ZIP_STORED] * 2
+
+
+def test_streams_come_from_the_store_the_second_time() -> None:
+    store, data = FakeStore(), b"compressible " * 20_000
+    first = archive.archive(a_tree(a_file("a", data)), Compression.FAST, 0, store, FakeProgress())
+    assert store.hits == 0
+    second = archive.archive(a_tree(a_file("moved", data)), Compression.FAST, 0, store, FakeProgress())
+    assert store.hits == 1
+    assert second.zipped == first.zipped + 2 * len("oved")
+
+
+def test_the_content_digest_does_not_depend_on_the_compressor() -> None:
+    tree = a_tree(a_file("a", b"x" * 10_000), Link(path="b", target="a"))
+    made = [
+        archive.archive(tree, level, 0, FakeStore(), FakeProgress()) for level in (Compression.FAST, Compression.MAX)
+    ]
+    assert made[0].content_sha256 == made[1].content_sha256
+    rows = [(0o100644, digest.sha256(b"x" * 10_000), "a"), (0o120777, digest.sha256(b"a"), "b")]
+    assert made[0].content_sha256 == digest.of_contents(rows)
+
+
+def test_a_layer_above_lambdas_limit_says_what_is_largest_and_what_would_help() -> None:
+    huge = Blob(sha256="0" * 64, size=300_000_000, source=b"")
+    tree = a_tree(File(path="python/torch/a.so", blob=huge, package="torch"), a_file("python/b.py", b"b", package="b"))
+    with pytest.raises(VerificationError, match=r"300\.0 MB unzipped") as caught:
+        pack(tree)
+    assert caught.value.details[0].endswith("300.0 MB  torch")
+    assert "--bytecode only" in caught.value.hint

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from layerforge.report import manifest
+from layerforge.report.beside import Beside, beside
+from layerforge.report.sbom.reading import read_sbom
+from unit.report.page.samples import MANIFEST, SBOM, VERDICT
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
+    """A place for a zip with everything beside it."""
+    (tmp_path / "demo.manifest.json").write_text(manifest.manifest_json(MANIFEST, VERDICT))
+    (tmp_path / "demo.sbom.json").write_text(json.dumps(SBOM))
+    (tmp_path / "demo.coldstart.json").write_text('{"imports": []}')
+    return tmp_path / "demo.zip"
+
+
+def test_what_is_about_the_same_bytes_is_taken(layer: Path) -> None:
+    found = beside(layer, "ab")
+    assert found.manifest == MANIFEST
+    assert found.verdict == VERDICT
+    assert found.sbom == read_sbom("demo.sbom.json", json.dumps(SBOM))
+    assert found.coldstart is not None
+    assert found.refused == ()
+
+
+def test_what_is_about_another_zip_is_left_out_and_said(layer: Path) -> None:
+    found = beside(layer, "ef")
+    assert (found.manifest, found.verdict, found.sbom) == (None, None, None)
+    assert [line.partition(" is ")[0] for line in found.refused] == ["demo.manifest.json", "demo.sbom.json"]
+
+
+def test_a_zip_alone_has_nothing_beside_it(tmp_path: Path) -> None:
+    assert beside(tmp_path / "demo.zip", "ab") == Beside()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{}", '{"verified": 3}', '{"metadata": [], "components": 1}', "\udcff"]
+)
+def test_damaged_files_are_left_out_and_said(layer: Path, text: str) -> None:
+    for tail in (".manifest.json", ".sbom.json", ".coldstart.json"):
+        layer.with_suffix(tail).write_bytes(text.encode("utf-8", "surrogateescape"))
+    found = beside(layer, "ab")
+    assert found.manifest is None
+    assert found.coldstart is None
+    assert {line.partition(" ")[0] for line in found.refused} >= {"demo.manifest.json", "demo.coldstart.json"}
+
+
+def test_an_sbom_whose_names_are_no_text_is_left_out_and_said(layer: Path) -> None:
+    layer.with_suffix(".sbom.json").write_text('{"components": [{"name": 5}]}')
+    found = beside(layer, "ab")
+    assert found.sbom is None
+    assert any("Expected `str`, got `int`" in line for line in found.refused)
+
+
+def test_a_folder_in_place_of_a_file_is_said(layer: Path) -> None:
+    layer.with_suffix(".sbom.json").unlink()
+    layer.with_suffix(".sbom.json").mkdir()
+    assert beside(layer, "ab").refused == ("demo.sbom.json cannot be read: Is a directory",)
+
+
+def test_a_layer_that_was_not_verified_has_no_verdict(layer: Path) -> None:
+    layer.with_suffix(".manifest.json").write_text(manifest.manifest_json(MANIFEST))
+    assert beside(layer, "ab") == replace(beside(layer, "ab"), manifest=MANIFEST, verdict=None)
+
+
+def test_components_of_an_sbom_come_with_the_libraries_inside_them() -> None:
+    [demo, library] = read_sbom("demo.sbom.json", json.dumps(SBOM)).components
+    assert (demo.ref, demo.licences, demo.depth) == ("pkg:pypi/demo@1.0", ("MIT", "0BSD", "Mine"), 0)
+    assert (library.name, library.path, library.depth) == ("libx.so", "python/demo.libs/libx.so", 1)
