@@ -19,7 +19,6 @@ from layerforge.core.runtimes import Arch, Target
 PROCESSORS = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.ARM64, "arm64": Arch.ARM64}
 """Lambda's word for a processor by the kernel's, in lower case."""
 
-
 PRELUDE = """
 import posix, sys
 posix.dup2(1, 2)
@@ -39,10 +38,8 @@ library. Both outputs become one, in order.
 
 It imports nothing that is not loaded anyway, so that the program cannot lean on it."""
 
-
 NOWHERE = "/proc/sbx_user1051"
 """A home that is not there, and that nobody can make."""
-
 
 CANNOT = 125
 """Status of ``enclose.py`` where it could not start the program."""

@@ -17,11 +17,8 @@ from layerforge.build.errors import EngineError
 from layerforge.core import elf, process, resources
 
 OPTIONS = ("-I", "-S", "-B", "-u", "-X", "faulthandler")
-
-
 LIBRARIES_TOO = ("libnss_files.so.2", "libnss_dns.so.2")
 """What the C library loads by name where it has not got it inside."""
-
 
 PROGRAMS = {
     "/usr/bin/sh": "sh",
@@ -31,21 +28,14 @@ PROGRAMS = {
 }
 """Programs that a run may start, by their place: those of Lambda's that need nothing but the C library."""
 
-
 MEGABYTE = 2**20
-
-
 LARGEST = 10_240 * MEGABYTE
 """Bytes of the largest function."""
-
 
 DISK = 512 * MEGABYTE
 """Bytes of a function's ``/tmp``."""
 
-
 HANDLES = PROCESSES = 1024
-
-
 TRIAL_SECONDS = 60.0
 
 

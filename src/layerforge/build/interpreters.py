@@ -41,18 +41,14 @@ print(json.dumps({
 }))
 """
 
-
 PROBE_TIMEOUT = 60.0
 """Seconds that an interpreter may take to say what it is; a first start on a cold disk is slow."""
-
 
 LANG = "/var/lang"
 """Where Lambda's images have their interpreter."""
 
-
 FETCH_TIMEOUT = 600.0
 """Seconds that a download of an interpreter may take; one has some 30 MB."""
-
 
 _REFUSED = {"never", "manual", "false", "0"}
 """Values of UV_PYTHON_DOWNLOADS that leave downloads to the user."""

@@ -14,11 +14,8 @@ from layerforge.core.errors import StepError
 from layerforge.core.text import megabytes
 
 _LAST_LINES = 25
-
-
 _LONGEST = 400
 """Characters of a command that an error shows."""
-
 
 HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), hint)

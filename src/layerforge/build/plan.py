@@ -60,8 +60,6 @@ class SystemStep:
 
 
 SourceStep = LibraryStep | PackageStep | SystemStep
-
-
 PlanStep = WheelStep | SourceStep
 
 
@@ -101,7 +99,6 @@ class Built:
 
 SCHEMA = 5
 """Raised whenever the same plan would give other bytes than before, of the layer or of what stands beside it."""
-
 
 SOURCE_SCHEMA = 2
 """The same for what is compiled, which is not made anew for every version of layerforge."""

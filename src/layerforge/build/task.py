@@ -23,10 +23,8 @@ from layerforge.resolve.recipe import Settings, Source
 MEMORY = 8 * 2**30
 """Most bytes that one step may use."""
 
-
 TIMEOUT = 4 * 3600.0
 """Seconds that one step may take."""
-
 
 _START = "set -eu\nmkdir -p build tmp\ncd build\n"
 

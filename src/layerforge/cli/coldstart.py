@@ -51,7 +51,6 @@ from layerforge.report.manifest import Manifest
 MOST_MODULES = 6
 """Modules that are named on the screen."""
 
-
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 

@@ -12,11 +12,7 @@ from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.measure.coldstart.experiment import Lambda
 
 MEMORIES = "512,1024,1769,3008"
-
-
 PICTURES = (".png", ".svg")
-
-
 TAIL = ".coldstart.json"
 """What the measurement's name ends in, beside the zip."""
 

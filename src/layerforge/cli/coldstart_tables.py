@@ -16,7 +16,6 @@ from layerforge.measure.coldstart.writing import subject_names
 LABELS = "AB"
 """Of a layer and the one that it is compared with."""
 
-
 _READ = {
     Reading.COLD: "the layer was read from disk each time: its files were dropped from the page cache",
     Reading.WARM: "not all of the layer could be dropped from the page cache each time: Lambda's init takes longer",

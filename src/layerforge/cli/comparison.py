@@ -16,11 +16,8 @@ from layerforge.report.diff import Changes, Delta, Part, Side, Times
 from layerforge.report.page.page_data import Subject
 
 MOST_FILES = 10
-
-
 MOST_ROWS = 50
 """Packages, and findings that are gone, that the Markdown shows: a comment has an end."""
-
 
 LONGEST_VERSION = 16
 

@@ -22,7 +22,6 @@ from layerforge.core.text import counted
 REMEMBERED = 10 * 60
 """Seconds for which an image that could not be had is not asked for again, unless it is named or required."""
 
-
 CHOICES = ("auto", "docker", "host")
 
 

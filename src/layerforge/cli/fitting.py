@@ -16,7 +16,6 @@ from layerforge.resolve.recipe import BytecodeMode, Compression
 SAMPLE = 3_000_000
 """Bytes that are compressed anew: some tenths of a second."""
 
-
 MARGIN = 0.04
 """How far a sample may be wrong, as a part of the size."""
 

@@ -20,13 +20,8 @@ from layerforge.report.delivery import Layer
 MOST_ROWS = 50
 """Findings that a summary shows of each layer."""
 
-
 _COMMANDS: Mapping[Severity, str] = {Severity.ERROR: "error", Severity.WARNING: "warning"}
-
-
 _IN_MESSAGES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-
-
 _IN_PROPERTIES = {**_IN_MESSAGES, ":": "%3A", ",": "%2C"}
 
 

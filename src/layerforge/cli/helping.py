@@ -17,7 +17,6 @@ GROUPS: Mapping[str, Sequence[str]] = {
 }
 """The commands, in the order of ``--help``."""
 
-
 FIRST = (
     "layerforge build requests",
     "layerforge build -r requirements.txt --arch arm64",
@@ -25,7 +24,6 @@ FIRST = (
     "layerforge publish dist/requests-py313-x86_64.zip --region eu-west-1",
 )
 """Examples of the program."""
-
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "build": (
@@ -50,7 +48,6 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "cache": ("layerforge cache info", "layerforge cache clear --older-than 30d"),
 }
 """Examples of each command."""
-
 
 OPTIONS: Mapping[str, Sequence[str]] = {
     "What goes in": ("requirements", "lock_file", "from_source", "sources"),

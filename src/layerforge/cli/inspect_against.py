@@ -37,13 +37,8 @@ from layerforge.resolve import recipe_schema
 MOST_REASONS = 10
 """Lines that an error shows of what grew."""
 
-
 STANDARD_OUTPUT = Path("-")
-
-
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

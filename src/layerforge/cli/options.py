@@ -23,8 +23,6 @@ from layerforge.layer.archive import EARLIEST, LATEST
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
 DEFAULT_PYTHON = "3.13"
 
 
@@ -46,8 +44,6 @@ class Named(click.ParamType[str]):
 
 
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
-
-
 ARCH = Named("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 
 
@@ -98,11 +94,8 @@ def function_options(known: str) -> Callable[[Command], Command]:
 
 
 FILES = "what the files point to"
-
-
 MANIFEST = f"the manifest's, else {FILES}"
 """Where a zip's Python and processor are known from."""
-
 
 _ENGINE = (
     click.option(

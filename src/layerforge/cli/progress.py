@@ -22,17 +22,13 @@ from layerforge.core.text import megabytes, visible
 Part = str | tuple[str, str]
 """Text of a line, or text and its style."""
 
-
 LONGEST = 200
 """Characters that a cell may have before its middle is left out; a path in a zip can have thousands."""
-
 
 _UNCUT = 100_000
 """Columns of a stream that is no terminal."""
 
-
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
-
 
 _MARKS: Mapping[Mark, Part] = {
     Mark.GOOD: ("✓", "green"),

@@ -41,9 +41,7 @@ from layerforge.verify.rules_table import Expect
 _LAYER = ("python/", "lib/", "bin/")
 """Where a layer's files lie, one of them at least."""
 
-
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
 
 _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
     ".json": lambda results: json.dumps(results_data(results), indent=1) + "\n",

@@ -24,7 +24,6 @@ from layerforge.verify import verdict
 MOST_FINDINGS = 30
 """How many of them are shown; the JSON has all."""
 
-
 MOST_NAMES = 5
 
 

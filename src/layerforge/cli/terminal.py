@@ -18,10 +18,8 @@ from layerforge.core.findings import Finding, Severity
 MOST_DETAILS = 30
 """Lines of evidence that an error shows, unless all are asked for."""
 
-
 QUIET, VERBOSE = "layerforge.quiet", "layerforge.verbose"
 """How much is wanted, as options say."""
-
 
 WANTED: set[str] = set()
 """What was asked for on this run."""

@@ -40,39 +40,24 @@ class ElfFacts:
 
 
 MAGIC = b"\x7fELF"
-
-
 EXECUTABLE, SHARED = 2, 3
 """``e_type`` of programs and of shared libraries (and programs that load anywhere)."""
-
 
 MACHINES: Mapping[int, str] = {62: Arch.X86_64, 183: Arch.ARM64}
 """``e_machine`` of what Lambda runs."""
 
-
 LOAD, DYNAMIC, HEADERS = 1, 2, 6
 """``p_type`` of segments that are mapped, of the dynamic table, and of the program headers themselves."""
-
 
 SYMBOL_TABLE, NO_BITS = 2, 8
 """``sh_type`` of ``.symtab``, and of sections that take no place in the file."""
 
-
 _NEEDED, _STRTAB, _SYMTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 1, 5, 6, 10, 14, 15, 29
-
-
 _VERNEED, _VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
-
-
 _LONGEST_NAME = 16_384
-
-
 _MOST_SEGMENTS = 200
-
-
 _MOST_NAMES = 10_000
 """Bounds far above what linkers write, so that a hostile file cannot make reading it slow."""
-
 
 _INIT = re.compile(rb"PyInit_(?!__init__\0)([^\0]+)\0")
 """What a module exports. mypyc's shims export ``PyInit___init__`` besides, which no import asks for."""

@@ -23,16 +23,9 @@ class Fault:
 
 
 _ROOM = "free some space, run `layerforge cache clear`, or {choose} a folder on a larger disk"
-
-
 _FULL = Fault(says="no space is left for {place}", hint=_ROOM, kind=StepError)
-
-
 _RIGHTS = Fault(says="{place} cannot be written", hint="{choose} a folder that you may write to")
-
-
 _IN_THE_WAY = Fault(says="{place} cannot be written", hint="move away what is named below, or {choose} another folder")
-
 
 _HANDLES = Fault(
     says="no more files can be opened: the limit of this shell, or of the machine, is reached",
@@ -40,20 +33,17 @@ _HANDLES = Fault(
     kind=StepError,
 )
 
-
 _MEMORY = Fault(
     says="the machine has no memory, or no process, left to give",
     hint="end other programs, or look at `ulimit -u` and `ulimit -v`, and run the same again",
     kind=StepError,
 )
 
-
 _DISK = Fault(
     says="the disk failed at {place}",
     hint="`dmesg` says more; {choose} a folder on another disk",
     kind=StepError,
 )
-
 
 FAULTS = {
     errno.ENOSPC: _FULL,
@@ -86,19 +76,14 @@ FAULTS = {
     errno.ESTALE: _DISK,
 }
 
-
 _OTHER = Fault(says="{place} cannot be written", hint="see the reason below, or {choose} another folder")
-
 
 SCARCE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE}
 )
 """What says nothing of the file or the program that it met: the machine lacks something, or is broken."""
 
-
 CHOOSE = "set LAYERFORGE_CACHE, TMPDIR or --output to"
-
-
 _NUMBERS = re.compile(r"\[Errno (\d{1,3})\]|\(os error (\d{1,3})\)")
 """How Python and Rust, which uv is written in, write the kernel's number."""
 

@@ -25,18 +25,11 @@ from pathlib import Path
 from layerforge.core import guarded
 
 PREFIX = ".layerforge-"
-
-
 ALIVE = ".alive"
 """File in a folder that its process holds a lock on. A process number would say nothing in another container."""
 
-
 _PARTIAL = ".part"
-
-
 _DAY = 86_400.0
-
-
 _FORWARD, _BACK = "forward", "back"
 """Names of the journal: while files go into place, and while those that stood there come back."""
 

@@ -21,31 +21,23 @@ from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 
 T = TypeVar("T")
-
-
 MOST_TEXT = 16 * 2**20
 """Bytes that a text file of people may have: requirements, a recipe, a lock."""
-
 
 MOST_JSON = 64 * 2**20
 """Bytes that a file of figures may have: a manifest, an SBOM, the ARNs of a run."""
 
-
 MOST_DEPTH = 64
 """Tables and lists inside one another. The deepest that layerforge writes has seven."""
-
 
 MOST_PYTHON = 2 * 2**20
 """Bytes of a Python source that is parsed."""
 
-
 LONGEST_LINE = 20_000
 """Characters of a line of TOML: a key of a great many dots takes quadratic time, and no key has more than one line."""
 
-
 LONGEST_NUMBER = 50
 """Digits of one number in a requirement. Python itself refuses to read numbers of more than 4,300."""
-
 
 _LONG_NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER + 1}}}")
 

@@ -10,7 +10,6 @@ from types import FrameType
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 LAMBDA_UNZIPPED_LIMIT = 262_144_000
 """Bytes that a function and all its layers may take once unpacked."""
 
-
 DIRECT_UPLOAD_LIMIT = 52_428_800
 """Zipped bytes up to which a layer can be published without a bucket."""
-
 
 ONE_PROCESSOR = 1769
 """MB of memory at which a function has one processor."""
 
-
 SMALLEST_MB, LARGEST_MB = 128, 10_240
 """Memory that a function may have."""
 
-
 FULL_CPU_MB = 1769
 """Memory that comes with one whole processor."""
-
 
 MOST_CPUS = 6
 

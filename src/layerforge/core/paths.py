@@ -7,10 +7,8 @@ import re
 SITE = "python"
 """Folder of a layer that Lambda puts on ``sys.path`` as ``/opt/python``."""
 
-
 DEEPEST = 64
 """Folders that a file may lie in, one inside another. People go down to about 15."""
-
 
 _ON_PATH = re.compile(rf"{SITE}/(?:lib/python3\.\d+/site-packages/)?")
 

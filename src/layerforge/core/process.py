@@ -25,18 +25,13 @@ from layerforge.core import faults
 MARK = "LAYERFORGE_RUN"
 """Variable by which the processes of one run are known again."""
 
-
 _JOIN_SECONDS = 5.0
 """How long output is waited for after everything that could write more has ended."""
-
 
 _ROUNDS = 20
 """How often what starts new processes while it is being ended is looked for again."""
 
-
 _CHUNK = 1 << 16
-
-
 FEWEST_HANDLES = 32
 """Files that a child must be able to open. With fewer, programs fail in ways that do not name the cause."""
 
@@ -52,7 +47,6 @@ class _Family:
 
 
 _running: dict[int, _Family] = {}
-
 
 # A signal may come while the main thread holds it.
 _lock = threading.RLock()

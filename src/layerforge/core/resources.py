@@ -12,8 +12,6 @@ from typing import Any
 import layerforge
 
 PACKAGE = Path(layerforge.__file__).parent
-
-
 CHECKOUT = PACKAGE.parents[1]
 
 

@@ -122,7 +122,6 @@ _ALIASES = {
     "x86-64": Arch.X86_64,
 }
 
-
 _PYTHON = re.compile(r"(?:python|py|cpython)?-?(3)\.?(\d{1,2})(?:\.\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 

@@ -32,21 +32,14 @@ from layerforge.layer.pyc import PycFacts
 MOST_THREADS = 4
 """Files that are looked at at the same time."""
 
-
 SMALL = 8 << 20
 """Bytes up to which a file is held whole by each thread; of larger ones, one at a time is."""
-
 
 MOST_NATIVE = LAMBDA_UNZIPPED_LIMIT
 """Bytes of a file of native code that is looked into. What is larger fits into no layer."""
 
-
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-
-
 _KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
-
-
 _LINKER_SCRIPT = (b"/* GNU ld", b"INPUT", b"GROUP")
 
 

@@ -12,7 +12,6 @@ from layerforge.examine.examination import Examination
 
 DEFAULT_PYTHON = "3.13"
 
-
 # The most telling mark first: a compiled module loads on one Python only, while bytecode may be left over.
 _MARKS = (
     re.compile(r".*\.cpython-3(\d+)-[^/]*\.so"),

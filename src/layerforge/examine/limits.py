@@ -40,7 +40,6 @@ LIMITS = (
 )
 """Limits by kind of file. A name counts with the first that fits it; files of other kinds are never held whole."""
 
-
 MOST_FOLDERS = 100_000
 """Folders that all names together may lie in. The largest layers have about 5,000."""
 

@@ -13,8 +13,6 @@ from layerforge.examine.zip_directory import Bytes, ZipEntry
 from layerforge.layer.errors import VerificationError
 
 _OPT = "/opt/"
-
-
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a disk says for which the archive is not to blame."""
 

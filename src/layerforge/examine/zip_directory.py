@@ -22,35 +22,22 @@ from layerforge.layer.errors import VerificationError
 MOST_ENTRIES = 200_000
 """Entries that an archive may list. The largest layers that people publish have about 20,000."""
 
-
 MOST_BYTES = 1 << 30
 """Bytes that an archive may declare, and take itself: four times what Lambda accepts."""
-
 
 MOST_DIRECTORY_BYTES = 32 << 20
 """Bytes that the central directory may take: 167 for each of the most entries."""
 
-
 PIECE = 1 << 20
 """Bytes that are in memory at once of a file that is not needed whole."""
-
 
 LONGEST_PATH = 4096
 """Bytes of a name, and of a link's target: Linux' own limit."""
 
-
 UNIX = 3
-
-
 _CONTROLS = re.compile(r"[\0-\x1f\x7f]")
-
-
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-
-
 _ENCRYPTED, _UTF8 = 0x01, 0x800
-
-
 AGAIN = "make the archive again, or download it again; `unzip -t` shows the same damage"
 
 

@@ -43,29 +43,15 @@ class Archive:
 EARLIEST = 315_532_800
 """1980-01-01, the oldest date that a zip can hold, in unix seconds."""
 
-
 LATEST = 4_354_819_198
 """2107-12-31, the newest."""
 
-
 _LOCAL = struct.Struct("<4s5H3L2H")
-
-
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
-
-
 _END = struct.Struct("<4s4H2LH")
-
-
 _UNIX = 3
-
-
 _VERSION = 20
-
-
 _UTF8_NAMES = 0x800
-
-
 _MOST_ENTRIES = 0xFFFF
 
 

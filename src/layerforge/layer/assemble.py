@@ -28,14 +28,9 @@ from layerforge.resolve import lock, uv_install
 from layerforge.resolve.errors import LockError
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
-
-
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
 _LEFT_BEHIND = ".lock"
 """What uv itself leaves at the top of the folder that it installs into; further down such a file is a package's own."""
-
 
 _UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
 """The only files that a RECORD lists without a digest."""

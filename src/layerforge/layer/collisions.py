@@ -16,21 +16,16 @@ from layerforge.resolve.errors import LockError
 Brought = Mapping[str, Mapping[str, Entry]]
 """Each package's own files by their path in the layer, by the package's name."""
 
-
 _DOCUMENT = re.compile(
     r"(?:.*/)?(?:(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS|README|CHANGE(?:S|LOG)|HISTORY|NEWS|CONTRIBUTING|SECURITY)[^/]*"
     r"|[^/]+\.(?:md|rst|pyi)|py\.typed)",
     re.I,
 )
 
-
 _NO_CODE = re.compile(r"bin/.*|python/(?:tests?|docs?|examples?|benchmarks?|licen[cs]es?|share)/.*", re.I)
 """Scripts that installing makes, and folders that some wheels bring beside their package, by mistake."""
 
-
 _CODE = re.compile(r".*\.(?:pyc?|so)", re.I)
-
-
 _LONGEST = 10_000
 """Bytes of a module that may only say that it is a namespace: what is longer does more."""
 

@@ -23,10 +23,7 @@ from layerforge.layer.tree import Blob
 KIND = "bytecode"
 """Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
 
-
 WORKER = resources.path("compile_worker.py")
-
-
 WORKER_LOG_LINES = 20
 
 

@@ -42,14 +42,9 @@ class Distribution:
 
 
 _INFO = re.compile(r"((?:.*/)?([^/]+)\.dist-info)/[^/]+")
-
-
 _SITE_PACKAGES = re.compile(rf"{SITE}/lib/python3\.\d+/site-packages/")
-
-
 _SIZE = re.compile(r"[0-9]{1,18}")
 """A RECORD's size; what has more digits is no file's, and Python refuses to read very long ones."""
-
 
 Reader = Callable[[str], bytes | None]
 """Contents of a file of the archive by its path; ``None`` where there is none."""
@@ -189,7 +184,6 @@ def _tops(one: Distribution, read: Reader) -> Iterator[str]:
 
 MOST_ROWS = 400_000
 """Lines that all RECORDs together may have: twice the entries of the largest archive."""
-
 
 MOST_DISTRIBUTIONS = 1_000
 """Folders of metadata, one for each package. The largest layers have about 150."""

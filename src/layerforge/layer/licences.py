@@ -21,30 +21,24 @@ from layerforge.resolve.unpack_source import DAMAGED, Bounded
 LONGEST = 1 << 20
 """Bytes of a licence's text that are shown; what is longer is named."""
 
-
 _NAME = re.compile(
     r"(?:.*[-_.]|(?:3rd|third)-?party)?"
     r"(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE|EULA)S?(?:v?\d+)?(?:[-_. ].*)?",
     re.I,
 )
 
-
 _IN_INFO = re.compile(
     r".*\.dist-info/(?:(?:licen[cs]es|license_files)/.+|(?:LICEN[CS]E|COPYING|NOTICE|[^/]*AUTHORS)[^/]*)", re.I
 )
 """Where metadata has its licences, whatever they are called."""
 
-
 _REUSE = re.compile(r"(?:.*/)?licen[cs]es/[^/]+", re.I)
-
 
 _CODE = re.compile(
     r".*\.(?:c|cc|cmake|cpp|css|go|h|hpp|in|java|js|json|pxd|py|pyc|pyi|pyx|rs|sh|so|svg|toml|ts|ya?ml)", re.I
 )
 
-
 _PREFIX = "License :: "
-
 
 SPDX = {
     "apache 2.0": "Apache-2.0",
@@ -150,8 +144,6 @@ def text(owner: str, place: str, size: int, read: Callable[[], bytes]) -> Text:
 
 
 _ENDINGS = re.compile(r"\r\n?")
-
-
 _CONTROLS = re.compile(r"[\0-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 """What a terminal would obey; a form feed is common."""
 

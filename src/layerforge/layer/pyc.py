@@ -38,10 +38,7 @@ class PycFacts:
 HEADER = 16
 """Bytes before the code: magic number, flags, and either date and size or the hash of the source."""
 
-
 _MAGIC_3_11 = 3495
-
-
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -163,21 +160,14 @@ def _layout(magic: int) -> _Layout | None:
 _FIXED = {kind: size for kinds, size in ((b"0NFTS.", 0), (b"ir", 4), (b"Ig", 8), (b"y", 16)) for kind in kinds}
 """Bytes after the letter of an object whose size is always the same."""
 
-
 _COUNTED = {kind: width for kinds, width in ((b"stuaA", 4), (b"zZf", 1)) for kind in kinds}
 """Bytes of the length that stands before the bytes of a string, of bytes, or of a number in decimal."""
-
 
 _HOLDING = {ord(")"): 1, ord("("): 4, ord(">"): 4}
 """Bytes of the number of members, for tuples and frozensets."""
 
-
 _TEXTS = frozenset(b"tuaAzZ")
-
-
 _CODE, _LONG, _REF, _SLICE = b"clr:"
-
-
 _FLAG_REF = 0x80
 
 

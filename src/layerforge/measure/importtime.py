@@ -10,7 +10,6 @@ from typing import Any
 VARIABLE = {"PYTHONPROFILEIMPORTTIME": "1"}
 """Makes an interpreter tell how long each import took."""
 
-
 _ROW = re.compile(r"import time:\s*(\d+)\s*\|\s*(\d+)\s*\| ( *)(\S+)\s*$")
 
 

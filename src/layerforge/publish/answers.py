@@ -20,19 +20,10 @@ from layerforge.publish.cloud import OddError
 PAUSES = (0.5, 2.0)
 """Seconds before a call that may be repeated is repeated after an odd answer."""
 
-
 T = TypeVar("T")
-
-
 Number = Annotated[int, msgspec.Meta(ge=1)]
-
-
 Size = Annotated[int, msgspec.Meta(ge=0)]
-
-
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
-
-
 Arn = Annotated[str, msgspec.Meta(pattern=r"^arn:[^:]+:lambda:[^:]*:[^:]*:layer:[^:]+:[0-9]+$")]
 
 

@@ -20,11 +20,7 @@ from layerforge.layer.tree import Package
 from layerforge.report.manifest import Manifest
 
 LONGEST_DESCRIPTION = 256
-
-
 LONGEST_LICENCE = 512
-
-
 MARK = re.compile(r"\(layerforge content_sha256=([0-9a-f]{64})\)$")
 """How the description of a version ends that layerforge published."""
 
@@ -141,20 +137,10 @@ class Details:
 
 
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,140}")
-
-
 _ARN = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:layer:([a-zA-Z0-9-_]{1,140})(:\d+)?")
-
-
 _ACCOUNT = re.compile(r"\d{12}")
-
-
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
-
-
 _OTHER_TERMS = "LicenseRef-see-the-METADATA-of-each-package"
-
-
 PUBLIC = Grant(statement="layerforge-public", principal="*")
 
 

@@ -23,15 +23,11 @@ from layerforge.publish.errors import PublishError
 from layerforge.publish.upload_body import streamed
 
 Answer = TypeVar("Answer")
-
-
 GONE = 204
 """Status of the answer to a call that deletes."""
 
-
 PART = 8 << 20
 """Bytes of one part of a multipart upload."""
-
 
 _TRANSFER = {
     "multipart_threshold": PART,
@@ -39,7 +35,6 @@ _TRANSFER = {
     "max_concurrency": 4,
     "preferred_transfer_client": "classic",
 }
-
 
 _DIGEST = "layerforge-sha256"
 """Metadata of an object: the digest of what it holds."""

@@ -18,10 +18,8 @@ from layerforge.publish.errors import PublishError
 FAILURES = (boto.BotoCoreError, boto.ClientError, Boto3Error)
 """What boto3 and botocore raise."""
 
-
 _CONNECTION = (boto.HTTPClientError, boto.ConnectionError)
 """What they raise where the answer did not come, or not whole."""
-
 
 _ODD = (
     ResponseParserError,
@@ -34,18 +32,13 @@ _ODD = (
 )
 """What reading an answer ends in that has not the form that AWS documents, in botocore as in ``answers``."""
 
-
 _REQUEST = re.compile(r"The Canonical String|The String-to-Sign", re.IGNORECASE)
 """How AWS begins to repeat a request whose signature is wrong."""
-
 
 _PROCESS = "custom-process"
 """What botocore calls a profile's ``credential_process``."""
 
-
 _LOGIN = "`aws sts get-caller-identity` shows who you are; set AWS_PROFILE, or log in with `aws sso login`"
-
-
 _KEYS = "access-key variables, AWS_PROFILE, `aws configure` or `aws sso login` provide them"
 
 
@@ -179,10 +172,7 @@ TROUBLES: tuple[Trouble, ...] = (
 )
 """The first that fits counts."""
 
-
 _SERVER = Trouble(message="AWS failed in {region} at {call}: {said}", hint=AGAIN, repeat=True, lost=True)
-
-
 _OTHER = Trouble(message="AWS refuses {call} in {region}: {said}", hint="")
 
 

@@ -11,8 +11,6 @@ from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Versi
 from layerforge.publish.errors import PublishError
 
 AGAIN = "run the command again, it does only what is left"
-
-
 Sent = Callable[[int], None]
 """Is told how many more bytes have gone out; negative where they have to go again."""
 

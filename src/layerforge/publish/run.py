@@ -13,18 +13,14 @@ from layerforge.publish.artifact import Details, Version
 PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds to wait after each failed try to make a version, before looking whether it was made in spite of that."""
 
-
 LOOKS = 8
 """How often to wait and look after an answer that got lost: Lambda may still be unpacking what it was sent."""
-
 
 PATIENCE = 600.0
 """Seconds after which nothing is tried once more in a Region."""
 
-
 LIMIT = 3600.0
 """Seconds after which a Region is given up whatever it is at, such as an answer that comes byte by byte."""
-
 
 GRACE = 10.0
 """Seconds that an interrupted run waits for its threads to clean up."""

@@ -16,11 +16,7 @@ from layerforge.publish.aws import AwsRegion
 from layerforge.publish.aws_errors import Place, as_publish_error, credentials_told
 
 _READS = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=15)
-
-
 _OBJECTS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
-
-
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=10, read_timeout=300)
 """For the one call that must not be repeated blindly. Unpacking 250 MB takes Lambda a while."""
 

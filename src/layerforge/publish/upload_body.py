@@ -22,10 +22,7 @@ from layerforge.publish.errors import PublishError
 PIECE = 3 << 18
 """Bytes of the zip that are read at once; a multiple of three, so that pieces of base64 can be joined."""
 
-
 _PLACE = b'"ZipFile": ""'
-
-
 _EVENT = "before-call.lambda.PublishLayerVersion"
 
 

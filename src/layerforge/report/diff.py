@@ -21,7 +21,6 @@ from layerforge.report.manifest import Manifest
 UNKNOWN = "unknown"
 """Version of what is there without metadata."""
 
-
 _VOLATILE = re.compile(
     r"""
     (?<=[^/])-[^/-]+(?=\.dist-info/)              # version of a distribution
@@ -32,7 +31,6 @@ _VOLATILE = re.compile(
     re.VERBOSE,
 )
 """Parts of a path that are others in the next build of the same file."""
-
 
 Times = Mapping[int, tuple[float, ...]]
 """Milliseconds of each init phase, by memory of the function in MB."""

@@ -24,10 +24,8 @@ from layerforge.resolve.sources import Search
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
 """Programs whose versions are told, of those that the image has."""
 
-
 _KIND, _SCHEMA = "origins", 2
 """Where answers are kept, and in which form."""
-
 
 _ASK = f"""
 for name in {" ".join(COMPILERS)}; do
@@ -64,10 +62,7 @@ done 2>/dev/null
 exit 0
 """
 
-
 _SECONDS = 60.0
-
-
 _MEMORY = 2**30
 
 

@@ -31,7 +31,6 @@ from layerforge.resolve.uv import Asked
 DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
 """What build backends ask for only once they run, by the backend's package."""
 
-
 _EXTRAS = "# A pin whose marker names an extra is for compiling the package of that name.\n"
 
 

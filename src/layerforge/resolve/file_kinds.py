@@ -13,10 +13,7 @@ from layerforge.core.errors import UsageError
 from layerforge.resolve.project_file import POETRY, PROJECT, project
 
 _EXPORT = "`uv export --frozen --no-dev --no-emit-project -o requirements.txt`, then name that file"
-
-
 _PIPENV = "`pipenv requirements --hash > requirements.txt`, then name that file"
-
 
 KINDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), what, hint)

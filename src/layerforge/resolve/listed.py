@@ -17,11 +17,7 @@ from layerforge.resolve import lock
 from layerforge.resolve.errors import RecipeError
 
 EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
-
-
 _VCS = re.compile(r"(?:git|hg|bzr|svn)\+")
-
-
 _WHEEL = ".whl"
 
 

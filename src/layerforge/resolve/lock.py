@@ -45,29 +45,13 @@ class Lock:
 
 
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
-
-
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
-
-
 _OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
-
-
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
-
-
 _PATH = re.compile(r"[./~]|[A-Za-z]:[\\/]|file:")
-
-
 _USER = re.compile(r"https?://[^/?#]*@")
-
-
 _PASSWORD = re.compile(r"//[^/?#@]*:[^/?#]*@")
-
-
 LOCAL_PROJECT = "editable and local projects cannot be locked: build a wheel of them"
-
-
 CREDENTIALS_HINT = "give the credentials to uv in a netrc file or a keyring instead"
 
 

@@ -28,7 +28,6 @@ from layerforge.resolve.uv import Asked
 OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
 
-
 _PATCHES = 40
 """More than any minor version of Python has releases."""
 

@@ -12,8 +12,6 @@ from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.listed import Listed, sorted_out, unreadable
 
 PROJECT = "pyproject.toml"
-
-
 POETRY = "`poetry export -o requirements.txt` (of poetry-plugin-export), then name that file"
 
 

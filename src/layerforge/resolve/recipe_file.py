@@ -31,11 +31,7 @@ from layerforge.resolve.recipe import (
 from layerforge.resolve.recipe_schema import REQUIRED, REQUIRED_IN_ROWS, SCHEMA, SHOWN, shown, size
 
 FILE = "recipe.toml"
-
-
 LOCK = "requirements.lock"
-
-
 BUILD_LOCK = "build.lock"
 
 

@@ -13,33 +13,18 @@ from layerforge.resolve.recipe import BytecodeMode, Docstrings
 _PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
 """What a library or package may be called: its name is a folder's, in the container and out of it."""
 
-
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-
-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
 SHOWN = 80
 """Characters of a wrong value that an error repeats."""
 
-
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
-
-
 _SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
 """What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
 
-
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
-
-
 _UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
 Rule = Callable[[Any], str]
 """Looks at a value and says what is wrong with it; empty where nothing is."""
 
@@ -160,22 +145,11 @@ def _config(value: object) -> str:
 
 
 _part = _named(_PART, "a name of letters, digits and . _ + - between them")
-
-
 _parts = _each(_part)
-
-
 _globs = _each(_glob)
-
-
 _LIBRARY = {"env": _keys(_VARIABLE), "flags": _keys(_VARIABLE)}
-
-
 _PACKAGE = {**_LIBRARY, "config": _config}
-
-
 _SYSTEM = {"system": _parts}
-
 
 SCHEMA: Mapping[str, Any] = {
     "schema": _schema_number,
@@ -223,9 +197,7 @@ SCHEMA: Mapping[str, Any] = {
 }
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 
-
 REQUIRED = ("schema", "layer.name", "layer.requires")
-
 
 REQUIRED_IN_ROWS = {
     "library": ("name", "version", "source.url", "source.sha256", "script"),

@@ -13,8 +13,6 @@ from layerforge.resolve.listed import Listed
 from layerforge.resolve.recipe import Recipe
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-
-
 NOTHING = Listed()
 
 

@@ -23,19 +23,14 @@ from layerforge.resolve.project_file import of_project, project
 MOST_FILES = 1000
 """Files that one requirements file may include, those included that they include."""
 
-
 _INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)[\s=]+)(?P<file>\S.*)")
-
-
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-
 
 _INSTEAD = {
     "--pre": "leave that line out, and set UV_PRERELEASE=allow",
     "--trusted-host": "leave that line out, and set UV_INSECURE_HOST to the host",
 }
 """What uv takes instead of options of pip's."""
-
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 

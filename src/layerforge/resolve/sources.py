@@ -32,14 +32,8 @@ from layerforge.resolve.errors import LockError
 from layerforge.resolve.recipe import Library, Recipe, Source
 
 SUBSTITUTES = "sources.toml"
-
-
 _KEYS = {"instead_of", "file", "sha256", "version", "reason"}
-
-
 _CHUNK = 1 << 20
-
-
 _REFUSALS = frozenset({401, 403})
 
 

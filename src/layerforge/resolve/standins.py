@@ -28,11 +28,8 @@ from layerforge.resolve.sources import Search
 from layerforge.resolve.uv import Asked, Release
 
 _KEPT = ("Requires-Python", "Requires-Dist", "Provides-Extra")
-
-
 _MOST = 4 * 2**20
 """Bytes of a PKG-INFO that are read."""
-
 
 _SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(?::(?P<marker>[^\]]*))?\]")
 

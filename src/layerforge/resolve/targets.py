@@ -24,8 +24,6 @@ from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import hashed
 
 _WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
-
-
 PROJECT = project_file.PROJECT
 
 

@@ -62,15 +62,10 @@ class _TooMuch(ValueError):  # noqa: N818 - says what the archive holds
 
 
 BOUNDS = Bounds()
-
-
 MOST_HEADER = 1 << 20
 """Bytes of a tar archive's header for names and dates, which is held whole."""
 
-
 _HEADERS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
-
-
 _LONG_NAMES = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 
 

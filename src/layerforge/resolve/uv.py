@@ -30,31 +30,17 @@ from layerforge.resolve.uv_environment import environment, refuse_builds, with_k
 from layerforge.resolve.uv_failures import ANSI, FAILURES, NO_WHEEL, NO_WHEEL_HINT, SECRET, SOURCE_REFUSED, own_words
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
-
-
 OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
 
-
 _UNSAFE = re.compile(r"Skipping unsafe file name: (.*)")
-
-
 _UNPACKED = re.compile(r"Identified uncached distribution: ([\w.-]+?)(?:==| @ )")
-
-
 _PINNED = re.compile(r"^([\w.-]+)(?:\[.*?\])?(?:==| @ )", re.MULTILINE)
-
-
 PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
 """Has uv write locks that hold pins and nothing else."""
 
-
 WHEELS = ("--only-binary", ":all:")
-
-
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
-
-
 _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 
 

@@ -19,17 +19,12 @@ _PASSED = re.compile(
 )
 """Variables that uv gets. The others are none of its business, and some hold what must not get about."""
 
-
 _NOWHERE = "/nonexistent/no-code-of-packages-runs-here"
-
-
 _ELSEWHERE = re.compile(r"UV_WORKING_DIR(ECTORY)?|UV_PROJECT")
 """Variables that have uv look for its configuration in another folder than this one."""
 
-
 _BUILDING = frozenset({"no-binary", "no-binary-package", "extra-build-variables", "extra-build-dependencies"})
 """Keys of uv's configuration that have packages built, or say with what."""
-
 
 KEYRING = "UV_KEYRING_PROVIDER"
 """Where the user has uv ask a program for passwords, that program may need whatever the user has."""

@@ -9,14 +9,8 @@ from layerforge.core.errors import LayerforgeError, StepError, UsageError
 from layerforge.resolve.errors import LockError
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
 SECRET = re.compile(r"//\S*@")
-
-
 _CHATTER = ("Using CPython", "DEBUG ", "WARN ")
-
-
 _WORDS = 10
 """Most lines of uv's own words that an error repeats."""
 
@@ -102,15 +96,12 @@ FAILURES = (
     ),
 )
 
-
 NO_WHEEL = re.compile(
     r"[Bb]ecause (?:only |all versions of )?(?P<package>[\w.-]+)[^\s,]*(?: [^,]*?)? ha(?:s|ve) no (?:usable )?wheels"
 )
 
-
 SOURCE_REFUSED = re.compile(r"building from source is disabled|no usable wheels")
 """What uv says where there is a source, and never where a package has none."""
-
 
 NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 

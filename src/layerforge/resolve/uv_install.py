@@ -24,14 +24,10 @@ from layerforge.resolve.uv import (
 from layerforge.resolve.uv_failures import ANSI
 
 _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
-
-
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
 """Names in a wheel that are absolute, start with a drive or climb."""
 
-
 _HASHES = re.compile(r"sha256:[0-9a-f]{64}")
-
 
 _MISMATCH = re.compile(
     r"Hash mismatch for `(?P<package>[^`]+)`\s*Expected:(?P<expected>.*?)Computed:\s*(?P<computed>sha256:[0-9a-f]{64})",

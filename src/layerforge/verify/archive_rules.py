@@ -20,10 +20,8 @@ from layerforge.verify.rules_table import Expect, finding, named
 _READ = ("python/", "lib/", "bin/", "extensions/")
 """Folders of a layer that a Python function reads of its own accord."""
 
-
 _TWICE = re.compile(r"python/(?:lib/python3\.\d+/site-packages/)?(?:python|site-packages)/")
 """A folder of packages inside the folder of packages."""
-
 
 _AT_TOP = re.compile(r"[^/]+\.(?:py|pyc|so)|[^/]+/__init__\.pyc?")
 """What makes something importable, if the top of the zip were on ``sys.path``."""

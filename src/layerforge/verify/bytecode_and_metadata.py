@@ -17,8 +17,6 @@ from layerforge.verify.layout import Index, importable, index, reached
 from layerforge.verify.rules_table import ERROR, WARNING, Expect, finding, named
 
 _ON_LAMBDA = "/opt/python/"
-
-
 _CACHE = "__pycache__"
 
 

@@ -17,10 +17,7 @@ _NO_MODULES = frozenset(
 )
 """Top-level names that wheels leave behind by mistake, or that are no modules."""
 
-
 _CODE = re.compile(r"([^./]+)(?:\.py|\.pyc|\.so|\.abi3\.so|\.cpython-[^/]*\.so)")
-
-
 _MOST = 20
 """Modules that are tried of a package that has none at the top."""
 

@@ -10,8 +10,6 @@ from layerforge.core.paths import site_dir
 from layerforge.examine.examination import Examination, Member
 
 _OPT = "/opt/"
-
-
 _MOST_LINKS = 40
 """Links that the kernel follows for one path."""
 

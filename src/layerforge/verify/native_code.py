@@ -18,21 +18,12 @@ from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.rules_table import ERROR, Expect, finding
 
 _SYMBOL_VERSION = re.compile(r"([A-Z]+)_(\d+(?:\.\d+)*)")
-
-
 _GLIBC_MARK = "GLIBC_ABI_"
 """Marks such as ``GLIBC_ABI_DT_RELR`` that glibc defines from 2.36 on for what older loaders cannot do."""
 
-
 _FIRST_MARKED_GLIBC = (2, 36)
-
-
 _ORIGIN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
-
-
 _TAG = re.compile(r"(?P<module>[^/]+?)\.(?P<tag>cpython-\d+\w*|pypy\d+-\w+|abi3|cp\d+)[^/]*\.(?:so|pyd)")
-
-
 _SMALLEST_COPY = 4096
 """Bytes from which on a second copy of a library is worth a finding."""
 

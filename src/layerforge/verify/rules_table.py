@@ -223,7 +223,6 @@ RULES_TABLE: tuple[Rule, ...] = (
 )
 """Every rule, sorted."""
 
-
 _BY_ID = {rule.id: rule for rule in RULES_TABLE}
 
 

@@ -22,18 +22,13 @@ from layerforge.verify.verdict import Figures
 MOST_NAMES = 3
 """Modules that one note names."""
 
-
 MARKER = "layerforge-check:"
 """What the lines of the program's report begin with, before the word of the run; anything else is output of the modules
 themselves."""
 
-
 _LINES = 12
-
-
 LONGEST_INIT_MS = 10_000
 """Milliseconds that Lambda gives a function to initialise; then it starts it anew, in the time of the invocation."""
-
 
 _OWN_FRAME = re.compile(
     r"""

@@ -15,10 +15,8 @@ from layerforge.core.runtimes import version
 OLDEST_API = "1.40"
 """Of Docker 19.03, the first with everything that is used here."""
 
-
 CALL_SECONDS = 300
 """How long one call may take; removing a large image takes long on a slow disk."""
-
 
 ANSWER_SECONDS = 2
 """How long to wait for a sign of life where nobody has asked for the engine."""

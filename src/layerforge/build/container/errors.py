@@ -16,12 +16,10 @@ from layerforge.build.errors import EngineError
 FAILURES = (DockerException, HTTPError, OSError)
 """What the SDK raises: its own errors, and those of the two libraries below it, which are OSErrors or HTTPErrors."""
 
-
 EMULATION = (
     "set up emulation with `docker run --privileged --rm tonistiigi/binfmt --install all` (or install qemu-user-static "
     "and binfmt-support), or build on a machine of that kind"
 )
-
 
 SAID: tuple[tuple[str, str, str], ...] = (
     (

@@ -25,19 +25,14 @@ from layerforge.core.progress import Mark, Progress, Step
 from layerforge.core.runtimes import Arch, Target
 
 PLATFORMS = {Arch.X86_64: "linux/amd64", Arch.ARM64: "linux/arm64"}
-
-
 PROCESSORS = {"amd64": Arch.X86_64, "x86_64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}
 """Lambda's word for a processor by those that engines use."""
-
 
 LABEL = "layerforge.build-image"
 """Of images only: a container inherits the labels of its image."""
 
-
 SOURCES = "layerforge.sources"
 """Label of an image that carries source archives: the folder that they lie in."""
-
 
 _Found = docker.models.images.Image
 

@@ -30,16 +30,11 @@ from layerforge.build.errors import EngineError
 LAST_LINES = 60
 """How many lines an outcome keeps."""
 
-
 GRACE = 1
 """Whole seconds after a failed container's end in which the engine may still learn that there was too little memory."""
 
-
 PROCESSES = 4096
-
-
 _LONGEST_LINE = 65_536
-
 
 LOCKED: dict[str, Any] = {
     "network_mode": "none",

@@ -23,38 +23,18 @@ from layerforge.build.errors import EngineError
 from layerforge.core import resources
 
 USER = "993:990"
-
-
 MEGABYTE = 2**20
-
-
 FULL_CPU = 1769 * MEGABYTE
 """Bytes of memory that come with one whole processor."""
 
-
 PROCESSES = 1024
-
-
 ENTRY_POINT = "/lambda-entrypoint.sh"
-
-
 BEGIN = "layerforge-sandbox: begin"
-
-
 END = "layerforge-sandbox: end"
-
-
 ANSWER = "layerforge-sandbox: "
-
-
 _KEPT_LINES = 20_000
-
-
 EXIT = re.compile(r"\(rapid\) Process runtime-\d+ exited: (?:signal: ([a-z0-9 /]+?)|exit status (\d+))(?: \(|$)", re.M)
-
-
 INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
-
 
 SIGNALS = {
     "aborted": signal.SIGABRT,

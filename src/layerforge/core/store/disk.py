@@ -29,39 +29,26 @@ from layerforge.core.store.ownership import make_private, refuse_shared
 FOLDER = "store-v2"
 """Everything lies in this folder below the root, which may be a folder that the user has other things in."""
 
-
 FORMER = ("store-v1",)
 """Folders of earlier versions, which nothing reads any more."""
 
-
 TAG = "CACHEDIR.TAG"
-
 
 _SIGNATURE = (
     "Signature: 8a477f597d28d172789f06886806bc55\n# A store of layerforge. `layerforge cache clear` empties it.\n"
 )
 
-
 _DIGEST = 32
-
-
 _WORK = "work"
-
-
 _WORKSPACE = "tmp"
-
-
 MOST = 2 * 2**30
 """Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
-
 
 _LOOKS, _LOOK_SECONDS = 20, 0.1
 """How long it is waited for that whoever removes a workspace comes to its end."""
 
-
 BESIDES = ("logs", "refused", "image-sources")
 """Folders of what is kept besides the values."""
-
 
 BY_CONTENT = frozenset({"archive", "source"})
 """Kinds whose key is the SHA-256 of the value itself."""

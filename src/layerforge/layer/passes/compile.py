@@ -15,11 +15,7 @@ from layerforge.layer.tree import Edit, Entry, File, Tree
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
 
 OUTDATED = "bytecode that came with the wheels"
-
-
 ADDED = "bytecode"
-
-
 REPLACED = "sources replaced by bytecode"
 
 

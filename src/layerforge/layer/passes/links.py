@@ -16,11 +16,7 @@ from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, File, Link, Tree, holds_elf, swap
 
 REASON = "copies of a shared library"
-
-
 _LIBRARIES = ("**/lib*.so", "**/lib*.so.*", "**/*.libs/*")
-
-
 _ROOT = "/opt/"
 
 

@@ -15,29 +15,17 @@ from dataclasses import dataclass, field
 ENDINGS = (".py", ".dist-info/entry_points.txt")
 """How the names of files end that are looked at."""
 
-
 _LISTS = re.compile(
     rb"\b(?:listdir|scandir|walk|iterdir|[ir]?glob|files|contents|resource_listdir|copytree|PackageLoader"
     rb"|FileSystemLoader|TemplateLookup)[ \t]*\("
 )
 """Calls that give the files of a folder, or read whichever of them is asked for."""
 
-
 _WORDS = re.compile(rb"[\"'/\\]([\w.-]{1,100})(?=[\"'/\\])")
-
-
 _MODULES = re.compile(rb"[\"'](\.*\w[\w.]{0,200})[\"':]")
-
-
 _ENTRIES = re.compile(rb"=[ \t]*([\w.]+)")
-
-
 _BREAKS = re.compile(rb"[\s\"'/\\(),;=|]")
-
-
 _PATTERN = re.compile(rb"[*?%{}\[\]]")
-
-
 _LONGEST = 200
 """Bytes before a suffix in which a file's name is looked for."""
 

@@ -18,24 +18,14 @@ from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, Entry, File, Tree, drop
 
 RECIPE = "the recipe's own rules"
-
-
 SCRIPT = "scripts that start the build machine's interpreter"
-
-
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*)*(?:\([^)]*\))?", re.MULTILINE)
 """Import statements, those included that go on over several lines."""
 
-
 _INIT = re.compile(r"(?:^|/)__init__\.py$")
-
-
 _TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
-
-
 _NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
 """Folders beside the packages that hold data."""
-
 
 ATTACHES = b"attach_stub"
 """What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""

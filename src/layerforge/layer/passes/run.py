@@ -21,7 +21,6 @@ from layerforge.layer.tree import Edit, Tree, apply
 
 Pass = Callable[[Tree, Setting], Iterable[Edit | Left]]
 
-
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("prune", prune.prune),
     ("link", links.link_duplicates),

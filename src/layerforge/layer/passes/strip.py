@@ -17,23 +17,15 @@ from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, File, Tree, blob, holds_elf, swap
 
 REASON = "symbols and debug sections"
-
-
 _PAGE = 4096
-
-
 _HEADER, _PROGRAM_HEADER = 64, 56
-
-
 _OFFSET_IN_PROGRAM_HEADER = 8
-
 
 _DROPPED = re.compile(
     r"\.(symtab|symtab_shndx|strtab|shstrtab|comment|gdb_index|stab.*|z?debug_.*|gnu_debug.*|gnu\.build\.attributes.*"
     r"|gnu\.lto_.*|gnu\.warning.*|annobin.*|note.*|llvm.*|rela?\..*)"
 )
 """Names of sections that only linkers, debuggers and the like read."""
-
 
 _BY_SECTION = frozenset({".qtmetadata"})
 """Sections that something looks up by name at run time: Qt its plugins' metadata."""

@@ -29,7 +29,6 @@ if HANDLER is None:
 """
 """Compiles the user's file, as Lambda does at every cold start, and runs it as the module that it would be there."""
 
-
 _INVOCATION = """
 import json
 json.dumps(HANDLER({event!r}, CONTEXT), default=float)

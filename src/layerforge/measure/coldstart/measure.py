@@ -19,32 +19,19 @@ from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache
 from layerforge.measure.importtime import VARIABLE, Import, parse_importtime, walk
 
 MEGABYTE = 2**20
-
-
 TIMEOUT = 300.0
 """Seconds of one run. Lambda itself gives an init phase ten."""
 
-
 _LINES = 12
-
-
 _OWN = r'^  File "(?:/var/task/sandbox_handler\.py|init\.txt|program\.txt)", line \d+'
-
-
 _OWN_FRAME = re.compile(rf"{_OWN}, in .*\n(?:    .*\n)*", re.MULTILINE)
 """Of the sandbox itself, in a traceback."""
-
 
 _OWN_CALL = re.compile(rf"{_OWN} in ", re.MULTILINE)
 """The same in what faulthandler says, which begins with the innermost call."""
 
-
 _CRASH = "Fatal Python error: "
-
-
 NO_MEMORY = "out of memory"
-
-
 NO_TIME = f"not done after {TIMEOUT:.0f} s"
 
 

@@ -13,19 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 PAPER, INK, FAINT = "#ffffff", "#1f2933", "#6b7785"
-
-
 COLOURS = ("#e8862e", "#b8c0c8")
 """Of the layer, and of the one that it is compared with."""
-
 
 WIDTH = 0.8
 """Of all bars at one size, where sizes are 1 apart."""
 
-
 LONGEST = 80
 """Characters of a zip's name that there is room for."""
-
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,

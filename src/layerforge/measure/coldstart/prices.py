@@ -13,8 +13,6 @@ from layerforge.core.runtimes import Arch
 from layerforge.measure.coldstart.experiment import Series
 
 MILLION = 10**6
-
-
 DAYS = 365
 
 

@@ -21,7 +21,6 @@ VALUES: Mapping[str, Callable[[Sample], float]] = {
 }
 """What is told of cold starts, by its name in the JSON."""
 
-
 DIGITS = 3
 """Of a millisecond: the emulator tells no more."""
 

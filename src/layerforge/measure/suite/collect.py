@@ -19,19 +19,10 @@ from layerforge.core.errors import UsageError
 BESIDE = "tests"
 """Folder below ``/opt`` for tests that lie outside of the package."""
 
-
 _FOLDERS = frozenset({"tests", "test"})
-
-
 _OUTER = ("tests", "test", "Tests", "testing")
-
-
 _SOURCES = ("", "src", "lib", "python")
-
-
 _TEST = re.compile(r"(?:test_.*|.*_test|conftest)\.py")
-
-
 _NAMED = re.compile(r"(?:^|_)c?y?tests?(?:_|$)")
 """Names of modules that are there for tests: ``_umath_tests``, ``_test_ccallback``, ``_ctest``."""
 

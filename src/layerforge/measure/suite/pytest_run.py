@@ -16,26 +16,17 @@ from layerforge.core import guarded, process, resources
 from layerforge.core.progress import Step
 
 PLUGIN = "layerforge_suite.py"
-
-
 MEMORY = 4 * 2**30
 """Most bytes for each test process; one more than there are workers runs."""
-
 
 TEST_SECONDS = 900
 """How long one test may take."""
 
-
 OPT, ENV, DRIVER = "/opt", "/env", "/driver"
-
-
 LAMBDA_LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
-
-
 INI = "[pytest]\nconsider_namespace_packages = true\n"
 """Ours alone counts: no package's own, whose warnings might be errors. Packages whose ``__init__`` is bytecode are
 namespaces to pytest."""
-
 
 OPTIONS = (
     *("-c", f"{DRIVER}/pytest.ini", "-p", "layerforge_suite", "-p", "no:cacheprovider", "-q", "--tb=short"),
@@ -44,14 +35,10 @@ OPTIONS = (
     *("--hypothesis-seed=0", f"--timeout={TEST_SECONDS}"),
 )
 
-
 MOST_RESULTS = 256 * 2**20
 """Bytes of results that are read: 4,000 for each test of the largest suites."""
 
-
 FAILING = frozenset({"failed", "error", "crashed"})
-
-
 _SIGN = re.compile(r"layerforge-suite:(\{.*?\})")
 
 

@@ -45,9 +45,7 @@ FACTS: Mapping[str, Facts] = {
 }
 """By normalised name."""
 
-
 _GROUPS = frozenset({"test", "tests", "testing"})
-
 
 _NEEDLESS = re.compile(
     r"(?:coverage|coveralls|codecov|pytest-cov|ruff|mypy|black|flake8.*|pylint|pre-commit|tox|nox|asv)"

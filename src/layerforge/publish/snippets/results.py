@@ -13,7 +13,6 @@ from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 MOST_LAYERS = 5
 """Layers that a function may have."""
 
-
 _ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:lambda:(?P<region>[a-z]+(?:-[a-z]+)+-\d+):\d{12}"
     r":layer:(?P<name>[a-zA-Z0-9_-]{1,140}):(?P<number>[1-9]\d*)"

@@ -28,13 +28,10 @@ from layerforge.report.advice.times import missing_bytecode, slow_import
 SMALLEST = 100_000
 """Unzipped bytes from which on something is worth a line."""
 
-
 SMALLEST_SHARE = 0.005
 """The same as a share of the layer; both count."""
 
-
 Adviser = Callable[[LayerEvidence], Iterable[Proposal]]
-
 
 ADVISERS: tuple[Adviser, ...] = (
     missing_bytecode,
@@ -51,10 +48,8 @@ ADVISERS: tuple[Adviser, ...] = (
 )
 """Those that take most away stand before those that make the same files smaller."""
 
-
 AT_ANY_SIZE = {"package-twice"}
 """What is worth a line however little it saves: which version is there may be another than the metadata says."""
-
 
 TIMELY = ("missing-bytecode", "unused-bytecode", "slow-import")
 """Advice about time, which stands before that about bytes: compiling takes most of a cold start."""

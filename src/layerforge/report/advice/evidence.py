@@ -20,7 +20,6 @@ from layerforge.resolve import markers
 Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
 
-
 _CAPS = {"<", "<=", "==", "===", "~="}
 
 

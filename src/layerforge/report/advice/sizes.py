@@ -24,9 +24,7 @@ SMALLEST_PROVIDED = 1_000_000
 """Bytes from which on what the runtime has too is worth a line: small ones are there because another package needs
 that very version."""
 
-
 _USED = {PycState.VALID, PycState.CHECKED}
-
 
 FAMILIES = {
     "OpenBLAS": ("lib*openblas*",),
@@ -36,7 +34,6 @@ FAMILIES = {
     "the C++ run-time": ("libstdc++*",),
 }
 """Libraries of which one copy would serve all, by globs of their file names."""
-
 
 _STEM = re.compile(r"([^-.]+?)[_\d]*[-.].*?(?:\.so\.(\d+).*)?")
 """Name and major version of a library, whatever hash or size of integers its file name tells of."""

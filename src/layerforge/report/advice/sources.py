@@ -17,20 +17,11 @@ from layerforge.layer.passes import naming, prune
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, whole
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
-
-
 _FROM = re.compile(rb"\bfrom[ \t]+([.\w]+)[ \t]+import\b[ \t]*(\([^)]{0,4000}\)|[^\n]*)")
-
-
 _IMPORT = re.compile(rb"\bimport[ \t]+([.\w][^\n]*)")
-
-
 _DOTTED = re.compile(rb"[.\w]+")
-
-
 MOST_PACKAGES = 500
 """Packages that a layer may have to be judged at all; the largest layers have about 150."""
-
 
 BY_RUNTIME = frozenset({"tzdata"})
 """Packages that the standard library imports."""

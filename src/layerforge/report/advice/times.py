@@ -14,10 +14,8 @@ from layerforge.verify.layout import importable
 SMALLEST_US = 20_000
 """Microseconds from which on the import of a package is worth a line."""
 
-
 SMALLEST_SHARE = 0.05
 """The same as a share of all imports."""
-
 
 SMALLEST_SOURCES = 100_000
 

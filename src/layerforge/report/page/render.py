@@ -15,13 +15,8 @@ from layerforge.core.text import visible
 SCRIPTS = ("dom.js", "tree.js", "explorer.js", "treemap.js", "icicle.js", "sections.js", "coldstart.js", "main.js")
 """Files of the page's own program, in the order in which they need each other."""
 
-
 STYLE, TEMPLATE, LIBRARY = "page/style.css", "page/template.html", "vendor/echarts.min.js"
-
-
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
-
-
 _MARKUP = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 
 

@@ -12,11 +12,7 @@ from layerforge.core import resources
 from layerforge.verify.rules_table import RULES_TABLE
 
 _SECTION = re.compile(r"^#+ ", re.MULTILINE)
-
-
 _HEAD = re.compile(r"(LF\d{3}) · ")
-
-
 _PART = re.compile(r"\*\*(What|Why|Mend)\.\*\*\s+(.*?)(?=\n\n\*\*(?:What|Why|Mend)\.|\Z)", re.DOTALL)
 
 

@@ -19,8 +19,6 @@ from layerforge.report.provenance import Origin
 from layerforge.report.sbom.parts import Document, Inside, Library, Part
 
 _LAYER = "layer"
-
-
 _SHARED = "lib/"
 """Folder of a layer where the loader finds libraries for every package."""
 

@@ -24,10 +24,8 @@ from layerforge.resolve import markers
 MOST_COMPONENTS = 5_000
 """Components of an SBOM inside a package that are told of; the largest that wheels carry has some hundred."""
 
-
 LONGEST = 16 << 20
 """Bytes of an SBOM that is read; they are a hundredth of it."""
-
 
 _SBOM = re.compile(r".*\.dist-info/sboms/[^/]+\.json", re.I)
 
