@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from layerforge import cli
+
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
@@ -44,5 +48,23 @@ def program(folder: Path, **variables: str) -> Command:
         done = subprocess.run(argv, env=whole, cwd=cwd, capture_output=True, text=True, check=False)
         assert done.returncode != 1, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def inside(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The program in ``folder`` as ``program`` gives it, run within the tests' own process."""
+    own = {"LAYERFORGE_CACHE": str(folder / "store"), "NO_COLOR": "1", "COLUMNS": "200", **NO_ENGINE}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str | Path) -> Ran:
+        capsys.readouterr()
+        code = cli.run([str(one) for one in arguments])
+        shown = capsys.readouterr()
+        return Ran(code, shown.out, shown.err)
 
     return run
