@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zips
-from layerforge import digest
+from layerforge.core import digest
 from program import Command
 
 
@@ -126,7 +127,7 @@ def test_the_same_bytes_are_one_line(layerforge: Command, pair: tuple[Path, Path
 def test_the_same_files_packed_otherwise_are_said_to_be_so(layerforge: Command, tmp_path: Path) -> None:
     put = zips.Put(name="python/a.py", data=b"a = 1\n")
     old = zips.write(tmp_path / "old.zip", [put])
-    new = zips.write(tmp_path / "new.zip", [zips.replace(put, method=0)])
+    new = zips.write(tmp_path / "new.zip", [replace(put, method=0)])
     assert (
         "new.zip against old.zip: the same files, packed otherwise" in layerforge("inspect", new, "--against", old).out
     )

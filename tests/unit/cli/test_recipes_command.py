@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from layerforge import recipe
+from layerforge.resolve import recipe
 from program import Command
 
 
