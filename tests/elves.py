@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -206,6 +208,21 @@ def mappable(data: bytes) -> bool:
     ends = [row[2] + row[5] if row[5] else row[2] - row[2] % PAGE + (row[2] % PAGE > 0) for row in rows]
     used = [end for end, row in zip(ends, rows, strict=True) if row[5] or row[3] % PAGE]
     return all((row[2] - row[3]) % row[7] == 0 for row in rows) and max(used, default=0) <= len(data)
+
+
+def told_by_readelf(path: Path) -> tuple[list[str], str, list[str], dict[str, set[str]]]:
+    """Libraries needed, the library's own name, the folders it searches, and versions needed by library."""
+    argv = ["readelf", "--wide", "--dynamic", "--version-info", str(path)]
+    env = {"LC_ALL": "C", "PATH": os.defpath}
+    said = subprocess.run(argv, check=True, capture_output=True, text=True, env=env).stdout
+    tags = {tag: re.findall(rf"\({tag}\).*\[(.*)\]", said) for tag in ("NEEDED", "SONAME", "RUNPATH", "RPATH")}
+    paths = (tags["RUNPATH"] or tags["RPATH"] or [""])[0].split(":")
+    versions: dict[str, set[str]] = {}
+    library = ""
+    for file, version in re.findall(r"File: (\S+) +Cnt|Name: (\S+) +Flags", said.partition("Version needs section")[2]):
+        library = file or library
+        versions.setdefault(library, set()).update([version] if version else [])
+    return tags["NEEDED"], (tags["SONAME"] or [""])[0], [path for path in paths if path], versions
 
 
 def patched(data: bytes, offset: int, form: str, *values: int) -> bytes:

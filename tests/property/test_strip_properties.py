@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elves
-from layerforge.core import elf
+from layerforge.core import elf, elf_layout
 from layerforge.layer.passes.strip import Unsafe, cut
 
 PARTS = st.builds(
@@ -50,7 +50,7 @@ def check_read(data: bytes) -> list[str]:
     reasons = []
     try:
         elf.facts(data)
-    except elf.Damaged as damaged:
+    except elf_layout.Damaged as damaged:
         reasons.append(str(damaged))
     try:
         shorter = cut(data)
@@ -92,8 +92,8 @@ def test_no_fact_but_stripped_changes(data: bytes) -> None:
 
 @given(IMAGES)
 def test_where_there_were_sections_none_are_left(data: bytes) -> None:
-    if elf.sections(data):
-        assert elf.sections(cut(data)) == ()
+    if elf_layout.sections(data):
+        assert elf_layout.sections(cut(data)) == ()
         assert elf.facts(cut(data)).stripped
 
 
@@ -133,6 +133,6 @@ def test_overwritten_bytes_are_read_or_refused(changes: list[tuple[int, bytes]])
 
 @given(st.binary(max_size=300))
 def test_anything_that_claims_to_be_elf_is_read_or_refused(rest: bytes) -> None:
-    check_read(elf.MAGIC + rest)
-    check_read(elf.MAGIC + b"\x02\x01\x01" + rest)
-    check_read(elf.MAGIC + b"\x01\x02\x01" + rest)
+    check_read(elf_layout.MAGIC + rest)
+    check_read(elf_layout.MAGIC + b"\x02\x01\x01" + rest)
+    check_read(elf_layout.MAGIC + b"\x01\x02\x01" + rest)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.build.errors import EngineError
-from layerforge.core import elf, process, resources
+from layerforge.core import elf, elf_layout, process, resources
 
 OPTIONS = ("-I", "-S", "-B", "-u", "-X", "faulthandler")
 LIBRARIES_TOO = ("libnss_files.so.2", "libnss_dns.so.2")
@@ -108,7 +108,7 @@ def _links(libraries: Iterable[str]) -> dict[str, str]:
     for path in libraries:
         try:
             name = elf.facts(Path(path).read_bytes()).soname
-        except (OSError, elf.Damaged):
+        except (OSError, elf_layout.Damaged):
             continue
         folders = ("/usr/lib64", "/usr/lib") if name.startswith("ld-linux") else ("/usr/lib64",)
         found.update({f"{folder}/{name}": path for folder in folders if name and f"{folder}/{name}" != path})

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 
-from layerforge.core import digest, elf
+from layerforge.core import digest, elf, elf_layout
 from layerforge.core.elf import ElfFacts
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.runtimes import Target, runtimes
@@ -150,7 +150,7 @@ def _telling(entry: ZipEntry, archive: Bytes) -> tuple[bytes, str]:
     if entry.size > SMALL:
         pieces = zip_content.pieces(archive, entry)
         head = next(pieces, b"")
-        looked_into = entry.name.endswith(".pyc") or (elf.is_elf(head[:16]) and entry.size <= MOST_NATIVE)
+        looked_into = entry.name.endswith(".pyc") or (elf_layout.is_elf(head[:16]) and entry.size <= MOST_NATIVE)
         if not looked_into:
             return head, digest.of_pieces(chain((head,), pieces))
     data = zip_content.content(archive, entry)
@@ -173,12 +173,12 @@ def _folder(entry: ZipEntry) -> Member:
 def _native(entry: ZipEntry, data: bytes) -> _Native:
     """What the loader would see; a name that ends in ``.so`` claims to be a library too, unless it is a script."""
     path = entry.name
-    if elf.is_elf(data[:16]):
+    if elf_layout.is_elf(data[:16]):
         if len(data) < entry.size:
             return _Native(damaged=f"it has {entry.size:,} bytes, more than any layer may")
         try:
             return _Native(elf=elf.facts(data))
-        except elf.Damaged as error:
+        except elf_layout.Damaged as error:
             return _Native(damaged=str(error))
     if path.endswith((".so", ".dylib")) and data.startswith(_MACH_O):
         return _Native(foreign="Mach-O")

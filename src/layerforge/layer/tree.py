@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layerforge.core.digest import sha256
-from layerforge.core.elf import is_elf
+from layerforge.core.elf_layout import is_elf
 
 
 @dataclass(frozen=True, kw_only=True)

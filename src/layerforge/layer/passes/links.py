@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
-from layerforge.core import elf, globs
+from layerforge.core import elf, elf_layout, globs
 from layerforge.core.elf import ElfFacts
 from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, File, Link, Tree, holds_elf, swap
@@ -48,10 +48,10 @@ def _link(copy: File, first: File, reach: _Reach) -> Iterator[Edit | Left]:
     data = first.blob.read()
     try:
         facts = elf.facts(data)
-    except elf.Damaged as damaged:
+    except elf_layout.Damaged as damaged:
         yield Left(path=copy.path, reason=str(damaged))
         return
-    if facts.init or elf.header(data).type != elf.SHARED:
+    if facts.init or elf_layout.header(data).type != elf_layout.SHARED:
         return
     obstacle = _obstacle(copy, first, facts, reach)
     if obstacle:
@@ -103,7 +103,7 @@ def _reaching(places: Mapping[str, File]) -> _Reach:
     def facts(path: str) -> tuple[ElfFacts, ...]:
         try:
             return (elf.facts(places[path].blob.read()),)
-        except elf.Damaged:
+        except elf_layout.Damaged:
             return ()
 
     def reach(path: str) -> dict[str, str]:

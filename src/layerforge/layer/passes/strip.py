@@ -12,7 +12,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from layerforge.core import elf
+from layerforge.core import elf_layout
+from layerforge.core.elf_layout import LOAD, Header, Section, Segment
 from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, File, Tree, blob, holds_elf, swap
 
@@ -72,12 +73,12 @@ def cut(data: bytes) -> bytes:
     or holds something outside its segments that a program may read.
     """
     try:
-        head = elf.header(data)
+        head = elf_layout.header(data)
         if not _is_ours(head) or not head.shoff:
             return data
-        parts = elf.segments(data)
-        sections = elf.sections(data)
-    except elf.Damaged as damaged:
+        parts = elf_layout.segments(data)
+        sections = elf_layout.sections(data)
+    except elf_layout.Damaged as damaged:
         raise Unsafe(str(damaged)) from damaged
     unit = _unit(parts)
     _check_sections(data, head, parts, sections)
@@ -87,18 +88,18 @@ def cut(data: bytes) -> bytes:
     return shorter if len(shorter) < len(data) else data
 
 
-def _is_ours(head: elf.Header) -> bool:
+def _is_ours(head: Header) -> bool:
     # A cubin for a GPU is an ELF program too, and its driver reads it by its sections.
     return (
         (head.bits, head.order) == (64, "<")
-        and head.machine in elf.MACHINES
-        and head.type in (elf.EXECUTABLE, elf.SHARED)
+        and head.machine in elf_layout.MACHINES
+        and head.type in (elf_layout.EXECUTABLE, elf_layout.SHARED)
     )
 
 
-def _unit(parts: Iterable[elf.Segment]) -> int:
+def _unit(parts: Iterable[Segment]) -> int:
     """Bytes that may go at a time: the largest alignment of what is mapped."""
-    loaded = [part for part in parts if part.type == elf.LOAD]
+    loaded = [part for part in parts if part.type == LOAD]
     unit = max([_PAGE, *(part.align for part in loaded)])
     if not loaded:
         raise Unsafe("it has no segment to load")
@@ -107,9 +108,7 @@ def _unit(parts: Iterable[elf.Segment]) -> int:
     return unit
 
 
-def _check_sections(
-    data: bytes, head: elf.Header, parts: tuple[elf.Segment, ...], sections: tuple[elf.Section, ...]
-) -> None:
+def _check_sections(data: bytes, head: Header, parts: tuple[Segment, ...], sections: tuple[Section, ...]) -> None:
     """Bytes outside the segments may belong to known sections only: a program can carry its data behind itself."""
     for row in sections:
         if row.name in _BY_SECTION:
@@ -122,12 +121,12 @@ def _check_sections(
         raise Unsafe("data is appended to it")
 
 
-def _covered(size: int, head: elf.Header, parts: Iterable[elf.Segment]) -> list[tuple[int, int]]:
+def _covered(size: int, head: Header, parts: Iterable[Segment]) -> list[tuple[int, int]]:
     """Ranges that must stay, merged and sorted."""
     ranges = [(0, _HEADER), (head.phoff, head.phoff + head.phnum * _PROGRAM_HEADER)]
     ranges += [(part.offset, part.end) for part in parts if part.size]
     # The loader maps the page in which memory without bytes begins, so that page has to be in the file as well.
-    ranges += [(part.offset // _PAGE * _PAGE, part.offset) for part in parts if part.type == elf.LOAD and not part.size]
+    ranges += [(part.offset // _PAGE * _PAGE, part.offset) for part in parts if part.type == LOAD and not part.size]
     merged: list[tuple[int, int]] = []
     for start, end in sorted((start, min(end, size)) for start, end in ranges if start < min(end, size)):
         if merged and start <= merged[-1][1]:
@@ -147,14 +146,14 @@ def _pieces(covered: Iterable[tuple[int, int]], unit: int) -> list[_Piece]:
     return pieces
 
 
-def _assemble(data: bytes, head: elf.Header, parts: tuple[elf.Segment, ...], pieces: list[_Piece]) -> bytes:
+def _assemble(data: bytes, head: Header, parts: tuple[Segment, ...], pieces: list[_Piece]) -> bytes:
     """The pieces closer together, and headers that point to where they are now. What remains between is zero."""
     out = bytearray(pieces[-1].end - pieces[-1].before)
     view = memoryview(data)
     for piece in pieces:
         out[piece.start - piece.before : piece.end - piece.before] = view[piece.start : piece.end]
     phoff = head.phoff - _before(head.phoff, pieces)
-    out[:_HEADER] = elf.without_sections(data, phoff=phoff)
+    out[:_HEADER] = elf_layout.without_sections(data, phoff=phoff)
     for index, part in enumerate(parts):
         place = phoff + index * _PROGRAM_HEADER + _OFFSET_IN_PROGRAM_HEADER
         struct.pack_into("<Q", out, place, part.offset - _before(part.offset, pieces))
@@ -169,14 +168,14 @@ def _before(offset: int, pieces: Iterable[_Piece]) -> int:
 def _prove(old: bytes, new: bytes) -> None:
     """Raises ``Unsafe`` unless the loader would find in ``new`` what it found in ``old``."""
     try:
-        then, now = elf.segments(old), elf.segments(new)
+        then, now = elf_layout.segments(old), elf_layout.segments(new)
         was, is_now = _without_own_offsets(old), _without_own_offsets(new)
-    except elf.Damaged as damaged:
+    except elf_layout.Damaged as damaged:
         raise Unsafe(f"the cut file would be damaged: {damaged}") from damaged
     if [replace(part, offset=0) for part in then] != [replace(part, offset=0) for part in now]:
         raise Unsafe("its program headers overlap what they describe")
     for before, after in zip(then, now, strict=True):
-        if before.type == elf.LOAD and not after.aligned:
+        if before.type == LOAD and not after.aligned:
             raise Unsafe("a cut segment's offset and address would not agree")
         if was[before.offset : before.end] != is_now[after.offset : after.end]:
             raise Unsafe("a cut segment would hold other bytes")
@@ -184,19 +183,19 @@ def _prove(old: bytes, new: bytes) -> None:
 
 def _without_own_offsets(data: bytes) -> bytearray:
     """``data`` with zeros where its headers say at which offset things are: all that a cut may change."""
-    head = elf.header(data)
+    head = elf_layout.header(data)
     table = range(head.phoff, head.phoff + head.phnum * _PROGRAM_HEADER)
-    if (table and table.start < _HEADER) or any(_clash(part, table) for part in elf.segments(data)):
+    if (table and table.start < _HEADER) or any(_clash(part, table) for part in elf_layout.segments(data)):
         raise Unsafe("its headers overlap each other or what they describe")
     out = bytearray(data)
-    out[:_HEADER] = elf.without_sections(data, phoff=0)
+    out[:_HEADER] = elf_layout.without_sections(data, phoff=0)
     for row in table[::_PROGRAM_HEADER]:
         struct.pack_into("<Q", out, row + _OFFSET_IN_PROGRAM_HEADER, 0)
     return out
 
 
-def _clash(part: elf.Segment, table: range) -> bool:
+def _clash(part: Segment, table: range) -> bool:
     """Whether a segment other than those that are meant to hold the headers shares bytes with them."""
-    if part.type in (elf.LOAD, elf.HEADERS) or not part.size:
+    if part.type in (LOAD, elf_layout.HEADERS) or not part.size:
         return False
     return part.offset < _HEADER or (part.offset < table.stop and table.start < part.end)

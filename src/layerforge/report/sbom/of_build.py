@@ -10,7 +10,7 @@ from dataclasses import replace
 from packageurl import PackageURL
 
 from layerforge.build.plan import SYSTEM
-from layerforge.core import digest, elf, runtimes
+from layerforge.core import digest, elf, elf_layout, runtimes
 from layerforge.core.elf import ElfFacts
 from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
@@ -111,7 +111,7 @@ def _elf(file: File) -> ElfFacts | None:
     """``None`` where it is no ELF file, or a damaged one."""
     try:
         return elf.facts(file.blob.read()) if holds_elf(file.blob) else None
-    except elf.Damaged:
+    except elf_layout.Damaged:
         return None
 
 
