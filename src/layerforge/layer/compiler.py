@@ -78,13 +78,13 @@ def compile_all(
 
 def _key(module: Module, interpreter: Interpreter, optimize: int) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, optimize]
-    return digest.of_json([_worker_digest(), *parts])
+    return digest.of_json([_worker_digest(WORKER), *parts])
 
 
 @cache
-def _worker_digest() -> str:
+def _worker_digest(worker: Path) -> str:
     """Takes the place of a schema number: another worker may make other bytes."""
-    return digest.sha256(WORKER.read_bytes())
+    return digest.of_file(worker)
 
 
 def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:

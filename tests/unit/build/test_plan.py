@@ -1,14 +1,33 @@
-from dataclasses import replace
+import inspect
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
 
 from fakes import target
+from keys import assert_decided_by
+from layerforge.build import compiler_flags
+from layerforge.build import plan as planning
+from layerforge.build.engine import Image
 from layerforge.build.interpreters import Interpreter
-from layerforge.build.plan import Plan, as_json, plan
-from layerforge.core.runtimes import Target
+from layerforge.build.plan import LibraryStep, PackageStep, Plan, SystemStep, Toolchain, as_json, plan
+from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Check, Compression, Docstrings, Prune, Recipe
+from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import (
+    Budget,
+    Bytecode,
+    BytecodeMode,
+    Check,
+    Compression,
+    Docstrings,
+    Library,
+    Prune,
+    Recipe,
+    Settings,
+    Source,
+    SourcePackage,
+)
 
 RECIPE = Recipe(name="demo", requires=("demo",))
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
@@ -30,32 +49,281 @@ def test_the_same_inputs_give_the_same_key() -> None:
     assert made().key == made().key
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        made(on=target("3.12")),
-        made(on=target(arch=target().arch.ARM64)),
-        made(interpreter=replace(CPYTHON, version="3.13.1")),
-        made(epoch=1),
-        made(compression=Compression.MAX),
-        made(recipe=replace(RECIPE, prune=Prune(remove=("a",)))),
-        made(recipe=replace(RECIPE, bytecode=Bytecode(docstrings=Docstrings.DROP))),
-        plan(RECIPE, target(), lock.parse(f"demo==1 --hash=sha256:{'b' * 64}", "x").pins, Compression.FAST, CPYTHON, 0),
-    ],
+IMAGE = Image(reference="image:1", digest="sha256:1", arch=Arch.X86_64)
+ZLIB = Library(name="zlib", version="1", source=Source(url="https://a.test/z", sha256="c" * 64), script="make")
+BLAS = replace(ZLIB, name="blas", needs=("zlib",), settings=Settings(env={"A": "1"}), ship=("lib/*",))
+DEMO = SourcePackage(name="demo", needs=("zlib",))
+SETTINGS = Settings(flags={"CFLAGS": "-O1"})
+TOOL = Pin(name="tool", version="1", hashes=(f"sha256:{'d' * 64}",))
+COMPILED = replace(RECIPE, libraries=(ZLIB, BLAS), packages=(DEMO,), system=("libgfortran.so.5",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """All that a plan is made of."""
+
+    recipe: Recipe
+    target: Target
+    pins: tuple[Pin, ...]
+    compression: Compression
+    interpreter: Interpreter | None
+    epoch: int
+    toolchain: Toolchain | None
+
+
+ASKED = Asked(
+    recipe=COMPILED,
+    target=target(),
+    pins=PINS,
+    compression=Compression.FAST,
+    interpreter=CPYTHON,
+    epoch=0,
+    toolchain=Toolchain(image=IMAGE, build_pins={"demo": (TOOL,)}),
 )
-def test_whatever_changes_the_bytes_changes_the_key(other: Plan) -> None:
-    assert other.key != made().key
+
+
+def plan_key(asked: Asked) -> str:
+    return plan(**vars(asked)).key
+
+
+def step_key(name: str, asked: Asked = ASKED) -> str:
+    """The key of one source step, ``system`` for the libraries of the image."""
+    for step in plan(**vars(asked)).steps:
+        match step:
+            case LibraryStep() if step.library.name == name:
+                return step.key
+            case PackageStep() if step.pin.name == name:
+                return step.key
+            case SystemStep() if name == "system":
+                return step.key
+    raise AssertionError(name)
+
+
+def test_whatever_a_plan_is_made_of_changes_its_key() -> None:
+    assert [field.name for field in fields(Asked)] == list(inspect.signature(plan).parameters)
+    assert_decided_by(
+        plan_key,
+        ASKED,
+        {
+            "recipe": replace(COMPILED, name="other"),
+            "target": target("3.12"),
+            "pins": (replace(PINS[0], version="2"),),
+            "compression": Compression.MAX,
+            "interpreter": replace(CPYTHON, version="3.13.1"),
+            "epoch": 1,
+            "toolchain": None,
+        },
+    )
+    assert plan_key(replace(ASKED, target=target(arch=Arch.ARM64))) != plan_key(ASKED)
+    older = replace(ASKED.target.runtime, glibc=(2, 17))
+    assert plan_key(replace(ASKED, target=replace(ASKED.target, runtime=older))) != plan_key(ASKED)
+
+
+def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -> None:
+    assert_decided_by(
+        lambda recipe: plan_key(replace(ASKED, recipe=recipe)),
+        COMPILED,
+        {
+            "name": "other",
+            "requires": ("demo", "more"),
+            "bytecode": Bytecode(docstrings=Docstrings.DROP),
+            "prune": Prune(remove=("a",)),
+            "libraries": (ZLIB, replace(BLAS, version="2")),
+            "packages": (replace(DEMO, needs=()),),
+            "system": ("libgomp.so.1",),
+            "arch_system": {"x86_64": ("libquadmath.so.0",)},
+        },
+        {
+            "folder": Path("/elsewhere"),
+            "budget": Budget(zipped=1, unzipped=1),
+            "check": Check(script="assert True"),
+            # What these two stand for comes in with the toolchain: the pins it compiles with, and its image.
+            "build_requires": ("meson",),
+            "build_packages": ("gcc",),
+        },
+    )
+
+
+def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
+    assert_decided_by(
+        lambda bytecode: plan_key(replace(ASKED, recipe=replace(COMPILED, bytecode=bytecode))),
+        Bytecode(),
+        {
+            "mode": BytecodeMode.ONLY,
+            "docstrings": Docstrings.DROP,
+            "keep_docstrings": ("a/*",),
+            "optimize": 2,
+        },
+    )
+    assert_decided_by(
+        lambda prune: plan_key(replace(ASKED, recipe=replace(COMPILED, prune=prune))),
+        Prune(),
+        {"remove": ("a",), "keep": ("a",)},
+    )
+
+
+def test_of_a_wheel_its_name_version_hashes_address_and_extras_change_the_key() -> None:
+    wheels = replace(ASKED, recipe=RECIPE)
+    assert_decided_by(
+        lambda pin: plan_key(replace(wheels, pins=(pin,))),
+        replace(PINS[0], address="https://a.test/demo.whl"),
+        {
+            "name": "other",
+            "version": "2",
+            "hashes": (f"sha256:{'b' * 64}",),
+            "address": "https://b.test/demo.whl",
+            "extras": ("more",),
+        },
+        {"marker": "python_version > '3'"},
+    )
+
+
+def test_the_folder_that_a_wheel_lies_in_changes_no_key() -> None:
+    keys = {
+        plan_key(replace(ASKED, recipe=RECIPE, pins=(replace(PINS[0], address=f"file:///{folder}/demo.whl"),)))
+        for folder in ("here", "there")
+    }
+    assert len(keys) == 1
+
+
+def test_of_an_interpreter_the_version_changes_the_key_and_not_where_it_lies() -> None:
+    assert_decided_by(
+        lambda interpreter: plan_key(replace(ASKED, interpreter=interpreter)),
+        CPYTHON,
+        {"version": "3.13.1"},
+        {"path": Path("/opt/python3.13")},
+    )
+
+
+def test_another_version_or_schema_makes_every_layer_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, steps = [plan_key(ASKED)], [step_key("demo")]
+    for name in ("SCHEMA", "__version__", "SOURCE_SCHEMA"):
+        monkeypatch.setattr(planning, name, "another")
+        keys.append(plan_key(ASKED))
+        steps.append(step_key("demo"))
+    assert len(set(keys)) == len(keys)
+    assert steps[2] == steps[0], "what was compiled outlives versions of the program"
+    assert steps[3] != steps[0]
+
+
+def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
+    def key(library: Library) -> str:
+        return step_key(library.name, replace(ASKED, recipe=replace(COMPILED, libraries=(ZLIB, library))))
+
+    parts = {
+        "name": "other",
+        "version": "2",
+        "source": replace(BLAS.source, sha256="e" * 64),
+        "script": "make install",
+        "needs": (),
+        "settings": SETTINGS,
+        "arch_settings": {"x86_64": SETTINGS},
+    }
+    assert_decided_by(key, BLAS, parts, {"ship": ()})
+    assert key(replace(BLAS, arch_settings={"arm64": SETTINGS})) == key(BLAS), "they are for another processor"
+    assert_decided_by(
+        lambda source: key(replace(BLAS, source=source)),
+        BLAS.source,
+        {"sha256": "e" * 64},
+        {"url": "https://b.test/z"},
+    )
+    assert_decided_by(
+        lambda settings: key(replace(BLAS, settings=settings)),
+        Settings(),
+        {"env": {"A": "1"}, "flags": {"A": "1"}, "config": {"A": ("1",)}},
+    )
+
+
+def test_what_a_plan_ships_of_a_library_changes_the_layers_key() -> None:
+    shipped = replace(COMPILED, libraries=(ZLIB, replace(BLAS, ship=())))
+    assert plan_key(replace(ASKED, recipe=shipped)) != plan_key(ASKED)
+
+
+def test_of_a_compiled_package_its_settings_and_its_pin_change_its_key() -> None:
+    assert_decided_by(
+        lambda package: step_key(
+            package.name,
+            replace(ASKED, recipe=replace(COMPILED, packages=(package,)), pins=(replace(PINS[0], name=package.name),)),
+        ),
+        DEMO,
+        {"name": "other", "needs": (), "settings": SETTINGS, "arch_settings": {"x86_64": Settings(env={"A": "1"})}},
+    )
+    assert_decided_by(
+        lambda pin: step_key(
+            pin.name,
+            replace(ASKED, pins=(pin,), recipe=replace(COMPILED, packages=(replace(DEMO, name=pin.name),))),
+        ),
+        PINS[0],
+        {"name": "other", "version": "2", "hashes": (f"sha256:{'b' * 64}",)},
+        {"marker": "python_version > '3'", "address": "https://a.test/demo.tar.gz", "extras": ("more",)},
+    )
+
+
+def test_of_a_toolchain_the_images_digest_and_the_build_environment_change_a_steps_key() -> None:
+    def key(toolchain: Toolchain) -> str:
+        return step_key("demo", replace(ASKED, toolchain=toolchain))
+
+    base = Toolchain(image=IMAGE, build_pins={"demo": (TOOL,)})
+    assert_decided_by(key, base, {"image": replace(IMAGE, digest="sha256:2"), "build_pins": {}})
+    assert_decided_by(
+        lambda image: key(replace(base, image=image)),
+        IMAGE,
+        {"digest": "sha256:2"},
+        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
+    )
+    assert_decided_by(
+        lambda pin: key(replace(base, build_pins={"demo": (pin,)})),
+        TOOL,
+        {
+            "name": "other",
+            "version": "2",
+            "hashes": (f"sha256:{'b' * 64}",),
+            "address": "https://a.test/tool.whl",
+            "extras": ("more",),
+        },
+        {"marker": "python_version > '3'"},
+    )
+    assert key(replace(base, build_pins={**base.build_pins, "other": (TOOL,)})) == key(base)
+
+
+@pytest.mark.parametrize("name", ["zlib", "blas", "demo", "system"])
+def test_target_date_flags_and_image_change_the_key_of_every_step(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [
+        ASKED,
+        replace(ASKED, target=target("3.12")),
+        replace(ASKED, target=target(arch=Arch.ARM64)),
+        replace(ASKED, epoch=1),
+        replace(ASKED, toolchain=Toolchain(image=replace(IMAGE, digest="sha256:2"), build_pins={"demo": (TOOL,)})),
+    ]
+    keys = [step_key(name, asked) for asked in others]
+    for constant, value in (("FLAGS", {Arch.X86_64: "-O1"}), ("LINK_FLAGS", "-Wl,-z,now")):
+        with monkeypatch.context() as patch:
+            patch.setattr(compiler_flags, constant, value)
+            keys.append(step_key(name))
+    assert len(set(keys)) == len(keys)
 
 
 @pytest.mark.parametrize(
-    "recipe",
-    [
-        replace(RECIPE, folder=Path("/elsewhere")),
-        replace(RECIPE, check=Check(script="assert True")),
-    ],
+    "asked", [replace(ASKED, compression=Compression.MAX), replace(ASKED, interpreter=None)], ids=["deflate", "python"]
 )
-def test_what_does_not_change_the_bytes_keeps_the_key(recipe: Recipe) -> None:
-    assert made(recipe=recipe).key == made().key
+def test_what_is_done_to_the_whole_layer_changes_the_key_of_no_step(asked: Asked) -> None:
+    for name in ("zlib", "blas", "demo", "system"):
+        assert step_key(name, asked) == step_key(name)
+
+
+def test_a_change_of_what_is_needed_changes_the_key_of_what_needs_it() -> None:
+    newer = replace(ASKED, recipe=replace(COMPILED, libraries=(replace(ZLIB, version="2"), BLAS)))
+    assert step_key("blas", newer) != step_key("blas")
+    assert step_key("demo", newer) != step_key("demo")
+    assert step_key("system", newer) == step_key("system")
+
+
+def test_the_libraries_of_the_image_have_their_names_in_their_key() -> None:
+    for change in ({"system": ("libgomp.so.1",)}, {"arch_system": {"x86_64": ("libquadmath.so.0",)}}):
+        asked = replace(ASKED, recipe=replace(COMPILED, **change))
+        assert step_key("system", asked) != step_key("system")
+    for_others = replace(ASKED, recipe=replace(COMPILED, arch_system={"arm64": ("libquadmath.so.0",)}))
+    assert step_key("system", for_others) == step_key("system")
 
 
 def test_without_bytecode_the_interpreter_does_not_matter() -> None:

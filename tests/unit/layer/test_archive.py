@@ -105,3 +105,37 @@ def test_a_layer_above_lambdas_limit_says_what_is_largest_and_what_would_help() 
         pack(tree)
     assert caught.value.details[0].endswith("300.0 MB  torch")
     assert "--bytecode only" in caught.value.hint
+
+
+@pytest.mark.parametrize("level", list(Compression))
+def test_streams_are_kept_by_compressor_and_content_and_by_nothing_else(level: Compression) -> None:
+    def kept(entry: File | Link) -> list[tuple[str, str]]:
+        store = FakeStore()
+        archive.pack(entry, archive.LEVELS[level], store)
+        return list(store.values)
+
+    data = b"a line of text\n" * 6_000
+    first = a_file("a", data)
+    assert kept(first) == [(archive.LEVELS[level].name, digest.sha256(data))]
+    assert kept(a_file("b/c", data, package="other", executable=True)) == kept(first)
+    assert kept(a_file("a", data[:-1])) != kept(first)
+
+
+def test_no_two_compressors_share_their_streams() -> None:
+    assert len({level.name for level in archive.LEVELS.values()}) == len(Compression)
+
+
+def test_a_layer_of_exactly_lambdas_limit_passes_and_one_byte_more_does_not() -> None:
+    def of_size(size: int) -> Tree:
+        return a_tree(File(path="python/a.so", blob=Blob(sha256="0" * 64, size=size, source=b"")))
+
+    archive.check_limit(of_size(262_144_000))
+    with pytest.raises(VerificationError):
+        archive.check_limit(of_size(262_144_001))
+
+
+def test_as_many_files_as_a_zip_can_hold_pass_and_one_more_does_not() -> None:
+    files = [a_file(f"python/{number}") for number in range(65_536)]
+    archive.check_limit(a_tree(*files[:-1]))
+    with pytest.raises(VerificationError, match="65,536 files"):
+        archive.check_limit(a_tree(*files))

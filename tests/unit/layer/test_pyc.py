@@ -413,23 +413,6 @@ def test_what_the_store_has_that_is_no_frame_is_compiled_again(frame: bytes, run
     assert store.values[key] != frame
 
 
-def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpreter) -> None:
-    store = FakeStore()
-    module = a_module("'doc'\n")
-    variants = [
-        (module, running, 0),
-        (a_module("'dog'\n"), running, 0),
-        (a_module("'doc'\n", name="other"), running, 0),
-        (a_module("'doc'\n", drop=True), running, 0),
-        (module, running, 1),
-        (module, Interpreter(path=running.path, version="3.99.0"), 0),
-    ]
-    for variant, interpreter, optimize in variants:
-        compiler.compile_all([variant], interpreter=interpreter, optimize=optimize, store=store)
-    assert len(store.values) == len(variants)
-    assert store.hits == 0
-
-
 def test_progress_counts_every_module_once(running: Interpreter) -> None:
     advanced = list[int]()
     modules = [a_module(f"x = {number}\n", name=f"m{number}") for number in range(7)]

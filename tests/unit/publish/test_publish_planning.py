@@ -167,8 +167,13 @@ def test_a_bucket_that_lambda_may_not_read_is_explained_with_the_missing_stateme
     (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=True, readable=False), region=region), wishes)
     assert isinstance(only, Refuse)
     statement = json.loads(only.hint[only.hint.index("{") :])
-    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert statement["Resource"] == arn
+    assert statement == {
+        "Sid": "LayerforgeLambdaReads",
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": arn,
+    }
 
 
 def test_what_may_not_be_looked_at_holds_nothing_up() -> None:

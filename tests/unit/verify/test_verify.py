@@ -127,6 +127,14 @@ def test_a_symbol_version_above_the_runtime_s_is_named(python: str, name: str, b
     assert all(f"needs {name} of libc.so.6" in message for message in messages)
 
 
+@pytest.mark.parametrize(("glibc", "bad"), [((2, 35), True), ((2, 36), False), ((2, 37), False)])
+def test_marks_are_defined_from_glibc_2_36_on(glibc: tuple[int, int], bad: bool) -> None:
+    member = an_elf("lib/a.so", versions={"libc.so.6": ("GLIBC_ABI_DT_RELR",)})
+    held = expect()
+    held = replace(held, target=replace(held.target, runtime=replace(held.target.runtime, glibc=glibc)))
+    assert bool(found("LF101", an_examination(member), held)) is bad
+
+
 def test_symbol_versions_of_a_library_that_the_layer_brings_are_its_own_business() -> None:
     user = an_elf("python/a.so", needed=("libstdc++.so.6",), versions={"libstdc++.so.6": ("GLIBCXX_3.4.33",)})
     assert found("LF101", an_examination(user))
@@ -242,6 +250,21 @@ def test_a_library_that_the_recipe_wants_once_may_have_links_but_no_copy() -> No
     held = expect(single=("libx*",))
     assert found("LF105", linked, held) == []
     assert alone("LF105", copied, held).severity is Severity.ERROR
+
+
+def test_only_libraries_that_match_one_glob_are_copies_of_one_another() -> None:
+    members = [an_elf("lib/libx.so", b"1"), an_elf("lib/liby.so.1", b"2"), an_elf("python/p/liby-9.so", b"3")]
+    examination = an_examination(*members, a_member("python/p/libx.txt", b"4"))
+    assert found("LF105", examination, expect(single=("libx*", "libz*"))) == []
+    one = alone("LF105", examination, expect(single=("libx*", "liby*")))
+    assert one.path == "python/p/liby-9.so"
+    assert one.message == ("2 files match liby*, of which the recipe wants one: lib/liby.so.1, python/p/liby-9.so")
+
+
+@pytest.mark.parametrize(("size", "told"), [(4095, False), (4096, True)])
+def test_libraries_with_the_same_bytes_are_told_from_one_page_on(size: int, told: bool) -> None:
+    members = [an_elf("lib/a.so", b"1" * size), an_elf("lib/b.so", b"1" * size)]
+    assert bool(found("LF105", an_examination(*members))) is told
 
 
 def test_libraries_with_the_same_bytes_are_named_with_what_one_copy_would_save() -> None:

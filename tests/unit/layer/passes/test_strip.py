@@ -13,7 +13,7 @@ import fakes
 from layerforge.core import elf
 from layerforge.layer import tree
 from layerforge.layer.passes.setting import Left
-from layerforge.layer.passes.strip import REASON, Unsafe, cut, strip
+from layerforge.layer.passes.strip import REASON, Unsafe, _prove, cut, strip
 from layerforge.layer.tree import Blob, Edit, File, Link, blob
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="gcc makes ELF files on Linux only")
@@ -85,7 +85,7 @@ def test_libraries_and_programs_of_either_machine_are_cut_on_any_host(machine: i
     assert elves.loaded(cut(data)) == elves.loaded(data)
 
 
-@pytest.mark.parametrize(("align", "gone"), [(4096, 8192), (8192, 8192), (16384, 0)])
+@pytest.mark.parametrize(("align", "gone"), [(64, 8192), (4096, 8192), (8192, 8192), (16384, 0)])
 def test_gaps_between_segments_go_in_multiples_of_the_largest_alignment(align: int, gone: int) -> None:
     parts = (elves.Part(content=b"code"), elves.Part(content=b"data", gap=b"?" * 9000))
     data = elves.image(align=align, parts=parts)
@@ -176,6 +176,48 @@ def test_sections_that_only_tools_read_go(name: str) -> None:
 def test_zeros_behind_the_last_section_are_no_appended_data() -> None:
     data = elves.image(loose=[SYMBOLS])
     assert cut(data + b"\0") == cut(data)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".text", ".data", ".rodata", ".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gopclntab", ".debug",
+     ".rela", ".symtab2", ".comments", "symtab", "payload.debug_info", ".payload"],
+)  # fmt: skip
+def test_any_other_section_outside_the_segments_protects_its_file(name: str) -> None:
+    with pytest.raises(Unsafe, match="outside every segment and not known"):
+        cut(elves.image(loose=[(name, b"x" * 500)]))
+
+
+CUT = cut(ROOMY)
+LAST = 64 + 3 * 56
+"""Where the program header of the segment with ``data`` stands, in the whole file and in the cut one."""
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (CUT[:100], "would be damaged"),
+        (CUT[:-1], "would be damaged"),
+        (elves.patched(CUT, 56, "<H", 2), "program headers overlap what they describe"),
+        (elves.patched(CUT, LAST + 4, "<I", 5), "other bytes"),
+        (elves.patched(CUT, LAST + 16, "<Q", 12288), "program headers overlap what they describe"),
+        (elves.patched(CUT, LAST + 8, "<Q", 128), "offset and address would not agree"),
+        (elves.patched(CUT, LAST + 8, "<Q", struct.unpack_from("<Q", CUT, LAST + 8)[0] - 4096), "other bytes"),
+        (CUT.replace(b"data", b"date"), "other bytes"),
+        (CUT.replace(b"code", b"core", 1), "other bytes"),
+        (elves.patched(CUT, 24, "<Q", 64), "other bytes"),
+        (elves.patched(CUT, 32, "<Q", 8), "would be damaged|headers overlap"),
+        (elves.patched(CUT, 64 + 56, "<I", elves.NOTE), "headers overlap"),
+    ],
+)
+def test_a_cut_that_the_loader_would_notice_is_refused(spoilt: bytes, reason: str) -> None:
+    with pytest.raises(Unsafe, match=reason):
+        _prove(ROOMY, spoilt)
+
+
+def test_a_cut_that_the_loader_does_not_notice_is_taken() -> None:
+    _prove(ROOMY, CUT)
+    _prove(ROOMY, ROOMY)
 
 
 # --- the pass --------------------------------------------------------------------------------------------------------
