@@ -60,12 +60,13 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, layer: Path) -> Iterato
     made = {"Version": 1, "LayerVersionArn": ARN, "Content": {"CodeSha256": code}, **kinds}
     with proxied("http://127.0.0.1:1") as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        for call, status, body in (
+        answers: tuple[tuple[str, int, dict[str, object]], ...] = (
             ("GetAccountSettings", 200, {"AccountLimit": {}, "AccountUsage": {}}),
             ("ListLayerVersions", 200, {"LayerVersions": []}),
             ("PublishLayerVersion", 201, made),
             ("AddLayerVersionPermission", 201, {"Statement": "{}"}),
-        ):
+        )
+        for call, status, body in answers:
             proxy.fault(Fault(call=call, status=status, body=body))
         yield proxy
 

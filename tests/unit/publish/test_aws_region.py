@@ -432,7 +432,7 @@ def test_a_credential_process_that_fails_is_told_with_its_words(
 def test_the_zip_of_a_direct_upload_is_read_from_the_disk_as_it_is_sent(
     unused: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    artifact, sent = an_upload(tmp_path), []
+    artifact, sent = an_upload(tmp_path), list[int]()
     answer = {**row(1), "Content": {"CodeSha256": artifact.code_sha256}}
     with proxied("http://127.0.0.1:1") as proxy:
         proxy.fault(Fault(call="PublishLayerVersion", status=201, body=answer))
