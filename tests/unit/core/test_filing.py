@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerforge.core import filing
 from layerforge.core.filing import ALIVE, PREFIX, clear_dead, own_folder, write_together
 
 SUFFIXES = (".manifest.json", ".sbom.json", ".licences.txt", ".lock", ".zip")
@@ -138,6 +139,63 @@ def test_a_journal_that_is_not_right_puts_nothing_into_place(journal: str, tmp_p
     write_together(folder, {"a": b"a"})
     assert standing(folder) == {"a": b"a"}
     assert [path.name for path in tmp_path.iterdir()] == ["dist"]
+
+
+def a_journal(*entries: tuple[str, bytes, bool]) -> str:
+    return json.dumps([{"name": name, "size": len(data), "stood": stood} for name, data, stood in entries])
+
+
+def test_files_that_cannot_all_go_into_place_leave_what_stood_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "b").mkdir()
+    journal = a_journal(("a", b"new", True), ("new", b"new", False), ("b", b"new", True))
+    own = left_behind(tmp_path, journal, {"0": b"new", "1": b"new", "2": b"new", "old-0": b"old"})
+    clear_dead(tmp_path, PREFIX)
+    assert standing(tmp_path) == {"a": b"old"}
+    assert (tmp_path / "b").is_dir()
+    clear_dead(tmp_path, PREFIX)
+    assert not own.exists()
+
+
+def test_a_writer_that_is_killed_on_its_way_back_is_brought_back_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "made").write_bytes(b"new")
+    (tmp_path / "untouched").write_bytes(b"somebody's")
+    journal = a_journal(("a", b"new", True), ("made", b"new", False), ("untouched", b"new", False))
+    own = left_behind(tmp_path, journal, {"old-0": b"old", "2": b"new"})
+    (own / "forward").rename(own / "back")
+    clear_dead(tmp_path, PREFIX)
+    assert standing(tmp_path) == {"a": b"old", "untouched": b"somebody's"}
+    assert not own.exists()
+
+
+def test_a_file_that_lost_its_bytes_with_the_power_keeps_all_from_going_into_place(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    journal = a_journal(("a", b"new", True), ("b", b"new", False))
+    left_behind(tmp_path, journal, {"0": b"new", "1": b"", "old-0": b"old"})
+    clear_dead(tmp_path, PREFIX)
+    assert standing(tmp_path) == {"a": b"old"}
+
+
+def test_a_journal_that_cannot_be_read_leaves_its_folder_since_it_may_hold_the_only_copy(tmp_path: Path) -> None:
+    own = left_behind(tmp_path, "[]", {"0": b"x", "old-0": b"only"})
+    (own / "forward").rename(own / "elsewhere")
+    (own / "forward").symlink_to("elsewhere")
+    clear_dead(tmp_path, PREFIX)
+    assert (own / "old-0").read_bytes() == b"only"
+    assert not standing(tmp_path)
+
+
+def test_where_a_file_can_have_no_second_name_its_bytes_are_copied(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"bytes")
+    (tmp_path / "taken").write_bytes(b"")  # so that no link of that name can be made
+    filing._copy(tmp_path / "file", tmp_path / "taken")
+    assert (tmp_path / "taken").read_bytes() == b"bytes"
+    assert not (tmp_path / "taken").samefile(tmp_path / "file")
+
+
+def test_what_is_gone_before_it_is_looked_at_is_nobodys(tmp_path: Path) -> None:
+    assert not filing._is_mine(tmp_path / "gone")
 
 
 def test_a_folder_of_that_name_that_is_not_of_our_making_stays(tmp_path: Path) -> None:

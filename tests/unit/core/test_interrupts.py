@@ -1,11 +1,15 @@
 """Signals at any moment of the program's life, by a process that sends itself one."""
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 
 import pytest
+
+from layerforge.core import interrupts
 
 PROGRAM = """
     import os, runpy, signal, sys
@@ -80,3 +84,31 @@ def test_a_program_that_starts_with_ctrl_c_ignored_goes_on_to_ignore_it() -> Non
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "alive\n")
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """The handlers of this process, which it gets back."""
+    kept = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+def test_the_first_signal_can_be_caught_and_ends_nothing_by_itself(number: signal.Signals) -> None:
+    ended: list[str] = []
+    interrupts.raise_once(lambda: ended.append("called"))
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+    assert not ended, "what ends the rest is for the second signal"
+
+
+@pytest.mark.usefixtures("handlers")
+def test_once_all_is_written_signals_are_ignored_and_stay_so() -> None:
+    interrupts.ignore()
+    for number in interrupts.SIGNALS:
+        os.kill(os.getpid(), number)
+    interrupts.raise_once(lambda: None)
+    assert {signal.getsignal(number) for number in interrupts.SIGNALS} == {signal.SIG_IGN}

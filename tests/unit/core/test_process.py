@@ -1,8 +1,13 @@
+import os
+import resource
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -122,6 +127,82 @@ def test_a_machine_that_lacks_something_is_named_and_not_the_program(handles: in
     done = subprocess.run([PYTHON, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
     assert "no more files can be opened" in done.stdout, done.stderr
     assert "ulimit -n" in done.stdout
+
+
+@contextmanager
+def handles(most: int) -> Iterator[None]:
+    """This process with few open files allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_with_too_few_handles_for_a_program_none_is_started() -> None:
+    with handles(process.FEWEST_HANDLES - 1), pytest.raises(StepError, match="no more files can be opened"):
+        process.run(["/nowhere/program"])
+
+
+def test_handles_that_run_out_while_a_program_is_started_are_named_and_not_the_program() -> None:
+    taken: list[int] = []
+    with handles(256):
+        try:
+            with suppress(OSError):
+                while len(taken) < 256:
+                    taken.append(os.dup(0))
+            with pytest.raises(StepError, match="no more files can be opened"):
+                process.run([PYTHON, "-c", ""])
+        finally:
+            for handle in taken:
+                os.close(handle)
+
+
+def test_an_interrupted_wait_ends_the_program(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    program = """
+        import os, signal, sys, time
+        sys.stdin.read()
+        print(os.getpid(), file=open(sys.argv[1], "w"), flush=True)
+        os.kill(os.getppid(), signal.SIGUSR1)
+        time.sleep(600)
+    """
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process.run([PYTHON, "-c", textwrap.dedent(program), tmp_path / "pid"])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert ended(int((tmp_path / "pid").read_text()))
+    assert not process._running
+
+
+@pytest.fixture
+def family() -> Iterator[process._Family]:
+    """A child that waits, without a mark of ours and with no pipe of anybody's."""
+    child = subprocess.Popen([PYTHON, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    yield process._Family(child=child, mark="x", pipes=frozenset())
+    child.communicate(b"\n")
+
+
+def test_a_number_that_has_come_to_mean_another_process_is_left_alone(family: process._Family) -> None:
+    assert not process._kill(family.child.pid, family, lambda *_: False)
+    assert family.child.poll() is None
+
+
+def test_a_process_that_ends_by_itself_meanwhile_was_not_ended(family: process._Family) -> None:
+    def belongs(pid: int, _family: process._Family) -> bool:
+        os.kill(pid, signal.SIGKILL)
+        family.child.wait()
+        return True
+
+    assert not process._kill(family.child.pid, family, belongs)
+    assert not process._kill(family.child.pid, family, lambda *_: True), "it is gone altogether"
+    assert not process._holds(family.child.pid, family)
+    assert not process._is_marked(family.child.pid, family)
 
 
 def test_a_program_that_fails_for_what_the_machine_lacks_says_so_in_its_last_words() -> None:
