@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from layerforge.build.engine import Job, Outcome
@@ -79,9 +80,9 @@ class FakeProgress:
         self.warnings.append(text)
 
 
-def stock(progress: FakeProgress | None = None) -> Search:
-    """Where a test's source distributions come from: its index, and a store of its own."""
-    return Search(store=FakeStore(), folders=(), progress=progress or FakeProgress())
+def stock(progress: FakeProgress | None = None, store: FakeStore | None = None, folders: Sequence[Path] = ()) -> Search:
+    """Where a test's source distributions come from: its index, ``folders``, and a store of its own."""
+    return Search(store=store or FakeStore(), folders=folders, progress=progress or FakeProgress())
 
 
 @dataclass

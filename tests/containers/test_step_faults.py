@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from fakes import FakeProgress, FakeStore, target
+from fakes import FakeProgress, FakeStore, stock, target
 from layerforge.build import interpreters
 from layerforge.build.container.connect import connect
 from layerforge.build.container.docker_engine import DockerEngine
@@ -79,11 +79,9 @@ class Shop:
         shop = StepContext(
             plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
             builder=self.docker,
-            store=self.store,
-            progress=FakeProgress(),
+            search=stock(store=self.store),
             workspace=self.folder / "work",
             logs=self.folder / "logs",
-            sources=(),
         )
         return build(replace(shop, **limits), 1).shipped["tiny"]
 

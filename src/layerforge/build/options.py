@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
+from layerforge.build.session import Session
 from layerforge.core.runtimes import Target
+from layerforge.core.store.disk import pythons
+from layerforge.resolve import sources
 from layerforge.resolve.recipe import Budget, BytecodeMode, Compression, Docstrings, Recipe, SourcePackage
+from layerforge.resolve.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +30,32 @@ class Options:
     verify: bool = True
     from_source: tuple[str, ...] = ()
     """Packages to compile, beyond the recipe's."""
-    sources: Path | None = None
-    """Folder with source archives that need not be downloaded."""
     jobs: int = 1
     """Source steps that run at the same time."""
+
+
+def with_interpreter(options: Options, session: Session, recipe: Recipe) -> Options:
+    """The options with the interpreter of the engine's image, where one is needed and this machine has none.
+
+    Raises ``UsageError`` where that has none either.
+    """
+    mode = options.bytecode or recipe.bytecode.mode
+    if options.interpreter is not None or mode is BytecodeMode.NONE:
+        return options
+    if session.builder is None:
+        raise interpreters.missing(options.target.python)
+    found = interpreters.from_image(session.builder, options.target.python, pythons(), session.progress)
+    if found is None:
+        raise interpreters.missing(options.target.python)
+    return replace(options, interpreter=found)
+
+
+def settled(request: Request, options: Options, session: Session) -> Request:
+    """The request with the recipe as it counts: what the command line says, what can be compiled, from what."""
+    recipe = overridden(request.recipe, options, request.listed.compiled)
+    if session.builder is None:
+        recipe = from_wheels(recipe)
+    return replace(request, recipe=sources.substituted(recipe, session.folders, session.progress))
 
 
 def overridden(recipe: Recipe, options: Options, compiled: tuple[str, ...] = ()) -> Recipe:

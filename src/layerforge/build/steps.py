@@ -23,21 +23,23 @@ _PATIENCE = 0.5
 """Seconds between two attempts to end what still runs."""
 
 
-def build(shop: StepContext, jobs: int) -> Built:
+def build(context: StepContext, jobs: int) -> Built:
     """Carries out every source step, ``jobs`` of them at a time. Raises ``StepError`` where one fails."""
-    steps = {name_of(step): step for step in shop.plan.steps if isinstance(step, SourceStep)}
-    done = _in_order(shop, steps, jobs)
+    steps = {name_of(step): step for step in context.plan.steps if isinstance(step, SourceStep)}
+    done = _in_order(context, steps, jobs)
     wheels = {name: one_wheel(done[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
     shipped = {name: done[name] for name, step in steps.items() if not isinstance(step, PackageStep)}
     return Built(wheels=wheels, shipped=shipped)
 
 
-def _in_order(shop: StepContext, steps: Mapping[str, SourceStep], jobs: int) -> dict[str, Path]:
+def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) -> dict[str, Path]:
     """Result of each step by name. Where one fails or the user interrupts, those that still run are ended."""
     done: dict[str, Path] = {}
     # Before any thread starts: only this one can be interrupted while it waits for a server.
     archives = {
-        name: fetched_source(shop, step) for name, step in steps.items() if not shop.store.get("built", step.key)
+        name: fetched_source(context, step)
+        for name, step in steps.items()
+        if not context.search.store.get("built", step.key)
     }
     graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
     graph.prepare()
@@ -46,7 +48,7 @@ def _in_order(shop: StepContext, steps: Mapping[str, SourceStep], jobs: int) -> 
         try:
             while graph.is_active():
                 for name in graph.get_ready():
-                    running[pool.submit(_carry_out, shop, steps[name], archives.get(name), dict(done))] = name
+                    running[pool.submit(_carry_out, context, steps[name], archives.get(name), dict(done))] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -57,21 +59,21 @@ def _in_order(shop: StepContext, steps: Mapping[str, SourceStep], jobs: int) -> 
             # Again and again, since a thread may have been just about to start its container.
             while not all(future.done() for future in running):
                 with suppress(EngineError):
-                    shop.builder.stop()
+                    context.builder.stop()
                 process.stop_all()
                 wait(running, timeout=_PATIENCE)
             raise
     return done
 
 
-def _carry_out(shop: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
+def _carry_out(context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
     """Folder with the result of a step, from the store or made from ``source``."""
     name = name_of(step)
-    folder = shop.workspace / f"step-{name.replace(' ', '-')}"
+    folder = context.workspace / f"step-{name.replace(' ', '-')}"
     out = folder / "out"
     folder.mkdir()
-    with shop.progress.step(name) as shown:
-        kept = shop.store.get("built", step.key)
+    with context.search.progress.step(name) as shown:
+        kept = context.search.store.get("built", step.key)
         if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)):
             unpack(kept, out, name)
             # What a recipe ships is no part of the key: it may have been named after this was made.
@@ -79,17 +81,17 @@ def _carry_out(shop: StepContext, step: SourceStep, source: Source | None, done:
             shown.note(f"from the store, {megabytes(len(kept))}")
             return out
         out.mkdir()
-        log = shop.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
+        log = context.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
         # What lay in the store a moment ago may have been cleared.
-        source = source or fetched_source(shop, step)
-        unpacked = unpacked_source(shop, source, name, folder) if source else folder
-        task = task_of(shop, step, folder, unpacked, log, done)
-        outcome = shop.builder.perform(task, lambda _line: None)
+        source = source or fetched_source(context, step)
+        unpacked = unpacked_source(context, source, name, folder) if source else folder
+        task = task_of(context, step, folder, unpacked, log, done)
+        outcome = context.builder.perform(task, lambda _line: None)
         require_success(outcome, task, out, promised_files(step))
         refuse_native(task)
         packed = pack(out, name)
         # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
         unpack(packed, made := folder / "made", name)
-        shop.store.put("built", step.key, packed)
+        context.search.store.put("built", step.key, packed)
         shown.note(megabytes(len(packed)))
     return made

@@ -15,10 +15,9 @@ from layerforge.build.engine import Builder, Mount, Task
 from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
 from layerforge.core import resources
-from layerforge.core.progress import Progress
-from layerforge.core.store.protocol import Store
 from layerforge.resolve import lock, sources, unpack_source, uv, uv_install
 from layerforge.resolve.recipe import Settings, Source
+from layerforge.resolve.sources import Search
 
 MEMORY = 8 * 2**30
 """Most bytes that one step may use."""
@@ -35,40 +34,37 @@ class StepContext:
 
     plan: Plan
     builder: Builder
-    store: Store
-    progress: Progress
+    search: Search
     workspace: Path
     logs: Path
     """Folder for the whole logs, which outlive the build."""
-    sources: Sequence[Path]
-    """Folders with archives that need not be downloaded."""
     memory: int = MEMORY
     timeout: float = TIMEOUT
 
 
-def fetched_source(shop: StepContext, step: SourceStep) -> Source | None:
+def fetched_source(context: StepContext, step: SourceStep) -> Source | None:
     """What a step is made from, once it is here; ``None`` where that is the image itself."""
     match step:
         case LibraryStep():
             source = step.library.source
         case PackageStep():
-            source = uv.find_sdist(step.pin, shop.plan.target, shop.plan.indexes)
+            source = uv.find_sdist(step.pin, context.plan.target, context.plan.indexes)
         case SystemStep():
             return None
-    sources.fetch(source, shop.store, shop.sources, shop.progress)
+    sources.fetch(source, context.search)
     return source
 
 
 def task_of(
-    shop: StepContext, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]
+    context: StepContext, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]
 ) -> Task:
     """The container's work for a step: its folders, its environment, its command."""
     work = folder / "work"
     work.mkdir()
-    needs = [(need, done[need]) for need in dict.fromkeys(_prefixes(step, shop.plan))]
+    needs = [(need, done[need]) for need in dict.fromkeys(_prefixes(step, context.plan))]
     mounts = [Mount(source=work, target=WORK, writable=True)]
     mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
-    env = environment(shop.plan, [f"{PREFIX}/{need}" for need, _ in needs])
+    env = environment(context.plan, [f"{PREFIX}/{need}" for need, _ in needs])
     match step:
         case LibraryStep():
             library = step.library
@@ -81,7 +77,7 @@ def task_of(
         case PackageStep():
             mounts += [
                 Mount(source=unpacked, target="/src"),
-                Mount(source=_environment(shop, step, folder, done), target="/env"),
+                Mount(source=_environment(context, step, folder, done), target="/env"),
                 Mount(source=_driver(step, unpacked, folder), target="/driver"),
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
@@ -97,8 +93,8 @@ def task_of(
         mounts=tuple(mounts),
         workdir=WORK,
         log=log,
-        memory=shop.memory,
-        timeout=shop.timeout,
+        memory=context.memory,
+        timeout=context.timeout,
     )
 
 
@@ -144,18 +140,18 @@ def with_settings(env: Mapping[str, str], step: SourceStep) -> dict[str, str]:
     return made | {name: f"{made.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
 
 
-def unpacked_source(shop: StepContext, source: Source, name: str, folder: Path) -> Path:
+def unpacked_source(context: StepContext, source: Source, name: str, folder: Path) -> Path:
     """The sources of a step, unpacked below ``folder``."""
-    data = sources.fetch(source, shop.store, shop.sources, shop.progress)
+    data = sources.fetch(source, context.search)
     return unpack_source.unpack(data, name, folder)
 
 
-def _environment(shop: StepContext, step: PackageStep, folder: Path, done: Mapping[str, Path]) -> Path:
+def _environment(context: StepContext, step: PackageStep, folder: Path, done: Mapping[str, Path]) -> Path:
     """The build environment: what is locked for it, and the packages that the same plan has compiled."""
     env = folder / "env"
     compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
     own = [lock.local_pin(need, one_wheel(path, need)) for need, path in compiled]
-    uv_install.install_for_image(lock.render([*step.build_pins, *own]), shop.plan.target, env, shop.plan.indexes)
+    uv_install.install_for_image(lock.render([*step.build_pins, *own]), context.plan.target, env, context.plan.indexes)
     return env
 
 

@@ -42,6 +42,7 @@ def command(
     image: str | None,
     output: Path,
     no_verify: bool,  # noqa: FBT001
+    sources: Path | None,
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -60,9 +61,11 @@ def command(
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
         tell_what_is_not_compiled(wanted, asked, where, progress)
 
+    session = where.session(store, progress, sources)
+
     def made(request: Request) -> Layer:
         with github.refusals_annotated(origin(request)):
-            layer = forge(request, chosen, where.engine, where.builder, store, progress)
+            layer = forge(request, chosen, session)
         github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
         return layer
 

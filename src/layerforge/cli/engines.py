@@ -6,16 +6,19 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from layerforge.build.engine import Builder, Engine
 from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.build.interpreters import Interpreter
+from layerforge.build.session import Session
 from layerforge.core import digest, guarded
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store import disk
+from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import counted
 
@@ -35,6 +38,11 @@ class Chosen:
     """Why nothing can be compiled; empty where it can, or where the host was asked for."""
     hint: str = ""
     """What to do about that."""
+
+    def session(self, store: DiskStore, progress: Progress, sources: Path | None) -> Session:
+        """What a run works with there. ``sources`` is the user's folder of archives that need no download."""
+        folders = (sources,) if sources else ()
+        return Session(store=store, progress=progress, engine=self.engine, builder=self.builder, folders=folders)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
 from layerforge.resolve import build_environments, locking, recipe_file
 from layerforge.resolve import lock as locks
+from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
@@ -68,14 +69,15 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     locking.tell(request, progress)
+    search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
-        text = locking.universal(request, python, Search(store=store, folders=(), progress=progress))
+        text = locking.universal(request, python, search)
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}
     if request.recipe.packages and request.build_lock:
-        bench = build_environments.EnvironmentResolver(request=request, store=store, folders=(), progress=progress)
-        files[request.build_lock] = build_environments.universal(bench, found, python)
+        environments = EnvironmentResolver(request=request, search=search)
+        files[request.build_lock] = build_environments.universal(environments, found, python)
     with progress.step("write") as step, writing(path.parent):
         write_together(path.parent, {file.name: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))

@@ -179,7 +179,6 @@ def options(
     bytecode: str | None,
     docstrings: str | None,
     from_source: tuple[str, ...],
-    sources: Path | None,
     jobs: int,
     *,
     output: Path,
@@ -200,7 +199,6 @@ def options(
         docstrings=Docstrings(docstrings) if docstrings else None,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
-        sources=sources,
         jobs=jobs,
     )
 

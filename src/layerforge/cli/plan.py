@@ -28,6 +28,7 @@ def command(
     image: str | None,
     output: Path,
     no_verify: bool,  # noqa: FBT001
+    sources: Path | None,
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -40,10 +41,8 @@ def command(
     store = shared.open_store(progress)
     wanted = requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
-    made = [
-        prepare(request, *ready(request.recipe, chosen, where.builder, progress), store, progress, fetches=False)
-        for request in wanted
-    ]
+    session = where.session(store, progress, sources)
+    made = [prepare(request, *ready(request.recipe, chosen, session), fetches=False) for request in wanted]
     if as_json:
         found = [plan.as_json(one) for one in made]
         terminal.print_json(found[0] if len(found) == 1 else {"plans": found})

@@ -28,6 +28,7 @@ from layerforge.layer.errors import VerificationError
 from layerforge.report.beside import expected, manifest
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts
+from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, run_data
 
 DEFAULT_MINUTES = 180
@@ -125,15 +126,15 @@ def _verified(
 ) -> Verdict:
     """The verdict on a layer, whose code is run where it may be."""
     with progress.step("verify") as step, store.workspace() as workspace:
-        verdict = pipeline.verify_zip(
-            seen.path,
-            target,
-            expected(made),
-            runner,
-            workspace,
+        recipe = expected(made)
+        expect = Expect(
+            target=target,
+            recipe=recipe,
+            bytecode=recipe.bytecode.mode if recipe else None,
             uncompilable=made.uncompilable if made else frozenset(),
-            unrun="" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store),
         )
+        why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
+        verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, unrun=why_not)
         step.note("", mark(verdict))
     return verdict
 

@@ -247,7 +247,7 @@ def _question(folder: Path, logs: Path, sonames: Iterable[str]) -> Task:
 
 def _texts(library: Library, search: Search) -> tuple[Text, ...]:
     try:
-        data = sources.fetch(library.source, search.store, search.folders, search.progress)
+        data = sources.fetch(library.source, search)
     except LayerforgeError as error:
         search.progress.warn(f"the licences of {library.name} are not in the bundle: {error.message}")
         return ()

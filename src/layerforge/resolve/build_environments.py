@@ -17,15 +17,14 @@ from packaging.utils import canonicalize_name
 
 from layerforge.core import digest, guarded, runtimes
 from layerforge.core.errors import LayerforgeError
-from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
-from layerforge.core.store.protocol import Store
 from layerforge.core.text import counted
 from layerforge.resolve import lock, locking, markers, sources, unpack_source, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
+from layerforge.resolve.sources import Search
 from layerforge.resolve.uv import Asked
 
 DYNAMIC = {"meson-python": ("ninja",), "scikit-build-core": ("cmake", "ninja"), "setuptools": ("wheel",)}
@@ -39,16 +38,13 @@ class EnvironmentResolver:
     """What every build environment of one request is worked out with."""
 
     request: Request
-    store: Store
-    folders: Sequence[Path]
-    """Folders with archives that need not be downloaded."""
-    progress: Progress
+    search: Search
     fetches: bool = True
     """Whether a ``build.lock`` is held against what source distributions declare, which have to be had for that."""
 
 
 def build_pins(
-    bench: EnvironmentResolver, pins: Sequence[Pin], target: Target, unlocked: frozenset[str] = frozenset()
+    environments: EnvironmentResolver, pins: Sequence[Pin], target: Target, unlocked: frozenset[str] = frozenset()
 ) -> dict[str, tuple[Pin, ...]]:
     """The build environment of each package that is compiled, for ``target`` and the layer's ``pins``.
 
@@ -56,29 +52,29 @@ def build_pins(
     the source distribution declares. What the layer holds too has the layer's version, and what the package needs of
     the same plan is left out. Raises ``LockError`` where a ``build.lock`` does not hold.
     """
-    held = _read(bench.request, target)
+    held = _read(environments.request, target)
     found: dict[str, tuple[Pin, ...]] = {}
-    for part in bench.request.recipe.packages:
+    for part in environments.request.recipe.packages:
         own, locked = _pins_of(part, pins)[0], held is not None and part.name not in unlocked
-        declared = _requires(bench, own, target) if bench.fetches or not locked else ()
-        requires = (*declared, *bench.request.recipe.build_requires)
+        declared = _requires(environments, own, target) if environments.fetches or not locked else ()
+        requires = (*declared, *environments.request.recipe.build_requires)
         if held is None or not locked:
-            chosen = _resolved(bench, part, requires, pins, target)
+            chosen = _resolved(environments, part, requires, pins, target)
         else:
-            chosen = _locked(bench.request, held, part, requires, pins, target)
+            chosen = _locked(environments.request, held, part, requires, pins, target)
         found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
     return found
 
 
-def universal(bench: EnvironmentResolver, found: Lock, oldest_python: str) -> str:
+def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str) -> str:
     """The text of a ``build.lock`` for a request whose lock is ``found``: for every platform, from a Python on."""
     made: dict[str, tuple[Pin, ...]] = {}
-    for part in bench.request.recipe.packages:
+    for part in environments.request.recipe.packages:
         own = _pins_of(part, found.pins)
-        requires = [one for pin in own for one in _for_all(bench, pin, oldest_python)]
-        requires += bench.request.recipe.build_requires
-        made[part.name] = _resolved(bench, part, requires, found.pins, oldest_python)
-    first = locking.header(bench.request, oldest_python)
+        requires = [one for pin in own for one in _for_all(environments, pin, oldest_python)]
+        requires += environments.request.recipe.build_requires
+        made[part.name] = _resolved(environments, part, requires, found.pins, oldest_python)
+    first = locking.header(environments.request, oldest_python)
     return first + _EXTRAS + lock.render_portable(lock.merge_environments(made))
 
 
@@ -105,14 +101,18 @@ def _locked(
 
 
 def _resolved(
-    bench: EnvironmentResolver, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], where: Target | str
+    environments: EnvironmentResolver,
+    part: SourcePackage,
+    requires: Iterable[str],
+    pins: Iterable[Pin],
+    where: Target | str,
 ) -> tuple[Pin, ...]:
     """What a package is compiled with, for a target or, from the Python ``where`` on, for every platform."""
     text = "\n".join(requires)
     layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
-    with bench.progress.step("resolve") as step:
+    with environments.search.progress.step("resolve") as step:
         try:
-            asked = Asked(source=text, constraints=layer, indexes=bench.request.listed.indexes)
+            asked = Asked(source=text, constraints=layer, indexes=environments.request.listed.indexes)
             made = uv.compile_lock(asked, where)
             chosen = locking.understood(made).pins
         except LayerforgeError as error:
@@ -129,27 +129,27 @@ def _pins_of(part: SourcePackage, pins: Iterable[Pin]) -> list[Pin]:
     return own
 
 
-def _for_all(bench: EnvironmentResolver, pin: Pin, oldest_python: str) -> list[str]:
+def _for_all(environments: EnvironmentResolver, pin: Pin, oldest_python: str) -> list[str]:
     """What a pin is compiled with wherever the pin applies."""
     runs = [runtimes.target(python, Arch.X86_64) for python in runtimes.runtimes()]
     fits = [one for one in runs if lock.applies(pin, one) and not lock.older(one.python, oldest_python)]
-    requires = _requires(bench, pin, fits[0]) if fits else ()
+    requires = _requires(environments, pin, fits[0]) if fits else ()
     return [markers.with_marker(text, pin.marker) for text in requires]
 
 
-def _requires(bench: EnvironmentResolver, pin: Pin, target: Target) -> tuple[str, ...]:
+def _requires(environments: EnvironmentResolver, pin: Pin, target: Target) -> tuple[str, ...]:
     """What a pin is compiled with: what its source distribution declares, and what its build backend asks for later.
 
     The source distribution is unpacked once; what it declares is kept.
     """
     key = digest.of_json([pin.name, pin.version, list(pin.hashes)])
-    declared = _declared(bench.store.get("build-requires", key))
+    declared = _declared(environments.search.store.get("build-requires", key))
     if declared is None:
-        source = uv.find_sdist(pin, target, bench.request.listed.indexes)
-        data = sources.fetch(source, bench.store, bench.folders, bench.progress)
+        source = uv.find_sdist(pin, target, environments.request.listed.indexes)
+        data = sources.fetch(source, environments.search)
         with tempfile.TemporaryDirectory() as name:
             declared = list(sources.build_requires(unpack_source.unpack(data, pin.name, Path(name))))
-        bench.store.put("build-requires", key, json.dumps(declared).encode())
+        environments.search.store.put("build-requires", key, json.dumps(declared).encode())
     names = {canonicalize_name(Requirement(text).name) for text in declared}
     return (*declared, *(more for one in sorted(names) for more in DYNAMIC.get(one, ())))
 

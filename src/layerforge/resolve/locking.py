@@ -235,6 +235,17 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     return lock.with_extras(chosen, request.recipe.requires, target)
 
 
+def locked_pins(request: Request, target: Target, search: Search) -> tuple[Pin, ...]:
+    """What a layer for ``target`` holds. Raises ``LockError`` where that is nothing."""
+    found = pins(request, locked(request, target, search), target)
+    if not found:
+        raise LockError(
+            f"nothing is required on Python {target.python} for {target.arch}",
+            hint="is the file empty, or do all its markers name other systems?",
+        )
+    return found
+
+
 def universal(request: Request, oldest_python: str, search: Search) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     found = _held(understood(_resolved(request, oldest_python, search)), request)

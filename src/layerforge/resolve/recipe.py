@@ -140,3 +140,8 @@ class Recipe:
     """Sonames of the image's own libraries that the layer ships."""
     arch_system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """More of them, by processor."""
+
+    @property
+    def compiled(self) -> frozenset[str]:
+        """Names of the packages that are compiled."""
+        return frozenset(part.name for part in self.packages)

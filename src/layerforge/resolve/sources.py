@@ -93,20 +93,20 @@ class _Stand:
     source: tuple[dict[str, str], ...] = ()
 
 
-def fetch(source: Source, store: Store, folders: Sequence[Path], progress: Progress) -> bytes:
+def fetch(source: Source, search: Search) -> bytes:
     """The bytes of an archive with the hash that ``source`` names.
 
-    A file of ``folders`` with that hash is taken instead of a download, whatever it is called. Raises ``LockError``
-    where a download has another hash or cannot be had.
+    A file of the search's folders with that hash is taken instead of a download, whatever it is called. Raises
+    ``LockError`` where a download has another hash or cannot be had.
     """
-    local = _local(source, folders)
+    local = _local(source, search.folders)
     if local is not None:
         return local
-    kept = store.get("source", source.sha256)
+    kept = search.store.get("source", source.sha256)
     if kept is not None:
         return kept
     name = PurePosixPath(source.url).name
-    with progress.step("download") as step:
+    with search.progress.step("download") as step:
         data = _download(source)
         step.note(f"{name}, {megabytes(len(data))}")
     if digest.sha256(data) != source.sha256:
@@ -115,7 +115,7 @@ def fetch(source: Source, store: Store, folders: Sequence[Path], progress: Progr
             hint="find out why it changed before you change the hash",
             details=(f"asked for {source.sha256}", f"got       {digest.sha256(data)}"),
         )
-    store.put("source", source.sha256, data)
+    search.store.put("source", source.sha256, data)
     return data
 
 

@@ -97,7 +97,7 @@ def _wheel(release: Release, metadata: str, folder: Path) -> Path:
 
 def _metadata(release: Release, search: Search) -> str:
     """METADATA of a release, of what its source distribution says of itself."""
-    data = sources.fetch(release.source, search.store, search.folders, search.progress)
+    data = sources.fetch(release.source, search)
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         folder = unpack_source.unpack(data, release.name, Path(name))
         fields = HeaderParser().parsestr(_read(folder / "PKG-INFO", release))

@@ -37,6 +37,11 @@ class Verdict:
     figures: Figures = Figures()
 
 
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Whether one of the findings keeps a layer from being written."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
 def errors_of(verdict: Verdict) -> list[Finding]:
     """The findings that keep a layer from being written."""
     return [finding for finding in verdict.findings if finding.severity is Severity.ERROR]

@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from fakes import FakeProgress, FakeStore, target
+from fakes import FakeStore, stock, target
 from layerforge.build import compiler_flags
 from layerforge.build.engine import Builder, Image, Outcome, Task
 from layerforge.build.plan import Toolchain, plan
@@ -89,7 +89,7 @@ def a_library(name: str, *needs: str, ship: tuple[str, ...] = ("lib/*.so",), scr
     )
 
 
-def a_shop(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> StepContext:
+def a_context(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> StepContext:
     recipe = Recipe(name="demo", requires=("demo",), libraries=libraries)
     toolchain = Toolchain(image=builder.image, build_pins={})
     workspace = tmp_path / f"workspace-{len(list(tmp_path.iterdir()))}"
@@ -97,20 +97,18 @@ def a_shop(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeSto
     return StepContext(
         plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
         builder=builder,
-        store=store or FakeStore(values={("source", SHA256): ARCHIVE}),
-        progress=FakeProgress(),
+        search=stock(store=store or FakeStore(values={("source", SHA256): ARCHIVE})),
         workspace=workspace,
         logs=tmp_path,
-        sources=(),
     )
 
 
 def test_a_library_is_made_once_and_then_comes_from_the_store(tmp_path: Path) -> None:
     builder = FakeBuilder({"a": {"lib/liba.so": b"elf"}})
     store = FakeStore(values={("source", SHA256): ARCHIVE})
-    first = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    first = build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
     assert (first.shipped["a"] / "lib/liba.so").read_bytes() == b"elf"
-    second = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    second = build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
     assert (second.shipped["a"] / "lib/liba.so").read_bytes() == b"elf"
     assert len(builder.tasks) == 1
 
@@ -121,7 +119,7 @@ def test_a_step_sees_its_sources_its_needs_and_nothing_of_this_machine(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     builder = FakeBuilder({"a": {"lib/liba.so": b"a"}, "b": {"lib/libb.so": b"b"}, "c": {"lib/libc.so": b"c"}})
     libraries = a_library("c", "b"), a_library("b", "a"), a_library("a")
-    build(a_shop(tmp_path, builder, *libraries), 2)
+    build(a_context(tmp_path, builder, *libraries), 2)
     assert [task.name for task in builder.tasks] == ["a", "b", "c"]
     last = builder.tasks[-1]
     assert {mount.target: mount.writable for mount in last.mounts} == {
@@ -142,7 +140,7 @@ def test_a_step_sees_its_sources_its_needs_and_nothing_of_this_machine(
 
 def test_steps_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Path) -> None:
     builder = FakeBuilder({name: {"lib/x.so": b""} for name in "abcd"})
-    built = build(a_shop(tmp_path, builder, *(a_library(name) for name in "abcd")), 4)
+    built = build(a_context(tmp_path, builder, *(a_library(name) for name in "abcd")), 4)
     assert sorted(built.shipped) == ["a", "b", "c", "d"]
 
 
@@ -165,7 +163,7 @@ def test_steps_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Pa
 def test_a_failed_step_shows_its_last_lines_its_log_and_one_hint(tmp_path: Path, output: str, hint: str) -> None:
     builder = FakeBuilder({}, {"a": Outcome(status=2, output=f"first\n{output}\n", seconds=1.0)})
     with pytest.raises(StepError, match="a failed with status 2") as caught:
-        build(a_shop(tmp_path, builder, a_library("a")), 1)
+        build(a_context(tmp_path, builder, a_library("a")), 1)
     assert caught.value.details[-1] == output
     assert hint.replace("'", "").replace(":", "") in caught.value.hint.replace("'", "").replace(":", "")
     assert str(tmp_path) in caught.value.hint
@@ -183,19 +181,19 @@ def test_a_step_without_a_result_is_an_error_and_leaves_nothing_in_the_store(
     tmp_path: Path, outcome: Outcome, message: str
 ) -> None:
     builder = FakeBuilder({}, {"a": outcome})
-    shop = a_shop(tmp_path, builder, a_library("a"))
+    context = a_context(tmp_path, builder, a_library("a"))
     with pytest.raises(StepError, match=message):
-        build(shop, 1)
-    assert isinstance(shop.store, FakeStore)
-    assert not [kind for kind, _ in shop.store.values if kind == "built"]
+        build(context, 1)
+    assert isinstance(context.search.store, FakeStore)
+    assert not [kind for kind, _ in context.search.store.values if kind == "built"]
 
 
 def test_what_is_shipped_only_since_later_is_missed_in_the_store_too(tmp_path: Path) -> None:
     builder = FakeBuilder({"a": {"lib/liba.so": b"elf"}})
     store = FakeStore(values={("source", SHA256): ARCHIVE})
-    build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+    build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
     with pytest.raises(StepError, match=r"did not make lib/\*\.so\.2"):
-        build(a_shop(tmp_path, builder, a_library("a", ship=("lib/*.so", "lib/*.so.2")), store=store), 1)
+        build(a_context(tmp_path, builder, a_library("a", ship=("lib/*.so", "lib/*.so.2")), store=store), 1)
     assert len(builder.tasks) == 1
 
 
@@ -224,17 +222,17 @@ class SlowBuilder(FakeBuilder):
 def test_what_still_runs_when_a_step_fails_is_ended_even_if_it_starts_late(tmp_path: Path) -> None:
     builder = SlowBuilder({})
     with pytest.raises(StepError, match="fails failed"):
-        build(a_shop(tmp_path, builder, a_library("fails"), a_library("runs")), 2)
+        build(a_context(tmp_path, builder, a_library("fails"), a_library("runs")), 2)
     assert builder.ends.is_set()
 
 
 def test_what_changes_a_result_changes_its_key_and_that_of_what_needs_it(tmp_path: Path) -> None:
     builder = FakeBuilder({name: {"lib/x.so": b""} for name in "ab"})
     store = FakeStore(values={("source", SHA256): ARCHIVE})
-    build(a_shop(tmp_path, builder, a_library("a"), a_library("b", "a"), store=store), 1)
-    build(a_shop(tmp_path, builder, a_library("a"), a_library("b", "a", script="other"), store=store), 1)
+    build(a_context(tmp_path, builder, a_library("a"), a_library("b", "a"), store=store), 1)
+    build(a_context(tmp_path, builder, a_library("a"), a_library("b", "a", script="other"), store=store), 1)
     assert [task.name for task in builder.tasks] == ["a", "b", "b"]
-    build(a_shop(tmp_path, builder, a_library("a", script="other"), a_library("b", "a"), store=store), 1)
+    build(a_context(tmp_path, builder, a_library("a", script="other"), a_library("b", "a"), store=store), 1)
     assert [task.name for task in builder.tasks] == ["a", "b", "b", "a", "b"]
 
 
@@ -242,17 +240,17 @@ def test_another_image_makes_everything_anew(tmp_path: Path) -> None:
     store = FakeStore(values={("source", SHA256): ARCHIVE})
     for digest in ("sha256:1", "sha256:2"):
         builder = FakeBuilder({"a": {"lib/x.so": b""}}, image=replace(IMAGE, digest=digest))
-        build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
         assert len(builder.tasks) == 1
 
 
 def test_a_cycle_and_an_unknown_need_are_recipe_errors(tmp_path: Path) -> None:
     builder = FakeBuilder({})
     with pytest.raises(RecipeError, match="form a cycle") as caught:
-        a_shop(tmp_path, builder, a_library("a", "b"), a_library("b", "a"))
+        a_context(tmp_path, builder, a_library("a", "b"), a_library("b", "a"))
     assert "→" in caught.value.details[0]
     with pytest.raises(RecipeError, match="needs what it does not build") as caught:
-        a_shop(tmp_path, builder, a_library("a", "zlib"))
+        a_context(tmp_path, builder, a_library("a", "zlib"))
     assert caught.value.details == ("a needs zlib",)
 
 
@@ -261,7 +259,7 @@ def test_a_source_with_another_hash_is_refused(tmp_path: Path) -> None:
     wrong.write_bytes(b"something else")
     library = replace(a_library("a"), source=Source(url=wrong.as_uri(), sha256=SHA256))
     with pytest.raises(LockError, match="does not have the hash"):
-        build(a_shop(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
+        build(a_context(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
 
 
 def test_a_file_with_the_right_hash_is_taken_from_the_folder_of_sources(tmp_path: Path) -> None:
@@ -269,15 +267,15 @@ def test_a_file_with_the_right_hash_is_taken_from_the_folder_of_sources(tmp_path
     folder.mkdir()
     (folder / "whatever-it-is-called").write_bytes(ARCHIVE)
     builder = FakeBuilder({"a": {"lib/x.so": b""}})
-    shop = a_shop(tmp_path, builder, a_library("a"), store=FakeStore())
-    build(replace(shop, sources=[folder]), 1)
+    context = a_context(tmp_path, builder, a_library("a"), store=FakeStore())
+    build(replace(context, search=stock(folders=[folder])), 1)
     assert builder.tasks
 
 
 def test_a_source_that_cannot_be_had_says_how_to_provide_it(tmp_path: Path) -> None:
     library = replace(a_library("a"), source=Source(url=(tmp_path / "absent").as_uri(), sha256=SHA256))
     with pytest.raises(LockError, match="cannot be downloaded") as caught:
-        build(a_shop(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
+        build(a_context(tmp_path, FakeBuilder({}), library, store=FakeStore()), 1)
     assert "--sources" in caught.value.hint
 
 
@@ -288,7 +286,7 @@ def test_the_same_result_is_kept_as_the_same_bytes(tmp_path: Path) -> None:
         builder = FakeBuilder({"a": {"lib/b.so": b"b", "lib/a.so": b"a"}})
         before = os.umask(umask)
         try:
-            build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+            build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
         finally:
             os.umask(before)
         kept += [value for (kind, _), value in store.values.items() if kind == "built"]
@@ -302,10 +300,10 @@ def test_a_result_that_is_no_archive_is_made_again(tmp_path: Path) -> None:
     store = FakeStore(values={("source", SHA256): ARCHIVE})
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-    build(a_shop(tmp_path / "first", builder, a_library("a"), store=store), 1)
+    build(a_context(tmp_path / "first", builder, a_library("a"), store=store), 1)
     [key] = [key for key in store.values if key[0] == "built"]
     right, store.values[key] = store.values[key], b"no archive"
-    build(a_shop(tmp_path / "second", builder, a_library("a"), store=store), 1)
+    build(a_context(tmp_path / "second", builder, a_library("a"), store=store), 1)
     assert store.values[key] == right
     assert len(builder.tasks) == 2
 
@@ -318,13 +316,13 @@ NATIVE = "cc -O2 -march=native -c x.c -o x.o"
 )
 def test_a_step_that_compiled_for_this_machine_alone_fails_and_is_not_kept(tmp_path: Path, line: str) -> None:
     builder = FakeBuilder({"a": {"lib/x.so": b""}}, log=f"first\n{line}\nlast\n")
-    shop = a_shop(tmp_path, builder, a_library("a"))
+    context = a_context(tmp_path, builder, a_library("a"))
     with pytest.raises(StepError, match="a was compiled for this machine's processor") as caught:
-        build(shop, 1)
+        build(context, 1)
     assert caught.value.details == (line,)
     assert "the whole log" in caught.value.hint
-    assert isinstance(shop.store, FakeStore)
-    assert not [kind for kind, _ in shop.store.values if kind == "built"]
+    assert isinstance(context.search.store, FakeStore)
+    assert not [kind for kind, _ in context.search.store.values if kind == "built"]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +336,7 @@ def test_a_step_that_compiled_for_this_machine_alone_fails_and_is_not_kept(tmp_p
 )
 def test_a_log_that_only_tells_of_such_flags_is_no_failure(tmp_path: Path, line: str) -> None:
     builder = FakeBuilder({"a": {"lib/x.so": b""}}, log=f"{line}\n")
-    assert build(a_shop(tmp_path, builder, a_library("a")), 1).shipped
+    assert build(a_context(tmp_path, builder, a_library("a")), 1).shipped
 
 
 @pytest.mark.parametrize(
@@ -352,19 +350,19 @@ def test_a_log_that_only_tells_of_such_flags_is_no_failure(tmp_path: Path, line:
 )
 def test_a_recipe_that_asks_for_the_build_machines_processor_is_refused(tmp_path: Path, library: Library) -> None:
     with pytest.raises(RecipeError, match="compiles a for the processor of the machine that builds it") as caught:
-        a_shop(tmp_path, FakeBuilder({}), library)
+        a_context(tmp_path, FakeBuilder({}), library)
     assert "native" in caught.value.details[0]
 
 
 def test_a_recipe_may_take_such_a_flag_out(tmp_path: Path) -> None:
     script = "# upstream has -march=native\nsed -i 's/-march=native//' Makefile\nmake"
     other = replace(a_library("a", script=script), arch_settings={"arm64": Settings(env={"CFLAGS": "-mcpu=native"})})
-    assert a_shop(tmp_path, FakeBuilder({}), other).plan.steps
+    assert a_context(tmp_path, FakeBuilder({}), other).plan.steps
 
 
-def test_a_step_gets_the_time_and_the_memory_of_its_shop(tmp_path: Path) -> None:
+def test_a_step_gets_the_time_and_the_memory_of_its_context(tmp_path: Path) -> None:
     builder = FakeBuilder({"a": {"lib/x.so": b""}})
-    build(replace(a_shop(tmp_path, builder, a_library("a")), timeout=5.0, memory=2**20), 1)
+    build(replace(a_context(tmp_path, builder, a_library("a")), timeout=5.0, memory=2**20), 1)
     assert [(task.timeout, task.memory) for task in builder.tasks] == [(5.0, 2**20)]
 
 
@@ -385,7 +383,7 @@ def test_a_link_to_the_prefix_of_the_container_becomes_one_that_stays_in_the_res
     builder = LinkingBuilder(makes={"a": {"lib/liba.so": b"elf"}}, link="/prefix/a/lib/liba.so")
     store = FakeStore(values={("source", SHA256): ARCHIVE})
     for _ in range(2):
-        built = build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        built = build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
         assert (built.shipped["a"] / "lib/liblink.so").readlink() == Path("liba.so")
     assert len(builder.tasks) == 1
 
@@ -395,5 +393,5 @@ def test_a_link_that_leads_out_of_the_result_is_refused_and_not_kept(tmp_path: P
     builder = LinkingBuilder(makes={"a": {"lib/liba.so": b"elf"}}, link=link)
     store = FakeStore(values={("source", SHA256): ARCHIVE})
     with pytest.raises(StepError, match="no layer may hold"):
-        build(a_shop(tmp_path, builder, a_library("a"), store=store), 1)
+        build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
     assert not [kind for kind, _ in store.values if kind == "built"]

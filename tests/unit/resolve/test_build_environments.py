@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fakes import FakeProgress, FakeStore, target
+from fakes import FakeStore, stock, target
 from layerforge.cli import lock as lock_command
 from layerforge.core.errors import LayerforgeError, StepError, UsageError
 from layerforge.resolve import build_environments, lock, markers, targets
@@ -61,10 +61,9 @@ class Place:
         parts = (*request.recipe.packages, *(SourcePackage(name=name) for name in more))
         request = replace(request, recipe=replace(request.recipe, packages=parts))
         held = lock.applicable(lock.parse((self.folder / "requirements.lock").read_text(), "x"), target(python))
-        bench = build_environments.EnvironmentResolver(
-            request=request, store=self.store, folders=(), progress=FakeProgress(), fetches=fetches
-        )
-        found = build_environments.build_pins(bench, held, target(python), frozenset(more))
+        search = stock(store=self.store)
+        environments = build_environments.EnvironmentResolver(request=request, search=search, fetches=fetches)
+        found = build_environments.build_pins(environments, held, target(python), frozenset(more))
         assert not [pin for pins in found.values() for pin in pins if pin.marker]
         return {name: {pin.name: pin.version for pin in pins} for name, pins in found.items()}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeProgress, FakeStore
+from fakes import FakeProgress, FakeStore, stock
 from layerforge.core.errors import StepError, UsageError
 from layerforge.layer import licences
 from layerforge.resolve import sources, unpack_source
@@ -54,7 +54,7 @@ def test_a_source_that_stands_in_gives_the_library_its_version_and_hash_and_is_t
     assert (demo.version, demo.source.sha256, demo.script) == ("1.9", SHA256, "make")
     assert other == RECIPE.libraries[1]
     assert progress.lines == ["demo: demo.tar.gz instead of 2.0 (a closed network)"]
-    assert sources.fetch(demo.source, FakeStore(), [], FakeProgress()) == DATA
+    assert sources.fetch(demo.source, stock()) == DATA
 
 
 def test_the_first_folder_that_names_a_stand_in_decides(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_stand_in_with_another_hash_than_it_says_is_refused(tmp_path: Path) ->
     (folder / "demo.tar.gz").write_bytes(b"something else")
     made = sources.substituted(RECIPE, [folder], FakeProgress())
     with pytest.raises(LockError, match="does not have the hash") as caught:
-        sources.fetch(made.libraries[0].source, FakeStore(), [folder], FakeProgress())
+        sources.fetch(made.libraries[0].source, stock(folders=[folder]))
     assert caught.value.exit_code == 4
     assert "find out why" in caught.value.hint
 
@@ -104,18 +104,16 @@ def test_an_archive_is_downloaded_once(tmp_path: Path) -> None:
     store, source = FakeStore(), Source(url=(tmp_path / "demo.tar.gz").as_uri(), sha256=SHA256)
     (tmp_path / "demo.tar.gz").write_bytes(DATA)
     progress = FakeProgress()
-    assert sources.fetch(source, store, [], progress) == DATA
+    assert sources.fetch(source, stock(progress, store)) == DATA
     (tmp_path / "demo.tar.gz").unlink()
-    assert sources.fetch(source, store, [], progress) == DATA
+    assert sources.fetch(source, stock(progress, store)) == DATA
     assert progress.steps == ["download"]
 
 
 def test_what_cannot_be_read_in_a_folder_of_archives_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("/proc/self/mem")
     (tmp_path / "b").write_bytes(DATA)
-    assert sources.fetch(
-        Source(url="https://nowhere.invalid/x", sha256=SHA256), FakeStore(), [tmp_path], FakeProgress()
-    )
+    assert sources.fetch(Source(url="https://nowhere.invalid/x", sha256=SHA256), stock(folders=[tmp_path]))
 
 
 class Wrong(BaseHTTPRequestHandler):
@@ -140,7 +138,7 @@ def test_a_download_that_fails_says_what_to_do(path: str, hint: str) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         source = Source(url=f"http://127.0.0.1:{server.server_port}/{path}", sha256=SHA256)
         with pytest.raises(LockError, match="cannot be downloaded") as caught:
-            sources.fetch(source, FakeStore(), [], FakeProgress())
+            sources.fetch(source, stock())
         server.shutdown()
     assert caught.value.hint.startswith(hint)
     assert "--sources" in caught.value.hint

@@ -26,6 +26,7 @@ from layerforge.measure.suite.pytest_run import INI, OPT, OPTIONS, TestEnvironme
 from layerforge.resolve import lock, locking, sources, unpack_source, uv, uv_install
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Pin
+from layerforge.resolve.sources import Search
 
 SCHEMA = 1
 """Of what the store keeps of runs."""
@@ -75,7 +76,9 @@ def prepare(
     sdist = uv.find_sdist(replace(known, hashes=locked.get(package.name, known).hashes), target)
     with writing(store.root):
         (workspace / "sdist").mkdir()
-        source = unpack_source.unpack(sources.fetch(sdist, store, (), progress), package.name, workspace / "sdist")
+        source = unpack_source.unpack(
+            sources.fetch(sdist, Search(store=store, folders=(), progress=progress)), package.name, workspace / "sdist"
+        )
         unpack(order.examination.path, layer)
     with progress.step("install") as step:
         uv_install.install(lock.render(pins), target, wheels / site, lambda _line: None)

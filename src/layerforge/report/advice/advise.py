@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
+from layerforge.examine import zip_content
+from layerforge.examine.examination import Examination
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving
 from layerforge.report.advice.sizes import (
     bytecode_only,
@@ -136,3 +139,9 @@ def _weighed(proposal: Proposal) -> Advice:
 def _cost(unzipped: int, zipped: int | None, files: int) -> str:
     packed = "" if zipped is None else f"{megabytes(zipped)} zipped, "
     return f"{megabytes(unzipped)} ({packed}{counted(files, 'file')})"
+
+
+def could_go(examination: Examination, target: Target, *, ours: bool) -> tuple[str, ...]:
+    """What could be left out of a layer, a line each. For a layer of layerforge's own, ``ours``, only what is new."""
+    with zip_content.reader(examination.path) as read:
+        return notes(LayerEvidence(target=target, examination=examination, read=read), ours=ours)

@@ -1,4 +1,4 @@
-"""What the store says of a layer is believed only as far as it is about that layer."""
+"""A kept verdict is believed only as far as it is about that layer."""
 
 import datetime
 import json
@@ -8,96 +8,25 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, FakeProgress, FakeStore, a_manifest, target
+from fakes import FakeEngine, FakeStore, target
 from keys import assert_decided_by
-from layerforge import __version__, pipeline
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan, plan
 from layerforge.core import digest
+from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Arch
-from layerforge.report import delivery
-from layerforge.report.delivery import BuiltLayer
-from layerforge.report.manifest import Manifest
 from layerforge.resolve import lock
-from layerforge.resolve.recipe import Budget, Bytecode, BytecodeMode, Check, Compression, Recipe
+from layerforge.resolve.recipe import Budget, Check, Compression, Recipe
+from layerforge.verify import verifying
 from layerforge.verify.verdict import Verdict
 
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
 CPYTHON = Interpreter(path=Path("/usr/bin/python3.13"), version="3.13.0")
-ZIP = b"the bytes of a zip"
 
 
 def a_plan() -> Plan:
     return plan(Recipe(name="demo", requires=("demo",)), target(), PINS, Compression.FAST, CPYTHON, 0)
 
-
-def kept(store: Any, **facts: Any) -> Plan:
-    """A plan whose layer the store holds, with ``facts`` in the place of what its manifest should say."""
-    made = a_plan()
-    right: dict[str, Any] = {"key": made.key, "sha256": digest.sha256(ZIP), "layerforge": __version__}
-    manifest = a_manifest(**{**right, **facts})
-    delivery.keep(made, BuiltLayer(manifest=manifest, sbom="sbom", licences="licences", data=ZIP), store)
-    return made
-
-
-def recalled(store: Any, made: Plan) -> BuiltLayer | None:
-    return delivery.recall(made, store, FakeProgress())
-
-
-def test_a_layer_that_was_kept_is_recalled() -> None:
-    store = FakeStore()
-    found = recalled(store, kept(store))
-    assert found is not None
-    assert (found.data, found.sbom, found.licences) == (ZIP, "sbom", "licences")
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"key": "another"},
-        {"name": "another"},
-        {"python": "3.12"},
-        {"arch": Arch.ARM64},
-        {"interpreter": ""},
-        {"compression": Compression.MAX},
-        {"bytecode": Bytecode(mode=BytecodeMode.NONE)},
-        {"layerforge": "0"},
-        {"sha256": "a" * 64},
-    ],
-)
-def test_a_manifest_of_another_layer_is_none_of_the_plan(facts: dict[str, Any]) -> None:
-    store = FakeStore()
-    assert recalled(store, kept(store, **facts)) is None
-
-
-def test_another_zip_under_the_digest_of_the_right_one_is_not_delivered() -> None:
-    store = FakeStore()
-    made = kept(store)
-    store.values["archive", digest.sha256(ZIP)] = b"a foreign zip"
-    assert recalled(store, made) is None
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        b"",
-        b"[]",
-        b"null",
-        b"\xff",
-        b"[" * 100_000,
-        b'{"manifest": 1, "sbom": "", "licences": ""}',
-        b'{"manifest": "[]", "sbom": "", "licences": ""}',
-        b'{"manifest": "{}", "sbom": [], "licences": ""}',
-    ],
-)
-def test_a_record_of_another_form_is_none(record: bytes) -> None:
-    store = FakeStore()
-    made = kept(store)
-    store.values["layer", made.key] = record
-    assert recalled(store, made) is None
-
-
-# --- verdicts
 
 CLEAN = Verdict(engine="fake", skipped="", findings=(), notes=("a note",))
 
@@ -106,8 +35,12 @@ def stored(**facts: Any) -> bytes:
     return json.dumps({"about": ["this"], "verdict": asdict(CLEAN), **facts}).encode()
 
 
+def recalled_verdict(value: bytes) -> Verdict | None:
+    return verifying.recall(["this"], FakeStore(values={(verifying.KIND, digest.of_json(["this"])): value}))
+
+
 def test_a_verdict_comes_back_as_it_was_kept() -> None:
-    assert pipeline.said_before(stored(), digest.of_json(["this"])) == CLEAN
+    assert recalled_verdict(stored()) == CLEAN
 
 
 @pytest.mark.parametrize(
@@ -130,16 +63,23 @@ def test_a_verdict_comes_back_as_it_was_kept() -> None:
     ],
 )
 def test_a_verdict_of_another_form_or_about_something_else_is_none(value: bytes) -> None:
-    assert pipeline.said_before(value, digest.of_json(["this"])) is None
+    assert recalled_verdict(value) is None
 
 
 def test_what_was_said_of_other_bytes_is_not_said_of_these() -> None:
     made, engine = a_plan(), FakeEngine(outcomes=[])
-    forged = BuiltLayer(manifest=a_manifest(sha256=digest.sha256(ZIP)), sbom="", licences="", data=ZIP)
-    other = replace(forged, manifest=a_manifest(sha256="b" * 64))
-    facts = pipeline.about(made, forged, engine)
-    assert facts != pipeline.about(made, other, engine)
+    facts = verifying.about(made, "a" * 64, engine)
+    assert facts != verifying.about(made, "b" * 64, engine)
     assert digest.of_json(json.loads(json.dumps(facts))) == digest.of_json(facts)
+
+
+def test_only_a_verdict_without_errors_is_kept() -> None:
+    store = FakeStore()
+    bad = Finding(rule="LF101", severity=Severity.ERROR, path="", message="m", hint="h")
+    verifying.keep(["this"], replace(CLEAN, findings=(bad,)), store)
+    assert store.values == {}
+    verifying.keep(["this"], CLEAN, store)
+    assert verifying.recall(["this"], store) == CLEAN
 
 
 class Alike(FakeEngine):
@@ -155,29 +95,27 @@ class Asked:
     """All that a verdict is about."""
 
     plan: Plan
-    manifest: Manifest
+    sha256: str = "a" * 64
     engine: str = "fake"
     identity: str = "1"
 
     @property
     def key(self) -> str:
-        forged = BuiltLayer(manifest=self.manifest, sbom="", licences="", data=ZIP)
         engine = Alike(outcomes=[], name=self.engine, refuses=self.identity)
-        return digest.of_json(pipeline.about(self.plan, forged, engine))
+        return digest.of_json(verifying.about(self.plan, self.sha256, engine))
 
 
 def test_each_thing_that_a_verdict_depends_on_changes_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = Asked(plan=a_plan(), manifest=a_manifest())
-    manifest = replace(base.manifest, sha256="c" * 64)
-    parts = {"plan": replace(base.plan, interpreter="3.13.1"), "manifest": manifest, "engine": "b", "identity": "2"}
+    base = Asked(plan=a_plan())
+    parts = {"plan": replace(base.plan, interpreter="3.13.1"), "sha256": "c" * 64, "engine": "b", "identity": "2"}
     assert_decided_by(lambda asked: asked.key, base, parts)
     first = base.key
-    monkeypatch.setattr(pipeline, "__version__", "another")
+    monkeypatch.setattr(verifying, "__version__", "another")
     assert base.key != first
 
 
 def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdicts_key() -> None:
-    base = Asked(plan=a_plan(), manifest=a_manifest())
+    base = Asked(plan=a_plan())
     recipe = base.plan.recipe
     parts = {
         "target": target("3.12"),
@@ -203,6 +141,6 @@ def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdic
 
 def test_a_verdict_holds_for_a_month() -> None:
     before = datetime.datetime.now(datetime.UTC)
-    facts = pipeline.about(a_plan(), BuiltLayer(manifest=a_manifest(), sbom="", licences="", data=ZIP), FakeEngine([]))
+    facts = verifying.about(a_plan(), "a" * 64, FakeEngine([]))
     after = datetime.datetime.now(datetime.UTC)
     assert facts[0][0] in {f"{moment:%Y-%m}" for moment in (before, after)}

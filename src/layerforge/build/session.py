@@ -1,0 +1,54 @@
+"""What a run of layerforge works with, from the first look at an index to the last file that it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from layerforge.build.engine import Builder, Engine
+from layerforge.core import digest
+from layerforge.core.faults import writing
+from layerforge.core.progress import Progress
+from layerforge.core.store.disk import DiskStore
+from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.sources import Search
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Where results are kept and shown, and what runs programs."""
+
+    store: DiskStore
+    progress: Progress
+    engine: Engine
+    """What finished layers are run in."""
+    builder: Builder | None = None
+    """What compiles; without it every package comes from its wheel."""
+    folders: tuple[Path, ...] = ()
+    """Where source archives lie that need no download."""
+
+    @property
+    def search(self) -> Search:
+        """What is looked up and downloaded with."""
+        return Search(store=self.store, folders=self.folders, progress=self.progress)
+
+
+def equipped(session: Session, recipe: Recipe) -> Session:
+    """The session with what a recipe's steps need of the build image: packages of its system, archives it carries."""
+    builder = session.builder
+    if builder is None:
+        return session
+    if recipe.build_packages:
+        builder = builder.equipped(recipe.build_packages, session.progress)
+    return replace(session, builder=builder, folders=(*session.folders, *_carried(builder, session.store)))
+
+
+def _carried(builder: Builder, store: DiskStore) -> tuple[Path, ...]:
+    """The folder of archives that the image carries, copied out of it once."""
+    if not builder.image.sources:
+        return ()
+    carried = store.place("image-sources") / digest.of_json([builder.image.digest, builder.image.sources])
+    with writing(store.root):
+        if not carried.is_dir():
+            builder.copy_out(builder.image.sources, carried)
+    return (carried,)

@@ -1,0 +1,92 @@
+"""The verdict on an examined layer: every rule, then its check where it can be run; and verdicts that are kept."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from layerforge import __version__
+from layerforge.build.engine import Engine
+from layerforge.build.plan import Plan
+from layerforge.core import digest, guarded
+from layerforge.core.store.protocol import Store
+from layerforge.examine.examination import Examination
+from layerforge.examine.unpack import unpack
+from layerforge.resolve.recipe import Check
+from layerforge.verify import rules
+from layerforge.verify.imports import Imports, imports_of
+from layerforge.verify.notes import notes
+from layerforge.verify.rules_table import Expect
+from layerforge.verify.run_check import Checked, nothing_proved, run_check
+from layerforge.verify.verdict import Figures, Verdict, errors_of, has_errors
+
+CHECK_SECONDS = 300.0
+"""How long a layer's own check may take."""
+
+KIND = "verdict"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptVerdict:
+    """What the store holds of a verdict: what it is about, and the verdict."""
+
+    about: list[Any]
+    verdict: Verdict
+
+
+def verify(
+    examination: Examination, expect: Expect, engine: Engine, workspace: Path, *, advice: tuple[str, ...], unrun: str
+) -> Verdict:
+    """Holds any layer against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
+    against it. ``advice`` goes with the notes.
+    """
+    findings = rules.judge(examination, expect)
+    skipped = engine.refusal(expect.target) or unrun
+    if has_errors(findings):
+        skipped = "the rules found errors"
+    checked = Checked(findings=(), notes=(), figures=Figures())
+    if not skipped:
+        unpack(examination.path, workspace / "opt")
+        check = expect.recipe.check if expect.recipe else Check()
+        imports = Imports(needed=check.imports) if check.imports else imports_of(examination)
+        checked = run_check(engine, expect.target, workspace / "opt", imports, check.script, CHECK_SECONDS)
+        if not imports.names and not check.script:
+            findings += nothing_proved(examination)
+    return Verdict(
+        engine="" if skipped else engine.name,
+        skipped=skipped,
+        findings=findings + checked.findings,
+        notes=(*notes(examination, expect), *advice, *checked.notes),
+        figures=checked.figures,
+    )
+
+
+def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:
+    """All that decides the verdict on a layer of these bytes, as data for JSON."""
+    # Once a month anew: some of what is said of a layer depends on the date.
+    month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
+    return [
+        [month, __version__, sha256, plan.target.label, plan.interpreter, engine.name],
+        [engine.identity, asdict(plan.recipe.check), asdict(plan.recipe.budget)],
+    ]
+
+
+def keep(facts: list[Any], verdict: Verdict, store: Store) -> None:
+    """Keeps a verdict, unless it has errors: whoever meets these wants them looked at anew."""
+    if not errors_of(verdict):
+        value = json.dumps({"about": facts, "verdict": asdict(verdict)}).encode()
+        store.put(KIND, digest.of_json(facts), value)
+
+
+def recall(facts: list[Any], store: Store) -> Verdict | None:
+    """The verdict that is kept for these facts; ``None`` where there is none, or one that is about something else."""
+    key = digest.of_json(facts)
+    kept = store.get(KIND, key)
+    try:
+        found = guarded.json_as(kept, KeptVerdict) if kept else None
+    except guarded.Unreadable:
+        return None
+    return found.verdict if found and digest.of_json(found.about) == key and not errors_of(found.verdict) else None
