@@ -247,8 +247,12 @@ def _log(path: Path) -> Iterator[Callable[[str], None]]:
         except OSError as error:
             raise _unwritable(path, error) from error
 
-    with file:
+    try:
         yield keep
+    finally:
+        # What a full disk did not take of a line is tried once more, and the failure has been told.
+        with suppress(OSError):
+            file.close()
 
 
 def _unwritable(path: Path, error: OSError) -> EngineError:
