@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import os
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker.errors import DockerException
@@ -20,7 +21,7 @@ IMAGE = Image(reference="mine:1", digest="sha256:one", arch=Arch.X86_64)
 ROOTLESS = {"SecurityOptions": ["name=rootless"], "NCPU": 4}
 
 
-def an_engine(engine: FakeDocker, **facts: int) -> DockerEngine:
+def an_engine(engine: FakeDocker, **facts: Any) -> DockerEngine:
     return replace(DockerEngine(client=engine.sdk, image=IMAGE), **facts)
 
 
@@ -40,7 +41,7 @@ def a_task(folder: Path, timeout: float = 60.0) -> Task:
 
 def until_killed(box: FakeContainer) -> None:
     while not box.killed:
-        os.sched_yield()
+        time.sleep(0.01)
 
 
 # --- steps
@@ -135,7 +136,7 @@ def test_a_disk_that_is_full_under_the_log_is_told(tmp_path: Path) -> None:
 # --- functions
 
 
-def a_job(folder: Path, **facts: float) -> Job:
+def a_job(folder: Path, **facts: Any) -> Job:
     return replace(Job(target=target(), opt=folder, program="print(1)", timeout=5.0), **facts)
 
 
