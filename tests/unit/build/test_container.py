@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,9 @@ from docker.models.containers import Container
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import FakeStep, target
+from fakes import FakeProgress, FakeStep, target
+from keys import assert_decided_by
+from layerforge.build.container import images
 from layerforge.build.container.cleanup import boot, is_dead, labels
 from layerforge.build.container.connect import connect, refuse_old, unavailable
 from layerforge.build.container.errors import as_engine_error, failure, unreachable
@@ -31,9 +33,10 @@ from layerforge.build.container.images import ChildError, _show_layers, _unknown
 from layerforge.build.container.mounts import owned_by_container_user
 from layerforge.build.container.run import Ended, Ending, lines, ran_out_of_memory
 from layerforge.build.container.sandbox import SIGNALS, read
+from layerforge.build.engine import Image
 from layerforge.build.errors import EngineError
 from layerforge.core import runtimes
-from layerforge.core.runtimes import Arch
+from layerforge.core.runtimes import Arch, Target
 
 NO_ANSWER = Ended(status=70, ending=Ending.BY_ITSELF, out_of_memory=False, seconds=1.0)
 ANSWERED = Ended(status=0, ending=Ending.BY_ITSELF, out_of_memory=False, seconds=1.0)
@@ -206,6 +209,62 @@ def test_errors_of_layerforge_pass_unchanged() -> None:
 
 
 # --- images
+
+
+@dataclass
+class Labelled:
+    """As much of an engine as finds every image by its label, and remembers which was looked for."""
+
+    labels: list[str] = field(default_factory=list)
+
+    @property
+    def images(self) -> Labelled:
+        return self
+
+    def list(self, *, filters: dict[str, str]) -> list[FoundImage]:
+        self.labels.append(filters["label"])
+        return [FoundImage()]
+
+    def label(self, image: Image, packages: tuple[str, ...]) -> str:
+        """What an image with more packages is looked for by."""
+        images.with_packages(cast("DockerClient", self), image, packages, FakeProgress())
+        return self.labels.pop()
+
+
+@dataclass
+class FoundImage:
+    id: str = "sha256:2"
+
+
+def test_an_image_with_packages_is_known_by_what_it_was_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image(reference="image:1", digest="sha256:1", arch=Arch.X86_64)
+    packages = ("gcc", "cmake")
+    client = Labelled()
+    first = client.label(image, packages)
+    assert_decided_by(
+        lambda image: client.label(image, packages),
+        image,
+        {"digest": "sha256:2"},
+        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
+    )
+    assert client.label(image, ("cmake", "gcc")) == first
+    assert client.label(image, ("gcc",)) != first
+    monkeypatch.setattr(images, "INSTALL", "FROM {image} # {packages}")
+    assert client.label(image, packages) != first
+
+
+def test_a_build_image_is_known_by_its_dockerfile_and_its_target() -> None:
+    def label(one: Target) -> str:
+        client = Labelled()
+        assert images.build_image_here(cast("DockerClient", client), one)
+        return client.labels.pop()
+
+    first = label(target())
+    assert label(target("3.12")) != first
+    assert label(target(arch=Arch.ARM64)) != first
+    other = replace(target().runtime, os=target("3.11").runtime.os)
+    assert dockerfile(target("3.11")) != dockerfile(target())
+    assert label(replace(target(), runtime=other)) != first
 
 
 @pytest.mark.parametrize("python", list(runtimes.runtimes()))

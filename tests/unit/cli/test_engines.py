@@ -10,6 +10,7 @@ from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.cli import build, engines
 from layerforge.cli.engines import Chosen, Failure
+from layerforge.core.runtimes import Arch
 from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request
 
@@ -24,6 +25,18 @@ def test_an_image_that_could_not_be_had_is_remembered_for_minutes() -> None:
     assert found is not None
     assert found.message == FAILURE.message
     assert engines.failed_before(kept, target("3.12")) is None
+
+
+def test_it_is_remembered_by_target_and_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = FakeStore()
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    for one in (target(), target("3.12"), target(arch=Arch.ARM64)):
+        engines.remember(kept, one, FAILURE)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere:2375")
+    engines.remember(kept, target(), FAILURE)
+    assert len(kept.values) == 4
+    engines.remember(kept, target(), replace(FAILURE, message="another"))
+    assert len(kept.values) == 4
 
 
 @pytest.mark.parametrize("age", [engines.REMEMBERED + 1, -3600])

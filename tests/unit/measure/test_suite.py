@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
@@ -8,14 +9,16 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 import pytest
 
 import zips
 from fakes import FakeProgress, FakeStep, target
+from keys import assert_decided_by
 from layerforge import cli
 from layerforge.build.engine import Image, Outcome, Task
 from layerforge.core.errors import StepError, UsageError
@@ -24,7 +27,7 @@ from layerforge.core.runtimes import Arch
 from layerforge.core.store.disk import DiskStore
 from layerforge.examine import examine
 from layerforge.layer.distributions import Distribution
-from layerforge.measure.suite import collect, pytest_run, test_tools
+from layerforge.measure.suite import collect, prepare, pytest_run, test_tools
 from layerforge.measure.suite import compare as comparing
 from layerforge.measure.suite import prove as suite
 from layerforge.measure.suite.compare import Proof, compare, excuses, unused
@@ -733,3 +736,101 @@ def test_what_cannot_be_run_ends_with_the_contracts_code_and_says_why(
     target_options = ["--python", "3.13", "--arch", "x86_64"]
     assert cli.run(["verify", str(a_layer(tmp_path)), *target_options, *arguments]) == code
     assert words in " ".join(capsys.readouterr().err.split())
+
+
+# --- what a kept run is known by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisive:
+    """All that a run on the wheels is known by."""
+
+    order: SuiteRequest
+    room: pytest_run.TestEnvironment
+    hashes: tuple[str, ...] = ("sha256:1",)
+    arguments: tuple[str, ...] = ("/opt/python/demo",)
+    tests: tuple[str, ...] = ("demo/test_a.py", "demo/test_b.py")
+
+    @property
+    def key(self) -> str:
+        return prepare.key_of(**vars(self))
+
+
+@pytest.fixture
+def decisive(tmp_path: Path) -> Decisive:
+    room = pytest_run.TestEnvironment(
+        builder=FakeBuilder({}),
+        python="3.13",
+        site="python",
+        root="python",
+        env=tmp_path,
+        settings={},
+        driver=tmp_path,
+        jobs=1,
+        seconds=60.0,
+        logs=tmp_path,
+    )
+    return Decisive(order=an_order(a_layer(tmp_path)), room=room)
+
+
+def test_each_thing_that_decides_how_a_suite_ends_changes_the_key_of_its_run(decisive: Decisive) -> None:
+    assert [field.name for field in fields(Decisive)] == list(inspect.signature(prepare.key_of).parameters)
+    other = replace(decisive.order, package=replace(decisive.order.package, name="other"))
+    parts = {
+        "order": other,
+        "room": replace(decisive.room, settings={"A": "1"}),
+        "hashes": ("sha256:2",),
+        "arguments": ("-k", "fast", "/opt/python/demo"),
+        "tests": ("demo/test_a.py",),
+    }
+    assert_decided_by(lambda asked: asked.key, decisive, parts)
+    assert replace(decisive, tests=decisive.tests[::-1]).key == decisive.key
+
+
+def test_of_a_request_the_package_and_the_target_change_the_key_of_its_run(decisive: Decisive) -> None:
+    parts = {"target": target("3.12"), "package": replace(decisive.order.package, name="other")}
+    # How long it may take decides only whether there is a run to keep, and what is chosen is among the arguments.
+    never = {
+        "examination": replace(decisive.order.examination, sha256="0" * 64),
+        "excused": {"t::a": "it is"},
+        "selection": ("demo/tests",),
+        "jobs": 4,
+        "seconds": 1.0,
+    }
+    assert_decided_by(lambda order: replace(decisive, order=order).key, decisive.order, parts, never)
+    arm = replace(decisive.order, target=target(arch=Arch.ARM64))
+    assert replace(decisive, order=arm).key != decisive.key
+
+
+def test_of_an_environment_image_folder_and_settings_change_the_key_of_its_run(decisive: Decisive) -> None:
+    other = FakeBuilder({}, image=replace(IMAGE, digest="sha256:2"))
+    parts = {"builder": other, "site": "python/lib/python3.13/site-packages", "settings": {"A": "1"}}
+    # The Python is the target's, and the folder of the tests is in every argument.
+    elsewhere = Path("/elsewhere")
+    never = {"python": "3.12", "root": "tests", "env": elsewhere, "driver": elsewhere, "logs": elsewhere}
+    never |= {"jobs": 4, "seconds": 1.0}
+    assert_decided_by(lambda room: replace(decisive, room=room).key, decisive.room, parts, never)
+    assert_decided_by(
+        lambda image: replace(decisive, room=replace(decisive.room, builder=FakeBuilder({}, image=image))).key,
+        IMAGE,
+        {"digest": "sha256:2"},
+        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        (prepare, "SCHEMA", 0),
+        (prepare, "INI", "[pytest]"),
+        (prepare, "OPTIONS", ()),
+        (pytest_run, "PLUGIN", "sitecustomize.py"),
+        (pytest_run, "ENV", "/elsewhere"),
+    ],
+)
+def test_how_suites_are_run_is_part_of_the_key(
+    module: ModuleType, name: str, value: object, decisive: Decisive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = decisive.key
+    monkeypatch.setattr(module, name, value)
+    assert decisive.key != before

@@ -6,17 +6,20 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import pytest
 
 from fakes import FakeProgress, FakeStore, target
+from keys import assert_decided_by
 from layerforge.build.engine import Image, Outcome, Task
 from layerforge.build.errors import EngineError
 from layerforge.build.plan import SYSTEM, LibraryStep, PackageStep, Plan, PlanStep, SystemStep, WheelStep
 from layerforge.core import digest
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
+from layerforge.report import provenance
 from layerforge.report.provenance import Origin, Taken, Told, ask, origins, public
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Compression, Library, Recipe, Settings, Source, SourcePackage
@@ -174,6 +177,27 @@ def test_an_image_is_asked_once_about_the_same_libraries(tmp_path: Path) -> None
     assert len(answers[0].texts) == 2
     assert len(builder.tasks) == 1
     assert set(builder.tasks[0].env) == {"PATH", "LANG"}
+
+
+def test_an_answer_is_kept_by_image_libraries_and_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Builder().image
+
+    def key(image: Image, sonames: tuple[str, ...] = SONAMES) -> str:
+        store = FakeStore()
+        with TemporaryDirectory(dir=tmp_path) as workspace:
+            ask(Builder(image=image), sonames, store, Path(workspace), tmp_path)
+        [(_, found)] = store.values
+        return found
+
+    first = key(image)
+    assert_decided_by(
+        key, image, {"digest": "sha256:2"}, {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"}
+    )
+    assert key(image, SONAMES[:2]) != first
+    for constant in ("_SCHEMA", "_ASK"):
+        with monkeypatch.context() as patch:
+            patch.setattr(provenance, constant, "another")
+            assert key(image) != first
 
 
 @pytest.mark.parametrize("kept", [b"", b"[]", b'{"lines": "text", "texts": []}', b'{"lines": [], "texts": [1]}'])

@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from fakes import FakeStore, stock, target
+from keys import assert_decided_by
 from layerforge.cli import lock as lock_command
 from layerforge.core.errors import LayerforgeError, StepError, UsageError
 from layerforge.resolve import build_environments, lock, markers, targets
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import SourcePackage
+from layerforge.resolve.recipe import Recipe, SourcePackage
+from layerforge.resolve.request import Request
 from sdists import make_sdist, publish
 from wheels import digest, make_wheel
 
@@ -274,3 +276,31 @@ def test_what_is_kept_of_a_build_environment_and_is_no_list_of_requirements_is_r
     kept: bytes | None, declared: list[str] | None
 ) -> None:
     assert build_environments._declared(kept) == declared
+
+
+@dataclass
+class Asked(FakeStore):
+    """A store that has an answer to everything, and remembers what it was asked for."""
+
+    keys: list[str] = field(default_factory=list)
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        self.keys.append(f"{kind} {key}")
+        return b"[]"
+
+
+def test_what_a_package_declares_is_kept_by_name_version_and_hashes() -> None:
+    def key(pin: Pin) -> str:
+        store = Asked()
+        request = Request(recipe=Recipe(name="mine", requires=("fast",)), source="fast")
+        environments = build_environments.EnvironmentResolver(request=request, search=stock(store=store))
+        build_environments._requires(environments, pin, target())
+        [found] = store.keys
+        return found
+
+    assert_decided_by(
+        key,
+        Pin(name="fast", version="1", hashes=("sha256:1",)),
+        {"name": "faster", "version": "2", "hashes": ("sha256:1", "sha256:2")},
+        {"marker": "python_version > '3'", "address": "file:///here/fast.tar.gz", "extras": ("more",)},
+    )

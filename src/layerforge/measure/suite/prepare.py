@@ -89,11 +89,23 @@ def prepare(
     room = _room(order, builder, tests, site, env, make_driver(workspace / "driver"), store.place("logs"))
     arguments = _arguments(order.selection, tests, wheels / room.root, room.root)
     hashes = [sdist.sha256, *(pin.hashes for pin in (*pins, *needed))]
-    run = [SCHEMA, builder.image.digest, target.label, plugin(), INI, OPTIONS, environment(room)]
-    key = digest.of_json([package.name, hashes, run, arguments, sorted(tests.files)])
+    key = key_of(order, room, hashes, arguments, tests.files)
     return PreparedSuite(
         room=room, layer=layer, wheels=wheels, arguments=arguments, workspace=workspace, name=package.name, key=key
     )
+
+
+def key_of(
+    order: SuiteRequest,
+    room: TestEnvironment,
+    hashes: Sequence[str | Sequence[str]],
+    arguments: Sequence[str],
+    tests: Iterable[str],
+) -> str:
+    """The key of a run on the wheels: whatever decides how it ends. ``hashes`` are those of sources and wheels."""
+    image = room.builder.image.digest
+    run = [SCHEMA, image, order.target.label, plugin(), INI, OPTIONS, environment(room)]
+    return digest.of_json([order.package.name, hashes, run, arguments, sorted(tests)])
 
 
 def _room(
