@@ -27,7 +27,16 @@ from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Source
 from layerforge.resolve.uv_environment import environment, refuse_builds, with_keyring
-from layerforge.resolve.uv_failures import ANSI, FAILURES, NO_WHEEL, NO_WHEEL_HINT, SECRET, SOURCE_REFUSED, own_words
+from layerforge.resolve.uv_failures import (
+    ANSI,
+    FAILURES,
+    NO_SOURCE,
+    NO_WHEEL,
+    NO_WHEEL_HINT,
+    SECRET,
+    SOURCE_REFUSED,
+    own_words,
+)
 
 _PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
 OWN_PYTHON = ("--python", sys.executable)
@@ -123,6 +132,8 @@ def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release
     name = canonicalize_name(Requirement(requirement).name)
     options = ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *WHEELS, "--no-binary", name]
     done = run_compile(replace(asked, source=requirement), where, options)
+    if done.status and NO_SOURCE.search(ANSI.sub("", done.stderr)):
+        return None
     if done.status:
         raise failure(done.stderr, None, done.status)
     for row in _rows(done.stdout):

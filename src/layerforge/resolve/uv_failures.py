@@ -103,6 +103,9 @@ NO_WHEEL = re.compile(
 SOURCE_REFUSED = re.compile(r"building from source is disabled|no usable wheels")
 """What uv says where there is a source, and never where a package has none."""
 
+NO_SOURCE = re.compile(r"ha(?:s|ve) no source distribution")
+"""What uv says of what is published as wheels only, where a source is asked for."""
+
 NO_WHEEL_HINT = re.compile(r"Wheels are (?:required|available) for `(?P<package>[\w.-]+)`")
 
 

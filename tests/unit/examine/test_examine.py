@@ -28,7 +28,7 @@ from layerforge.examine.examine import examine
 from layerforge.examine.guess import guess_target
 from layerforge.examine.summary import summarize
 from layerforge.examine.unpack import unpack
-from layerforge.examine.zip_directory import MOST_BYTES
+from layerforge.examine.zip_directory import MOST_BYTES, PIECE
 from layerforge.layer import distributions
 from layerforge.layer.errors import VerificationError
 from layerforge.layer.pyc import PycState
@@ -414,6 +414,98 @@ def test_a_header_that_names_another_file_than_the_directory_is_damage(tmp_path:
     path.write_bytes(path.read_bytes().replace(b"python/a.py", b"python/b.py", 1))
     with pytest.raises(VerificationError, match="names another file"):
         examine(path)
+
+
+def test_a_row_of_the_list_that_is_none_is_damage(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"python/a.py": b"x"})
+    zips.patch(path, "python/a.py", 0, b"PX")
+    with pytest.raises(VerificationError, match="is damaged"):
+        examine(path)
+
+
+def test_the_size_that_a_zip64_end_states_is_the_one_that_counts(tmp_path: Path) -> None:
+    data = zips.of(tmp_path / "a.zip", {"a": b""}).read_bytes()
+    at = len(data) - 22
+    end64 = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, 1 << 40, 0)
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, at, 1)
+    path = tmp_path / "b.zip"
+    path.write_bytes(data[:at] + end64 + locator + data[at:])
+    with pytest.raises(VerificationError, match=f"declares {1 << 40:,} bytes for its list of files"):
+        examine(path)
+
+
+def test_a_stored_entry_that_declares_another_size_is_damage(tmp_path: Path) -> None:
+    put = Put(name="python/a.py", data=b"abc", method=zipfile.ZIP_STORED)
+    path = zips.patch(zips.write(tmp_path / "a.zip", [put]), "python/a.py", 24, (5).to_bytes(4, "little"))
+    with pytest.raises(VerificationError, match="is stored in 3 bytes but declares 5"):
+        examine(path)
+
+
+def test_an_entry_that_begins_at_no_header_is_damage(tmp_path: Path) -> None:
+    path = zips.patch(zips.of(tmp_path / "a.zip", {"python/a.py": b"x"}), "python/a.py", 42, b"\1")
+    with pytest.raises(VerificationError, match="no header where"):
+        examine(path)
+
+
+def test_an_entry_that_ends_behind_the_archive_is_damage(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"python/a.py": b"x"})
+    zips.patch(path, "python/a.py", 20, (5_000).to_bytes(4, "little"))
+    with pytest.raises(VerificationError, match="ends behind the end of the archive"):
+        examine(path)
+
+
+@pytest.mark.parametrize(("name", "words"), [("/", "is empty"), ("//", "is empty"), ("a\0b", "control characters")])
+def test_a_name_that_no_file_can_have_is_unsafe(name: str, words: str) -> None:
+    assert words in zip_directory.hazard(name)
+
+
+def test_a_date_that_there_is_not_is_none(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"a": b""})
+    zips.patch(path, "a", 14, b"\0\0")  # month and day
+    with zip_content.opened(path) as data:
+        [entry] = zip_directory.entries(data, path)
+    assert entry.mtime == 0
+
+
+def test_an_exact_date_is_found_behind_other_fields(tmp_path: Path) -> None:
+    other = b"XX\x02\x00ab"
+    path = zips.write(tmp_path / "a.zip", [Put(name="a", extra=other + zips.timestamp(1_700_000_001))])
+    with zip_content.opened(path) as data:
+        [entry] = zip_directory.entries(data, path)
+    assert entry.mtime == 1_700_000_001
+
+
+def test_files_are_read_by_their_names_while_the_archive_is_open(tmp_path: Path) -> None:
+    files = {"python/a.py": b"a" * 5_000, "python/b.py": b""}
+    with zip_content.reader(zips.of(tmp_path / "a.zip", files)) as read:
+        assert {name: read(name) for name in files} == files
+
+
+def test_what_is_read_in_pieces_is_what_is_read_at_once(tmp_path: Path) -> None:
+    # Deflated so well that one piece of it unpacks to many.
+    path = zips.of(tmp_path / "a.zip", {"python/a.bin": b"\0" * (3 * PIECE + 1)})
+    with zip_content.opened(path) as data:
+        [entry] = zip_directory.entries(data, path)
+        found = list(zip_content.pieces(data, entry))
+        assert b"".join(found) == zip_content.content(data, entry)
+    assert max(map(len, found)) <= PIECE
+
+
+def test_pieces_of_a_stream_that_ends_too_early_are_damage(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "a.zip", {"python/a.bin": os.urandom(5_000)})
+    zips.patch(path, "python/a.bin", 20, (100).to_bytes(4, "little"))
+    with zip_content.opened(path) as data:
+        [entry] = zip_directory.entries(data, path)
+        with pytest.raises(VerificationError, match=r"python/a\.bin cannot be unpacked"):
+            list(zip_content.pieces(data, entry))
+
+
+@pytest.mark.parametrize("name", ["absent.zip", "folder", "file/below"])
+def test_what_cannot_be_opened_is_told_with_the_systems_reason(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot be read: (No such file|Is a directory|Not a directory)"):
+        examine(tmp_path / name)
 
 
 def test_a_link_with_an_endless_target_is_refused(tmp_path: Path) -> None:

@@ -156,3 +156,8 @@ def test_a_pin_to_another_address_than_is_required_is_stale() -> None:
     lock.check_fresh(["a @ https://there/a-1.whl#sha256=1"], pins, target(), "")
     with pytest.raises(LockError, match="stale"):
         lock.check_fresh(["a @ https://there/a-2.whl"], pins, target(), "")
+
+
+def test_a_line_that_still_goes_on_at_the_end_of_the_file_counts() -> None:
+    [pin] = lock.parse(f"demo==1 --hash={A} \\\n", "x").pins
+    assert (pin.name, pin.hashes) == ("demo", (A,))

@@ -133,6 +133,9 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         ("schema = 1\n[[package]]\nname = 'x'\nneed = []", r"package[0].need is unknown; perhaps you meant"),
         ("schema = 1\n[layer]\nbudget = { zipped = 'big' }", "layer.budget.zipped must be a size"),
         ("schema = 1\n[prune]\nremove = 'x'", "prune.remove must be a list of texts"),
+        ("schema = 1\n[layer]\nname = 'x'\nrequires = []", "layer.requires must not be empty"),
+        ("schema = 1\n[layer]\nname = 'x'\nrequires = 'x'", "layer.requires must be a list of texts"),
+        ("schema = 1\n[build]\npackages = [3]", "build.packages must be a list of texts"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, problem: str) -> None:
@@ -250,3 +253,14 @@ def test_what_several_recipes_compile_they_compile_alike_so_that_the_store_serve
 def test_a_typo_finds_the_nearest_recipe() -> None:
     assert recipe_file.nearest("scikit-lern") == "scikit-learn"
     assert recipe_file.nearest("httpx") == ""
+
+
+@pytest.mark.parametrize(("text", "expected"), [(3, 3), ("1.5 MiB", 1_572_864), ("30 MB", 30_000_000), ("7", 7)])
+def test_a_size_is_so_many_bytes(text: int | str, expected: int) -> None:
+    assert recipe_schema.size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "big", "-1 MB", "1 XB", "1e3"])
+def test_what_is_no_size_is_told_as_it_stands(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is no size"):
+        recipe_schema.size(text)

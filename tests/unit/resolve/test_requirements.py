@@ -188,3 +188,32 @@ def test_hashes_go_by_name_and_version_and_one_kind_of_them_is_enough(tmp_path: 
     found = requirements.listed(tmp_path / "all.txt")
     assert dict(found.hashes) == {("six", "1"): {one}, ("six", "2"): {two, three}, ("other", ""): {one}}
     assert found.all_hashed
+
+
+@pytest.mark.parametrize("line", ["--", "-1 x", "--Index-Url https://nowhere.invalid/simple"])
+def test_what_looks_like_an_option_and_is_none_is_told_with_its_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(f"demo\n{line}\n")
+    with pytest.raises(RecipeError) as caught:
+        requirements.listed(tmp_path / "all.txt")
+    assert caught.value.message == f"all.txt:2: the option {line.split()[0]} does not count here"
+
+
+@pytest.mark.parametrize("line", ["--only-binary :all:", "--prefer-binary", "--use-feature=x", "--no-binary :none:"])
+def test_options_that_ask_for_what_is_done_anyway_change_nothing(line: str, tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(f"{line}\ndemo\n")
+    found = requirements.listed(tmp_path / "all.txt")
+    assert (found.requires, found.indexes, found.compiled, found.refused) == (("demo",), (), (), ())
+
+
+def test_a_hash_of_what_is_no_requirement_is_told_without_its_password(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(f"demo @@ https://us:s3cret@there/x --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(RecipeError, match="has hashes and is no requirement") as caught:
+        requirements.listed(tmp_path / "all.txt")
+    assert "s3cret" not in caught.value.message
+
+
+def test_a_wheel_whose_name_says_nothing_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "demo.whl").touch()
+    (tmp_path / "all.txt").write_text("./demo.whl\n")
+    [refused] = requirements.listed(tmp_path / "all.txt").refused
+    assert refused.startswith("all.txt:1: ./demo.whl: Invalid wheel filename")

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from layerforge.core import digest
 from layerforge.core.errors import LayerforgeError, StepError, UsageError
 from layerforge.resolve import lock, requirements, uv_environment, uv_install
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.uv import Asked, compile_lock, failure
+from layerforge.resolve.uv import Asked, compile_lock, failure, find_sdist
 from sdists import make_sdist
 from wheels import lock_of, make_wheel
 
@@ -325,3 +326,58 @@ def test_a_keyring_that_is_a_program_in_python_goes_on_working(
     with pytest.raises(LayerforgeError):
         compile_lock(Asked(source="demo"), target())
     assert "user" in asked.read_text()
+
+
+def test_programs_for_the_image_start_its_interpreter_and_others_stay(index: Path, tmp_path: Path) -> None:
+    data = "demo-1.0.data/scripts"
+    files = {f"{data}/tool": b"#!python\nprint(1)\n", f"{data}/shell": b"#!/bin/sh\n", f"{data}/binary": b"\x7fELF"}
+    wheel = make_wheel(index, files={"demo/__init__.py": b"", **files})
+    uv_install.install_for_image(lock_of(wheel), target(), tmp_path / "env")
+    programs = {path.name: path.read_bytes() for path in (tmp_path / "env/bin").iterdir()}
+    assert programs == {
+        "tool": b"#!/var/lang/bin/python3.13\nprint(1)\n",
+        "shell": b"#!/bin/sh\n",
+        "binary": b"\x7fELF",
+    }
+    assert (tmp_path / "env/bin/tool").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("data", [None, b"no zip at all"])
+def test_a_wheel_on_disk_that_cannot_be_read_is_uvs_to_tell(data: bytes | None, index: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(index)
+    text = lock.render([lock.local_pin("demo", wheel)])
+    wheel.unlink()
+    if data is not None:
+        wheel.write_bytes(data)
+    with pytest.raises(LayerforgeError) as caught:
+        uv_install.install(text, target(), tmp_path / "into", lambda _line: None)
+    assert "outside the layer" not in caught.value.message
+    assert caught.value.details
+
+
+def test_only_releases_can_be_compiled() -> None:
+    pin = lock.Pin(name="demo", version="", hashes=(), address="https://nowhere.invalid/demo.whl")
+    with pytest.raises(LockError, match="demo is pinned to an address") as caught:
+        find_sdist(pin, target())
+    assert caught.value.hint == "require it by name and version"
+
+
+def test_a_source_distribution_is_found_by_its_hash_and_another_is_not_taken(served: Path) -> None:
+    make_wheel(served, "plain")
+    sdist = make_sdist(served)
+    pin = lock.Pin(name="demo", version="1.0", hashes=(f"sha256:{digest.of_file(sdist)}",))
+    found = find_sdist(pin, target())
+    assert (found.sha256, found.url.rpartition("/")[2]) == (digest.of_file(sdist), sdist.name)
+    for other in (replace(pin, hashes=(f"sha256:{'0' * 64}",)), replace(pin, name="plain")):
+        with pytest.raises(LockError, match=f"the lock knows no source distribution of {other.name} 1.0"):
+            find_sdist(other, target())
+
+
+def test_a_project_is_resolved_with_the_indexes_that_are_named_beside_it(index: Path, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "elsewhere", "demo")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "mine"\nversion = "1"\ndependencies = ["demo"]\n')
+    with pytest.raises(LockError, match="there is no package demo"):
+        compile_lock(Asked(source=project), target())
+    asked = Asked(source=project, indexes=(f"--find-links {tmp_path / 'elsewhere'}",))
+    assert compile_lock(asked, target()).startswith("demo==1.0")
