@@ -71,6 +71,7 @@ class Asked:
     toolchain: Toolchain | None
 
 
+TOOLCHAIN = Toolchain(image=IMAGE, build_pins={"demo": (TOOL,), "other": (TOOL,)})
 ASKED = Asked(
     recipe=COMPILED,
     target=target(),
@@ -78,7 +79,7 @@ ASKED = Asked(
     compression=Compression.FAST,
     interpreter=CPYTHON,
     epoch=0,
-    toolchain=Toolchain(image=IMAGE, build_pins={"demo": (TOOL,)}),
+    toolchain=TOOLCHAIN,
 )
 
 
@@ -117,6 +118,28 @@ def test_whatever_a_plan_is_made_of_changes_its_key() -> None:
     assert plan_key(replace(ASKED, target=target(arch=Arch.ARM64))) != plan_key(ASKED)
     older = replace(ASKED.target.runtime, glibc=(2, 17))
     assert plan_key(replace(ASKED, target=replace(ASKED.target, runtime=older))) != plan_key(ASKED)
+
+
+def test_whatever_a_plan_of_wheels_is_made_of_changes_its_key() -> None:
+    wheels = replace(ASKED, recipe=RECIPE, toolchain=None)
+    assert_decided_by(
+        plan_key,
+        wheels,
+        {
+            "recipe": replace(RECIPE, name="other"),
+            "target": target("3.12"),
+            "pins": (replace(PINS[0], version="2"),),
+            "compression": Compression.MAX,
+            "interpreter": replace(CPYTHON, version="3.13.1"),
+            "epoch": 1,
+        },
+        {"toolchain": TOOLCHAIN},
+    )
+    assert_decided_by(
+        lambda target: plan_key(replace(wheels, target=target)),
+        wheels.target,
+        {"arch": Arch.ARM64, "runtime": replace(wheels.target.runtime, python="3.99")},
+    )
 
 
 def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -> None:
@@ -263,7 +286,7 @@ def test_of_a_toolchain_the_images_digest_and_the_build_environment_change_a_ste
     def key(toolchain: Toolchain) -> str:
         return step_key("demo", replace(ASKED, toolchain=toolchain))
 
-    base = Toolchain(image=IMAGE, build_pins={"demo": (TOOL,)})
+    base = TOOLCHAIN
     assert_decided_by(key, base, {"image": replace(IMAGE, digest="sha256:2"), "build_pins": {}})
     assert_decided_by(
         lambda image: key(replace(base, image=image)),
@@ -283,7 +306,7 @@ def test_of_a_toolchain_the_images_digest_and_the_build_environment_change_a_ste
         },
         {"marker": "python_version > '3'"},
     )
-    assert key(replace(base, build_pins={**base.build_pins, "other": (TOOL,)})) == key(base)
+    assert key(replace(base, build_pins={**base.build_pins, "other": ()})) == key(base)
 
 
 @pytest.mark.parametrize("name", ["zlib", "blas", "demo", "system"])
@@ -301,6 +324,13 @@ def test_target_date_flags_and_image_change_the_key_of_every_step(name: str, mon
             patch.setattr(compiler_flags, constant, value)
             keys.append(step_key(name))
     assert len(set(keys)) == len(keys)
+
+
+def test_one_set_of_flags_for_both_processors_keeps_their_steps_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler_flags, "FLAGS", dict.fromkeys(Arch, "-O2"))
+    arm = replace(ASKED, target=target(arch=Arch.ARM64))
+    for name in ("zlib", "blas", "demo", "system"):
+        assert step_key(name, arm) != step_key(name)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import _imp
 import importlib.util
 import json
 import marshal
@@ -208,6 +209,62 @@ def test_what_is_no_bytecode_is_broken(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     data = damage(a_pyc(tmp_path, py_compile.PycInvalidationMode.UNCHECKED_HASH, NAMES))
     assert facts_of(data) is PycState.BROKEN
+
+
+NAME = b"z\x07/opt/a."
+"""A marshalled text."""
+
+
+def written(magic: int, fields: int, *objects: bytes, last: bytes = NAME) -> bytes:
+    """A ``.pyc`` of one code object: so many numbers, as many objects, of which ``objects`` are the first, the last."""
+    code = b"c" + bytes(4 * fields) + b"".join((*objects, b"N" * (fields - len(objects)), last))
+    return magic.to_bytes(2, "little") + b"\r\n\1" + bytes(11) + code
+
+
+@pytest.mark.parametrize(
+    ("magic", "fields"),
+    [(3412, 0), (3413, 6), (3449, 6), (3450, 0), (3494, 0), (3495, 5), (3999, 5), (4000, 0)],
+)
+def test_the_layout_of_a_code_object_is_known_from_the_first_to_the_last_magic_number(magic: int, fields: int) -> None:
+    for written_in in (5, 6):
+        found = facts(written(magic, written_in), magic=magic, source=None)
+        assert found.filename == ("/opt/a." if fields == written_in else "")
+        assert found.state is (PycState.VALID if fields in {0, written_in} else PycState.BROKEN)
+
+
+def test_a_source_is_hashed_in_one_round_a_word_from_the_first_magic_number_of_3_11_on() -> None:
+    keys = {magic: int.from_bytes(magic.to_bytes(2, "little") + b"\r\n", "little") for magic in (3494, 3495)}
+    one_round = {magic: _imp.source_hash(key, b"x = 1") for magic, key in keys.items()}
+    assert source_hash(b"x = 1", 3495) == one_round[3495]
+    assert source_hash(b"x = 1", 3494) != one_round[3494]
+
+
+@pytest.mark.parametrize(
+    ("objects", "last", "name"),
+    [
+        ((bytes([NAME[0] | 0x80]) + NAME[1:],), b"r\0\0\0\0", "/opt/a."),
+        ((NAME,), b"r\0\0\0\0", None),
+        ((), b"r\1\0\0\0", None),
+        ((), b"i\0\0\0\0", None),
+        ((), b"N", None),
+        ((), b"?", None),
+        ((b"?",), NAME, None),
+        ((), NAME[:-1], None),
+        ((), b"", None),
+        ((b"s\xff\0\0\0",), NAME, None),
+        ((b":NNN",), NAME, "/opt/a."),
+        ((b"l\xfe\xff\xff\xff1234",), NAME, "/opt/a."),
+        ((b"g12345678",), NAME, "/opt/a."),
+        ((b"y1234567812345678",), NAME, "/opt/a."),
+        ((b")\2N)\0",), NAME, "/opt/a."),
+    ],
+)
+def test_a_file_name_is_read_or_the_bytes_make_no_sense(
+    objects: tuple[bytes, ...], last: bytes, name: str | None
+) -> None:
+    found = facts(written(3495, 5, *objects, last=last), magic=3495, source=None)
+    assert found.filename == (name or "")
+    assert found.state is (PycState.BROKEN if name is None else PycState.VALID)
 
 
 def test_the_file_name_is_not_confused_with_a_constant_that_looks_like_one(tmp_path: Path) -> None:
