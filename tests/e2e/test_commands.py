@@ -97,8 +97,12 @@ def test_the_second_build_comes_from_the_store(layerforge: Command, index: Path,
     first = layerforge("build", recipe, "--python", PYTHON, "--json")
     shutil.rmtree(index)
     shutil.rmtree(tmp_path / "uv-cache")
-    second = layerforge("build", recipe, "--python", PYTHON, "--json", "--output", "elsewhere")
+    traced = {"PYTHONPROFILEIMPORTTIME": "1"}
+    second = layerforge("build", recipe, "--python", PYTHON, "--json", "--output", "elsewhere", env=traced)
     assert second.code == 0, second.err
+    loaded = {line.rpartition("|")[2].strip() for line in second.err.splitlines() if line.startswith("import time:")}
+    assert "layerforge.pipeline" in loaded
+    assert not loaded & {"boto3", "docker", "cyclonedx", "rich.progress"}
     assert second.json["layers"][0]["sha256"] == first.json["layers"][0]["sha256"]
     assert (tmp_path / "elsewhere" / f"mine-{LABEL}.zip").is_file()
 

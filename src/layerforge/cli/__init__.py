@@ -12,9 +12,8 @@ from contextlib import suppress
 import click
 
 from layerforge import __version__
-from layerforge.cli import github, helping, terminal
-from layerforge.cli.terminal import errors, step_summary
-from layerforge.core import faults, interrupts, process
+from layerforge.cli import helping, verbosity
+from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.interrupts import INTERRUPTED
 
@@ -82,7 +81,7 @@ def group() -> None:
 def main() -> None:
     """Runs the program, whose signals leave at once until then, and leaves with an exit code of the contract."""
     try:
-        code = run(sys.argv[1:], lambda: interrupts.raise_once(process.stop_all))
+        code = run(sys.argv[1:], lambda: interrupts.raise_once(_stop_programs))
         interrupts.ignore()
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -97,12 +96,14 @@ def main() -> None:
 
 def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
     """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
-    terminal.WANTED.clear()
+    verbosity.WANTED.clear()
     try:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:
         return _failed(error)
     except OSError as error:
+        from layerforge.core import faults
+
         # A pipe that nobody reads any more is the business of whoever reads no more; all else is a bug.
         if lacking := faults.scarce(error):
             return _failed(lacking)
@@ -111,13 +112,22 @@ def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
         error.show()
         return 2
     except (KeyboardInterrupt, click.Abort):
-        process.stop_all()
+        _stop_programs()
         click.echo("interrupted; nothing half-written is left behind", err=True)
         return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
+def _stop_programs() -> None:
+    # A run that has started none has not loaded what starts them.
+    if stop := getattr(sys.modules.get("layerforge.core.process"), "stop_all", None):
+        stop()
+
+
 def _failed(error: LayerforgeError) -> int:
+    from layerforge.cli import github
+    from layerforge.cli.terminal import errors, step_summary
+
     errors(error)
     github.annotate([github.of_error(error)])
     step_summary(github.failure(error))

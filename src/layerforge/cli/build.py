@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from layerforge.build.errors import EngineError
-from layerforge.cli import engines, fitting, github, helping, terminal
+from layerforge.cli import engines, fitting, github, helping, job_summary, terminal, verbosity
 from layerforge.cli import options as shared
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.progress import Progress
@@ -71,7 +71,7 @@ def command(
 
     layers = [made(request) for request in wanted]
     show(out, layers)
-    terminal.step_summary(github.layers(layers))
+    terminal.step_summary(job_summary.layers(layers))
     if as_json:
         terminal.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
 
@@ -144,7 +144,7 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
             terminal.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
         for line in fitting.told(made, layer.path):
             out.line(f"    {line}")
-    if not terminal.wanted(terminal.QUIET):
+    if not verbosity.wanted(verbosity.QUIET):
         out.line()
         out.line(("next", "bold"))
         for command_line, what in next_steps(layers):

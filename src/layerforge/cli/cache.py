@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from layerforge.cli import options as shared
-from layerforge.cli import progress, terminal
+from layerforge.cli import screen, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.store.disk import Kept
 from layerforge.core.text import counted, megabytes
@@ -88,4 +88,4 @@ def ask(what: str) -> None:
     """Asks whether to. Raises ``UsageError`` where nobody is there to answer, ``Abort`` where the answer is no."""
     if not (sys.stdin.isatty() and terminal.notes().is_terminal):
         raise UsageError("there is no terminal to ask on", hint="add --yes to remove without being asked")
-    click.confirm(f"{progress.inert(what)}?", abort=True, err=True)
+    click.confirm(f"{screen.inert(what)}?", abort=True, err=True)

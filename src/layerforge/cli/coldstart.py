@@ -29,7 +29,7 @@ from layerforge.cli.coldstart_options import (
     result_options,
 )
 from layerforge.cli.coldstart_tables import show
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.measure.coldstart import prices as price_list
 from layerforge.measure.coldstart.experiment import Experiment, Sample, Series
 from layerforge.measure.coldstart.measure import Measured

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from layerforge.cli import progress
+from layerforge.cli import screen
 from layerforge.core.findings import Finding
 from layerforge.core.text import counted, megabytes, visible
 from layerforge.measure.coldstart.reading import Runs
@@ -167,8 +167,8 @@ def file_row(part: Part) -> str:
     return _shown(part.after or part.before) + note
 
 
-def _shown(text: str, most: int = progress.LONGEST) -> str:
-    return progress.shortened(visible(text), most)
+def _shown(text: str, most: int = screen.LONGEST) -> str:
+    return screen.shortened(visible(text), most)
 
 
 def rest_line(changes: Changes) -> str:

@@ -11,11 +11,8 @@ import click
 
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.findings import Finding, Severity
-from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
-from layerforge.core.text import cell, megabytes, visible
+from layerforge.core.text import cell, visible
 from layerforge.layer.errors import VerificationError
-from layerforge.report import manifest
-from layerforge.report.delivery import Layer
 
 MOST_ROWS = 50
 """Findings that a summary shows of each layer."""
@@ -69,33 +66,6 @@ def refusals_annotated(file: str) -> Iterator[None]:
     except VerificationError as error:
         annotate_findings(error.findings, file)
         raise
-
-
-def layers(made: Iterable[Layer]) -> str:
-    """Finished layers as Markdown: sizes, what was saved, digests, then every finding."""
-    made = tuple(made)
-    head = "| layer | zip | unzipped | of Lambda's limit | saved | findings | sha256 |\n|---|--:|--:|--:|--:|--:|---|\n"
-    return head + "".join(map(_row, made)) + "\n" + "".join(map(_findings, made))
-
-
-def _row(layer: Layer) -> str:
-    made = layer.manifest
-    saved = sum(row["bytes"] for row in manifest.saved(made))
-    cells = (
-        f"`{layer.path.name}`",
-        megabytes(made.zip_bytes),
-        megabytes(made.unzipped_bytes),
-        f"{made.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT:.0%}",
-        megabytes(saved),
-        str(len(layer.verdict.findings)) if layer.verdict else "not verified",
-        f"`{made.sha256}`",
-    )
-    return f"| {' | '.join(cells)} |\n"
-
-
-def _findings(layer: Layer) -> str:
-    found = layer.verdict.findings if layer.verdict else ()
-    return f"**{cell(layer.path.name)}**\n\n{findings(found)}" if found else ""
 
 
 def findings(found: Iterable[Finding]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import terminal
+from layerforge.cli import verbosity
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
@@ -89,19 +89,21 @@ def epilog(examples: Sequence[str]) -> str:
 
 def _quiet() -> click.Option:
     text = "Say only what is wrong, and what was asked for."
-    return click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(terminal.QUIET), help=text)
+    return click.Option(
+        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(verbosity.QUIET), help=text
+    )
 
 
 def _verbose() -> click.Option:
     text = "Show all of the evidence of an error."
     return click.Option(
-        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(terminal.VERBOSE), help=text
+        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(verbosity.VERBOSE), help=text
     )
 
 
 def _noted(key: str) -> Any:
     def note(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
         if value:
-            terminal.WANTED.add(key)
+            verbosity.WANTED.add(key)
 
     return note

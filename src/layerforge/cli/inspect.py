@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from layerforge.cli import comparison, inspect_against, output_files, progress, terminal
+from layerforge.cli import comparison, inspect_against, output_files, screen, terminal
 from layerforge.cli import options as shared
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.runtimes import Target
@@ -209,7 +209,7 @@ def bytecode(members: Iterable[Member]) -> Iterable[str]:
 def duplicates(summary: Summary) -> Iterable[str]:
     """The copies that cost most."""
     for one in sorted(summary.duplicates, key=lambda one: -one.wasted)[:5]:
-        first, *others = map(progress.shortened, one.paths)
+        first, *others = map(screen.shortened, one.paths)
         yield f"{megabytes(one.wasted)} in copies of {first}: {', '.join(others)}"
 
 

@@ -26,7 +26,7 @@ from layerforge.cli.comparison import (
     version_cell,
 )
 from layerforge.cli.comparison_markdown import as_markdown
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.text import megabytes
 from layerforge.layer.errors import VerificationError

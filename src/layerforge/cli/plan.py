@@ -11,7 +11,7 @@ from layerforge.build import plan
 from layerforge.build.plan import Plan
 from layerforge.cli import engines, helping, terminal
 from layerforge.cli import options as shared
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.pipeline import prepare, ready
 from layerforge.resolve.targets import requests
 

@@ -14,7 +14,7 @@ import click
 
 from layerforge.cli import github, output_files, terminal
 from layerforge.cli import options as shared
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.findings import Finding, Severity

@@ -9,7 +9,7 @@ from typing import Any
 from layerforge.build.engine import Builder
 from layerforge.build.errors import EngineError
 from layerforge.cli import engines, output_files, terminal
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore

@@ -11,18 +11,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from layerforge.cli.progress import Screen, TerminalProgress
+from layerforge.cli.progress import TerminalProgress
+from layerforge.cli.screen import Screen
+from layerforge.cli.verbosity import QUIET, VERBOSE, wanted
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.findings import Finding, Severity
 
 MOST_DETAILS = 30
 """Lines of evidence that an error shows, unless all are asked for."""
-
-QUIET, VERBOSE = "layerforge.quiet", "layerforge.verbose"
-"""How much is wanted, as options say."""
-
-WANTED: set[str] = set()
-"""What was asked for on this run."""
 
 
 def notes() -> Screen:
@@ -38,11 +34,6 @@ def report(*, taken: bool = False) -> Screen:
 def progress() -> TerminalProgress:
     """Progress on standard error, as much of it as is wanted."""
     return TerminalProgress(notes(), quiet=wanted(QUIET))
-
-
-def wanted(what: str) -> bool:
-    """Whether the command was called with ``-q`` or ``-v``; after its end, the contexts of which are gone, too."""
-    return what in WANTED
 
 
 def errors(error: LayerforgeError) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from layerforge.cli.progress import Screen, TerminalProgress, inert
+from layerforge.cli.progress import TerminalProgress
+from layerforge.cli.screen import Screen, inert
 from layerforge.core.progress import Mark
 from layerforge.core.text import cell, megabytes
 

@@ -15,7 +15,7 @@ import zips
 from aws.proxy import Fault, Proxy, proxied
 from fakes import FakeProgress, a_manifest
 from layerforge.cli import publish
-from layerforge.cli.progress import Screen
+from layerforge.cli.screen import Screen
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
 from layerforge.examine.examine import examine

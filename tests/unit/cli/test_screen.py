@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from layerforge.cli import progress, terminal
+from layerforge.cli import screen, terminal
 from layerforge.core.errors import UsageError
 
 
@@ -16,7 +16,7 @@ from layerforge.core.errors import UsageError
     ],
 )
 def test_text_of_unknown_origin_steers_nothing(text: str, shown: str) -> None:
-    assert progress.inert(text) == shown
+    assert screen.inert(text) == shown
 
 
 def test_an_error_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fakes import a_tree, target
 from layerforge.build.plan import Plan
-from layerforge.cli import github
+from layerforge.cli import github, job_summary
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.text import visible
 from layerforge.layer.archive import Archive
@@ -116,7 +116,7 @@ def a_layer(*findings: Finding) -> Layer:
 
 
 def test_the_summary_has_sizes_savings_digest_and_findings() -> None:
-    text = github.layers([a_layer(FINDING), replace(a_layer(), verdict=None)])
+    text = job_summary.layers([a_layer(FINDING), replace(a_layer(), verdict=None)])
     rows = [[cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if line.startswith("| `")]
     assert [row[-2] for row in rows] == ["1", "not verified"]
     assert rows[0][-1].startswith(f"`{'a' * 64}`")
@@ -125,7 +125,7 @@ def test_the_summary_has_sizes_savings_digest_and_findings() -> None:
 
 
 def test_a_summary_shows_so_many_findings_and_counts_the_rest() -> None:
-    text = github.layers([a_layer(*[FINDING] * (github.MOST_ROWS + 3))])
+    text = job_summary.layers([a_layer(*[FINDING] * (github.MOST_ROWS + 3))])
     assert text.count("LF101") == github.MOST_ROWS
     assert "… and 3 more" in text
 
