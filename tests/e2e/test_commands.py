@@ -98,7 +98,8 @@ def test_the_second_build_comes_from_the_store(layerforge: Command, index: Path,
     shutil.rmtree(index)
     shutil.rmtree(tmp_path / "uv-cache")
     traced = {"PYTHONPROFILEIMPORTTIME": "1"}
-    second = layerforge("build", recipe, "--python", PYTHON, "--json", "--output", "elsewhere", env=traced)
+    command = ("build", recipe, "--python", PYTHON, "--engine", "host", "--json", "--output", "elsewhere")
+    second = layerforge(*command, env=traced)
     assert second.code == 0, second.err
     loaded = {line.rpartition("|")[2].strip() for line in second.err.splitlines() if line.startswith("import time:")}
     assert "layerforge.pipeline" in loaded
