@@ -136,7 +136,9 @@ def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
     form = head.order + FORMS[head.bits].dynamic
     found: dict[int, list[int]] = {}
     count = min(table.size // struct.calcsize(form), _MOST_NAMES)
-    for tag, value in records(data, form, table.offset, count, "dynamic table"):
+    # The loader knows where it lies in memory only, whatever its offset says.
+    place = _offset(table.address, parts, "lies at") if count else table.offset
+    for tag, value in records(data, form, place, count, "dynamic table"):
         if not tag:
             break
         found.setdefault(tag, []).append(value)
@@ -149,10 +151,10 @@ def _dynamic(data: bytes, head: Header, parts: tuple[Segment, ...]) -> _Entries:
     return found
 
 
-def _offset(address: int, parts: tuple[Segment, ...]) -> int:
+def _offset(address: int, parts: tuple[Segment, ...], relation: str = "points to") -> int:
     holders = [p for p in parts if p.type == LOAD and p.address <= address < p.address + p.size]
     if len(holders) != 1:
-        raise Damaged(f"its dynamic table points to {address:#x}, which {len(holders) or 'no'} segments hold")
+        raise Damaged(f"its dynamic table {relation} {address:#x}, which {len(holders) or 'no'} segments hold")
     return holders[0].offset + address - holders[0].address
 
 

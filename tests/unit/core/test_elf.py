@@ -187,6 +187,10 @@ def test_a_file_without_dynamic_table_has_no_needs() -> None:
     assert (facts.needed, facts.soname, dict(facts.versions), facts.init) == ((), "", {}, "")
 
 
+def test_the_dynamic_table_is_read_where_it_lies_in_memory_as_the_loader_does() -> None:
+    assert elf.facts(elves.patched(FULL, 64 + 56 + 8, "<Q", 0)) == elf.facts(FULL)
+
+
 def test_a_segment_whose_offset_and_address_disagree_is_not_aligned() -> None:
     data = elves.image(parts=(elves.Part(content=b"x" * 50),))
     assert elf.facts(data).aligned
@@ -207,7 +211,8 @@ def test_a_segment_whose_offset_and_address_disagree_is_not_aligned() -> None:
         (lambda data: elves.patched(data, 56, "<H", 40_000), "40,000 program headers"),
         (lambda data: elves.patched(data, 64 + 32, "<Q", len(data) + 1), "segment ends at byte"),
         (lambda data: elves.patched(data, 64 + 56 + 32, "<Q", 16), "dynamic table has no end"),
-        (lambda data: elves.patched(data, place_of(data, 5), "<Q", 1 << 40), "which no segments hold"),
+        (lambda data: elves.patched(data, place_of(data, 5), "<Q", 1 << 40), "points to 0x10000000000, which no segm"),
+        (lambda data: elves.patched(data, 64 + 56 + 16, "<Q", 1 << 40), "lies at 0x10000000000, which no segments"),
         (lambda data: elves.patched(data, place_of(data, 5) - 8, "<Q", 7777), "each of its parts once"),
         (lambda data: elves.patched(data, place_of(data, 10), "<Q", 1 << 40), "strings have no end"),
         (lambda data: elves.patched(data, value_of(data, 5) + value_of(data, 10) - 1, "<B", 1), "strings have no end"),
