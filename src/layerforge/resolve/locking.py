@@ -136,11 +136,12 @@ def _tell_older(request: Request, found: Lock, where: Target | str, progress: Pr
 def _for_python(request: Request, target: Target) -> str:
     """What to do where a lock is for newer Pythons than the target's: uv is asked whether a new one could be had."""
     without: list[str] = []
+    indexes = request.listed.indexes
     for text in request.recipe.requires:
         requirement = Requirement(text)
-        if requirement.url or uv.newest_with_wheel(text, target):
+        if requirement.url or uv.newest_with_wheel(text, target, indexes):
             continue
-        newest = uv.newest_with_wheel(requirement.name, target)
+        newest = uv.newest_with_wheel(requirement.name, target, indexes)
         without.append(f'"{requirement.name}=={newest}"' if newest else "")
     if not without:
         return request.way_out(python=target.python)

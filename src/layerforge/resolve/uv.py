@@ -86,7 +86,7 @@ def compile_lock(asked: Asked, where: Target | str) -> str:
     if done.status:
         # What is for every platform has to be there for one of them.
         one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
-        raise failure(done.stderr, one, done.status)
+        raise failure(done.stderr, one, done.status, asked.indexes)
     if asked.on_warning is not None:
         for warning in _WARNING.findall(ANSI.sub("", done.stderr)):
             asked.on_warning(SECRET.sub("//…@", warning))
@@ -197,8 +197,8 @@ def run_uv(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | 
     return done
 
 
-def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeError:
-    """The error that uv's last words and its exit status amount to."""
+def failure(stderr: str, target: Target | None, status: int = 1, indexes: tuple[str, ...] = ()) -> LayerforgeError:
+    """The error that uv's last words and its exit status amount to. ``indexes`` are where it was to look, too."""
     text = ANSI.sub("", stderr)
     details = own_words(text)
     if signal := process.signal_name(status):
@@ -207,7 +207,7 @@ def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeEr
     no_wheel = NO_WHEEL_HINT.search(text) or NO_WHEEL.search(text)
     if no_wheel and target is not None:
         source = bool(SOURCE_REFUSED.search(text))
-        return _without_wheel(no_wheel["package"], target, details, source=source)
+        return _without_wheel(no_wheel["package"], target, details, indexes, source=source)
     for known in FAILURES:
         if match := known.pattern.search(text):
             facts: Mapping[str, str] = match.groupdict()
@@ -216,13 +216,15 @@ def failure(stderr: str, target: Target | None, status: int = 1) -> LayerforgeEr
     return LockError(f"uv failed with status {status}", hint=said, details=details)
 
 
-def _without_wheel(package: str, target: Target, details: tuple[str, ...], *, source: bool) -> LockError:
+def _without_wheel(
+    package: str, target: Target, details: tuple[str, ...], indexes: tuple[str, ...], *, source: bool
+) -> LockError:
     """A package without a fitting wheel, with ways that uv was asked about. ``source``: whether it has an sdist."""
     glibc = ".".join(map(str, target.runtime.glibc))
     ways: list[str] = []
-    if newest := newest_with_wheel(package, target):
+    if newest := newest_with_wheel(package, target, indexes):
         ways.append(f"take {package}=={newest}, the newest version that has one")
-    elif found := _other_python(package, target):
+    elif found := _other_python(package, target, indexes):
         ways.append(f"take --python {found[0]}, for which {package} {found[1]} has one")
     if source:
         ways.append(f"compile it: `--from-source {package}` and a container engine")
@@ -233,12 +235,12 @@ def _without_wheel(package: str, target: Target, details: tuple[str, ...], *, so
     )
 
 
-def _other_python(package: str, target: Target) -> tuple[str, str] | None:
+def _other_python(package: str, target: Target, indexes: tuple[str, ...]) -> tuple[str, str] | None:
     """The nearest other Python of Lambda's for which a package has a wheel, older ones first, and its version."""
     known = runtimes.runtimes()
     pythons = list(known)
     place = pythons.index(target.python)
     for python in [*reversed(pythons[:place]), *pythons[place + 1 :]]:
-        if newest := newest_with_wheel(package, replace(target, runtime=known[python])):
+        if newest := newest_with_wheel(package, replace(target, runtime=known[python]), indexes):
             return python, newest
     return None

@@ -56,7 +56,7 @@ def install(
     argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
     done = run_uv(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
-        raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status)
+        raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status, indexes)
 
 
 def _lacking(stderr: str, target: Target, indexes: tuple[str, ...]) -> LockError | None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from builders import IMAGE, FakeBuilder
 from fakes import FakeProgress
 from layerforge.build import interpreters
+from layerforge.build.errors import EngineError
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -209,3 +212,59 @@ def test_the_command_for_who_forbids_downloads_is_one_that_uv_obeys(monkeypatch:
     assert "UV_PYTHON_DOWNLOADS=manual" in interpreters.missing("3.14").hint
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "manual")
     assert "UV_PYTHON_DOWNLOADS" not in interpreters.missing("3.14").hint
+
+
+@dataclass
+class Carrying(FakeBuilder):
+    """A builder whose image has an interpreter that says what it is and with which libraries it was started."""
+
+    version: str = ""
+    copies: int = 0
+
+    def copy_out(self, path: str, into: Path) -> None:
+        assert path == interpreters.LANG
+        self.copies += 1
+        if not self.version:
+            raise EngineError("the engine has gone")
+        python = self.version.rpartition(".")[0]
+        a_python(into / "bin" / f"python{python}", version=self.version, magic=magic_of(python))
+
+
+def test_the_images_interpreter_is_copied_once_and_started_with_its_own_libraries(tmp_path: Path) -> None:
+    python, own, progress = not_running(), tmp_path / "pythons", FakeProgress()
+    builder = Carrying({}, version=f"{python}.7")
+    found = interpreters.from_image(builder, python, own, progress)
+    assert found is not None
+    assert found.version == f"{python}.7"
+    folder = own / "image-1"
+    assert progress.lines == [
+        f"no CPython {python} on this machine: it is copied out of the image into {folder}",
+    ]
+    text = found.path.read_text()
+    assert f"LD_LIBRARY_PATH={folder}/lib exec {folder}/bin/python{python}" in text
+    assert interpreters.from_image(builder, python, own, FakeProgress()) == found
+    assert builder.copies == 1
+
+
+def test_an_image_of_another_digest_has_its_own_copy(tmp_path: Path) -> None:
+    python = not_running()
+    first = interpreters.from_image(Carrying({}, version=f"{python}.7"), python, tmp_path, FakeProgress())
+    other = Carrying({}, version=f"{python}.8", image=replace(IMAGE, digest="sha256:" + "ab" * 32))
+    second = interpreters.from_image(other, python, tmp_path, FakeProgress())
+    assert first is not None
+    assert second is not None
+    assert (first.version, second.version) == (f"{python}.7", f"{python}.8")
+
+
+def test_an_image_whose_interpreter_does_not_run_here_has_none(tmp_path: Path) -> None:
+    python = not_running()
+    builder = Carrying({}, version=f"{python}.7")
+    assert interpreters.from_image(builder, python, tmp_path, FakeProgress()) is not None
+    a_program(tmp_path / f"image-1/bin/python{python}", "exit 127")
+    assert interpreters.from_image(builder, python, tmp_path, FakeProgress()) is None
+
+
+def test_a_copy_that_fails_is_warned_of_and_there_is_no_interpreter(tmp_path: Path) -> None:
+    progress = FakeProgress()
+    assert interpreters.from_image(Carrying({}), not_running(), tmp_path / "pythons", progress) is None
+    assert progress.warnings == ["the image's CPython cannot be copied: the engine has gone"]

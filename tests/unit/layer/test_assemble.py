@@ -1,15 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fakes import FakeProgress, FakeStep, target
-from layerforge.build.plan import Built, Plan, WheelStep
+from builders import a_library
+from fakes import FakeProgress, FakeStep, a_file, target
+from layerforge.build.plan import SYSTEM, Built, LibraryStep, PackageStep, Plan, SystemStep, WheelStep
 from layerforge.core.errors import StepError
 from layerforge.layer import assemble
-from layerforge.layer.tree import File, Link
+from layerforge.layer.tree import File, Link, Tree
 from layerforge.resolve import lock, uv_install
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.recipe import Compression, Recipe
+from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import Compression, Recipe, Settings, SourcePackage
 from wheels import lock_of, make_wheel, record_row
 
 
@@ -194,3 +197,89 @@ def test_what_leads_out_of_the_prefix_is_not_shipped(glob: str, tmp_path: Path) 
     (prefix / "out").symlink_to(tmp_path)
     with pytest.raises(StepError, match="outside of what it installed"):
         list(assemble._shipped(prefix, [glob], "demo"))
+
+
+LIBRARY = LibraryStep(library=a_library("blas", ship=("lib/*", "share/licence")), settings=Settings(), key="")
+COMPILED = PackageStep(
+    package=SourcePackage(name="demo"),
+    pin=Pin(name="demo", version="1.0", hashes=()),
+    settings=Settings(),
+    build_pins=(),
+    key="",
+)
+
+
+def shipped(folder: Path, **files: bytes) -> Path:
+    """A folder with libraries, by the part of their name before ``.so``."""
+    (folder / "lib").mkdir(parents=True)
+    for name, data in files.items():
+        (folder / "lib" / f"{name}.so").write_bytes(data)
+    return folder
+
+
+def test_compiled_wheels_join_the_locked_ones_and_are_marked_as_such(index: Path, tmp_path: Path) -> None:
+    other, demo = make_wheel(index, "other"), make_wheel(tmp_path / "made", "demo")
+    plan = a_plan(lock_of(other))
+    plan = replace(plan, steps=(*plan.steps, COMPILED))
+    tree = assemble.assemble(plan, Built(wheels={"demo": demo}), _folder(tmp_path / "work"), FakeProgress())
+    assert [(one.name, one.origin) for one in tree.packages] == [("demo", "compiled"), ("other", "wheel")]
+    assert "python/demo/__init__.py" in {file.path for file in tree.files}
+
+
+def test_what_a_library_ships_keeps_its_place_and_counts_as_its_own(tmp_path: Path) -> None:
+    folder = shipped(tmp_path / "blas", libblas=b"elf")
+    (folder / "lib/libblas.so.3").symlink_to("libblas.so")
+    (folder / "lib/folder").mkdir()
+    (folder / "share").mkdir()
+    (folder / "share/licence").write_text("text")
+    (folder / "share/unnamed").write_text("stays")
+    built = Built(shipped={"blas": folder, SYSTEM: shipped(tmp_path / "system", libgomp=b"elf")})
+    steps = (LIBRARY, COMPILED, SystemStep(sonames=("libgomp.so",), key=""))
+    tree = assemble.with_shipped(Tree(entries=()), replace(a_plan(""), steps=steps), built)
+    assert [(entry.path, entry.package) for entry in tree.entries] == [
+        ("lib/libblas.so", "blas"),
+        ("lib/libblas.so.3", "blas"),
+        ("lib/libgomp.so", SYSTEM),
+        ("share/licence", "blas"),
+    ]
+    assert tree.entries[1] == Link(path="lib/libblas.so.3", target="libblas.so", package="blas")
+    assert [(one.name, one.version, one.origin) for one in tree.packages] == [("blas", "1.0", "compiled")]
+
+
+def test_a_library_takes_the_place_of_a_wheels_file_of_that_name(tmp_path: Path) -> None:
+    wheels = Tree(entries=(a_file("lib/libblas.so", b"old", package="demo"),))
+    built = Built(shipped={"blas": shipped(tmp_path / "blas", libblas=b"new")})
+    tree = assemble.with_shipped(wheels, replace(a_plan(""), steps=(LIBRARY,)), built)
+    [file] = tree.files
+    assert (file.blob.read(), file.package) == (b"new", "blas")
+
+
+def installed(folder: Path, record: str) -> Path:
+    """An installed package whose RECORD is ``record``."""
+    info = folder / "demo-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: demo\nVersion: 1.0\n")
+    (info / "RECORD").write_text(record)
+    return folder
+
+
+def test_a_file_that_is_listed_and_not_there_is_a_lie(tmp_path: Path) -> None:
+    listed = "demo-1.0.dist-info/METADATA,,\ndemo/gone.py,sha256=AAAA,1\ndemo-1.0.dist-info/RECORD,,\n"
+    with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
+        assemble.read(installed(tmp_path, listed), Path, print)
+    assert "python/demo/gone.py is listed but not there" in caught.value.details
+
+
+def test_a_line_of_a_record_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    metadata = record_row("demo-1.0.dist-info/METADATA", b"Name: demo\nVersion: 1.0\n")
+    folder = installed(tmp_path, f"{metadata}\nno row at all\ndemo-1.0.dist-info/RECORD,,\n")
+    [package] = assemble.read(folder, Path, print).packages
+    assert (package.name, package.version) == ("demo", "1.0")
+
+
+def test_a_package_whose_record_is_a_link_says_nothing_of_its_files(tmp_path: Path) -> None:
+    folder = installed(tmp_path, "")
+    (folder / "demo-1.0.dist-info/RECORD").unlink()
+    (folder / "demo-1.0.dist-info/RECORD").symlink_to("METADATA")
+    tree = assemble.read(folder, Path, print)
+    assert {entry.package for entry in tree.entries} == {""}

@@ -184,3 +184,20 @@ def test_an_address_that_is_to_be_compiled_is_refused_and_not_built(index: Path,
     with pytest.raises(LockError, match="would have to be built"):
         standins.compile_lock(Asked(source=line), target(), ["evil"], stock(), [line])
     assert not ran.exists()
+
+
+def test_what_requirements_say_of_a_package_is_taken_and_lines_that_make_no_sense_are_passed_over() -> None:
+    lines = ["===", "Demo @ https://nowhere.invalid/demo.whl", "other<2", "Demo[fast]>=1,<3; python_version > '3'"]
+    assert standins.own("demo", lines) == "Demo<3,>=1"
+    assert standins.own("absent", lines) == "absent"
+
+
+def test_requirements_of_setuptools_that_lead_elsewhere_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "demo.egg-info").mkdir()
+    (tmp_path / "secret").write_text("one>=1\n")
+    requires = tmp_path / "demo.egg-info/requires.txt"
+    requires.symlink_to("../secret")
+    assert list(standins._egg_requires(tmp_path)) == []
+    requires.unlink()
+    requires.write_text("one>=1\n\n[fast]\ntwo\n")
+    assert next(iter(standins._egg_requires(tmp_path))) == "one>=1"

@@ -195,6 +195,46 @@ def test_renewing_a_lock_for_an_older_python_is_advised_only_where_it_can_be_don
     assert "--python 3.10`" in caught.value.hint
 
 
+def test_the_advice_for_an_older_python_knows_the_indexes_of_the_requirements_file(index: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    make_wheel(own, "demo", "0.9", tag="cp310-cp310-manylinux_2_17_x86_64")
+    (tmp_path / "needs.txt").write_text("--find-links own\ndemo>=1\n")
+    (tmp_path / "my.lock").write_text(lock.header("3.12", "x"))
+    [request] = targets.requests([str(tmp_path / "needs.txt")], tmp_path / "my.lock")
+    with pytest.raises(LockError, match=r"the target is 3\.10") as caught:
+        locking.locked(request, target("3.10"), stock())
+    assert 'name "demo==0.9" instead' in caught.value.hint
+    (tmp_path / "own/demo-0.9-cp310-cp310-manylinux_2_17_x86_64.whl").unlink()
+    with pytest.raises(LockError) as caught:
+        locking.locked(request, target("3.10"), stock())
+    assert caught.value.hint.endswith("take a newer Python")
+
+
+def test_a_file_that_is_called_as_a_package_is_said_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("demo").write_text("other\n")
+    [request] = targets.requests(["demo"], None)
+    progress = FakeProgress()
+    locking.tell(request, progress)
+    assert progress.lines == ["demo is read as the file of that name here, and not asked of an index"]
+
+
+def test_a_project_that_says_nothing_sound_of_its_pythons_is_warned_of(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "x"\ndependencies = ["demo"]\nrequires-python = "three"\n')
+    [request] = targets.requests([str(project)], None)
+    progress = FakeProgress()
+    locking.tell(request, progress, target())
+    assert progress.warnings == ["the project requires Python three, and the layer is for 3.13"]
+
+
+def test_bare_requirements_have_no_lock_of_build_environments() -> None:
+    [request] = targets.requests(["demo"], None)
+    assert request.build_lock is None
+    [request] = targets.requests(["demo"], Path("my.lock"))
+    assert request.build_lock == Path(f"my.{recipe_file.BUILD_LOCK}")
+
+
 def test_a_given_lock_goes_with_one_layer_only() -> None:
     [request] = targets.requests(["lxml"], Path("my.lock"))
     assert request.lock == Path("my.lock")

@@ -63,6 +63,22 @@ def test_a_missing_wheel_names_the_nearest_python_that_has_one(index: Path) -> N
     assert "demo==1.1" in compile_lock(Asked(source="demo"), target("3.11"))
 
 
+def test_the_way_out_is_looked_for_where_the_requirements_were(index: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    make_wheel(own, "demo", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
+    make_wheel(own, "demo", "2.0", tag="cp311-cp311-manylinux_2_28_x86_64")
+    indexes = (f"--find-links {own}",)
+    for asked, python, hint in (
+        ("demo>=2", "3.11", "take demo==1.0, the newest version that has one"),
+        ("demo", "3.13", "take --python 3.12, for which demo 2.0 has one"),
+    ):
+        if python == "3.13":
+            make_wheel(own, "demo", "2.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+        with pytest.raises(LockError, match="demo has no wheel") as caught:
+            compile_lock(Asked(source=asked, indexes=indexes), target(python))
+        assert caught.value.hint == hint
+
+
 def test_a_package_without_any_wheel_and_source_is_to_be_left_out(index: Path) -> None:
     make_wheel(index, "demo", "2.0", tag="cp313-cp313-win_amd64")
     with pytest.raises(LockError) as caught:
