@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -77,3 +78,21 @@ def imported(text: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def test_the_map_of_the_wings_is_the_one_that_is_enforced() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|.*\| ([^|]+) \|$", text, re.MULTILINE)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    wings = next(one["layers"] for one in contracts if one["type"] == "layers")
+    assert [name for name, _ in rows] == wings
+    below = ["everything", *(f"`{name}` and below" for name in wings[2:-1]), "`core`", "nothing here"]
+    assert [may for _, may in rows] == below
+
+
+def test_every_file_that_the_docs_send_people_to_is_there() -> None:
+    source = ROOT / "src/layerforge"
+    named = r"`((?:src/layerforge/|tests/|docs/|recipes/|docker/|\w+/)[\w./-]*|pipeline\.py)`"
+    for path in (ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md"):
+        for name in re.findall(named, path.read_text("utf-8")):
+            assert (ROOT / name).exists() or (source / name).exists(), f"{path.name} names {name}"
