@@ -202,8 +202,6 @@ def _scan(data: bytes, layout: _Layout) -> str:
             return _named(kind, text, seen, data[start:at])
         open_objects += [(left - 1, in_code)] if left > 1 or in_code else []
         open_objects += [(members, kind == _CODE)] if members else []
-        if not open_objects:
-            raise ValueError("no file name")
 
 
 def _named(kind: int, text: str, seen: Sequence[str], number: bytes) -> str:

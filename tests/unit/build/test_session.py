@@ -57,9 +57,12 @@ def test_archives_are_looked_for_in_the_users_folder_and_then_in_the_images(tmp_
 
 
 def test_another_image_has_archives_of_its_own(tmp_path: Path) -> None:
-    builders = [CarryingBuilder(replace(IMAGE, digest=f"sha256:{number}")) for number in (1, 2)]
-    folders = [equipped(a_session(tmp_path, builder), PLAIN).folders for builder in builders]
-    assert folders[0] != folders[1]
+    images = [IMAGE, replace(IMAGE, digest="sha256:other"), replace(IMAGE, sources="/usr/src/others")]
+    folders = {equipped(a_session(tmp_path, CarryingBuilder(image)), PLAIN).folders for image in images}
+    assert len(folders) == len(images)
+    renamed = CarryingBuilder(replace(IMAGE, reference="another name"))
+    assert equipped(a_session(tmp_path, renamed), PLAIN).folders in folders
+    assert renamed.copies == []
 
 
 def test_an_image_without_archives_and_no_image_at_all_add_no_folder(tmp_path: Path) -> None:

@@ -54,11 +54,13 @@ def test_a_sound_value_under_another_key_or_kind_is_none(tmp_path: Path) -> None
     store = a_store(tmp_path)
     store.put("kind", "cd" * 32, b"value")
     [sound] = [path for path in tmp_path.rglob("cd" * 32) if path.is_file()]
-    for kind in ("kind", "other"):
-        place = value_of(tmp_path, kind)
-        place.parent.mkdir(parents=True)
+    store.put("other", KEY, b"another")
+    elsewhere = value_of(tmp_path, "other").parents[1]
+    for kind, key in (("kind", KEY), ("other", KEY), ("other", "cd" * 32)):
+        place = elsewhere.parent / kind / key[:2] / key
+        place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sound, place)
-        assert store.get(kind, KEY) is None
+        assert store.get(kind, key) is None
         assert not place.exists()
     assert store.get("kind", "cd" * 32) == b"value"
 

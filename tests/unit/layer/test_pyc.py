@@ -267,6 +267,13 @@ def test_a_file_name_is_read_or_the_bytes_make_no_sense(
     assert found.state is (PycState.BROKEN if name is None else PycState.VALID)
 
 
+def test_code_inside_of_something_else_is_none_that_python_runs() -> None:
+    data = written(3495, 5)
+    inside = data[:16] + b")\1" + data[16:]
+    assert facts(data, magic=3495, source=None).state is PycState.VALID
+    assert facts(inside, magic=3495, source=None).state is PycState.BROKEN
+
+
 def test_the_file_name_is_not_confused_with_a_constant_that_looks_like_one(tmp_path: Path) -> None:
     text = "a = '/usr/lib/other.py'\nb = ('/x/y.py', 'z')\ndef f(): return '/etc/more.py', 'name'\n"
     data = a_pyc(tmp_path, py_compile.PycInvalidationMode.UNCHECKED_HASH, text)
