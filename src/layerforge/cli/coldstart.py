@@ -38,15 +38,13 @@ from layerforge.core.runtimes import Target
 from layerforge.examine import examine
 from layerforge.examine import unpack as unpacking
 from layerforge.examine.examination import Examination
-from layerforge.examine.guess import guess_target
 from layerforge.measure.coldstart import statistics
 from layerforge.measure.coldstart.experiment import Experiment, Function, Subject
 from layerforge.measure.coldstart.functions import default_modules, of_file, of_imports
 from layerforge.measure.coldstart.measure import measure
 from layerforge.measure.coldstart.prices import Prices, prices
 from layerforge.measure.coldstart.writing import as_data
-from layerforge.report.beside import manifest
-from layerforge.report.manifest import Manifest
+from layerforge.report.beside import manifest, target_of
 
 MOST_MODULES = 6
 """Modules that are named on the screen."""
@@ -91,9 +89,9 @@ def command(
     places = find_places(zip_file, write, plot, no_write=no_write)
     own = own_function(modules, handler_file, event)
     seen = [examine.examine(path) for path in (zip_file, against) if path]
-    made = manifest(zip_file, seen[0].sha256)
-    target = find_target(seen[0], made, python, arch)
     progress = terminal.progress()
+    made = manifest(seen[0], progress.warn)
+    target = target_of(seen[0], made, python, arch)
     function = own or of_imports(default_modules(seen[0], made.requires if made else ()))
     say_function(function, progress, chosen=own is not None)
     place = connect(image, target, progress)
@@ -142,13 +140,6 @@ def own_function(modules: Sequence[str], handler_file: Path | None, event: str |
         if not _MODULE.fullmatch(name):
             raise UsageError(f"{name!r} is no module's name", hint="such as --import sklearn.ensemble")
     return of_imports(modules) if modules else None
-
-
-def find_target(seen: Examination, made: Manifest | None, python: str | None, arch: str | None) -> Target:
-    """The target of a zip: as told, else as its manifest or its files say."""
-    guess = guess_target(seen)
-    told = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
-    return shared.target(python or told[0], arch or told[1])
 
 
 def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_write: bool) -> Places:

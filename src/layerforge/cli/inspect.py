@@ -26,6 +26,7 @@ from layerforge.report import diff_data
 from layerforge.report.advice import advise as advice
 from layerforge.report.advice.advise import Advice, advise, smallest
 from layerforge.report.advice.evidence import LayerEvidence
+from layerforge.report.beside import target_of
 from layerforge.report.growth import Limit
 from layerforge.report.page.page import page
 from layerforge.report.page.page_data import Subject, newest_symbols
@@ -111,9 +112,8 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
     """What is in a zip, and the target it is for: as told, else as its files suggest."""
     known = shared.target(python, arch) if python and arch else None
     examination = examine.examine(zip_file, known)
-    guess = guess_target(examination)
-    target = known or shared.target(python or guess.python, arch or str(guess.arch))
-    if target != guess:
+    target = known or target_of(examination, None, python, arch)
+    if target != guess_target(examination):
         examination = examine.examine(zip_file, target)
     return target, examination
 

@@ -15,7 +15,6 @@ import click
 from layerforge.cli import github, output_files, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.progress import Progress
@@ -23,7 +22,6 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
-from layerforge.examine.guess import guess_target
 from layerforge.layer.errors import VerificationError
 from layerforge.publish import artifact as artifacts
 from layerforge.publish import results as showing
@@ -33,7 +31,7 @@ from layerforge.publish.execute import carry_out
 from layerforge.publish.plan import Allow, Job, PublishOptions, Refuse
 from layerforge.publish.results import Result, does, grouped, markdown, plan_data, results_data
 from layerforge.publish.survey import survey
-from layerforge.report.beside import expected, manifest
+from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify.rules import judge
 from layerforge.verify.rules_table import Expect
@@ -204,14 +202,11 @@ def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen
 
 def provenance(seen: Examination, progress: Progress) -> tuple[Manifest | None, Target]:
     """The manifest of a zip, and what it was made for; a manifest of another zip is told of and left aside."""
-    made, beside = manifest(seen.path, seen.sha256), seen.path.with_suffix(".manifest.json")
-    if made is not None:
-        return made, runtimes.target(made.python, made.arch)
-    guess = guess_target(seen)
-    if beside.exists():
-        progress.warn(f"{beside.name} does not belong to {seen.path.name}: other bytes, or another layerforge, made it")
-    progress.say(f"{seen.path.name} looks like a layer for Python {guess.python} on {guess.arch}")
-    return None, guess
+    made = manifest(seen, progress.warn)
+    target = target_of(seen, made)
+    if made is None:
+        progress.say(f"{seen.path.name} looks like a layer for Python {target.python} on {target.arch}")
+    return made, target
 
 
 def held(seen: Examination, made: Manifest | None, target: Target) -> tuple[Finding, ...]:

@@ -12,11 +12,10 @@ from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.runtimes import Arch
 from layerforge.examine import examine
-from layerforge.examine.guess import guess_target
 from layerforge.publish.artifact import artifact
 from layerforge.publish.snippets import results, tools
 from layerforge.publish.snippets.results import LocalLayer, Wanted
-from layerforge.report.beside import manifest
+from layerforge.report.beside import manifest, target_of
 
 MOST_NAMES = 10
 """Layers that a warning names."""
@@ -84,10 +83,8 @@ def read(source: Path) -> str:
 def local(zip_file: Path) -> LocalLayer:
     """The layer in a zip: runtime and processor from the manifest beside it, else as its files suggest."""
     seen = examine.examine(zip_file)
-    made, target = manifest(zip_file, seen.sha256), guess_target(seen)
-    if made:
-        target = runtimes.target(made.python, str(made.arch))
-    described = artifact(seen, made, target, None)
+    made = manifest(seen, terminal.progress().warn)
+    described = artifact(seen, made, target_of(seen, made), None)
     return LocalLayer(
         name=described.name,
         path=zip_file.as_posix(),

@@ -23,9 +23,8 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.store.protocol import Store
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
-from layerforge.examine.guess import guess_target
 from layerforge.layer.errors import VerificationError
-from layerforge.report.beside import expected, manifest
+from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts
 from layerforge.verify.rules_table import Expect
@@ -91,9 +90,8 @@ def command(
     progress = terminal.progress()
     store = shared.open_store(progress)
     seen = examine.examine(zip_file)
-    guess, made = guess_target(seen), manifest(zip_file, seen.sha256)
-    told = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
-    target = shared.target(python or told[0], arch or told[1])
+    made = manifest(seen, progress.warn)
+    target = target_of(seen, made, python, arch)
     if suite is not None:
         # What this imports is of no use to anyone else.
         from layerforge.cli import suite as suites

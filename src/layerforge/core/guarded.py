@@ -119,6 +119,19 @@ def json_as(found: str | bytes, kind: type[T], deepest: int = MOST_DEPTH) -> T:
     return as_(json_value(found, deepest), kind)
 
 
+def file_as(found: str | bytes, kind: type[T], newest: int, deepest: int = MOST_DEPTH) -> T:
+    """A JSON file that layerforge writes as a ``kind``. One of a schema above ``newest`` is a later layerforge's.
+
+    A file without ``schema`` is taken: those of the first versions say none.
+    """
+    value = json_value(found, deepest)
+    schema = value.get("schema", newest) if isinstance(value, dict) else newest
+    if type(schema) is not int or not 1 <= schema <= newest:
+        known = "schema 1" if newest == 1 else f"schemas 1 to {newest}"
+        raise Unreadable(f"its schema is {str(schema)[:20]!r}, and this layerforge reads {known}")
+    return as_(value, kind)
+
+
 def as_(value: Any, kind: type[T]) -> T:
     """A value of JSON or TOML as a ``kind``."""
     try:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
 
+from layerforge.core import guarded
 from layerforge.core.text import cell, megabytes
 from layerforge.publish.artifact import Artifact, Storage, Version
 from layerforge.publish.plan import Action, Allow, Discard, Job, Publish, Refuse, Remove, Unchanged
+
+SCHEMA = 1
+"""Of the file, raised when what stands in it means something else."""
 
 
 class Status(StrEnum):
@@ -137,7 +141,7 @@ def _action_data(job: Job, action: Action) -> dict[str, Any]:
 
 def results_data(results: Iterable[Result]) -> dict[str, Any]:
     """Results in the form of the contract. What is not known is ``null``."""
-    return {"published": [_result_data(result) for result in results]}
+    return {"schema": SCHEMA, "published": [_result_data(result) for result in results]}
 
 
 def _result_data(result: Result) -> dict[str, Any]:
@@ -153,6 +157,29 @@ def _result_data(result: Result) -> dict[str, Any]:
         "status": str(result.status),
         "error": f"{result.name}: {result.error}" if result.error else None,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What of a result of ``layerforge publish`` is needed, one layer in one Region."""
+
+    version_arn: str | None = None
+    region: str | None = None
+    error: str | None = None
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What ``layerforge publish`` wrote."""
+
+    published: tuple[Row, ...]
+
+
+def read_published(text: str) -> tuple[Row, ...]:
+    """The rows of a result from its file. Raises ``guarded.Unreadable`` where it is none."""
+    return guarded.file_as(text, Published, SCHEMA).published
 
 
 def markdown(results: Iterable[Result]) -> str:

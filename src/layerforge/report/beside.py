@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from layerforge.core import guarded
+from layerforge.core import guarded, runtimes
+from layerforge.core.runtimes import Target
+from layerforge.examine.examination import Examination
+from layerforge.examine.guess import guess_target
 from layerforge.measure.coldstart.reading import ColdStart, read_coldstart
 from layerforge.report.manifest import Manifest, read_made, read_manifest
 from layerforge.report.sbom.reading import Sbom, read_sbom
@@ -78,14 +81,25 @@ def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
         return f"{path.name} is not what its name says ({error}): left out"
 
 
-def manifest(zip_file: Path, sha256: str) -> Manifest | None:
-    """The manifest beside a zip; ``None`` where there is none or it belongs to other bytes."""
-    beside = zip_file.with_suffix(".manifest.json")
-    try:
-        made = read_manifest(guarded.text(beside, guarded.MOST_JSON))
-    except guarded.Unreadable:
+def manifest(seen: Examination, say: Callable[[str], None]) -> Manifest | None:
+    """The manifest beside a zip; ``None`` where there is none, and where one is not taken, which is said."""
+    path = seen.path.with_suffix(".manifest.json")
+    made = _read(path, read_manifest)
+    if isinstance(made, str):
+        if made:
+            say(made)
         return None
-    return made if made.sha256 == sha256 else None
+    if made.sha256 != seen.sha256:
+        say(f"{path.name} does not belong to {seen.path.name}: other bytes, or another layerforge, made it")
+        return None
+    return made
+
+
+def target_of(seen: Examination, made: Manifest | None, python: str | None = None, arch: str | None = None) -> Target:
+    """What a zip is for: as told, else as its manifest says, else as its files suggest."""
+    guess = guess_target(seen)
+    known = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
+    return runtimes.target(python or known[0], arch or known[1])
 
 
 def expected(made: Manifest | None) -> Recipe | None:

@@ -17,6 +17,9 @@ from layerforge.layer.tree import Package, Tree
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
 
+SCHEMA = 1
+"""Of the file, raised when what stands in it means something else."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EditGroup:
@@ -109,7 +112,7 @@ def saved(made: Manifest) -> list[dict[str, Any]]:
 
 def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
     """The manifest as a file. ``verdict`` is ``None`` where nothing was verified."""
-    data = {"schema": 1, **asdict(made), "saved": saved(made), "verified": verdict and verdict_data(verdict)}
+    data = {"schema": SCHEMA, **asdict(made), "saved": saved(made), "verified": verdict and verdict_data(verdict)}
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
@@ -134,10 +137,9 @@ class _Verified:
 
 def read_manifest(text: str) -> Manifest:
     """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
-    return guarded.json_as(text, Manifest)
+    return guarded.file_as(text, Manifest, SCHEMA)
 
 
 def read_made(text: str) -> Made:
     """All of a manifest's file. Raises ``guarded.Unreadable`` where it is none."""
-    data = guarded.json_value(text)
-    return Made(manifest=guarded.as_(data, Manifest), verdict=guarded.as_(data, _Verified).verified)
+    return Made(manifest=read_manifest(text), verdict=guarded.json_as(text, _Verified).verified)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import tomllib
 from dataclasses import asdict, dataclass, field
@@ -166,3 +167,29 @@ def test_a_source_that_no_parser_should_see_is_refused(source: bytes) -> None:
 def test_a_number_that_no_float_holds_is_refused() -> None:
     with pytest.raises(guarded.Unreadable, match="too large"):
         guarded.json_value('{"a": 1e999}')
+
+
+@dataclass(frozen=True)
+class Noted:
+    note: str
+
+
+@pytest.mark.parametrize("text", ['{"note": "x"}', '{"schema": 1, "note": "x"}', '{"schema": 2, "note": "x"}'])
+def test_a_file_of_a_known_schema_or_of_none_is_read(text: str) -> None:
+    assert guarded.file_as(text, Noted, 2) == Noted("x")
+
+
+@pytest.mark.parametrize(
+    ("schema", "newest", "says"),
+    [
+        ("2", 1, "its schema is '2', and this layerforge reads schema 1"),
+        ("4", 3, "its schema is '4', and this layerforge reads schemas 1 to 3"),
+        ("0", 1, "its schema is '0'"),
+        ('"1"', 1, "its schema is '1'"),
+        ("true", 1, "its schema is 'True'"),
+        ("null", 1, "its schema is 'None'"),
+    ],
+)
+def test_a_file_of_a_later_schema_or_of_an_odd_one_is_refused(schema: str, newest: int, says: str) -> None:
+    with pytest.raises(Unreadable, match=re.escape(says)):
+        guarded.file_as(f'{{"schema": {schema}, "note": "x"}}', Noted, newest)

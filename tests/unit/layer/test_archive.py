@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fakes import FakeProgress, FakeStore, a_file, a_tree
 from layerforge.core import digest
+from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.layer import archive
 from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import Blob, File, Link, Tree
@@ -139,3 +140,31 @@ def test_as_many_files_as_a_zip_can_hold_pass_and_one_more_does_not() -> None:
     archive.check_limit(a_tree(*files[:-1]))
     with pytest.raises(VerificationError, match="65,536 files"):
         archive.check_limit(a_tree(*files))
+
+
+@pytest.mark.parametrize(
+    ("compression", "size", "kept"),
+    [
+        (Compression.FAST, 65_535, False),
+        (Compression.FAST, 65_536, True),
+        (Compression.SMALL, 2_047, False),
+        (Compression.SMALL, 2_048, True),
+        (Compression.MAX, 0, False),
+        (Compression.MAX, 1, True),
+    ],
+)
+def test_a_stream_is_kept_where_making_it_takes_longer_than_reading_it(
+    compression: Compression, size: int, kept: bool
+) -> None:
+    store = FakeStore()
+    archive.archive(a_tree(a_file("a", b"a" * size)), compression, archive.EARLIEST, store, FakeProgress())
+    assert bool(store.values) is kept
+
+
+def test_what_no_package_brought_is_summed_up_too() -> None:
+    half = Blob(sha256="0" * 64, size=LAMBDA_UNZIPPED_LIMIT // 2, source=b"")
+    loose = [File(path=f"{name}.bin", blob=half) for name in "ab"]
+    more = File(path="c.bin", blob=Blob(sha256="1" * 64, size=1_000, source=b""), package="pkg")
+    with pytest.raises(VerificationError) as caught:
+        archive.check_limit(a_tree(*loose, more))
+    assert [line.split() for line in caught.value.details] == [["262.1", "MB", "(no", "package)"], ["1.0", "kB", "pkg"]]

@@ -12,6 +12,9 @@ import msgspec
 from layerforge.core import guarded
 from layerforge.measure.importtime import Import
 
+SCHEMA = 1
+"""Of the file, raised when what stands in it means something else."""
+
 DEEPEST = 300
 """Tables and lists inside one another: two for each import inside an import, which may go down to 100."""
 
@@ -86,7 +89,7 @@ def read_coldstart(text: str) -> ColdStart:
     The file is what ``layerforge coldstart`` writes: ``imports`` holds the tree, ``sizes``, and those of ``against``,
     hold the runs.
     """
-    data = guarded.json_as(text, _Measured, DEEPEST)
+    data = guarded.file_as(text, _Measured, SCHEMA, DEEPEST)
     other = data.against or _Layer()
     other_name = f"{other.zip} (the other)" if other.zip == data.zip else other.zip
     return ColdStart(

@@ -9,6 +9,7 @@ from typing import Any
 from layerforge.measure.coldstart.experiment import Experiment, Sample, Series, Subject
 from layerforge.measure.coldstart.measure import Measured
 from layerforge.measure.coldstart.prices import Prices, cost
+from layerforge.measure.coldstart.reading import SCHEMA
 from layerforge.measure.coldstart.statistics import ratio, spread
 from layerforge.measure.importtime import as_data as nested
 
@@ -32,7 +33,7 @@ def as_data(
     layers = [_layer(order, made, at, per_day, number) for number in range(len(order.subjects))]
     compared = {"against": layers[1], "ratios": _ratios(order, made.series)} if len(layers) > 1 else {}
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         **layers[0],
         "python": order.target.python,
         "arch": str(order.target.arch),

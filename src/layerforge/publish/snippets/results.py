@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from layerforge.core import guarded
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.publish.results import Row, read_published
 
 MOST_LAYERS = 5
 """Layers that a function may have."""
@@ -33,24 +33,6 @@ class Version:
     """Those that it is for, ``python3.13``; none where the result does not say, as those of old do not."""
     architectures: tuple[str, ...] = ()
     """Processors that it is for; none where the result does not say."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What of a result of ``layerforge publish`` is needed, one layer in one Region."""
-
-    version_arn: str | None = None
-    region: str | None = None
-    error: str | None = None
-    runtimes: tuple[str, ...] = ()
-    architectures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """What ``layerforge publish`` wrote."""
-
-    published: tuple[Row, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +79,7 @@ def results(text: str, name: str) -> Results:
     ``name`` is what errors call the text. Raises ``UsageError`` where it is nothing of that kind.
     """
     try:
-        rows = guarded.json_as(text, Published).published
+        rows = read_published(text)
         found = [_version(row) for row in rows if row.version_arn]
     except ValueError as error:
         raise UsageError(

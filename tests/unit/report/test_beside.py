@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from layerforge.core.runtimes import Arch
+from layerforge.examine.guess import guess_target
+from layerforge.report import beside as beside_zip
 from layerforge.report import manifest
 from layerforge.report.beside import Beside, beside
+from layerforge.report.manifest import Manifest
 from layerforge.report.sbom.reading import read_sbom
 from unit.report.page.samples import MANIFEST, SBOM, VERDICT
+from zips import an_examination
 
 
 @pytest.fixture
@@ -74,3 +79,46 @@ def test_components_of_an_sbom_come_with_the_libraries_inside_them() -> None:
     [demo, library] = read_sbom("demo.sbom.json", json.dumps(SBOM)).components
     assert (demo.ref, demo.licences, demo.depth) == ("pkg:pypi/demo@1.0", ("MIT", "0BSD", "Mine"), 0)
     assert (library.name, library.path, library.depth) == ("libx.so", "python/demo.libs/libx.so", 1)
+
+
+# --- the manifest alone
+
+
+def told(path: Path, sha256: str = "ab") -> tuple[Manifest | None, list[str]]:
+    """The manifest of a zip, and what is said of it."""
+    said: list[str] = []
+    return beside_zip.manifest(an_examination(path=path, sha256=sha256), said.append), said
+
+
+def test_the_manifest_of_the_same_bytes_is_taken_without_a_word(layer: Path) -> None:
+    assert told(layer) == (MANIFEST, [])
+
+
+def test_without_a_manifest_nothing_is_said(tmp_path: Path) -> None:
+    assert told(tmp_path / "demo.zip") == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"schema": 2}, "its schema is '2', and this layerforge reads schema 1"),
+        ({"requires": [5]}, "Expected `str`, got `int`"),
+        ({"sha256": "ef"}, "demo.manifest.json does not belong to demo.zip"),
+    ],
+)
+def test_a_manifest_that_is_not_taken_is_told_of(layer: Path, change: dict[str, object], says: str) -> None:
+    path = layer.with_suffix(".manifest.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    found, said = told(layer)
+    assert found is None
+    assert len(said) == 1
+    assert says in said[0]
+
+
+def test_a_zip_is_for_what_it_is_told_to_be_else_what_its_manifest_says_else_what_its_files_suggest() -> None:
+    seen = an_examination()
+    made = replace(MANIFEST, python="3.12", arch=Arch.ARM64)
+    assert beside_zip.target_of(seen, made).label == "py312-arm64"
+    assert beside_zip.target_of(seen, made, "3.11").label == "py311-arm64"
+    assert beside_zip.target_of(seen, made, None, "x86_64").label == "py312-x86_64"
+    assert beside_zip.target_of(seen, None) == guess_target(seen)
