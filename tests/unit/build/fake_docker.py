@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 from typing import Any, cast
 
 from docker import DockerClient
@@ -192,3 +198,40 @@ class FakeContainers:
 
     def list(self, **_: Any) -> list[FakeContainer]:
         return list(self.engine.boxes)
+
+
+@contextmanager
+def serving(path: Path, answers: Mapping[str, Any]) -> Iterator[list[str]]:
+    """An engine at a socket that answers each call with JSON by how its path ends; gives the calls as they come."""
+    calls: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+        def do_GET(self) -> None:
+            name = self.path.partition("?")[0]
+            calls.append(name)
+            found = [value for end, value in answers.items() if name.endswith(end)]
+            data = json.dumps(found[0] if found else {"message": f"no {name}"}).encode()
+            self.send_response_only(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with ThreadingUnixStreamServer(str(path), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield calls
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+VERSION = {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10"}
+"""What an engine that is new enough says of itself."""

@@ -21,12 +21,14 @@ from fakes import FakeProgress, FakeStep, target
 from keys import assert_decided_by
 from layerforge import cli
 from layerforge.build.engine import Image, Outcome, Task
+from layerforge.cli import suite as suites
 from layerforge.core.errors import StepError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.core.store.disk import DiskStore
 from layerforge.examine import examine
 from layerforge.layer.distributions import Distribution
+from layerforge.layer.errors import VerificationError
 from layerforge.measure.suite import collect, prepare, pytest_run, test_tools
 from layerforge.measure.suite import compare as comparing
 from layerforge.measure.suite import prove as suite
@@ -834,3 +836,27 @@ def test_how_suites_are_run_is_part_of_the_key(
     before = decisive.key
     monkeypatch.setattr(module, name, value)
     assert decisive.key != before
+
+
+# --- the command's part
+
+
+def test_the_result_is_shown_written_and_an_error_where_the_layer_is_worse(
+    tmp_path: Path, packages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer, progress = a_layer(tmp_path), FakeProgress()
+    put_lock(layer, tmp_path / "index")
+    store = DiskStore(root=tmp_path / "store", progress=progress)
+    order, written = an_order(layer), tmp_path / "suite.json"
+    well = FakeBuilder({"wheels": {"t::a": "passed"}, "layer": {"t::a": "passed"}})
+    suites.run(order, well, store, progress, written, as_json=True)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == json.loads(written.read_text())
+    assert json.loads(shown.out)["layer"]["counts"] == {"passed": 1}
+    assert "no findings" in shown.err
+    worse = FakeBuilder({"layer": {"t::a": "failed"}, "alone": {"t::a": "failed"}})
+    with pytest.raises(VerificationError, match=r"demo does on .* what it does not on the index's wheels: 1 finding"):
+        suites.run(order, worse, store, progress, None, as_json=False)
+    assert "LF405 error t::a: failed here, passed on the index's wheels" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="there is no folder"):
+        suites.run(order, worse, store, progress, tmp_path / "absent" / "suite.json", as_json=False)
