@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_no_lock_names_an_index() -> None:
 
 def test_the_recipe_in_the_docs_is_the_real_one() -> None:
     assert (ROOT / "recipes/lxml/recipe.toml").read_text() in (ROOT / "docs/recipes.md").read_text()
+
+
+def test_no_folder_of_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    passed_over = pytestconfig.getini("norecursedirs")
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for part in file.relative_to(ROOT).parts:
+            assert not any(fnmatch(part, pattern) for pattern in passed_over), file
 
 
 def test_no_test_has_a_deadline_of_its_own() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import platform
 import shutil
 import subprocess
@@ -373,3 +374,38 @@ def test_a_run_without_a_working_interpreter_is_an_engine_error_and_leaves_nothi
     with pytest.raises(EngineError, match=r"no CPython 3\.13|cannot be started"):
         engine.run(Job(target=target("3.13"), opt=tmp_path, program="", timeout=5.0))
     assert list(tmp_path.iterdir()) == []
+
+
+def an_odd_interpreter(folder: Path, run: str, libraries: str = "") -> Interpreter:
+    """A program that is started as an interpreter is, and does something else; it says that it is made of itself."""
+    path = folder / "python"
+    made = json.dumps({"executable": str(path), "paths": [], "libraries": [str(folder / "absent.so"), str(path)]})
+    say = libraries or f"echo '{made}'"
+    path.write_text(f'#!/bin/sh\nif [ "$6" = libraries ]; then\n{say}\nelse\n{run}\nfi\n')
+    path.chmod(0o755)
+    return Interpreter(path=path, version="3.13.5")
+
+
+def run_oddly(folder: Path, interpreter: Interpreter) -> Outcome:
+    (folder / "opt").mkdir()
+    engine = HostEngine(interpreter=interpreter, machine=LAMBDA_LIKE, namespaces=False)
+    return engine.run(Job(target=target("3.13"), opt=folder / "opt", program="", timeout=5.0))
+
+
+def test_an_interpreter_that_does_not_say_what_it_is_made_of_is_told_with_its_last_words(tmp_path: Path) -> None:
+    interpreter = an_odd_interpreter(tmp_path, "exit 0", "seq 20 >&2; exit 3")
+    with pytest.raises(EngineError, match="does not say what it is made of") as caught:
+        run_oddly(tmp_path, interpreter)
+    assert caught.value.details == tuple(str(number) for number in range(9, 21))
+
+
+def test_a_run_that_cannot_be_shut_off_is_no_outcome_of_the_layer(tmp_path: Path) -> None:
+    interpreter = an_odd_interpreter(tmp_path, 'echo "layerforge-enclosure: no more namespaces" >&2; exit 125')
+    with pytest.raises(EngineError, match="the run could not be shut off: layerforge-enclosure: no more namespaces"):
+        run_oddly(tmp_path, interpreter)
+
+
+def test_a_program_may_end_with_any_status_of_its_own(tmp_path: Path) -> None:
+    outcome = run_oddly(tmp_path, an_odd_interpreter(tmp_path, 'echo out; echo "layer failed" >&2; exit 125'))
+    assert (outcome.status, outcome.output) == (125, "out\nlayer failed\n")
+    assert outcome.foreign == (), "what never told of its libraries had none that could be named"

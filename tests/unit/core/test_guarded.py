@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from layerforge.core import guarded
 from layerforge.core.guarded import Unreadable
+from layerforge.core.runtimes import Arch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,3 +194,9 @@ def test_a_file_of_a_known_schema_or_of_none_is_read(text: str) -> None:
 def test_a_file_of_a_later_schema_or_of_an_odd_one_is_refused(schema: str, newest: int, says: str) -> None:
     with pytest.raises(Unreadable, match=re.escape(says)):
         guarded.file_as(f'{{"schema": {schema}, "note": "x"}}', Noted, newest)
+
+
+@pytest.mark.parametrize("text", ['{"name": "\\ud800"}', '{"name": "a\\udfffb"}'])
+def test_half_a_character_is_told_as_what_it_is(text: str) -> None:
+    with pytest.raises(guarded.Unreadable, match="half a character"):
+        guarded.json_as(text, dict[str, Arch])

@@ -166,6 +166,7 @@ def test_an_interrupted_wait_ends_the_program(tmp_path: Path) -> None:
     program = """
         import os, signal, sys, time
         sys.stdin.read()
+        sys.stderr.write("x" * 10**6)  # until somebody reads all of it, which is what comes last
         print(os.getpid(), file=open(sys.argv[1], "w"), flush=True)
         os.kill(os.getppid(), signal.SIGUSR1)
         time.sleep(600)

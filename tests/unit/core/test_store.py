@@ -1,5 +1,7 @@
+import grp
 import hashlib
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -14,7 +16,7 @@ from fakes import FakeProgress
 from layerforge.core.errors import StepError, StoreError, UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
-from layerforge.core.store.disk import BY_CONTENT, FOLDER, TAG, DiskStore
+from layerforge.core.store.disk import BY_CONTENT, FOLDER, TAG, DiskStore, default_root, pythons
 
 KEY = "ab" * 32
 
@@ -119,6 +121,49 @@ def test_a_file_where_a_folder_of_the_store_belongs_gives_way(tmp_path: Path) ->
     assert store.get("kind", KEY) is None
     store.put("kind", KEY, b"value")
     assert store.get("kind", KEY) == b"value"
+
+
+def test_a_folder_where_a_value_belongs_gives_way(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    (value_of(tmp_path) / "deep").mkdir(parents=True)
+    store.put("kind", KEY, b"value")
+    assert store.get("kind", KEY) == b"value"
+
+
+def test_handles_that_run_out_while_a_value_is_read_are_no_damage(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.put("kind", KEY, b"value")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(StepError, match="no more files can be opened"):
+            store.get("kind", KEY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert store.get("kind", KEY) == b"value"
+    assert isinstance(store.progress, FakeProgress)
+    assert not store.progress.warnings
+
+
+def test_the_store_lies_where_the_variable_says_and_interpreters_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAYERFORGE_CACHE", str(tmp_path))
+    assert (default_root(), pythons()) == (tmp_path, tmp_path / "pythons")
+    monkeypatch.setenv("LAYERFORGE_CACHE", "")
+    assert default_root().name == "layerforge", "the platform's own folder for caches"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator may give files away")
+def test_the_users_own_group_may_write_to_a_store_and_one_with_others_in_it_may_not(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.put("kind", KEY, b"value")
+    store.folder.chmod(0o770)
+    os.chown(store.folder, -1, 0)
+    assert store.get("kind", KEY) == b"value"
+    os.chown(store.folder, -1, max(one.gr_gid for one in grp.getgrall()))
+    with pytest.raises(StoreError, match="others may write to the store"):
+        store.get("kind", KEY)
 
 
 def test_values_and_folders_are_this_users_alone(tmp_path: Path) -> None:

@@ -476,3 +476,8 @@ def test_of_two_that_save_the_same_file_the_first_gets_it() -> None:
     first = Proposal(kind="a", what="", how="", savings={"x": saving})
     second = Proposal(kind="b", what="", how="", savings={"x": saving, "y": saving})
     assert [dict(one.savings) for one in apart([first, second, first])] == [{"x": saving}, {"y": saving}]
+
+
+def test_what_a_manifest_asks_for_and_makes_no_sense_names_no_package(tmp_path: Path) -> None:
+    made = a_manifest(requires=("Demo_Pkg[x]>=1", "no requirement!", "other @ https://nowhere.invalid/o.whl"))
+    assert ground(tmp_path, {}, manifest=made).requested == {"demo-pkg", "other"}

@@ -10,7 +10,7 @@ from layerforge.core.runtimes import Arch
 from layerforge.examine.guess import guess_target
 from layerforge.report import beside as beside_zip
 from layerforge.report import manifest
-from layerforge.report.beside import Beside, beside
+from layerforge.report.beside import Beside, beside, expected
 from layerforge.report.manifest import Manifest
 from layerforge.report.sbom.reading import read_sbom
 from unit.report.page.samples import MANIFEST, SBOM, VERDICT
@@ -122,3 +122,18 @@ def test_a_zip_is_for_what_it_is_told_to_be_else_what_its_manifest_says_else_wha
     assert beside_zip.target_of(seen, made, "3.11").label == "py311-arm64"
     assert beside_zip.target_of(seen, made, None, "x86_64").label == "py312-x86_64"
     assert beside_zip.target_of(seen, None) == guess_target(seen)
+
+
+def test_a_layer_is_held_against_what_its_manifest_promises() -> None:
+    recipe = expected(MANIFEST)
+    assert recipe is not None
+    assert (recipe.name, recipe.requires, recipe.budget) == (MANIFEST.name, MANIFEST.requires, MANIFEST.budget)
+    assert (recipe.bytecode, recipe.check) == (MANIFEST.bytecode, MANIFEST.check)
+    assert expected(None) is None
+
+
+def test_a_file_that_cannot_be_opened_is_said_with_the_reason(layer: Path) -> None:
+    (layer.parent / "demo.sbom.json").unlink()
+    (layer.parent / "demo.sbom.json").mkdir()
+    [refused] = beside(layer, "ab").refused
+    assert refused.startswith("demo.sbom.json cannot be read: ")
