@@ -182,6 +182,45 @@ def test_what_may_not_be_looked_at_holds_nothing_up() -> None:
     assert actions == (Publish(shelf=S3Location(bucket="mine", keep=True), storage=Storage.REFERENCE),)
 
 
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_an_account_takes_what_it_has_room_for_to_the_last_byte(more: int, fits: bool) -> None:
+    for limits in (Limits(unzipped=ARTIFACT.unzipped - more), Limits(left=ARTIFACT.zipped - more)):
+        (only,) = plan(ARTIFACT, seen(limits=limits), PublishOptions())
+        assert isinstance(only, Publish if fits else Refuse)
+
+
+def test_an_account_that_is_overdrawn_has_nothing_left() -> None:
+    (only,) = plan(ARTIFACT, seen(limits=Limits(left=-5_000_000)), PublishOptions())
+    assert isinstance(only, Refuse)
+    assert "has 0 bytes of code storage left" in only.message
+
+
+def test_what_a_bucket_lacks_is_no_matter_where_lambda_copies_the_code() -> None:
+    large = replace(ARTIFACT, zipped=DIRECT_UPLOAD_LIMIT + 1)
+    bare = seen(bucket=Bucket(versioned=False, readable=False))
+    (only,) = plan(large, bare, PublishOptions(shelf=S3Location(bucket="mine")))
+    assert only == Publish(shelf=S3Location(bucket="mine"))
+
+
+def test_a_zip_stays_in_the_bucket_where_that_is_asked_for() -> None:
+    large = replace(ARTIFACT, zipped=DIRECT_UPLOAD_LIMIT + 1)
+    for keep in (True, False):
+        shelf = S3Location(bucket="mine", keep=keep)
+        assert plan(large, seen(), PublishOptions(shelf=shelf)) == (Publish(shelf=shelf),)
+
+
+def test_a_bucket_that_was_not_looked_at_holds_nothing_up() -> None:
+    options = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    (only,) = plan(ARTIFACT, seen(bucket=None), options)
+    assert isinstance(only, Publish)
+
+
+def test_a_newest_version_of_somebody_else_takes_no_room_once_there_is_a_new_one() -> None:
+    actions = plan(ARTIFACT, seen(OWN, OWN, "by hand"), PublishOptions(keep=2))
+    assert isinstance(actions[0], Publish)
+    assert removed(*actions) == [1]
+
+
 def test_every_region_that_boto3_knows_is_in_its_own_partition() -> None:
     session = boto3.Session()
     names = [

@@ -152,6 +152,12 @@ def test_native_code_of_32_bits_is_for_another_machine() -> None:
     assert "(32 bits)" in alone("LF102", an_examination(an_elf("lib/a.so", machine="i386", bits=32))).message
 
 
+def test_code_of_32_bits_for_the_same_processor_is_found_and_not_judged_further() -> None:
+    member = an_elf("lib/a.so", bits=32, needed=("libnone.so",), versions={"libc.so.6": ("GLIBC_2.99",)})
+    (one,) = judge(an_examination(member), expect())
+    assert (one.rule, one.message) == ("LF102", "is for x86_64 (32 bits), not for x86_64")
+
+
 @pytest.mark.parametrize(("kind", "system"), [("Mach-O", "macOS"), ("PE", "Windows")])
 def test_native_code_of_another_system_is_found(kind: str, system: str) -> None:
     member = a_member("python/_a.cpython-312-darwin.so", foreign=kind, kind=Kind.NATIVE)
@@ -242,6 +248,14 @@ def test_a_search_path_outside_the_layer_is_found(entries: tuple[str, ...], outs
 def test_a_search_path_that_serves_nothing_is_harmless() -> None:
     member = an_elf("python/p/_a.so", runpath=("/usr/local/lib64",), needed=("libc.so.6",))
     assert found("LF104", an_examination(member)) == []
+
+
+@pytest.mark.parametrize("runpath", [(), ("$ORIGIN/../../lib",), ("$ORIGIN/../../lib", "/home/me/build/lib")])
+def test_what_needs_the_layers_own_libraries_and_has_a_good_search_path_or_none_is_fine(
+    runpath: tuple[str, ...],
+) -> None:
+    member = an_elf("python/p/_a.so", runpath=runpath, needed=("liba.so",))
+    assert found("LF104", an_examination(member, an_elf("lib/liba.so"))) == []
 
 
 def test_a_library_that_the_recipe_wants_once_may_have_links_but_no_copy() -> None:
