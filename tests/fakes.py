@@ -64,11 +64,14 @@ class FakeProgress:
     steps: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    told: list[FakeStep] = field(default_factory=list)
+    """What each of the steps was told."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         self.steps.append(title)
-        yield FakeStep()
+        self.told.append(FakeStep())
+        yield self.told[-1]
 
     def say(self, text: str) -> None:
         self.lines.append(text)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fakes import FakeProgress, FakeStore, a_file, a_tree
 from layerforge.core import digest
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
+from layerforge.core.text import megabytes
 from layerforge.layer import archive
 from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import Blob, File, Link, Tree
@@ -48,6 +49,18 @@ def test_the_source_date_epoch_dates_every_entry() -> None:
         assert made.infolist()[0].date_time == (2026, 4, 1, 12, 30, 10)
 
 
+def test_the_oldest_and_the_newest_date_are_those_that_a_zip_can_hold() -> None:
+    def stands(epoch: int) -> tuple[int, ...]:
+        with zipfile.ZipFile(io.BytesIO(pack(a_tree(a_file("a")), epoch=epoch))) as made:
+            return made.infolist()[0].date_time
+
+    oldest = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
+    newest = datetime.datetime(2107, 12, 31, 23, 59, 58, tzinfo=datetime.UTC)
+    assert (oldest.timestamp(), newest.timestamp()) == (archive.EARLIEST, archive.LATEST)
+    assert stands(archive.EARLIEST) == stands(0) == (1980, 1, 1, 0, 0, 0)
+    assert stands(archive.LATEST) == (2107, 12, 31, 23, 59, 58)
+
+
 @given(st.dictionaries(st.text("abcé/._", min_size=1, max_size=12), st.binary(max_size=3000), max_size=8), st.randoms())
 def test_every_tree_reads_back_and_gives_the_same_bytes_in_any_order(
     files: dict[str, bytes], chance: random.Random
@@ -80,6 +93,14 @@ def test_what_does_not_shrink_is_stored() -> None:
         assert [one.compress_type for one in made.infolist()] == [zipfile.ZIP_STORED] * 2
 
 
+@pytest.mark.parametrize(("length", "stored"), [(99, False), (100, True), (101, True)])
+def test_a_stream_is_taken_only_where_it_is_shorter_than_the_file(length: int, stored: bool) -> None:
+    level = archive.Level(name="any", compress=lambda _: b"s" * length, kept_from=1)
+    packed = archive.pack(a_file("a", b"d" * 100), level, FakeStore())
+    assert packed.stored is stored
+    assert packed.stream == (b"d" * 100 if stored else b"s" * length)
+
+
 def test_streams_come_from_the_store_the_second_time() -> None:
     store, data = FakeStore(), b"compressible " * 20_000
     first = archive.archive(a_tree(a_file("a", data)), Compression.FAST, 0, store, FakeProgress())
@@ -108,6 +129,29 @@ def test_a_layer_above_lambdas_limit_says_what_is_largest_and_what_would_help() 
     assert "--bytecode only" in caught.value.hint
 
 
+def test_a_layer_above_the_limit_names_the_five_largest_packages_the_largest_first() -> None:
+    def part(number: int) -> File:
+        blob = Blob(sha256="0" * 64, size=number * 20_000_000, source=b"")
+        return File(path=f"python/p{number}.so", blob=blob, package=f"p{number}")
+
+    with pytest.raises(VerificationError) as caught:
+        archive.check_limit(a_tree(*map(part, range(1, 7))))
+    assert caught.value.details == tuple(f"{20 * number:>5}.0 MB  p{number}" for number in (6, 5, 4, 3, 2))
+    assert caught.value.message == (
+        "the layer would take 420.0 MB unzipped in 6 files; Lambda takes 262.1 MB and 65,535"
+    )
+
+
+def test_progress_is_told_how_much_there_is_how_far_it_is_and_what_it_came_to() -> None:
+    progress = FakeProgress()
+    tree = a_tree(a_file("a", b"a" * 300_000), a_file("b", b"b" * 200_000), Link(path="c", target="a"))
+    made = archive.archive(tree, Compression.FAST, 0, FakeStore(), progress)
+    [told] = progress.told
+    assert progress.steps == ["compress"]
+    assert told.expected == told.advanced == tree.size == made.unzipped
+    assert told.notes == [f"{megabytes(made.unzipped)} → {megabytes(made.zipped)}"]
+
+
 @pytest.mark.parametrize("level", list(Compression))
 def test_streams_are_kept_by_compressor_and_content_and_by_nothing_else(level: Compression) -> None:
     def kept(entry: File | Link) -> list[tuple[str, str]]:
@@ -115,7 +159,7 @@ def test_streams_are_kept_by_compressor_and_content_and_by_nothing_else(level: C
         archive.pack(entry, archive.LEVELS[level], store)
         return list(store.values)
 
-    data = b"a line of text\n" * 6_000
+    data = b"a line of text\n" * (archive.LEVELS[level].kept_from // 15 + 2)
     first = a_file("a", data)
     assert kept(first) == [(archive.LEVELS[level].name, digest.sha256(data))]
     assert kept(a_file("b/c", data, package="other", executable=True)) == kept(first)
