@@ -57,9 +57,9 @@ class FakeBuilder:
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         self.tasks.append(task)
-        [out] = [mount for mount in task.mounts if mount.writable and mount.target != "/work"]
+        outs = [mount for mount in task.mounts if mount.writable and mount.target != "/work"]
         for name, data in self.makes.get(task.name, {}).items():
-            path = out.source / name
+            path = outs[0].source / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         on_line("a line")

@@ -1,0 +1,412 @@
+"""The whole line in one process: a local index, engines and builders that run nothing, and a store on disk."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from builders import ARCHIVE, SHA256, FakeBuilder
+from fakes import FakeProgress, target
+from layerforge import pipeline
+from layerforge.build.engine import Job, Outcome
+from layerforge.build.errors import EngineError
+from layerforge.build.interpreters import Interpreter
+from layerforge.build.options import Options
+from layerforge.build.plan import SYSTEM
+from layerforge.build.session import Session
+from layerforge.core.errors import UsageError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.core.store.disk import DiskStore
+from layerforge.layer.errors import VerificationError
+from layerforge.report.delivery import Layer
+from layerforge.resolve import targets
+from layerforge.resolve.errors import LockError
+from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
+from layerforge.verify.rules_table import Expect
+from sdists import make_sdist, publish
+from wheels import digest as hash_of
+from wheels import lock_of, make_wheel
+
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+TAG = RUNNING.replace(".", "")
+HERE = Interpreter(path=Path(sys.executable), version=sys.version.split()[0])
+STEM = f"demo-py{TAG}-x86_64"
+
+
+@dataclass
+class CheckEngine:
+    """An engine in which every check ends as it is told to."""
+
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Errors by the module that cannot be imported."""
+    refuses: str = ""
+    jobs: list[Job] = field(default_factory=list)
+    name: str = "fake"
+
+    @property
+    def identity(self) -> str:
+        return f"fake {self.refuses}"
+
+    def refusal(self, target: Target) -> str:
+        return self.refuses
+
+    def run(self, job: Job) -> Outcome:
+        self.jobs.append(job)
+        [word] = re.findall(r"checking\('(\w+)'", job.init)
+        failed: list[dict[str, Any]] = [
+            {"failed": name, "error": why, "trace": []} for name, why in self.failing.items()
+        ]
+        reports = [{"import_seconds": 0.5, "import_cpu_seconds": 0.25}, *failed, {"done": True}]
+        output = "".join(f"\nlayerforge-check:{word}{json.dumps(report)}\n" for report in reports)
+        return Outcome(status=0, output=output, seconds=1.0)
+
+
+@dataclass(kw_only=True)
+class Line:
+    """All that a layer is made with."""
+
+    folder: Path
+    engine: CheckEngine = field(default_factory=CheckEngine)
+    builder: FakeBuilder | None = None
+    store: str = "store"
+    progress: FakeProgress = field(default_factory=FakeProgress)
+
+    def forge(self, *words: str | Path, given: Path | None = None, out: str = "out", **facts: Any) -> Layer:
+        """The layer of one target."""
+        plain = Options(
+            target=target(RUNNING),
+            interpreter=HERE,
+            compression=Compression.FAST,
+            output=self.folder / out,
+            epoch=0,
+        )
+        self.progress = FakeProgress()
+        [request] = targets.requests([str(word) for word in words], given)
+        return pipeline.forge(request, replace(plain, **facts), self.session)
+
+    @property
+    def session(self) -> Session:
+        store = DiskStore(root=self.folder / self.store, progress=self.progress)
+        return Session(store=store, progress=self.progress, engine=self.engine, builder=self.builder)
+
+    def written(self, out: str = "out") -> dict[str, bytes]:
+        place = self.folder / out
+        return {path.name: path.read_bytes() for path in place.iterdir()} if place.is_dir() else {}
+
+
+@pytest.fixture
+def line(index: Path, tmp_path: Path) -> Line:
+    """A line whose index has the package demo."""
+    files = {
+        "demo/__init__.py": b"'''Doc.'''\nVALUE = 1\n",
+        "demo/tests/__init__.py": b"",
+        "demo/tests/test_it.py": b"def test(): pass\n",
+        "demo-1.0.dist-info/LICENSE": b"Do what you want.\n",
+    }
+    make_wheel(index, files=files, metadata="License-Expression: MIT\n")
+    return Line(folder=tmp_path)
+
+
+def names_in(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+def test_a_layer_is_built_verified_and_written_with_all_that_stands_beside_it(line: Line) -> None:
+    layer = line.forge("demo")
+    assert set(line.written()) == {
+        f"{STEM}{suffix}" for suffix in (".zip", ".manifest.json", ".sbom.json", ".licences.txt", ".lock")
+    }
+    assert names_in(layer.path) == {
+        "python/demo/__init__.py",
+        f"python/demo/__pycache__/__init__.cpython-{TAG}.pyc",
+        *(f"python/demo-1.0.dist-info/{name}" for name in ("LICENSE", "METADATA", "RECORD", "WHEEL")),
+        # uv's own
+        *(f"python/demo-1.0.dist-info/{name}" for name in ("INSTALLER", "REQUESTED")),
+    }
+    assert line.progress.steps == [
+        "resolve",
+        "install",
+        "prune",
+        "link",
+        "strip",
+        "bytecode",
+        "record",
+        "compress",
+        "verify",
+        "write",
+    ]
+    made = layer.manifest
+    assert (made.name, made.python, made.engine, made.interpreter) == ("demo", RUNNING, "fake", HERE.version)
+    assert [(one.name, one.version, one.origin, one.licence) for one in made.packages] == [
+        ("demo", "1.0", "wheel", "MIT")
+    ]
+    assert {group.name for group in made.edits} >= {"prune", "bytecode"}
+    assert layer.verdict is not None
+    assert (layer.verdict.engine, layer.verdict.findings) == ("fake", ())
+    assert layer.verdict.figures.import_seconds == 0.5
+    [job] = line.engine.jobs
+    assert "checking(" in job.init
+    assert "'demo'" in job.init
+    written = line.written()
+    assert b"Do what you want." in written[f"{STEM}.licences.txt"]
+    assert written[f"{STEM}.lock"].startswith(b"demo==1.0 \\\n    --hash=sha256:")
+    assert json.loads(written[f"{STEM}.manifest.json"])["verified"]["engine"] == "fake"
+    assert {one["name"] for one in json.loads(written[f"{STEM}.sbom.json"])["components"]} == {"demo"}
+
+
+def test_a_layer_that_was_built_before_comes_from_the_store_with_its_verdict(line: Line) -> None:
+    first = line.forge("demo")
+    before = line.written()
+    again = line.forge("demo", out="again")
+    assert line.progress.steps == ["resolve", "verify", "write"]
+    assert line.progress.lines == ["demo was built before: the store has it"]
+    assert line.written("again") == before
+    assert (again.manifest, again.verdict) == (first.manifest, first.verdict)
+    assert len(line.engine.jobs) == 1, "the same bytes are not run again"
+
+
+def test_another_store_makes_the_same_bytes(line: Line) -> None:
+    line.forge("demo")
+    line.store = "other store"
+    line.forge("demo", out="again")
+    assert "install" in line.progress.steps
+    assert line.written("again") == line.written()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"compression": Compression.SMALL},
+        {"bytecode": BytecodeMode.ONLY},
+        {"bytecode": BytecodeMode.NONE},
+        {"docstrings": Docstrings.DROP},
+        {"epoch": 1_700_000_000},
+    ],
+    ids=str,
+)
+def test_what_decides_the_bytes_makes_another_layer(facts: dict[str, Any], line: Line) -> None:
+    first = line.forge("demo")
+    other = line.forge("demo", out="other", **facts)
+    assert "install" in line.progress.steps
+    assert other.manifest.key != first.manifest.key
+    assert other.manifest.sha256 != first.manifest.sha256
+
+
+def test_a_layer_that_nobody_wants_verified_is_not_run(line: Line) -> None:
+    layer = line.forge("demo", verify=False)
+    assert layer.verdict is None
+    assert "verify" not in line.progress.steps
+    assert not line.engine.jobs
+    assert f"{STEM}.zip" in line.written()
+
+
+def test_an_engine_that_cannot_run_the_layer_leaves_the_check_out_and_says_why(line: Line) -> None:
+    line.engine.refuses = "this machine has other plans"
+    layer = line.forge("demo")
+    assert layer.verdict is not None
+    assert (layer.verdict.engine, layer.verdict.skipped) == ("", "this machine has other plans")
+    assert not line.engine.jobs
+
+
+def test_a_layer_that_does_not_load_is_not_written_and_set_aside(line: Line) -> None:
+    line.engine.failing = {"demo": "ImportError: libx.so.1: cannot open shared object file"}
+    with pytest.raises(
+        VerificationError, match="the layer demo is not fit for Lambda, so it was not written"
+    ) as caught:
+        line.forge("demo")
+    assert not line.written()
+    assert any("libx.so.1" in detail for detail in caught.value.details)
+    [aside] = re.findall(r"layerforge inspect (\S+)`", caught.value.hint)
+    assert "python/demo/__init__.py" in names_in(Path(aside))
+
+
+def test_what_failed_before_is_run_again(line: Line) -> None:
+    line.engine.failing = {"demo": "ImportError: for now"}
+    with pytest.raises(VerificationError):
+        line.forge("demo")
+    line.engine.failing = {}
+    layer = line.forge("demo")
+    assert "install" not in line.progress.steps
+    assert layer.verdict is not None
+    assert layer.verdict.findings == ()
+    assert len(line.engine.jobs) == 2
+
+
+def test_nothing_is_made_of_requirements_that_cannot_be_had(line: Line) -> None:
+    with pytest.raises(LockError, match="there is no package absent"):
+        line.forge("absent")
+    assert not line.written()
+    assert line.progress.steps == ["resolve"]
+
+
+def test_the_pins_of_a_given_lock_are_taken_whatever_is_newer(line: Line, index: Path) -> None:
+    text = lock_of(index / "demo-1.0-py3-none-any.whl")
+    make_wheel(index, "demo", "2.0")
+    (line.folder / "my.lock").write_text(text)
+    assert [one.version for one in line.forge("demo", given=line.folder / "my.lock").manifest.packages] == ["1.0"]
+    assert [one.version for one in line.forge("demo", out="other").manifest.packages] == ["2.0"]
+
+
+# --- interpreters
+
+
+def test_without_an_interpreter_there_is_no_bytecode_and_the_way_out_is_named(line: Line) -> None:
+    with pytest.raises(UsageError, match=f"no CPython {RUNNING} on this machine"):
+        line.forge("demo", interpreter=None)
+    layer = line.forge("demo", interpreter=None, bytecode=BytecodeMode.NONE)
+    assert layer.manifest.interpreter == ""
+    assert not [name for name in names_in(layer.path) if name.endswith(".pyc")]
+
+
+@dataclass
+class Carrying(FakeBuilder):
+    """A builder whose image has an interpreter: a link to this one."""
+
+    has: bool = True
+
+    def copy_out(self, path: str, into: Path) -> None:
+        if not self.has:
+            raise EngineError("it is gone")
+        (into / "bin").mkdir(parents=True)
+        program = into / "bin" / f"python{RUNNING}"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        program.chmod(0o755)
+
+
+def test_the_interpreter_of_the_image_compiles_where_this_machine_has_none(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAYERFORGE_CACHE", str(line.folder / "cache"))
+    line.builder = Carrying({})
+    layer = line.forge("demo", interpreter=None)
+    assert layer.manifest.interpreter == HERE.version
+    assert f"python/demo/__pycache__/__init__.cpython-{TAG}.pyc" in names_in(layer.path)
+
+
+def test_an_image_without_an_interpreter_is_as_none_at_all(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAYERFORGE_CACHE", str(line.folder / "cache"))
+    line.builder = Carrying({}, has=False)
+    with pytest.raises(UsageError, match=f"no CPython {RUNNING} on this machine"):
+        line.forge("demo", interpreter=None)
+    assert line.progress.warnings == ["the image's CPython cannot be copied: it is gone"]
+
+
+# --- compiled
+
+
+RECIPE = """
+schema = 1
+[layer]
+name = "demo"
+requires = ["demo", "made"]
+[[library]]
+name = "blas"
+version = "1.0"
+source = { url = "https://nowhere.invalid/blas.tar.gz", sha256 = "SHA256" }
+script = "make install"
+ship = ["lib/*.so"]
+[[package]]
+name = "made"
+build = "source"
+needs = ["blas"]
+[build]
+packages = ["cmake"]
+system = ["libgomp.so.1"]
+"""
+
+
+STEPS = {"blas", "made", SYSTEM}
+
+
+@dataclass
+class Equipping(FakeBuilder):
+    """A builder that gets more packages of its system, and says which."""
+
+    had: tuple[str, ...] = ()
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        return replace(self, had=packages, tasks=self.tasks)
+
+
+@pytest.fixture
+def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """A line with a recipe that compiles a library and a package on it, and takes another out of the image."""
+    recipe = line.folder / "recipe"
+    recipe.mkdir()
+    (recipe / "recipe.toml").write_text(RECIPE.replace("SHA256", SHA256))
+    sdist = make_sdist(
+        index, "made", pyproject='[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+    )
+    config = line.folder / "uv.toml"
+    config.write_text(f'index-url = "{publish(index, line.folder / "simple")}"\n')
+    monkeypatch.setenv("UV_CONFIG_FILE", str(config))
+    wheel = make_wheel(line.folder / "made", "made")
+    made = f"made==1.0 --hash={hash_of(sdist)} --hash={hash_of(wheel)}\n"
+    (recipe / "requirements.lock").write_text(lock_of(index / "demo-1.0-py3-none-any.whl") + made)
+    line.builder = Equipping(
+        {
+            "blas": {"lib/libblas.so": b"text"},
+            "made": {wheel.name: wheel.read_bytes()},
+            SYSTEM: {"lib/libgomp.so.1": b"text"},
+        },
+    )
+    line.session.store.put("source", SHA256, ARCHIVE)
+    return line
+
+
+def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line) -> None:
+    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    shown = [step for step in compiled.progress.steps if step in {*STEPS, "install"}]
+    assert shown == ["blas", SYSTEM, "made", "install"]
+    assert [(one.name, one.origin) for one in layer.manifest.packages] == [
+        ("blas", "compiled"),
+        ("demo", "wheel"),
+        ("made", "compiled"),
+    ]
+    assert {"lib/libblas.so", "lib/libgomp.so.1", "python/made/__init__.py"} <= names_in(layer.path)
+    licences = compiled.written()[f"{STEM}.licences.txt"].decode()
+    assert "taken from the build image: libgomp.so.1" in licences
+
+
+def test_the_second_layer_compiles_nothing_again(compiled: Line) -> None:
+    compiled.forge(compiled.folder / "recipe", verify=False)
+    assert isinstance(compiled.builder, Equipping)
+    assert sorted(task.name for task in compiled.builder.tasks if task.name in STEPS) == sorted(STEPS)
+    compiled.builder.tasks.clear()
+    compiled.forge(compiled.folder / "recipe", out="other", verify=False, compression=Compression.SMALL)
+    assert "made" in compiled.progress.steps
+    assert not [task.name for task in compiled.builder.tasks if task.name in STEPS]
+
+
+def test_a_recipe_is_built_of_wheels_where_nothing_can_be_compiled(compiled: Line, index: Path) -> None:
+    compiled.builder = None
+    make_wheel(index, "made")
+    publish(index, compiled.folder / "simple")
+    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    assert [(one.name, one.origin) for one in layer.manifest.packages] == [("demo", "wheel"), ("made", "wheel")]
+    assert not [name for name in names_in(layer.path) if name.startswith("lib/")]
+
+
+# --- zips of others
+
+
+def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None:
+    layer = line.forge("demo")
+    expect = Expect(target=target(RUNNING), recipe=None, bytecode=None)
+    (tmp_path / "work").mkdir()
+    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work")
+    assert (verdict.engine, verdict.skipped) == ("fake", "")
+    jobs = len(line.engine.jobs)
+    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
+    assert (verdict.engine, verdict.skipped) == ("", "nobody asked")
+    assert len(line.engine.jobs) == jobs
