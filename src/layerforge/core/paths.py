@@ -17,3 +17,9 @@ def site_dir(path: str) -> str:
     """The folder on ``sys.path`` that ``path`` of a layer lies in, with its slash; empty where it lies in none."""
     match = _ON_PATH.match(path)
     return match[0] if match else ""
+
+
+def below_site(path: str) -> str:
+    """The rest of ``path`` below that folder; empty where it lies in none."""
+    folder = site_dir(path)
+    return path.removeprefix(folder) if folder else ""

@@ -6,14 +6,16 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from layerforge.core.findings import Finding
-from layerforge.core.paths import site_dir
+from layerforge.core.paths import below_site, site_dir
+from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Examination, Member
 from layerforge.layer import pyc
 from layerforge.layer.distributions import Distribution
+from layerforge.layer.imports import module_parts, top_level
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.resolve.recipe import BytecodeMode
-from layerforge.verify.layout import Index, importable, index, reached
+from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.rules_table import ERROR, WARNING, Expect, finding, named
 
 _ON_LAMBDA = "/opt/python/"
@@ -24,16 +26,25 @@ def without_bytecode(examination: Examination, expect: Expect) -> Iterator[Findi
     """LF201: modules that every cold start compiles; those that the build found not to compile are left out."""
     if expect.bytecode is BytecodeMode.NONE:
         return
-    tag = expect.target.cache_tag
-    paths = {member.path for member in examination.members}
-    # Empty ones cost nothing to compile.
-    modules = [one for one in examination.members if one.size and one.path.endswith(".py") and importable(one.path)]
-    missing = [one for one in modules if pyc.pyc_path(one.path, tag, BytecodeMode.BESIDE) not in paths]
-    bare = [one for one in missing if one.path not in expect.uncompilable]
+    bare = [one for one in uncompiled(examination, expect.target) if one.path not in expect.uncompilable]
     if bare:
         size = megabytes(sum(member.size for member in bare))
-        message = f"{len(bare):,} of {counted(len(modules), 'module')} ({size}) have no bytecode: {_names(bare)}"
+        count = counted(len(_modules(examination)), "module")
+        message = f"{len(bare):,} of {count} ({size}) have no bytecode: {_names(bare)}"
         yield finding("LF201", "", message, severity=WARNING if expect.bytecode is None else ERROR)
+
+
+def uncompiled(examination: Examination, target: Target) -> list[Member]:
+    """Modules whose bytecode is nowhere in the layer."""
+    paths = {member.path for member in examination.members}
+    beside = BytecodeMode.BESIDE
+    return [one for one in _modules(examination) if pyc.pyc_path(one.path, target.cache_tag, beside) not in paths]
+
+
+def _modules(examination: Examination) -> list[Member]:
+    """Sources that an import finds. Empty ones cost nothing to compile."""
+    sources = (one for one in examination.members if one.size and one.path.endswith(".py"))
+    return [one for one in sources if module_parts(below_site(one.path))]
 
 
 def _bytecode(examination: Examination) -> Iterator[tuple[Member, PycFacts]]:
@@ -112,10 +123,8 @@ def metadata(examination: Examination, expect: Expect) -> Iterator[Finding]:  # 
 
 def _package(path: str) -> str:
     """The top-level package that a module or extension module lies in; empty for any other file."""
-    folder = site_dir(path)
-    top, slash, rest = path.removeprefix(folder).partition("/")
-    is_code = rest.endswith((".py", ".pyc", ".so"))
-    return top if folder and slash and is_code and top.isidentifier() and top not in {"bin", _CACHE} else ""
+    inner = below_site(path)
+    return top_level(inner) if "/" in inner else ""
 
 
 def lying_records(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from layerforge.core.paths import site_dir
+from layerforge.core.paths import below_site, site_dir
 from layerforge.examine.examination import Examination, Member
+from layerforge.layer.imports import module_parts
 
 _NO_MODULES = frozenset(
     {"bin", "share", "include", "etc", "man", "test", "tests", "testing", "doc", "docs", "example", "examples"}
@@ -17,7 +17,6 @@ _NO_MODULES = frozenset(
 )
 """Top-level names that wheels leave behind by mistake, or that are no modules."""
 
-_CODE = re.compile(r"([^./]+)(?:\.py|\.pyc|\.so|\.abi3\.so|\.cpython-[^/]*\.so)")
 _MOST = 20
 """Modules that are tried of a package that has none at the top."""
 
@@ -96,7 +95,7 @@ def _public(name: str) -> bool:
 
 def _found(members: Iterable[Member]) -> dict[str, str]:
     """The outermost modules and true packages, each with the package that brought it."""
-    files = {parts: member.package for member in members if (parts := _parts(member.path))}
+    files = {parts: member.package for member in members if (parts := module_parts(below_site(member.path)))}
     folders = {parts[:-1] for parts in files if parts[-1] == "__init__"}
     found: dict[str, str] = {}
     for parts, package in files.items():
@@ -105,12 +104,3 @@ def _found(members: Iterable[Member]) -> dict[str, str]:
             name = ".".join(outer)
             found[name] = found.get(name) or package
     return found
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    """The parts of a module's name; empty for what no import statement could name."""
-    folder = site_dir(path)
-    *folders, file = path.removeprefix(folder).split("/")
-    match = _CODE.fullmatch(file)
-    parts = (*folders, match[1]) if folder and match else ()
-    return parts if all(part.isidentifier() and part != "__pycache__" for part in parts) else ()

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from layerforge.core.paths import site_dir
 from layerforge.examine.examination import Examination, Member
 
 _OPT = "/opt/"
@@ -61,10 +60,3 @@ def reached(layer: Index, path: str) -> Member | None:
     """The file that ``path`` leads to; ``None`` where there is none."""
     place = follow(layer, path)
     return None if place is None else layer.members.get(place)
-
-
-def importable(path: str) -> bool:
-    """Whether an import statement could name the module at ``path``."""
-    folder = site_dir(path)
-    parts = path.removeprefix(folder).removesuffix(".py").split("/")
-    return bool(folder) and all(part.isidentifier() for part in parts)

@@ -147,6 +147,17 @@ def test_only_what_tests_alone_import_is_taken_from_the_wheel(tmp_path: Path) ->
     ]
 
 
+def test_a_test_that_the_wheel_lacks_has_its_relative_imports_resolved_too(tmp_path: Path) -> None:
+    wheel = put(tmp_path / "wheel", HELPERS)
+    (wheel / "demo/tests/test_it.py").unlink()
+    sources = put(tmp_path / "sources", {"demo/tests/test_new.py": "from .._pre.utils import x\n"})
+    recorded = [path for path in HELPERS if path != "demo/tests/test_it.py"]
+    layer = put(tmp_path / "layer", {"demo/__init__.pyc": "", "demo/load.py": ""})
+    found = collect.tests_of(sources, wheel, recorded, "demo")
+    assert list(found.files) == ["demo/tests/test_new.py"]
+    assert "demo/_pre/utils.py" in collect.helpers(found, wheel, recorded, layer)
+
+
 def test_a_layer_that_holds_every_module_gets_none_of_the_wheel(tmp_path: Path) -> None:
     wheel = put(tmp_path / "wheel", HELPERS)
     layer = put(tmp_path / "layer", {name.replace(".cpython-313-x86_64-linux-gnu", ""): "" for name in HELPERS})

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 import elves
 import zips
-from fakes import a_manifest, target
+from fakes import a_file, a_manifest, a_setting, a_tree, target
 from layerforge.examine.examination import Kind
 from layerforge.examine.examine import examine
-from layerforge.layer.passes import strip
+from layerforge.layer.passes import prune, strip
 from layerforge.layer.passes.setting import UNCOMPILABLE, Left
 from layerforge.layer.pyc import PycFacts, PycState
+from layerforge.layer.tree import Edit
 from layerforge.report.advice.advise import SMALLEST, Advice, advise, apart, notes
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving
+from layerforge.report.advice.sources import droppable
 from wheels import record_row
 
 BIG = 300_000
@@ -131,7 +133,7 @@ def test_tests_and_headers_could_go_but_not_what_is_imported_or_named(tmp_path: 
         "import demo.core.tests",
         "from demo.core.tests.helper import x",
         "from demo.core import tests",
-        "    from .core.tests import helper",
+        "def late():\n    from .core.tests import helper",
         "from .core import (\n    tests,\n)",
         "from .core import a, tests",
         "import os, demo.core.tests as t",
@@ -141,10 +143,31 @@ def test_every_kind_of_import_keeps_tests(statement: str, tmp_path: Path) -> Non
     files = {
         "python/demo/__init__.py": statement.encode(),
         "python/demo/core/__init__.py": b"",
-        "python/demo/core/tests/__init__.py": b"",
-        "python/demo/core/tests/helper.py": MIB,
+        "python/demo/core/tests/__init__.py": MIB,
     }
     assert "dead-weight" not in kinds(ground(tmp_path, files))
+
+
+def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> None:
+    files = {
+        "python/demo/__init__.py": b"import demo.core.tests.helper\nopen('named.h')\n",
+        "python/demo/core/__init__.py": b"",
+        "python/demo/core/tests/__init__.py": b"",
+        "python/demo/core/tests/helper.py": b"from . import deep\n",
+        "python/demo/core/tests/deep.py": b"",
+        "python/demo/core/tests/test_a.py": b"import demo.core.tests.test_b\n",
+        "python/demo/core/tests/test_b.py": b"",
+        "python/demo/named.h": b"",
+        "python/demo/other.h": b"",
+    }
+    tree = a_tree(*(a_file(path, data, package="") for path, data in files.items()))
+    dropped = {edit.path: edit.reason for edit in prune.prune(tree, a_setting()) if isinstance(edit, Edit)}
+    assert droppable(ground(tmp_path, files)) == dropped
+    assert set(dropped) == {
+        "python/demo/core/tests/test_a.py",
+        "python/demo/core/tests/test_b.py",
+        "python/demo/other.h",
+    }
 
 
 def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -> None:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import ast
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 from layerforge.core import globs, resources
-from layerforge.core.guarded import MOST_PYTHON, Unreadable
-from layerforge.core.guarded import python as parsed
 from layerforge.core.paths import SITE
+from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
+from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, Entry, File, Tree, drop
 
 RECIPE = "the recipe's own rules"
 SCRIPT = "scripts that start the build machine's interpreter"
-_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*)*(?:\([^)]*\))?", re.MULTILINE)
-"""Import statements, those included that go on over several lines."""
-
 _INIT = re.compile(r"(?:^|/)__init__\.py$")
 _TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
 _NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
 """Folders beside the packages that hold data."""
 
-ATTACHES = b"attach_stub"
+_ATTACHES = b"attach_stub"
 """What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""
 
 
@@ -48,24 +44,35 @@ def rules() -> tuple[Rule, ...]:
     return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in resources.table("prune.toml")["rule"])
 
 
-def guarded() -> frozenset[str]:
-    """Ids of the rules that spare what code names."""
-    return frozenset(rule.id for rule in rules() if rule.only)
-
-
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
     """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
     doomed = _doomed(tree, setting)
-    spared = {path: f"named by {by}" for path, by in _named(tree, doomed).items()}
-    spared |= {path: f"read by {by}" for path, by in _read_lazily(tree, doomed).items()}
-    # What is spared may import more.
-    left = {path: reason for path, reason in doomed.items() if path not in spared}
-    spared |= {path: f"imported by {by}" for path, by in _imported(tree, left).items()}
+    files = [Source(name=_name(file.path), package=file.package, read=file.blob.read) for file in tree.files]
+    spared = needed(files, {_name(path): rule for path, rule in doomed.items()})
     for entry in tree.entries:
-        if entry.path in spared:
-            yield Left(path=entry.path, reason=spared[entry.path])
+        name = _name(entry.path)
+        if name in spared:
+            how, by = spared[name]
+            yield Left(path=entry.path, reason=f"{how} by {posixpath.normpath(f'{SITE}/{by}')}")
         elif entry.path in doomed:
             yield drop(entry, doomed[entry.path])
+
+
+def _name(path: str) -> str:
+    """A path of the layer as seen from the folder on ``sys.path``: ``../bin/x`` for what lies beside that."""
+    return posixpath.relpath(path, SITE)
+
+
+def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Of the ``doomed`` files, rule by name, those that code which stays needs: each with how, in a word, and the name
+    of that code. ``files`` are all of a layer.
+    """
+    found = {file.name: file for file in files}
+    spared = {name: ("named", by) for name, by in _named(found, doomed).items()}
+    spared |= {name: ("read", by) for name, by in _read_lazily(found, doomed).items()}
+    # What is spared may import more.
+    left = {name: rule for name, rule in doomed.items() if name not in spared}
+    return spared | {name: ("imported", by) for name, by in _imported(found, left).items()}
 
 
 def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
@@ -159,46 +166,42 @@ def _is_script(entry: Entry) -> bool:
     return isinstance(entry, File) and entry.blob.read()[:2] == b"#!"
 
 
-def _imported(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
-    """Doomed files that a kept module imports, each with the module's path; what those import in turn included."""
-    modules = (path for path, reason in doomed.items() if reason in guarded() and path.endswith(".py"))
-    by_module = {_module(path): path for path in modules}
-    files = {file.path: file for file in tree.files}
-    queue = [path for path in files if path.endswith(".py") and path not in doomed]
+@cache
+def _guarded() -> frozenset[str]:
+    """Ids of the rules that spare what code names."""
+    return frozenset(rule.id for rule in rules() if rule.only)
+
+
+def _imported(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
+    """Doomed files that a kept module imports, each with the module's name; what those import in turn included."""
+    modules = (name for name, rule in doomed.items() if rule in _guarded() and name.endswith(".py"))
+    by_module = {module_name(name): name for name in modules}
+    queue = [name for name in files if name.endswith(".py") and name not in doomed]
     words = _telling_words(by_module.values(), queue)
     spared: dict[str, str] = {}
     while queue and by_module:
-        path = queue.pop()
+        name = queue.pop()
         # What is spared may import its neighbours by relative names, which tell nothing.
-        for module in _modules_imported(files[path], None if path in doomed else words):
+        for module in _modules_imported(files[name], None if name in doomed else words):
             for wanted in _with_parents(module, by_module):
                 if wanted not in spared:
-                    spared[wanted] = spared.get(path, path)
+                    spared[wanted] = spared.get(name, name)
                     queue.append(wanted)
     return spared
 
 
-def _named(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
-    """Doomed files that the code which stays names, each with the path that names it."""
-    files = [file for file in tree.files if file.path.startswith(f"{SITE}/")]
-    owners = {_name(file): file.package for file in files if doomed.get(file.path) in guarded()}
-    sources = (
-        naming.Source(name=_name(file), package=file.package, read=file.blob.read)
-        for file in files
-        if file.path not in doomed and file.path.endswith(naming.ENDINGS)
-    )
-    return {f"{SITE}/{name}": f"{SITE}/{by}" for name, by in naming.named(owners, sources).items()}
+def _named(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
+    """Doomed files that the code which stays names, each with the code's name."""
+    owners = {name: file.package for name, file in files.items() if doomed.get(name) in _guarded()}
+    code = (file for name, file in files.items() if name not in doomed and name.endswith(naming.ENDINGS))
+    return naming.named(owners, code)
 
 
-def _name(file: File) -> str:
-    return file.path.removeprefix(f"{SITE}/")
-
-
-def _read_lazily(tree: Tree, doomed: Mapping[str, str]) -> dict[str, str]:
-    """Doomed stubs, but for those that the recipe removes, that the module beside them reads, with its path."""
-    stubs = {path.removesuffix("i") for path, rule in doomed.items() if path.endswith(".pyi") and rule != RECIPE}
-    beside = (file for file in tree.files if file.path in stubs and file.path not in doomed)
-    return {f"{file.path}i": file.path for file in beside if ATTACHES in file.blob.read()}
+def _read_lazily(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
+    """Doomed stubs, but for those that the recipe removes, that the module beside them reads, with its name."""
+    beside = {name: name[:-1] for name, rule in doomed.items() if name.endswith(".pyi") and rule != RECIPE}
+    there = ((stub, name) for stub, name in beside.items() if name in files and name not in doomed)
+    return {stub: name for stub, name in there if _ATTACHES in files[name].read()}
 
 
 def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[bytes]:
@@ -231,40 +234,8 @@ def _with_parents(module: str, by_module: Mapping[str, str]) -> Iterator[str]:
         module = module.rpartition(".")[0]
 
 
-def _module(path: str) -> str:
-    """``python/a/b/__init__.py`` is ``a.b``; ``python/a/c.cpython-313-x86_64-linux-gnu.so`` is ``a.c``."""
-    folder, _, name = path.removeprefix(f"{SITE}/").rpartition("/")
-    stem = name.partition(".")[0]
-    dotted = folder.replace("/", ".")
-    return dotted if stem == "__init__" else f"{dotted}.{stem}".lstrip(".")
-
-
-def _modules_imported(file: File, words: re.Pattern[bytes] | None) -> Iterator[str]:
-    """Absolute names that ``file`` imports, wherever in it the statement stands; none where no word is in one."""
-    source = file.blob.read()
-    if words and not (words.search(source) and words.search(b"\n".join(_IMPORTS.findall(source)))):
-        return
-    package = _module(file.path) if file.path.endswith("/__init__.py") else _module(file.path).rpartition(".")[0]
-    for node in _nodes(source):
-        match node:
-            case ast.Import():
-                yield from (alias.name for alias in node.names)
-            case ast.ImportFrom():
-                base = _absolute(node, package)
-                yield from (f"{base}.{alias.name}".strip(".") for alias in node.names)
-
-
-def _nodes(source: bytes) -> Iterator[ast.AST]:
-    """Everything in a source, nothing of one that makes no sense; of a very long one, what is in its imports."""
-    long = len(source) > MOST_PYTHON
-    for part in (match[0].strip() for match in _IMPORTS.finditer(source)) if long else (source,):
-        with suppress(Unreadable):
-            yield from ast.walk(parsed(part))
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    kept = parts[: len(parts) - node.level + 1]
-    return ".".join([*kept, node.module] if node.module else kept)
+def _modules_imported(file: Source, words: re.Pattern[bytes] | None) -> Iterator[str]:
+    """Absolute names that ``file`` imports; none where no word is in an import statement of it."""
+    source = file.read()
+    if words is None or (words.search(source) and words.search(statements(source))):
+        yield from imported(source, file.name)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from posixpath import basename
 
-from layerforge.core.paths import site_dir
+from layerforge.core.paths import below_site
 from layerforge.examine.examination import Examination, Member
 from layerforge.layer import pyc
+from layerforge.layer.imports import module_name
 from layerforge.measure.importtime import Import
 from layerforge.verify.layout import index, reached
-
-_TAIL = re.compile(r"(?:/__init__)?(?:\.[^/]*)?$")
 
 
 def weighed(nodes: Iterable[Import], seen: Examination) -> tuple[Import, ...]:
@@ -39,12 +37,7 @@ def weighed(nodes: Iterable[Import], seen: Examination) -> tuple[Import, ...]:
 
 def module_of(path: str) -> str:
     """Dotted name of the module that a file is source, bytecode or code of; empty where it is of none."""
-    if path.endswith(".pyc"):
-        path = pyc.source_path(path)
-    folder = site_dir(path)
-    if not folder or not path.endswith((".py", ".so")):
-        return ""
-    return _TAIL.sub("", path.removeprefix(folder), count=1).replace("/", ".")
+    return module_name(below_site(pyc.source_path(path) if path.endswith(".pyc") else path))
 
 
 def _libraries(seen: Examination) -> Mapping[str, Member]:

@@ -6,15 +6,14 @@ Nothing that a tree holds is ever replaced. Tests lie in the package itself (``n
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from layerforge.core import guarded
 from layerforge.core.errors import UsageError
+from layerforge.layer.imports import imported, module_name
 
 BESIDE = "tests"
 """Folder below ``/opt`` for tests that lie outside of the package."""
@@ -119,9 +118,7 @@ def helpers(tests: Tests, wheel: Path, recorded: Iterable[str], layer: Path) -> 
     leaves = frozenset(name.rpartition(".")[2] for name in lacking)
 
     def used(paths: Iterable[str], read: Callable[[str], Path]) -> set[str]:
-        return {
-            name for path in paths if path.endswith(".py") for name in _imports(read(path), code.get(path, ""), leaves)
-        }
+        return {name for path in paths if path.endswith(".py") for name in _names(read(path), path, leaves)}
 
     real = used((path for path in code if not is_test(path) and _held(layer / path)), lambda path: wheel / path)
     free = {name for name in lacking if _private(name) and name not in real}
@@ -131,16 +128,6 @@ def helpers(tests: Tests, wheel: Path, recorded: Iterable[str], layer: Path) -> 
         found |= more
     found |= {parent for name in found for parent in _parents(name)} & lacking.keys()
     return {lacking[name]: wheel / lacking[name] for name in sorted(found)}
-
-
-def module_name(path: str) -> str:
-    """Dotted name of the module in a file, ``numpy._core._simd``; empty where it is none."""
-    parts = PurePosixPath(path).parts
-    stem, _, suffix = parts[-1].partition(".")
-    if suffix != "py" and not suffix.endswith("so"):
-        return ""
-    names = parts[:-1] if stem == "__init__" else (*parts[:-1], stem)
-    return ".".join(names) if all(name.isidentifier() for name in names) else ""
 
 
 def _held(place: Path) -> bool:
@@ -158,28 +145,8 @@ def _parents(module: str) -> Iterator[str]:
     yield from (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _imports(file: Path, module: str, leaves: frozenset[str]) -> set[str]:
-    """Dotted names that a source imports or spells out, where any word of it is among ``leaves``."""
-    text = file.read_text("utf-8", "replace")
-    if leaves.isdisjoint(re.findall(r"\w+", text)):
-        return set()
-    try:
-        nodes = list(ast.walk(guarded.python(text.encode())))
-    except guarded.Unreadable:
-        return set()  # a test of what cannot be parsed
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return {name for node in nodes for name in _names(node, package)}
-
-
-def _names(node: ast.AST, package: str) -> Iterator[str]:
-    match node:
-        case ast.Import():
-            yield from (alias.name for alias in node.names)
-        case ast.ImportFrom():
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-        case ast.Constant(value=str() as text):
-            yield text
-        case _:
-            pass
+def _names(file: Path, path: str, leaves: frozenset[str]) -> Iterable[str]:
+    """Dotted names that the source at ``path`` imports or spells out, where any word of it is among ``leaves``."""
+    source = file.read_bytes()
+    words = re.findall(r"\w+", source.decode("utf-8", "replace"))
+    return () if leaves.isdisjoint(words) else imported(source, path, texts=True)

@@ -11,9 +11,10 @@ from typing import Protocol
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge.core.paths import site_dir
+from layerforge.core.paths import below_site
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination, Member
+from layerforge.layer.imports import top_level
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import markers
 
@@ -71,7 +72,7 @@ class LayerEvidence:
         """Names by which each distribution can be imported."""
         found: dict[str, set[str]] = {one.name: set() for one in self.examination.distributions}
         for member in self.examination.members:
-            if member.package in found and (name := top(member.path)):
+            if member.package in found and (name := top_level(below_site(member.path))):
                 found[member.package].add(name)
         return {name: frozenset(tops) for name, tops in found.items()}
 
@@ -131,16 +132,6 @@ class LayerEvidence:
 def whole(members: Iterable[Member]) -> dict[str, Saving]:
     """What it saves to leave ``members`` out."""
     return {member.path: Saving(unzipped=member.size, zipped=member.zipped) for member in members}
-
-
-def top(path: str) -> str:
-    """Name of the module or package that the file at ``path`` makes importable; empty where it does not."""
-    folder = site_dir(path)
-    if not folder or not path.endswith((".py", ".pyc", ".so")):
-        return ""
-    name, _, below = path.removeprefix(folder).partition("/")
-    name = name if below else name.partition(".")[0]
-    return name if name.isidentifier() and name not in {"bin", "__pycache__"} else ""
 
 
 def info(path: str) -> str:

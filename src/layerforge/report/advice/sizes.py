@@ -120,10 +120,8 @@ def dead_weight(ground: LayerEvidence) -> Iterator[Proposal]:
     """What the default rules of layerforge would drop. Of its own layers, a recipe chose to keep what is left."""
     if ground.manifest:
         return
-    doomed = sources.doomed(ground)
-    kept = sources.kept_by_imports(ground, doomed) | sources.kept_as_stubs(ground, doomed)
-    kept |= sources.kept_by_name(ground, doomed)
-    found = list(ground.members(doomed.keys() - kept))
+    doomed = sources.droppable(ground)
+    found = list(ground.members(doomed))
     if found:
         yield Proposal(
             kind="dead-weight",

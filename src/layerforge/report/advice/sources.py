@@ -1,7 +1,7 @@
-"""Imports as they stand in sources, read without parsing them: a zip may hold a source that takes gigabytes to parse.
+"""What the code of a layer needs: packages that nothing names, and files that the prune pass would drop.
 
-What is found is more than what is really imported, since words in texts count too. So what nothing names is safe to
-be called so.
+A package counts as named wherever a word in an import statement or in quotes says so, which is more than what is really
+imported. So what nothing names is safe to be called so.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from functools import partial
 
 from layerforge.core.paths import site_dir
 from layerforge.examine.examination import Kind, Member
-from layerforge.layer.passes import naming, prune
+from layerforge.layer.passes import prune
+from layerforge.layer.passes.naming import Source
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, whole
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
-_FROM = re.compile(rb"\bfrom[ \t]+([.\w]+)[ \t]+import\b[ \t]*(\([^)]{0,4000}\)|[^\n]*)")
-_IMPORT = re.compile(rb"\bimport[ \t]+([.\w][^\n]*)")
-_DOTTED = re.compile(rb"[.\w]+")
 MOST_PACKAGES = 500
 """Packages that a layer may have to be judged at all; the largest layers have about 150."""
 
@@ -103,29 +101,19 @@ def _names_in(ground: LayerEvidence, member: Member, others: dict[str, frozenset
         yield from held
 
 
-def doomed(ground: LayerEvidence) -> dict[str, str]:
-    """Rule by path, of the files that a default rule may drop."""
+def droppable(ground: LayerEvidence) -> dict[str, str]:
+    """Rule by path, of the files that the default rules drop: what the code of the layer needs is not among them."""
     found: dict[str, str] = {}
     for folder, members in _by_site(ground).items():
-        rules = prune.by_default([member.path.removeprefix(folder) for member in members])
-        found |= {folder + name: rule for name, rule in rules.items()}
-    return found
-
-
-def kept_by_name(ground: LayerEvidence, doomed: Mapping[str, str]) -> frozenset[str]:
-    """Of ``doomed`` files, with the rule of each, those that the code which stays names."""
-    found: set[str] = set()
-    for folder, members in _by_site(ground).items():
-        owners = {
-            one.path.removeprefix(folder): one.package for one in members if doomed.get(one.path) in prune.guarded()
-        }
-        code = (
-            naming.Source(name=one.path.removeprefix(folder), package=one.package, read=partial(ground.read, one.path))
+        doomed = prune.by_default([member.path.removeprefix(folder) for member in members])
+        files = (
+            Source(name=one.path.removeprefix(folder), package=one.package, read=partial(ground.read, one.path))
             for one in members
-            if one.path not in doomed and one.path.endswith(naming.ENDINGS)
+            if not one.link
         )
-        found.update(folder + name for name in naming.named(owners, code))
-    return frozenset(found)
+        needed = prune.needed(files, doomed)
+        found |= {folder + name: rule for name, rule in doomed.items() if name not in needed}
+    return found
 
 
 def _by_site(ground: LayerEvidence) -> Mapping[str, list[Member]]:
@@ -135,55 +123,3 @@ def _by_site(ground: LayerEvidence) -> Mapping[str, list[Member]]:
         if folder := site_dir(member.path):
             found.setdefault(folder, []).append(member)
     return found
-
-
-def kept_as_stubs(ground: LayerEvidence, doomed: Collection[str]) -> frozenset[str]:
-    """Of ``doomed`` files, the stubs that the module beside them reads at run time, to load its names lazily."""
-    beside = {path.removesuffix("i") for path in doomed if path.endswith(".pyi")}
-    return frozenset(f"{one.path}i" for one in ground.members(beside) if prune.ATTACHES in ground.read(one.path))
-
-
-def kept_by_imports(ground: LayerEvidence, doomed: Mapping[str, str]) -> frozenset[str]:
-    """Of ``doomed`` files, with the rule of each, those that a source which stays may import.
-
-    Only modules are. What is imported keeps all of its folder that the rule matches, which
-    is more than a build keeps: the bytes that are promised are those that go for sure.
-    """
-    units = {path: _unit(path) for path in doomed if path.endswith(".py")}
-    words = {unit.rpartition("/")[2].encode() for unit in units.values()}
-    if not words:
-        return frozenset()
-    telling = re.compile(rb"\b(?:" + b"|".join(map(re.escape, sorted(words))) + rb")\b")
-    imported: set[str] = set()
-    for member in ground.examination.members:
-        if member.path.endswith(".py") and not member.link and member.path not in doomed:
-            data = ground.read(member.path)
-            if telling.search(data):
-                imported.update(_imported(member.path, data))
-    return frozenset(path for path, unit in units.items() if unit in imported)
-
-
-def _unit(path: str) -> str:
-    """What an import would name of a doomed module: the topmost folder of tests around it, else the module."""
-    head, mark, _ = path.partition("/tests/")
-    return f"{head}/tests" if mark else path.removesuffix(".py")
-
-
-def _imported(path: str, data: bytes) -> Iterator[str]:
-    """Paths of every module and package that the source at ``path`` may import, without a suffix."""
-    root = site_dir(path)
-    here = path.removeprefix(root).split("/")[:-1]
-    for module, names in _modules(data):
-        level = len(module) - len(module.lstrip("."))
-        start = here[: max(0, len(here) - level + 1)] if level else []
-        parts = [*start, *filter(None, module.split("."))]
-        yield from (root + "/".join(parts[:count]) for count in range(1, len(parts) + 1))
-        yield from (root + "/".join([*parts, name]) for name in names)
-
-
-def _modules(data: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Module and names of each import statement. Words that are neither may be among them, such as ``as``."""
-    for module, names in _FROM.findall(data):
-        yield module.decode("ascii", "replace"), [name.decode("ascii", "replace") for name in _DOTTED.findall(names)]
-    for modules in _IMPORT.findall(data):
-        yield from ((module.decode("ascii", "replace"), []) for module in _DOTTED.findall(modules))

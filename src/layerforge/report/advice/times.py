@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from layerforge.core.text import counted, megabytes
-from layerforge.layer import pyc
 from layerforge.report.advice.evidence import Imported, LayerEvidence, Proposal
-from layerforge.resolve.recipe import BytecodeMode
-from layerforge.verify.layout import importable
+from layerforge.verify.bytecode_and_metadata import uncompiled
 
 SMALLEST_US = 20_000
 """Microseconds from which on the import of a package is worth a line."""
@@ -22,17 +20,8 @@ SMALLEST_SOURCES = 100_000
 
 def missing_bytecode(ground: LayerEvidence) -> Iterator[Proposal]:
     """Modules that every cold start compiles. What that takes is not measured, so it is told in bytes of source."""
-    paths = {member.path for member in ground.examination.members}
-    tag, bad = ground.target.cache_tag, ground.manifest.uncompilable if ground.manifest else frozenset()
-    bare = [
-        member
-        for member in ground.examination.members
-        if member.size
-        and member.path.endswith(".py")
-        and importable(member.path)
-        and member.path not in bad
-        and pyc.pyc_path(member.path, tag, BytecodeMode.BESIDE) not in paths
-    ]
+    bad = ground.manifest.uncompilable if ground.manifest else frozenset()
+    bare = [one for one in uncompiled(ground.examination, ground.target) if one.path not in bad]
     size = sum(member.size for member in bare)
     if size >= SMALLEST_SOURCES:
         yield Proposal(

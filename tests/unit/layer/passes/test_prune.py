@@ -261,9 +261,27 @@ def test_what_lambda_has_no_library_for_goes_though_it_is_imported() -> None:
     assert list(run(files)[0]) == [pool]
 
 
-def test_sources_that_do_not_parse_do_not_stop_the_pass() -> None:
-    files = {"python/pkg/a.py": b"import tests.b\nprint 'old'\n", "python/tests/__init__.py": b"\xff\xfe("}
-    assert list(run(files)[0]) == ["python/tests/__init__.py"]
+@pytest.mark.parametrize(
+    "statement", [b"print 'old'", b"type new[T]: x = f'{'}", b"("], ids=["old", "newer", "cut off"]
+)
+def test_a_source_that_this_python_cannot_parse_spares_what_it_imports(statement: bytes) -> None:
+    files = {
+        "python/pkg/a.py": b"import tests.b\n" + statement,
+        "python/tests/__init__.py": b"\xff\xfe(",
+        "python/tests/c.py": b"",
+    }
+    gone, spared = run(files)
+    assert list(gone) == ["python/tests/c.py"]
+    assert spared == {"python/tests/__init__.py": "imported by python/pkg/a.py"}
+
+
+def test_a_program_beside_the_packages_spares_what_it_imports() -> None:
+    files = {
+        "bin/tool.py": b"import pkg.tests.test_a\n",
+        "python/pkg/__init__.py": b"",
+        "python/pkg/tests/test_a.py": b"",
+    }
+    assert run(files) == ({}, {"python/pkg/tests/test_a.py": "imported by bin/tool.py"})
 
 
 def test_a_source_too_long_to_be_parsed_spares_what_it_imports() -> None:
