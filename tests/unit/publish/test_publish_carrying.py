@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -9,10 +11,13 @@ from hypothesis import strategies as st
 
 from fakes import FakeProgress, FakeStep
 from layerforge.publish.artifact import Artifact, S3Location, Storage, grants
+from layerforge.publish.cloud import LostError, UncertainError
+from layerforge.publish.errors import PublishError
 from layerforge.publish.execute import carry_out, perform
+from layerforge.publish.outgoing import direct
 from layerforge.publish.plan import PublishOptions
 from layerforge.publish.results import Result, Status
-from layerforge.publish.run import LOOKS, PATIENCE, Run
+from layerforge.publish.run import LOOKS, PATIENCE, Run, Stopped
 from layerforge.publish.survey import survey
 from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact, its_details
 
@@ -305,3 +310,45 @@ def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
     assert foreign <= cloud.there.keys()
     assert keep is None or len(own) <= keep
     assert results[0].status in {Status.PUBLISHED, Status.UNCHANGED}
+
+
+def test_an_interrupted_run_uploads_and_waits_no_more() -> None:
+    stop = threading.Event()
+    stop.set()
+    run = Run(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
+    with pytest.raises(Stopped):
+        run.sent(1)
+    with pytest.raises(Stopped):
+        run.pause(60.0)
+    cloud = FakeCloud()
+    [job] = survey([cloud], [ARTIFACT], PublishOptions())
+    with pytest.raises(Stopped):
+        perform(run, job, cloud)
+    assert cloud.calls == []
+
+
+def test_a_failure_that_an_interruption_brought_about_is_no_result() -> None:
+    class Interrupted(FakeCloud):
+        def publish_bytes(self, artifact: Artifact, sent: object) -> NoReturn:
+            stop.set()
+            raise PublishError("the connection was closed")
+
+    stop = threading.Event()
+    run = Run(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
+    [job] = survey([cloud := Interrupted()], [ARTIFACT], PublishOptions())
+    with pytest.raises(Stopped):
+        perform(run, job, cloud)
+
+
+def test_a_request_that_did_not_arrive_whole_made_nothing_and_is_simply_sent_again() -> None:
+    class Cut(FakeCloud):
+        def publish_bytes(self, artifact: Artifact, sent: Callable[[int], None]) -> NoReturn:
+            sent(artifact.zipped // 2)
+            raise LostError("the connection broke", hint="again")
+
+    step = FakeStep()
+    run = Run(progress=FakeProgress(), step=step, stop=threading.Event(), pauses=(0.0,))
+    with pytest.raises(UncertainError, match="the connection broke") as caught:
+        direct(run, ARTIFACT, Cut())
+    assert not isinstance(caught.value, LostError)
+    assert step.advanced == 0, "what did not arrive is taken back"

@@ -1,0 +1,126 @@
+"""``build``, ``plan`` and ``lock`` on small wheels, from an index that is a folder."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from program import LABEL, PYTHON, Command
+from wheels import lock_of, make_wheel
+
+
+@pytest.fixture
+def wheel(index: Path) -> Path:
+    """The one wheel of the index."""
+    return make_wheel(index, files={"demo/__init__.py": b"VALUE = 1\n", "demo/tests/test_it.py": b"x = 1\n" * 200})
+
+
+def a_recipe(folder: Path, wheel: Path, extra: str = "") -> Path:
+    folder.mkdir()
+    (folder / "recipe.toml").write_text(f'schema = 1\n[layer]\nname = "mine"\nrequires = ["demo"]\n{extra}')
+    (folder / "requirements.lock").write_text(lock_of(wheel))
+    return folder
+
+
+# --- build
+
+
+def test_a_layer_is_built_and_shown_with_what_to_do_next(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
+    ran = layerforge("build", "demo", "--python", PYTHON, "--engine", "host")
+    assert (ran.code, ran.out) == (0, "")
+    made = f"dist/demo-{LABEL}.zip"
+    assert (tmp_path / made).is_file()
+    lines = ran.err.splitlines()
+    assert made in lines
+    assert "  demo 1.0" in lines
+    [smaller] = [line for line in lines if line.startswith("  smaller by ")]
+    assert smaller.startswith("  smaller by 1.4 kB: prune 1.3 kB, record ")
+    assert "; bytecode adds " in smaller
+    assert f"  layerforge publish {made} --region R  publishes it" in lines
+    with zipfile.ZipFile(tmp_path / made) as zipped:
+        assert "python/demo/tests/test_it.py" not in zipped.namelist()
+
+
+def test_a_build_as_json_is_the_contract_and_nothing_else_is_on_standard_output(
+    layerforge: Command, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    ran = layerforge("build", "demo", "--python", PYTHON, "--no-verify", "--json", "-q")
+    [layer] = ran.json["layers"]
+    assert (layer["name"], layer["engine"], layer["findings"], layer["figures"]) == ("demo", "host", [], None)
+    assert layer["packages"] == [{"name": "demo", "version": "1.0", "origin": "wheel"}]
+    assert "not verified" in ran.err
+    assert "next" not in ran.err
+    assert f"demo-{LABEL}" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_layer_with_an_error_is_not_written_and_points_at_its_recipe(
+    layerforge: Command, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    bad = make_wheel(index, files={"demo/__init__.py": b"raise ImportError('no luck')\n"})
+    ran = layerforge("build", f"{a_recipe(tmp_path / 'mine', bad)}", "--python", PYTHON, "--engine", "host")
+    assert ran.code == 7
+    assert "no luck" in ran.err
+    assert "file=mine/recipe.toml" in ran.out + ran.err
+    assert not list((tmp_path / "dist").glob("*.zip"))
+
+
+def test_what_a_recipe_compiles_takes_a_container_and_its_wheels_stand_in_for_it(
+    layerforge: Command, wheel: Path, tmp_path: Path
+) -> None:
+    folder = a_recipe(tmp_path / "mine", wheel, '[[package]]\nname = "demo"\nbuild = "source"\n')
+    ran = layerforge("build", folder, "--python", PYTHON, "--engine", "host")
+    assert ran.code == 0, ran.err
+    assert "demo come from their wheels, and the recipe's budget does not count" in ran.err
+    refused = layerforge("build", folder, "--python", PYTHON, "--engine", "host", "--from-source", "demo")
+    assert refused.code == 5
+    assert "compiling demo takes a container engine and its image" in refused.err
+    assert "leave `--engine host` out" in refused.err
+
+
+def test_an_output_that_takes_no_files_is_refused_before_anything_is_resolved(
+    layerforge: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    ran = layerforge("build", "absent", "--output", "file")
+    assert ran.code == 2
+    assert "nothing can be written to file" in ran.err
+
+
+# --- plan
+
+
+def test_a_plan_names_its_steps_and_makes_nothing(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
+    ran = layerforge("plan", "demo", "--python", PYTHON, "--engine", "host")
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0].startswith(f"demo-{LABEL}: key ")
+    assert "  wheel demo 1.0" in lines
+    assert any(line.startswith("  bytecode beside, docstrings") and "compiled by" in line for line in lines)
+    assert lines[-1].startswith("  compression ")
+    assert not (tmp_path / "dist").exists()
+
+
+def test_one_plan_is_itself_in_json_and_several_are_a_list(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
+    one = layerforge("plan", "demo", "--python", PYTHON, "--engine", "host", "--json").json
+    assert one["steps"][0]["name"] == "demo"
+    other = a_recipe(tmp_path / "mine", wheel)
+    both = layerforge("plan", "demo", other, "--python", PYTHON, "--engine", "host", "--json").json["plans"]
+    assert len(both) == 2
+    assert one in both
+
+
+# --- lock
+
+
+def test_a_lock_is_written_where_it_belongs(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
+    (tmp_path / "wants.txt").write_text("demo\n")
+    folder = a_recipe(tmp_path / "mine", wheel)
+    (folder / "requirements.lock").unlink()
+    for target, place in (("demo", "demo.lock"), ("wants.txt", "wants.lock"), ("mine", "mine/requirements.lock")):
+        ran = layerforge("lock", target if target != "wants.txt" else tmp_path / target)
+        assert ran.code == 0, ran.err
+        assert "demo==1.0" in (tmp_path / place).read_text()
