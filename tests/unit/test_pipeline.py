@@ -249,12 +249,33 @@ def test_nothing_is_made_of_requirements_that_cannot_be_had(line: Line) -> None:
     assert line.progress.steps == ["resolve"]
 
 
+def test_what_counts_on_other_systems_alone_makes_no_layer(line: Line) -> None:
+    with pytest.raises(LockError, match=f"nothing is required on Python {RUNNING} for x86_64"):
+        line.forge("demo; sys_platform == 'win32'")
+    assert not line.written()
+
+
 def test_the_pins_of_a_given_lock_are_taken_whatever_is_newer(line: Line, index: Path) -> None:
     text = lock_of(index / "demo-1.0-py3-none-any.whl")
     make_wheel(index, "demo", "2.0")
     (line.folder / "my.lock").write_text(text)
     assert [one.version for one in line.forge("demo", given=line.folder / "my.lock").manifest.packages] == ["1.0"]
     assert [one.version for one in line.forge("demo", out="other").manifest.packages] == ["2.0"]
+
+
+def test_wheels_are_installed_from_where_the_requirements_file_says(line: Line) -> None:
+    make_wheel(line.folder / "own", "elsewhere")
+    (line.folder / "needs.txt").write_text("--find-links own\ndemo\nelsewhere\n")
+    layer = line.forge(line.folder / "needs.txt")
+    assert [one.name for one in layer.manifest.packages] == ["demo", "elsewhere"]
+
+
+def test_a_module_that_no_bytecode_can_be_made_of_is_no_finding(line: Line, index: Path) -> None:
+    make_wheel(index, "odd", files={"odd/__init__.py": b"", "odd/template.py": b"x = {{ name }} )\n"})
+    layer = line.forge("odd")
+    assert layer.manifest.uncompilable == {"python/odd/template.py"}
+    assert layer.verdict is not None
+    assert layer.verdict.findings == ()
 
 
 # --- interpreters

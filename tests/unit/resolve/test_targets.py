@@ -636,3 +636,11 @@ def test_an_older_release_that_was_asked_for_is_not_told_of(index: Path) -> None
     progress = FakeProgress()
     locking.locked(request, target(), stock(progress))
     assert progress.warnings == []
+
+
+@pytest.mark.parametrize("line", ["demo", "demo>=1 --hash=sha256:0", "-e ./here", "demo @ file:///there"])
+def test_what_uv_passes_on_without_version_and_hash_cannot_be_locked(line: str) -> None:
+    with pytest.raises(LockError, match="the requirements cannot be locked") as caught:
+        locking.understood(f"{line}\n")
+    assert "exact versions with hashes" in caught.value.hint
+    assert len(caught.value.details) == 1
