@@ -230,6 +230,14 @@ def test_a_layer_that_does_not_load_is_not_written_and_set_aside(line: Line) -> 
     assert "python/demo/__init__.py" in names_in(Path(aside))
 
 
+def test_a_layer_that_the_rules_refuse_is_not_run(line: Line, index: Path) -> None:
+    make_wheel(index, "odd", files={"odd/__init__.py": b"", "odd/_core.so": b"MZ no library of Linux"})
+    with pytest.raises(VerificationError) as caught:
+        line.forge("odd")
+    assert {finding.path for finding in caught.value.findings} == {"python/odd/_core.so"}
+    assert not line.engine.jobs
+
+
 def test_what_failed_before_is_run_again(line: Line) -> None:
     line.engine.failing = {"demo": "ImportError: for now"}
     with pytest.raises(VerificationError):

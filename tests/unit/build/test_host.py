@@ -124,6 +124,15 @@ def test_an_arm_machine_runs_arm_layers(processor: str) -> None:
     assert HostEngine(interpreter=an_interpreter(), machine=machine).refusal(target("3.13", Arch.ARM64)) == ""
 
 
+def test_another_interpreter_or_machine_is_another_identity() -> None:
+    engines = [
+        HostEngine(interpreter=interpreter, machine=machine)
+        for interpreter in (None, an_interpreter("3.13.5"), an_interpreter("3.13.6"))
+        for machine in (LAMBDA_LIKE, Machine(system="linux", processor="x86_64", glibc=(2, 37)))
+    ]
+    assert len({engine.identity for engine in engines}) == len(engines)
+
+
 @pytest.mark.parametrize("interpreter", [None, an_interpreter("3.12.1"), an_interpreter("3.1.3")])
 def test_without_the_targets_python_the_host_refuses(interpreter: Interpreter | None) -> None:
     refusal = HostEngine(interpreter=interpreter, machine=LAMBDA_LIKE).refusal(target("3.13"))
