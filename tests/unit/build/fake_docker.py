@@ -202,7 +202,7 @@ class FakeContainers:
 
 @contextmanager
 def serving(path: Path, answers: Mapping[str, Any]) -> Iterator[list[str]]:
-    """An engine at a socket that answers each call with JSON by how its path ends; gives the calls as they come."""
+    """An engine at a socket that answers each call by how its path ends, with JSON or with bytes; gives the calls."""
     calls: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -212,15 +212,19 @@ def serving(path: Path, answers: Mapping[str, Any]) -> Iterator[list[str]]:
             pass
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             name = self.path.partition("?")[0]
             calls.append(name)
             found = [value for end, value in answers.items() if name.endswith(end)]
-            data = json.dumps(found[0] if found else {"message": f"no {name}"}).encode()
+            answer = found[0] if found else {"message": f"no {name}"}
+            data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response_only(200 if found else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        do_POST = do_DELETE = do_GET
 
     with ThreadingUnixStreamServer(str(path), Handler) as server:
         server.daemon_threads = True
@@ -235,3 +239,16 @@ def serving(path: Path, answers: Mapping[str, Any]) -> Iterator[list[str]]:
 
 VERSION = {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10"}
 """What an engine that is new enough says of itself."""
+
+
+def a_container(said: bytes = b"") -> dict[str, Any]:
+    """Answers of an engine whose containers write ``said`` and end well."""
+    ended = {"Id": "abc", "Config": {"Tty": False}, "State": {**TIMES, "Status": "exited"}}
+    frame = b"\x01\0\0\0" + len(said).to_bytes(4, "big") + said if said else b""
+    return {
+        "/containers/create": {"Id": "abc"},
+        "/abc/json": ended,
+        "/abc/start": b"",
+        "/abc/logs": frame,
+        "/abc/wait": {"StatusCode": 0},
+    }

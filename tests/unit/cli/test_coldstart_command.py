@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from layerforge.examine import examine
 from layerforge.measure.coldstart.experiment import Experiment
 from layerforge.measure.coldstart.functions import of_imports
 from layerforge.measure.coldstart.prices import prices
+from unit.build.fake_docker import VERSION, a_container, serving
 
 TREE = "import time:        25 |        175 | top\n"
 MEGABYTE = 2**20
@@ -183,3 +187,73 @@ def test_without_a_container_engine_nothing_is_measured(
 def test_another_processor_than_this_machines_is_told() -> None:
     told = {arch: list(command.emulated(target(arch=arch))) for arch in type(target().arch)}
     assert sorted(map(len, told.values())) == [0, 1]
+
+
+# --- where functions are run
+
+
+ENGINE: dict[str, Any] = {
+    "/version": VERSION,
+    "/containers/json": [],
+    "/info": {"Architecture": "x86_64", "NCPU": 2},
+    "/images/mine/json": {"Id": "sha256:one", "Architecture": "amd64", "Config": {"Labels": {}}},
+}
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """The SDK keeps its connections open: they go here, not in some other test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def connected(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> coldstart_options.Place:
+    with serving(folder / "docker.sock", answers):
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+        return command.connect("mine", target(), FakeProgress())
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_functions_run_in_an_image_that_has_the_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    place = connected({**ENGINE, **a_container()}, monkeypatch, tmp_path)
+    assert (place.image, place.engine.processors) == ("mine", 2)
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_an_image_without_the_runtime_measures_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"the image mine has no /var/lang/bin/python3\.13") as caught:
+        connected({**ENGINE, **a_container(b"/var/lang/bin/python3.13\n")}, monkeypatch, tmp_path)
+    assert "see --image" in caught.value.hint
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_an_image_for_another_processor_says_how_to_get_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = {"Id": "sha256:one", "Architecture": "arm64", "Config": {"Labels": {}}}
+    with pytest.raises(EngineError, match="the image mine is for arm64") as caught:
+        connected({**ENGINE, "/images/mine/json": other}, monkeypatch, tmp_path)
+    assert "docker pull --platform linux/amd64" in caught.value.hint
+
+
+# --- what is run
+
+
+def test_what_is_run_is_said_with_the_way_to_choose_otherwise() -> None:
+    progress = FakeProgress()
+    many = of_imports([f"m{number:02}" for number in range(command.MOST_MODULES + 2)])
+    command.say_function(of_imports(["top"]), progress, chosen=True)
+    command.say_function(many, progress, chosen=False)
+    assert progress.lines[0] == "function: imports top"
+    assert progress.lines[1].endswith(" and 2 more; --import or --handler choose something else")
+
+
+def test_a_handler_is_named_by_its_file(tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = tmp_path / "app.py"
+    handler.write_text("def handler(event, context):\n    return 1\n")
+    function = command.own_function((), handler, None)
+    assert function is not None
+    command.say_function(function, progress := FakeProgress(), chosen=True)
+    assert progress.lines == ["function: app.py"]
