@@ -11,6 +11,32 @@ settings.register_profile("layerforge", deadline=None, suppress_health_check=[He
 settings.load_profile("layerforge")
 
 
+SLOW = {
+    "test_aws_region.py",
+    "test_benchmarks.py",
+    "test_filing.py",
+    "test_interrupts.py",
+    "test_layerforge_suite.py",
+    "test_publish_arguments.py",
+    "test_pyc.py",
+    "test_startup.py",
+    "test_suite.py",
+}
+"""Unit tests that start programs or load what takes seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the unit tests that need neither an index nor programs: ``pytest -m quick``."""
+    unit = Path(__file__).parent / "unit"
+    for item in items:
+        if (
+            unit in item.path.parents
+            and item.path.name not in SLOW
+            and "index" not in getattr(item, "fixturenames", ())
+        ):
+            item.add_marker(pytest.mark.quick)
+
+
 def pytest_configure() -> None:
     # A shell's background jobs start with Ctrl-C ignored, and so would every program that the tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -104,3 +105,35 @@ def test_every_file_that_the_docs_send_people_to_is_there() -> None:
     for path in (ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md"):
         for name in re.findall(named, path.read_text("utf-8")):
             assert (ROOT / name).exists() or (source / name).exists(), f"{path.name} names {name}"
+
+
+# --- what strangers meet first
+
+
+def test_every_action_is_pinned_by_a_commit_with_its_version() -> None:
+    files = [*ROOT.glob(".github/**/*.yml"), ROOT / "action.yml"]
+    used = [line.strip() for path in files for line in path.read_text("utf-8").splitlines() if "uses:" in line]
+    foreign = [line for line in used if "uses: ./" not in line]
+    assert len(foreign) > 10
+    assert not [
+        line for line in foreign if not re.fullmatch(r"(- )?uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+    ]
+
+
+def test_every_job_says_what_it_may() -> None:
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        text = path.read_text("utf-8")
+        assert "\npermissions:\n  contents: read\n" in text, path.name
+        assert text.count("runs-on:") == text.count("timeout-minutes:"), path.name
+
+
+def test_a_source_distribution_has_what_its_tests_and_docs_need(tmp_path: Path) -> None:
+    argv = [str(SCRIPTS / "hatchling"), "build", "--target", "sdist", "--directory", str(tmp_path)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [made] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    wanted = {"CONTRIBUTING.md", "SECURITY.md", "LICENSE", "README.md", "docs/rules.md", "docker/al2023/Dockerfile"}
+    assert wanted | {"recipes/lxml/recipe.toml", "tests/conftest.py", ".ci/run"} <= names
+    assert not [name for name in names if "__pycache__" in name or name.startswith((".git/", ".venv"))]
