@@ -12,17 +12,29 @@ settings.load_profile("layerforge")
 
 
 SLOW = {
+    "test_archive.py",
     "test_aws_region.py",
     "test_benchmarks.py",
+    "test_build_environments.py",
+    "test_coldstart_command.py",
+    "test_compiler.py",
+    "test_container.py",
+    "test_diff.py",
+    "test_doctor_command.py",
     "test_filing.py",
+    "test_guarded.py",
+    "test_host.py",
+    "test_interpreters.py",
     "test_interrupts.py",
     "test_layerforge_suite.py",
+    "test_process.py",
     "test_publish_arguments.py",
     "test_pyc.py",
     "test_startup.py",
     "test_suite.py",
+    "test_verify.py",
 }
-"""Unit tests that start programs or load what takes seconds."""
+"""Unit tests that start programs, load what takes seconds, or try hundreds of examples."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
