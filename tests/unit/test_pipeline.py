@@ -13,16 +13,17 @@ from typing import Any, Self
 
 import pytest
 
-from builders import ARCHIVE, SHA256, FakeBuilder
+import elves
+from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder
 from fakes import FakeProgress, target
 from layerforge import pipeline
 from layerforge.build.engine import Job, Outcome
 from layerforge.build.errors import EngineError
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
-from layerforge.build.plan import SYSTEM
+from layerforge.build.plan import SYSTEM, Plan, as_json
 from layerforge.build.session import Session
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import StepError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
@@ -78,10 +79,22 @@ class Line:
     engine: CheckEngine = field(default_factory=CheckEngine)
     builder: FakeBuilder | None = None
     store: str = "store"
+    folders: tuple[Path, ...] = ()
     progress: FakeProgress = field(default_factory=FakeProgress)
 
     def forge(self, *words: str | Path, given: Path | None = None, out: str = "out", **facts: Any) -> Layer:
         """The layer of one target."""
+        self.progress = FakeProgress()
+        [request] = targets.requests([str(word) for word in words], given)
+        return pipeline.forge(request, self.options(out, **facts), self.session)
+
+    def plan(self, word: str | Path) -> Plan:
+        """What would be done for one target, as it is shown."""
+        self.progress = FakeProgress()
+        [request] = targets.requests([str(word)], None)
+        return pipeline.prepare(request, *pipeline.ready(request.recipe, self.options(), self.session), fetches=False)
+
+    def options(self, out: str = "out", **facts: Any) -> Options:
         plain = Options(
             target=target(RUNNING),
             interpreter=HERE,
@@ -89,14 +102,27 @@ class Line:
             output=self.folder / out,
             epoch=0,
         )
-        self.progress = FakeProgress()
-        [request] = targets.requests([str(word) for word in words], given)
-        return pipeline.forge(request, replace(plain, **facts), self.session)
+        return replace(plain, **facts)
 
     @property
     def session(self) -> Session:
         store = DiskStore(root=self.folder / self.store, progress=self.progress)
-        return Session(store=store, progress=self.progress, engine=self.engine, builder=self.builder)
+        return Session(
+            store=store, progress=self.progress, engine=self.engine, builder=self.builder, folders=self.folders
+        )
+
+    def recipe(self, wheel: Path, text: str) -> Path:
+        """A folder with a recipe of the package demo, locked to a wheel; ``text`` goes on where its layer is told."""
+        folder = self.folder / "recipe"
+        folder.mkdir(exist_ok=True)
+        (folder / "recipe.toml").write_text(f'schema = 1\n[layer]\nname = "demo"\nrequires = ["demo"]\n{text}')
+        (folder / "requirements.lock").write_text(lock_of(wheel))
+        return folder
+
+    def kept(self, kind: str) -> Path:
+        """The only value of a kind in the store."""
+        [path] = (self.session.store.folder / "values" / kind).glob("*/*")
+        return path
 
     def written(self, out: str = "out") -> dict[str, bytes]:
         place = self.folder / out
@@ -119,6 +145,11 @@ def line(index: Path, tmp_path: Path) -> Line:
 def names_in(path: Path) -> set[str]:
     with zipfile.ZipFile(path) as archive:
         return set(archive.namelist())
+
+
+def text_in(path: Path, name: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name).decode()
 
 
 def test_a_layer_is_built_verified_and_written_with_all_that_stands_beside_it(line: Line) -> None:
@@ -162,6 +193,48 @@ def test_a_layer_is_built_verified_and_written_with_all_that_stands_beside_it(li
     assert written[f"{STEM}.lock"].startswith(b"demo==1.0 \\\n    --hash=sha256:")
     assert json.loads(written[f"{STEM}.manifest.json"])["verified"]["engine"] == "fake"
     assert {one["name"] for one in json.loads(written[f"{STEM}.sbom.json"])["components"]} == {"demo"}
+
+
+def test_each_pass_sees_what_the_one_before_left_and_the_manifest_tells_of_them_in_that_order(
+    line: Line, index: Path
+) -> None:
+    library = elves.image(soname="libx.so.1", needed=("libc.so.6",))
+    files = {
+        "demo/__init__.py": b"'''Doc.'''\nVALUE = 1\n",
+        "demo/tests/__init__.py": b"",
+        "demo/a/libx.so.1": library,
+        "demo/bb/libx.so.1": library,
+        "demo/ccc/libx.so.1": library,
+    }
+    wheel = make_wheel(index, version="2.0", files=files)
+    layer = line.forge(line.recipe(wheel, '[prune]\nremove = ["demo/a/**"]\n'))
+    compiled = f"python/demo/__pycache__/__init__.cpython-{TAG}.pyc"
+    edited: dict[str, list[str]] = {}
+    for group in layer.manifest.edits:
+        edited.setdefault(group.name, []).extend(path for path in group.files if not path.endswith("uv_cache.json"))
+    # Were libraries linked first, the link would lead to the one that is pruned; were they stripped before they are
+    # linked, two would be. What is pruned is not compiled, and the RECORD lists what there is in the end.
+    assert [(name, sorted(paths)) for name, paths in edited.items()] == [
+        ("prune", ["python/demo/a/libx.so.1", "python/demo/tests/__init__.py"]),
+        ("link", ["python/demo/ccc/libx.so.1"]),
+        ("strip", ["python/demo/bb/libx.so.1"]),
+        ("bytecode", [compiled]),
+        ("record", ["python/demo-2.0.dist-info/RECORD"]),
+    ]
+    told = json.loads(line.written()[f"{STEM}.manifest.json"])
+    assert [row["pass"] for row in told["saved"]] == ["prune", "link", "strip", "bytecode", "record"]
+    names = names_in(layer.path)
+    record = text_in(layer.path, "python/demo-2.0.dist-info/RECORD")
+    assert {f"python/{row.partition(',')[0]}" for row in record.splitlines()} == names
+    assert {name for name in names if name.startswith("python/demo/")} == {
+        "python/demo/__init__.py",
+        compiled,
+        "python/demo/bb/libx.so.1",
+        "python/demo/ccc/libx.so.1",
+    }
+    assert text_in(layer.path, "python/demo/ccc/libx.so.1") == "../bb/libx.so.1"
+    assert layer.verdict is not None
+    assert layer.verdict.findings == ()
 
 
 def test_a_layer_that_was_built_before_comes_from_the_store_with_its_verdict(line: Line) -> None:
@@ -230,14 +303,6 @@ def test_a_layer_that_does_not_load_is_not_written_and_set_aside(line: Line) -> 
     assert "python/demo/__init__.py" in names_in(Path(aside))
 
 
-def test_a_layer_that_the_rules_refuse_is_not_run(line: Line, index: Path) -> None:
-    make_wheel(index, "odd", files={"odd/__init__.py": b"", "odd/_core.so": b"MZ no library of Linux"})
-    with pytest.raises(VerificationError) as caught:
-        line.forge("odd")
-    assert {finding.path for finding in caught.value.findings} == {"python/odd/_core.so"}
-    assert not line.engine.jobs
-
-
 def test_what_failed_before_is_run_again(line: Line) -> None:
     line.engine.failing = {"demo": "ImportError: for now"}
     with pytest.raises(VerificationError):
@@ -278,12 +343,73 @@ def test_wheels_are_installed_from_where_the_requirements_file_says(line: Line) 
     assert [one.name for one in layer.manifest.packages] == ["demo", "elsewhere"]
 
 
-def test_a_module_that_no_bytecode_can_be_made_of_is_no_finding(line: Line, index: Path) -> None:
-    make_wheel(index, "odd", files={"odd/__init__.py": b"", "odd/template.py": b"x = {{ name }} )\n"})
-    layer = line.forge("odd")
-    assert layer.manifest.uncompilable == {"python/odd/template.py"}
+@pytest.mark.parametrize(("kind", "anew"), [("layer", True), ("archive", True), ("verdict", False)])
+def test_what_was_spoilt_in_the_store_is_made_again_with_the_same_bytes(kind: str, anew: bool, line: Line) -> None:
+    first = line.forge("demo")
+    kept = line.kept(kind)
+    kept.write_bytes(kept.read_bytes() + b"?")
+    again = line.forge("demo", out="again")
+    assert line.progress.warnings == [f"the stored {kind} {kept.name[:12]} was damaged; it is made again"]
+    assert ("install" in line.progress.steps) is anew
+    assert line.written("again") == line.written()
+    assert again.verdict == first.verdict
+    assert len(line.engine.jobs) == (1 if anew else 2)
+    line.forge("demo", out="third")
+    assert (line.progress.steps, line.progress.warnings) == (["resolve", "verify", "write"], [])
+
+
+def test_a_record_without_its_zip_is_no_layer(line: Line) -> None:
+    line.forge("demo")
+    line.kept("archive").unlink()
+    line.forge("demo", out="again")
+    assert "compress" in line.progress.steps
+    assert line.written("again") == line.written()
+
+
+def test_a_budget_that_changed_since_counts_for_the_layer_of_the_store(line: Line, index: Path) -> None:
+    wheel = index / "demo-1.0-py3-none-any.whl"
+    line.forge(line.recipe(wheel, 'budget = { unzipped = "9 MB" }\n'))
+    layer = line.forge(line.recipe(wheel, 'budget = { unzipped = "8 MB" }\n'))
+    assert layer.manifest.budget.unzipped == 8_000_000
+    assert "install" not in line.progress.steps
+    assert len(line.engine.jobs) == 2, "another budget is another verdict"
+    with pytest.raises(VerificationError) as caught:
+        line.forge(line.recipe(wheel, "budget = { unzipped = 100 }\n"), out="other")
+    assert [finding.rule for finding in caught.value.findings] == ["LF303"]
+    assert "install" not in line.progress.steps
+    assert not line.written("other")
+
+
+def test_what_the_rules_refuse_is_not_run_and_nothing_of_it_is_written(line: Line, index: Path) -> None:
+    foreign = elves.image(machine=elves.ARM64, soname="libx.so")
+    make_wheel(index, version="2.0", files={"demo/__init__.py": b"", "demo/libx.so": foreign})
+    with pytest.raises(VerificationError) as caught:
+        line.forge("demo")
+    assert [(finding.rule, finding.path) for finding in caught.value.findings] == [("LF102", "python/demo/libx.so")]
+    assert not line.engine.jobs
+    assert not line.written()
+    line.forge("demo", verify=False)
+    assert f"{STEM}.zip" in line.written(), "whoever does not want it verified gets it"
+
+
+def test_an_older_layer_stays_where_a_new_one_is_refused(line: Line, index: Path) -> None:
+    line.forge("demo")
+    before = line.written()
+    make_wheel(index, version="2.0")
+    line.engine.failing = {"demo": "ImportError: no"}
+    with pytest.raises(VerificationError):
+        line.forge("demo")
+    assert line.written() == before
+
+
+@pytest.mark.parametrize("mode", [BytecodeMode.BESIDE, BytecodeMode.ONLY, BytecodeMode.NONE])
+def test_a_source_that_is_no_python_of_today_spoils_no_layer(mode: BytecodeMode, line: Line, index: Path) -> None:
+    make_wheel(index, version="2.0", files={"demo/__init__.py": b"", "demo/old.py": b"print 1\n"})
+    layer = line.forge("demo", bytecode=mode)
+    assert layer.manifest.uncompilable == (set() if mode is BytecodeMode.NONE else {"python/demo/old.py"})
     assert layer.verdict is not None
     assert layer.verdict.findings == ()
+    assert "python/demo/old.py" in names_in(layer.path)
 
 
 # --- interpreters
@@ -354,17 +480,18 @@ system = ["libgomp.so.1"]
 """
 
 
+OWN = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+"""A build system that brings itself."""
+
 STEPS = {"blas", "made", SYSTEM}
 
 
 @dataclass
 class Equipping(FakeBuilder):
-    """A builder that gets more packages of its system, and says which."""
-
-    had: tuple[str, ...] = ()
+    """A builder that gets more packages of its system, and has another image then."""
 
     def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
-        return replace(self, had=packages, tasks=self.tasks)
+        return replace(self, image=replace(self.image, reference=f"test with {' '.join(packages)}"))
 
 
 @pytest.fixture
@@ -373,9 +500,7 @@ def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     recipe = line.folder / "recipe"
     recipe.mkdir()
     (recipe / "recipe.toml").write_text(RECIPE.replace("SHA256", SHA256))
-    sdist = make_sdist(
-        index, "made", pyproject='[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
-    )
+    sdist = make_sdist(index, "made", pyproject=OWN)
     config = line.folder / "uv.toml"
     config.write_text(f'index-url = "{publish(index, line.folder / "simple")}"\n')
     monkeypatch.setenv("UV_CONFIG_FILE", str(config))
@@ -405,6 +530,138 @@ def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line
     assert {"lib/libblas.so", "lib/libgomp.so.1", "python/made/__init__.py"} <= names_in(layer.path)
     licences = compiled.written()[f"{STEM}.licences.txt"].decode()
     assert "taken from the build image: libgomp.so.1" in licences
+
+
+SAID = "cc: cc 14.2\nlibgomp.so.1 deb debian-12 libgomp1 14.2.0-1 amd64 gcc-14 GPL-3.0-or-later\n"
+"""What the image answers when it is asked for its compilers and for the packages of its libraries."""
+
+
+def test_what_is_compiled_is_told_of_beside_the_zip_with_the_image_that_did_it(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.builder.outcomes = {"origins": replace(FINE, output=SAID)}
+    compiled.forge(compiled.folder / "recipe", verify=False)
+    bill = json.loads(compiled.written()[f"{STEM}.sbom.json"])
+    parts = {one["name"]: one for one in bill["components"]}
+    assert {name: one["version"] for name, one in parts.items()} == {
+        "blas": "1.0",
+        "demo": "1.0",
+        "made": "1.0",
+        "libgomp1": "14.2.0-1",
+    }
+    assert SHA256 in parts["blas"]["purl"]
+    facts = {one["name"]: one["value"] for one in bill["metadata"]["properties"]}
+    told = {name.rpartition("layerforge:")[2]: value for name, value in facts.items()}
+    assert told["image"] == "test with cmake"
+    assert told["compiler:cc"] == "cc 14.2"
+    needs = {one["ref"]: one.get("dependsOn", []) for one in bill["dependencies"]}
+    assert parts["blas"]["bom-ref"] in needs[parts["made"]["bom-ref"]]
+
+
+def test_a_step_finds_the_archive_in_the_users_folder_and_its_needs_where_they_were_made(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.store = "empty store"
+    compiled.folders = (compiled.folder / "archives",)
+    (compiled.folder / "archives").mkdir()
+    (compiled.folder / "archives" / "any name").write_bytes(ARCHIVE)
+    compiled.forge(compiled.folder / "recipe", verify=False)
+    tasks = {task.name: task for task in compiled.builder.tasks}
+    assert {mount.target for mount in tasks["made"].mounts} == {
+        "/work",
+        "/src",
+        "/env",
+        "/driver",
+        "/out",
+        "/prefix/blas",
+    }
+    assert tasks["made"].env["SOURCE_DATE_EPOCH"] == "0"
+    logs = compiled.session.store.place("logs")
+    assert {re.split("[-. ]", path.name)[0] for path in logs.iterdir() if path.read_text() == "a line\n"} == {
+        "blas",
+        "made",
+        "system",
+        "origins",
+    }
+
+
+def test_a_step_finds_the_archive_that_the_image_carries(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.store = "empty store"
+    compiled.builder.image = replace(IMAGE, sources="/usr/src/carried")
+    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    # There is no such host as that of the recipe.
+    assert "lib/libblas.so" in names_in(layer.path)
+
+
+def test_the_layer_of_a_plan_that_was_carried_out_needs_no_step_at_all(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    first = compiled.forge(compiled.folder / "recipe", verify=False)
+    compiled.builder.tasks.clear()
+    again = compiled.forge(compiled.folder / "recipe", out="again", verify=False)
+    assert compiled.builder.tasks == []
+    assert not STEPS & set(compiled.progress.steps)
+    assert compiled.written("again") == compiled.written()
+    assert again.manifest == first.manifest
+
+
+def test_a_step_that_fails_leaves_neither_a_layer_nor_a_workspace(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.builder.outcomes = {"made": replace(FINE, status=2, output="x.c:1: error: no")}
+    with pytest.raises(StepError, match="made failed with status 2"):
+        compiled.forge(compiled.folder / "recipe", verify=False)
+    assert not compiled.written()
+    assert not list((compiled.session.store.folder / "work").glob("tmp*"))
+    # What the others made is kept.
+    compiled.builder.outcomes = {}
+    compiled.builder.tasks.clear()
+    compiled.forge(compiled.folder / "recipe", verify=False)
+    assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made"]
+
+
+def test_what_the_command_line_adds_to_the_compiled_packages_is_compiled_though_no_build_lock_knows_it(
+    compiled: Line, index: Path
+) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    make_wheel(index, "helper")
+    sdist = make_sdist(index, "demo", pyproject=OWN.replace("[]", '["helper"]'))
+    publish(index, compiled.folder / "simple")
+    recipe = compiled.folder / "recipe"
+    (recipe / "build.lock").write_text("# nothing is needed to compile made\n")
+    locked = (recipe / "requirements.lock").read_text()
+    (recipe / "requirements.lock").write_text(locked.replace("demo==1.0 ", f"demo==1.0 --hash={hash_of(sdist)} "))
+    wheel = index / "demo-1.0-py3-none-any.whl"
+    compiled.builder.makes = {**compiled.builder.makes, "demo": {wheel.name: wheel.read_bytes()}}
+    layer = compiled.forge(recipe, verify=False, from_source=("demo",))
+    assert {one.name: one.origin for one in layer.manifest.packages} == dict.fromkeys(
+        ["blas", "demo", "made"], "compiled"
+    )
+    [task] = [task for task in compiled.builder.tasks if task.name == "demo"]
+    assert "/env" in {mount.target for mount in task.mounts}
+
+
+def test_a_build_lock_that_a_source_has_outgrown_is_found_before_anything_runs_and_a_plan_downloads_nothing(
+    compiled: Line, index: Path
+) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    sdist = make_sdist(index, "made", pyproject=OWN.replace("[]", '["helper"]'))
+    publish(index, compiled.folder / "simple")
+    recipe = compiled.folder / "recipe"
+    (recipe / "build.lock").write_text("# nothing is needed to compile made\n")
+    demo = lock_of(index / "demo-1.0-py3-none-any.whl")
+    (recipe / "requirements.lock").write_text(f"{demo}made==1.0 --hash={hash_of(sdist)}\n")
+    planned = compiled.plan(recipe)
+    assert compiled.progress.steps == []
+    assert [step["step"] for step in as_json(planned)["steps"]] == ["library", "compile", "system", "wheel"]
+    with pytest.raises(LockError, match=r"build\.lock is stale: it does not hold what made is compiled with"):
+        compiled.forge(recipe, verify=False)
+    assert compiled.builder.tasks == []
+
+
+def test_what_is_built_is_what_a_plan_shows(compiled: Line) -> None:
+    shown = as_json(compiled.plan(compiled.folder / "recipe"))
+    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    assert shown["key"] == layer.manifest.key
+    names = [step.get("name") or step["sonames"] for step in shown["steps"]]
+    assert names == ["blas", "made", ["libgomp.so.1"], "demo"]
 
 
 def test_the_second_layer_compiles_nothing_again(compiled: Line) -> None:
