@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -52,6 +52,11 @@ class _Zip:
     turn: Lock = field(default_factory=Lock)
     """Held by the thread that looks at a large file."""
 
+    @property
+    def paths(self) -> Collection[str]:
+        """Every path, those of folders included."""
+        return self.entries.keys()
+
     def read(self, path: str) -> bytes | None:
         """Contents of a file; ``None`` where there is none."""
         entry = self.entries.get(path)
@@ -86,8 +91,8 @@ def _examine(data: Bytes, path: Path, target: Target | None) -> Examination:
     entries = sorted(zip_directory.entries(data, path), key=lambda entry: entry.name)
     archive = _Zip(data=data, entries={entry.name: entry for entry in entries})
     files = [entry for entry in entries if not entry.is_folder]
-    distributions = metadata.distributions(archive.entries, archive.read)
-    owners = metadata.owners((entry.name for entry in files), distributions, archive.read)
+    distributions = metadata.distributions(archive)
+    owners = metadata.owners((entry.name for entry in files), distributions, archive)
     magic = target.runtime.magic if target else _magic(files, archive)
 
     def look(entry: ZipEntry) -> Member:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import posixpath
@@ -11,18 +10,15 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from email.parser import HeaderParser
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from layerforge.build.plan import SYSTEM, Built, LibraryStep, PackageStep, Plan, SystemStep, WheelStep
-from layerforge.core.digest import of_record
 from layerforge.core.errors import StepError
 from layerforge.core.paths import SITE
 from layerforge.core.progress import Progress, Step
 from layerforge.core.text import counted, megabytes
-from layerforge.layer import collisions, licences
+from layerforge.layer import collisions
+from layerforge.layer.distributions import distributions, rows
 from layerforge.layer.tree import Blob, Entry, File, Link, Package, Tree
 from layerforge.resolve import lock, uv_install
 from layerforge.resolve.errors import LockError
@@ -139,8 +135,9 @@ def read(folder: Path, alone: Callable[[str], Path], say: Callable[[str], None])
     is held against its RECORD there.
     """
     merged = _entries(folder)
-    packages = tuple(sorted(_packages(merged), key=lambda package: package.name))
-    claims = {one.name: dict(_rows(merged.get(f"{one.info}/RECORD"))) for one in packages}
+    installed = Tree(entries=tuple(merged.values()))
+    packages = tuple(sorted(_packages(installed), key=lambda package: package.name))
+    claims = {one.name: dict(_claims(installed.read(f"{one.info}/RECORD") or b"")) for one in packages}
     places = collisions.contested(claims)
     brought = {name: _entries(alone(name)) for name in sorted({name for names in places.values() for name in names})}
     for one in packages:
@@ -189,18 +186,10 @@ def _link(relative: str, target: str) -> Link:
     return Link(path=layer_path(relative), target=target)
 
 
-def _packages(entries: Mapping[str, Entry]) -> Iterator[Package]:
-    for path, entry in entries.items():
-        if not path.endswith(".dist-info/METADATA") or path.count("/") != 2 or isinstance(entry, Link):
-            continue
-        metadata = entry.blob.read()
-        fields = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
-        yield Package(
-            name=canonicalize_name(fields.get("Name", "")),
-            version=fields.get("Version", ""),
-            info=posixpath.dirname(path),
-            licence=licences.declared(metadata),
-        )
+def _packages(installed: Tree) -> Iterator[Package]:
+    for one in distributions(installed):
+        if posixpath.dirname(one.info) == SITE and installed.read(f"{one.info}/METADATA") is not None:
+            yield Package(name=one.name, version=one.version, info=one.info, licence=one.licence)
 
 
 def _refuse_lies(package: Package, rows: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
@@ -214,13 +203,9 @@ def _refuse_lies(package: Package, rows: Mapping[str, str], entries: Mapping[str
         )
 
 
-def _rows(record: Entry | None) -> Iterator[tuple[str, str]]:
-    """Path in the layer and hexadecimal SHA-256 (or nothing) of each line of a RECORD."""
-    if not isinstance(record, File):
-        return
-    for row in csv.reader(record.blob.read().decode("utf-8", "replace").splitlines()):
-        if len(row) == 3:
-            yield layer_path(posixpath.normpath(row[0])), of_record(row[1])
+def _claims(record: bytes) -> Iterator[tuple[str, str]]:
+    """Path in the layer and hexadecimal SHA-256 (or nothing) of each line of an installed RECORD."""
+    return ((layer_path(posixpath.normpath(row.path)), row.sha256) for row in rows(record))
 
 
 def _lies(path: str, digest: str, entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -6,16 +6,17 @@ import csv
 import io
 import posixpath
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from itertools import islice
 
 from packaging.utils import canonicalize_name
 
 from layerforge.core.digest import of_record
-from layerforge.core.paths import DEEPEST, SITE
+from layerforge.core.metadata import fields_of
+from layerforge.core.paths import DEEPEST, SITE, site_dir
 from layerforge.layer import licences, pyc
+from layerforge.layer.contents import Contents
 from layerforge.layer.errors import VerificationError
 
 
@@ -42,20 +43,16 @@ class Distribution:
 
 
 _INFO = re.compile(r"((?:.*/)?([^/]+)\.dist-info)/[^/]+")
-_SITE_PACKAGES = re.compile(rf"{SITE}/lib/python3\.\d+/site-packages/")
 _SIZE = re.compile(r"[0-9]{1,18}")
 """A RECORD's size; what has more digits is no file's, and Python refuses to read very long ones."""
 
-Reader = Callable[[str], bytes | None]
-"""Contents of a file of the archive by its path; ``None`` where there is none."""
 
-
-def distributions(paths: Iterable[str], read: Reader) -> tuple[Distribution, ...]:
+def distributions(layer: Contents) -> tuple[Distribution, ...]:
     """Every distribution that has a ``.dist-info`` folder, sorted by that folder's path.
 
     Those that another package carries inside, as setuptools does, are not installed, so they are left out.
     """
-    found = {match[1]: match[2] for path in paths if (match := _INFO.fullmatch(path))}
+    found = {match[1]: match[2] for path in layer.paths if (match := _INFO.fullmatch(path))}
     if len(found) > MOST_DISTRIBUTIONS:
         raise VerificationError(
             f"the archive is not read: it holds the metadata of {len(found):,} packages",
@@ -64,9 +61,9 @@ def distributions(paths: Iterable[str], read: Reader) -> tuple[Distribution, ...
     folders = {posixpath.dirname(info) for info in found}
     return tuple(
         _counted(
-            _distribution(info, stem, read)
+            _distribution(info, stem, layer)
             for info, stem in sorted(found.items())
-            if _SITE_PACKAGES.fullmatch(f"{posixpath.dirname(info)}/") or folders.isdisjoint(_around(info))
+            if _is_site_packages(f"{posixpath.dirname(info)}/") or folders.isdisjoint(_around(info))
         )
     )
 
@@ -90,43 +87,51 @@ def _around(info: str) -> Iterator[str]:
     return ("/".join(parts[:count]) for count in range(len(parts)))
 
 
-def _distribution(info: str, stem: str, read: Reader) -> Distribution:
-    name, _, version = stem.partition("-")
-    metadata = read(f"{info}/METADATA") or b""
-    fields = HeaderParser().parsestr(_text(metadata))
-    record = read(f"{info}/RECORD")
+def _is_site_packages(folder: str) -> bool:
+    return site_dir(folder) == folder != f"{SITE}/"
+
+
+def _distribution(info: str, stem: str, layer: Contents) -> Distribution:
+    text = layer.read(f"{info}/METADATA") or b""
+    name, version = identity(text, stem)
+    record = layer.read(f"{info}/RECORD")
+    # What lies deeper is in no archive that is read.
+    kept = (row for row in rows(record or b"") if row.path.count("/") <= DEEPEST)
     return Distribution(
-        name=canonicalize_name(fields.get("Name") or name),
-        version=fields.get("Version") or version,
+        name=name,
+        version=version,
         info=info,
-        record=None if record is None else tuple(islice(_rows(_text(record)), MOST_ROWS + 1)),
-        licence=licences.declared(metadata),
+        record=None if record is None else tuple(islice(kept, MOST_ROWS + 1)),
+        licence=licences.declared(text),
     )
 
 
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8", "replace")
+def identity(text: bytes, stem: str) -> tuple[str, str]:
+    """Normalised name and version that a METADATA file tells, else those in the name of its folder, ``stem``."""
+    fields, (name, _, version) = fields_of(text), stem.partition("-")
+    return canonicalize_name(str(fields.get("Name") or name)), str(fields.get("Version") or version)
 
 
-def _rows(text: str) -> Iterator[RecordRow]:
+def rows(record: bytes) -> Iterator[RecordRow]:
     """Rows of a RECORD; a row that is none, or a file that is no CSV from there on, is left out."""
+    text = record.decode("utf-8", "replace").replace("\0", "")
     try:
-        for row in csv.reader(io.StringIO(text.replace("\0", ""), newline=None)):
-            if len(row) == 3 and row[0] and row[0].count("/") <= DEEPEST:
+        for row in csv.reader(io.StringIO(text, newline=None)):
+            if len(row) == 3 and row[0]:
                 size = int(row[2]) if _SIZE.fullmatch(row[2]) else None
                 yield RecordRow(path=row[0], sha256=of_record(row[1]), size=size)
     except csv.Error:
         return
 
 
-def owners(paths: Iterable[str], found: Iterable[Distribution], read: Reader) -> Mapping[str, str]:
+def owners(paths: Iterable[str], found: Iterable[Distribution], layer: Contents) -> Mapping[str, str]:
     """Name of the distribution by path: by RECORD, else by the nearest folder that one distribution alone has files
     in, else by the top-level name. A path that belongs to none is not in the mapping.
     """
     paths, found = tuple(paths), tuple(found)
     listed = {path: one.name for one in found for path in recorded(one)}
     folders = _folders(listed, {folder for path in paths for folder in _parents(path)})
-    tops = {top: one.name for one in found for top in _tops(one, read)}
+    tops = {top: one.name for one in found for top in _tops(one, layer)}
     result: dict[str, str] = {}
     for path in paths:
         source = pyc.source_path(path) if path.endswith(".pyc") else path
@@ -138,10 +143,14 @@ def owners(paths: Iterable[str], found: Iterable[Distribution], read: Reader) ->
 
 def recorded(one: Distribution) -> Iterator[str]:
     """Paths in the archive of everything that a RECORD lists; what lies outside the layer is left out."""
+    return (path for path, _ in placed(one) if path)
+
+
+def placed(one: Distribution) -> Iterator[tuple[str, RecordRow]]:
+    """Each row of a RECORD with the path in the layer that it is of; empty for what lies outside of it."""
     for row in one.record or ():
         path = posixpath.normpath(posixpath.join(posixpath.dirname(one.info), row.path))
-        if not path.startswith(("../", "/")):
-            yield path
+        yield "" if path.startswith(("../", "/")) else path, row
 
 
 def _folders(listed: Mapping[str, str], there: Container[str]) -> Mapping[str, str]:
@@ -156,7 +165,7 @@ def _folders(listed: Mapping[str, str], there: Container[str]) -> Mapping[str, s
 
 def _parents(path: str) -> Iterator[str]:
     """Folders around ``path``, innermost first, without the site folder and what is above it."""
-    site = _site(path)
+    site = site_dir(path)
     parts = path.removeprefix(site).split("/")[:-1]
     yield from (site + "/".join(parts[:count]) for count in range(len(parts), 0, -1))
 
@@ -165,20 +174,15 @@ def _nearest(path: str, folders: Mapping[str, str]) -> str:
     return next((folders[folder] for folder in _parents(path) if folder in folders), "")
 
 
-def _site(path: str) -> str:
-    match = _SITE_PACKAGES.match(path)
-    return match[0] if match else f"{SITE}/" if path.startswith(f"{SITE}/") else ""
-
-
 def _top(path: str) -> str:
     """Normalised top-level name that a path stands under: ``scikit-learn`` for ``python/scikit_learn.libs/x.so``."""
-    site = _site(path)
+    site = site_dir(path)
     return site + canonicalize_name(path.removeprefix(site).partition("/")[0].partition(".")[0])
 
 
-def _tops(one: Distribution, read: Reader) -> Iterator[str]:
+def _tops(one: Distribution, layer: Contents) -> Iterator[str]:
     site = one.info[: -len(posixpath.basename(one.info))]
-    names = _text(read(f"{one.info}/top_level.txt")).split()
+    names = (layer.read(f"{one.info}/top_level.txt") or b"").decode("utf-8", "replace").split()
     yield from (site + canonicalize_name(name) for name in (one.name, *names))
 
 

@@ -10,10 +10,10 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from functools import partial
 
 from layerforge.core import digest
+from layerforge.core.metadata import fields_of
 from layerforge.core.text import visible
 from layerforge.layer.tree import Tree
 from layerforge.resolve.unpack_source import DAMAGED, Bounded
@@ -75,7 +75,7 @@ class Text:
 
 def declared(metadata: bytes) -> str:
     """The licence that a METADATA file declares: an SPDX expression, else a name; empty where it tells none."""
-    fields = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
+    fields = fields_of(metadata)
     if expression := " ".join(str(fields.get("License-Expression", "")).split()):
         return expression
     if named := _short(str(fields.get("License", ""))):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from layerforge.core.digest import sha256
@@ -87,6 +88,21 @@ class Tree:
     def files(self) -> tuple[File, ...]:
         """The regular files."""
         return tuple(entry for entry in self.entries if isinstance(entry, File))
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Entry]:
+        """The entries by path."""
+        return {entry.path: entry for entry in self.entries}
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Every path."""
+        return self.by_path.keys()
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; ``None`` where there is none, or a link."""
+        entry = self.by_path.get(path)
+        return entry.blob.read() if isinstance(entry, File) else None
 
 
 @dataclass(frozen=True, kw_only=True)

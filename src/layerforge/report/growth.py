@@ -36,5 +36,4 @@ def growth_beyond(changes: Changes, limit: Limit) -> tuple[tuple[str, Delta], ..
 
 def above_budget(examination: Examination, budget: Budget) -> tuple[tuple[str, int, int], ...]:
     """Name, bytes and budget of each size of a layer that is above its recipe's budget."""
-    rows = (("unzipped", examination.unzipped, budget.unzipped), ("zipped", examination.zipped, budget.zipped))
-    return tuple((name, size, most) for name, size, most in rows if most is not None and size > most)
+    return budget.exceeded(examination.unzipped, examination.zipped)

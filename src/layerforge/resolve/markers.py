@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from email.parser import HeaderParser
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
+from layerforge.core.metadata import fields_of
 from layerforge.core.runtimes import Arch, Target
 
 MOST_REQUIRED = 10_000
@@ -32,13 +32,18 @@ def environment(target: Target) -> dict[str, str]:
     }
 
 
-def declared(metadata: str) -> Iterator[Requirement]:
-    """What the text of a METADATA file requires, under whichever markers. Rows that make no sense are passed over, and
+def declared(text: bytes | str) -> Iterator[Requirement]:
+    """What a METADATA file requires, under whichever markers. Rows that make no sense are passed over, and
     so is what comes after the first ``MOST_REQUIRED``.
     """
-    for row in HeaderParser().parsestr(metadata).get_all("Requires-Dist", ())[:MOST_REQUIRED]:
+    for row in fields_of(text).get_all("Requires-Dist", ())[:MOST_REQUIRED]:
         with suppress(InvalidRequirement):
             yield Requirement(str(row))
+
+
+def asked(text: bytes, environment: Mapping[str, str]) -> tuple[Requirement, ...]:
+    """What a METADATA file requires without any extra, where markers have these values."""
+    return tuple(one for one in declared(text) if marker_applies(one.marker, environment))
 
 
 def marker_applies(marker: Marker | None, environment: Mapping[str, str], extra: str = "") -> bool:

@@ -70,6 +70,11 @@ class Budget:
     unzipped: int | None = None
     zipped: int | None = None
 
+    def exceeded(self, unzipped: int, zipped: int) -> tuple[tuple[str, int, int], ...]:
+        """Name, bytes and most bytes of each size of a layer that is above its budget."""
+        rows = (("unzipped", unzipped, self.unzipped), ("zipped", zipped, self.zipped))
+        return tuple((name, size, most) for name, size, most in rows if most is not None and size > most)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -21,6 +20,7 @@ from packaging.version import Version
 
 from layerforge.core import digest, guarded
 from layerforge.core.errors import LayerforgeError
+from layerforge.core.metadata import fields_of
 from layerforge.core.runtimes import Target
 from layerforge.resolve import sources, unpack_source, uv
 from layerforge.resolve.errors import LockError
@@ -100,7 +100,7 @@ def _metadata(release: Release, search: Search) -> str:
     data = sources.fetch(release.source, search)
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         folder = unpack_source.unpack(data, release.name, Path(name))
-        fields = HeaderParser().parsestr(_read(folder / "PKG-INFO", release))
+        fields = fields_of(_read(folder / "PKG-INFO", release))
         rows = [(key, str(value)) for key in _KEPT for value in fields.get_all(key, ())]
         if not any(key == "Requires-Dist" for key, _ in rows):
             rows += [("Requires-Dist", text) for text in _egg_requires(folder)]

@@ -26,9 +26,6 @@ def above_budget(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF303: more than the recipe allows."""
     if expect.recipe is None:
         return
-    budget = expect.recipe.budget
-    rows = (("unzipped", examination.unzipped, budget.unzipped), ("zipped", examination.zipped, budget.zipped))
-    for what, size, most in rows:
-        if most is not None and size > most:
-            message = f"{size:,} bytes {what}, {size - most:,} above the budget of {most:,}"
-            yield finding("LF303", "", f"{message}; the largest packages are {largest(examination)}")
+    for what, size, most in expect.recipe.budget.exceeded(examination.unzipped, examination.zipped):
+        message = f"{size:,} bytes {what}, {size - most:,} above the budget of {most:,}"
+        yield finding("LF303", "", f"{message}; the largest packages are {largest(examination)}")

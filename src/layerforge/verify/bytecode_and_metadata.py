@@ -11,7 +11,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Examination, Member
 from layerforge.layer import pyc
-from layerforge.layer.distributions import Distribution
+from layerforge.layer.distributions import Distribution, placed
 from layerforge.layer.imports import module_parts, top_level
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.resolve.recipe import BytecodeMode
@@ -130,7 +130,7 @@ def _package(path: str) -> str:
 def lying_records(examination: Examination, expect: Expect) -> Iterator[Finding]:  # noqa: ARG001 - a rule takes both
     """LF206: RECORDs that list what is not there, or other bytes, or not all; one finding a distribution."""
     layer = index(examination)
-    listed = {path for one in examination.distributions for path in _paths(one)}
+    listed = {path for one in examination.distributions for path, _ in placed(one)}
     unlisted: dict[str, list[str]] = {}
     for member in examination.members:
         if member.path not in listed and not _is_cache(member.path, listed):
@@ -141,15 +141,8 @@ def lying_records(examination: Examination, expect: Expect) -> Iterator[Finding]
             yield finding("LF206", f"{one.info}/RECORD", f"{counted(len(lies), 'row')} wrong: {named(tuple(lies))}")
 
 
-def _paths(one: Distribution) -> Iterator[str]:
-    """Where each row of a RECORD points to in the layer; empty for what lies outside of it."""
-    for row in one.record or ():
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(one.info), row.path))
-        yield "" if path.startswith(("../", "/")) else path
-
-
 def _lies(one: Distribution, layer: Index) -> Iterator[str]:
-    for row, path in zip(one.record or (), _paths(one), strict=True):
+    for path, row in placed(one):
         member = reached(layer, path)
         if not path or (member is None and not row.sha256 and f"{_CACHE}/" in path):
             continue  # outside the layer, as pip writes of programs, or bytecode that may come and go
@@ -167,7 +160,7 @@ def _is_cache(path: str, listed: set[str]) -> bool:
 
 def _own(one: Distribution, unlisted: list[str]) -> list[str]:
     """Of ``unlisted``, what lies in a folder that the RECORD has other files in: its own, beyond doubt."""
-    folders = {posixpath.dirname(path) for path in _paths(one)} - {posixpath.dirname(one.info), "bin", "python/bin"}
+    folders = {posixpath.dirname(path) for path, _ in placed(one)} - {posixpath.dirname(one.info), "bin", "python/bin"}
     return [path for path in unlisted if posixpath.dirname(path) in folders]
 
 

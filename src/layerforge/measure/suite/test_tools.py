@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from layerforge.core.metadata import fields_of
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
-from layerforge.layer.distributions import Distribution
+from layerforge.layer.distributions import Distribution, rows
 from layerforge.resolve import lock, markers, uv, uv_install
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Pin
@@ -103,7 +102,7 @@ def metadata_of(site: Path, package: Distribution) -> str:
     for file in files:
         if file.is_file():
             text = file.read_text("utf-8", "replace")
-            if canonicalize_name(HeaderParser().parsestr(text).get("Name", "")) == package.name:
+            if canonicalize_name(fields_of(text).get("Name", "")) == package.name:
                 return text
     return ""
 
@@ -124,7 +123,6 @@ def recorded(site: Path, name: str) -> list[str]:
     """
     for file in site.glob("*.dist-info/RECORD"):
         if canonicalize_name(file.parent.name.partition("-")[0]) == name:
-            rows = csv.reader(file.read_text("utf-8", "replace").splitlines())
-            paths = (posixpath.normpath(row[0]) for row in rows if row and row[0])
+            paths = (posixpath.normpath(row.path) for row in rows(file.read_bytes()))
             return [path for path in paths if not path.startswith(("../", "/"))]
     return []

@@ -82,7 +82,7 @@ class LayerEvidence:
         paths = {member.path for member in self.examination.members}
         environment = markers.environment(self.target)
         return {
-            one.name: tuple(_needed(self.read(f"{one.info}/METADATA"), environment))
+            one.name: markers.asked(self.read(f"{one.info}/METADATA"), environment)
             for one in self.examination.distributions
             if f"{one.info}/METADATA" in paths
         }
@@ -140,11 +140,6 @@ def info(path: str) -> str:
     while folder and not folder.endswith(".dist-info"):
         folder = posixpath.dirname(folder)
     return folder
-
-
-def _needed(metadata: bytes, environment: Mapping[str, str]) -> Iterator[Requirement]:
-    every = markers.declared(metadata.decode("utf-8", "replace"))
-    return (requirement for requirement in every if markers.marker_applies(requirement.marker, environment))
 
 
 def _name(requirement: Requirement) -> str:

@@ -12,7 +12,7 @@ from layerforge.core.paths import site_dir
 from layerforge.core.text import megabytes
 from layerforge.examine.examination import Kind, Member
 from layerforge.layer import pyc
-from layerforge.layer.distributions import Distribution, recorded
+from layerforge.layer.distributions import Distribution, placed, recorded
 from layerforge.layer.passes import strip
 from layerforge.layer.pyc import PycState
 from layerforge.report.advice import sources
@@ -94,10 +94,8 @@ def _shadowed(ground: LayerEvidence, name: str, many: list[Distribution]) -> lis
 
 def _truth(one: Distribution, digests: Mapping[str, str]) -> float:
     """Which part of its RECORD is true: all of it for the copy that was installed last."""
-    folder = posixpath.dirname(one.info)
-    rows = [row for row in one.record or () if row.sha256]
-    true = sum(digests.get(posixpath.normpath(posixpath.join(folder, row.path))) == row.sha256 for row in rows)
-    return true / len(rows) if rows else 0.0
+    told = [digests.get(path) == row.sha256 for path, row in placed(one) if row.sha256]
+    return sum(told) / len(told) if told else 0.0
 
 
 def copies(ground: LayerEvidence) -> Iterator[Proposal]:

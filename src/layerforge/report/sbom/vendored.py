@@ -9,8 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from email.message import Message
-from email.parser import HeaderParser
 from typing import Any
 
 from packageurl import PackageURL
@@ -18,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge.core import guarded
 from layerforge.layer import licences
+from layerforge.layer.distributions import identity
 from layerforge.report.sbom.parts import Inside, pypi
 from layerforge.resolve import markers
 
@@ -42,8 +41,7 @@ def is_metadata(path: str) -> bool:
 
 def requires(metadata: bytes, environment: Mapping[str, str]) -> frozenset[str]:
     """Names of the packages that a METADATA file requires without any extra, where markers have these values."""
-    every = markers.declared(metadata.decode("utf-8", "replace"))
-    return frozenset(canonicalize_name(one.name) for one in every if markers.marker_applies(one.marker, environment))
+    return frozenset(canonicalize_name(one.name) for one in markers.asked(metadata, environment))
 
 
 def declared_components(path: str, data: bytes, owner: str) -> tuple[Inside, ...]:
@@ -54,17 +52,10 @@ def declared_components(path: str, data: bytes, owner: str) -> tuple[Inside, ...
 
 
 def _vendored(path: str, data: bytes) -> Iterator[Inside]:
-    fields = _fields(data)
-    stem = posixpath.basename(posixpath.dirname(path)).removesuffix(".dist-info")
-    name = canonicalize_name(str(fields.get("Name") or stem.partition("-")[0]))
-    version = str(fields.get("Version") or stem.partition("-")[2])
+    name, version = identity(data, posixpath.basename(posixpath.dirname(path)).removesuffix(".dist-info"))
     if not name:
         return
     yield Inside(name=name, version=version, purl=pypi(name, version), licence=licences.declared(data), said_in=path)
-
-
-def _fields(metadata: bytes) -> Message:
-    return HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
 
 
 def _listed(path: str, data: bytes) -> Iterator[Inside]:
