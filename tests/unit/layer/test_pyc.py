@@ -267,6 +267,19 @@ def test_a_file_name_is_read_or_the_bytes_make_no_sense(
     assert found.state is (PycState.BROKEN if name is None else PycState.VALID)
 
 
+def test_a_tuple_that_claims_more_members_than_there_are_bytes_makes_no_sense_whatever_stands_in_it() -> None:
+    inner = written(3495, 5)[16:]
+    for count, state in ((1, PycState.VALID), (1 << 30, PycState.BROKEN)):
+        found = facts(written(3495, 5, b"(" + count.to_bytes(4, "little") + inner), magic=3495, source=None)
+        assert found.state is state
+
+
+@pytest.mark.parametrize(("last", "name"), [(NAME, "/opt/a."), (b"?", "")])
+def test_foreign_bytecode_has_the_file_name_that_can_be_read_of_it(last: bytes, name: str) -> None:
+    found = facts(written(3495, 5, last=last), magic=3571, source=None)
+    assert (found.state, found.magic, found.filename) == (PycState.FOREIGN, 3495, name)
+
+
 def test_code_inside_of_something_else_is_none_that_python_runs() -> None:
     data = written(3495, 5)
     inside = data[:16] + b")\1" + data[16:]
