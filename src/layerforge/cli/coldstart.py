@@ -153,7 +153,8 @@ def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_wri
             files.check(place, example)
     if plot:
         painter()
-    beside = None if no_write else zip_file.with_suffix(TAIL)
+    # A folder such as `.` has no name to add to; that it is no zip is found out where it is read.
+    beside = zip_file.with_suffix(TAIL) if zip_file.name and not no_write else None
     return Places(json=write or beside, plot=plot, asked=write is not None)
 
 

@@ -58,7 +58,7 @@ def _markdown_findings(changes: Changes) -> Iterator[str]:
     if changes.new:
         yield f"**New findings**\n\n{github.findings(changes.new)}"
     yield "".join(f"- gone: {cell(finding_line(one))}\n" for one in changes.gone[:MOST_ROWS])
-    yield _more(len(changes.gone), "finding that is gone")
+    yield _more(len(changes.gone), "gone finding")
 
 
 def _more(count: int, noun: str) -> str:

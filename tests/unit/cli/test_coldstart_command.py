@@ -172,6 +172,12 @@ def test_a_zip_without_modules_asks_for_some(tmp_path: Path, capsys: pytest.Capt
     assert "no module that could be imported" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["", ".", "/"])
+def test_a_folder_without_a_name_is_no_zip(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["coldstart", place]) == 2
+    assert "cannot be read: Is a directory" in capsys.readouterr().err
+
+
 def test_without_a_container_engine_nothing_is_measured(
     tmp_path: Path, layer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,14 @@ def test_more_packages_than_a_comment_takes_are_counted(layerforge: Command, tmp
     assert sum(line.startswith("| p") and "new: 1" in line for line in ran.out.splitlines()) == 49
 
 
+def test_more_findings_that_are_gone_than_a_comment_takes_are_counted(layerforge: Command, tmp_path: Path) -> None:
+    many = {f"python/p{n}-1.dist-info/METADATA": f"Name: p{n}\nVersion: 1\n".encode() for n in range(52)}
+    old = a_layer(tmp_path / "old.zip", "1.0", many)
+    ran = layerforge("inspect", a_layer(tmp_path / "new.zip", "1.0"), "--against", old, "--markdown", "-")
+    assert sum(line.startswith("- gone: LF205") for line in ran.out.splitlines()) == 50
+    assert "\n… and 2 gone findings more\n" in ran.out
+
+
 # --- gates
 
 

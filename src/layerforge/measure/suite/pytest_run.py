@@ -246,7 +246,8 @@ def _ending(outcome: Outcome, tests: Mapping[str, End], total: int, seconds: flo
     """Why a run is not whole. Status 1 says that tests failed, 5 that there are none."""
     if outcome.timed_out:
         ran = sum("::" in name for name in tests)
-        return f"it did not end within {seconds / 60:g} minutes: {total - ran:,} of {total:,} tests were not run"
+        limit = f"{seconds / 60:g} minute{'' if seconds == 60 else 's'}"
+        return f"it did not end within {limit}: {total - ran:,} of {total:,} tests were not run"
     if outcome.out_of_memory and outcome.status < 0:
         return "it ran out of memory"
     if outcome.status < 0:
