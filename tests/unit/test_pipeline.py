@@ -124,6 +124,12 @@ class Line:
         [path] = (self.session.store.folder / "values" / kind).glob("*/*")
         return path
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What was said of each step of the last layer."""
+        told = zip(self.progress.steps, self.progress.told, strict=True)
+        return {title: "; ".join(step.notes) for title, step in told}
+
     def written(self, out: str = "out") -> dict[str, bytes]:
         place = self.folder / out
         return {path.name: path.read_bytes() for path in place.iterdir()} if place.is_dir() else {}
@@ -221,6 +227,7 @@ def test_each_pass_sees_what_the_one_before_left_and_the_manifest_tells_of_them_
         ("bytecode", [compiled]),
         ("record", ["python/demo-2.0.dist-info/RECORD"]),
     ]
+    assert [line.notes[name].split()[2] for name in edited][:4] == ["saved", "saved", "saved", "added"]
     told = json.loads(line.written()[f"{STEM}.manifest.json"])
     assert [row["pass"] for row in told["saved"]] == ["prune", "link", "strip", "bytecode", "record"]
     names = names_in(layer.path)
@@ -243,6 +250,7 @@ def test_a_layer_that_was_built_before_comes_from_the_store_with_its_verdict(lin
     again = line.forge("demo", out="again")
     assert line.progress.steps == ["resolve", "verify", "write"]
     assert line.progress.lines == ["demo was built before: the store has it"]
+    assert line.notes["verify"].endswith(" (these bytes were verified before)")
     assert line.written("again") == before
     assert (again.manifest, again.verdict) == (first.manifest, first.verdict)
     assert len(line.engine.jobs) == 1, "the same bytes are not run again"
