@@ -7,6 +7,12 @@ import re
 SITE = "python"
 """Folder of a layer that Lambda puts on ``sys.path`` as ``/opt/python``."""
 
+OPT = "/opt/"
+"""Where Lambda unpacks layers."""
+
+LIBRARIES = "lib"
+"""Folder of a layer that Lambda puts on the loader's path as ``/opt/lib``."""
+
 DEEPEST = 64
 """Folders that a file may lie in, one inside another. People go down to about 15."""
 

@@ -8,11 +8,11 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
+from layerforge.core.paths import OPT
 from layerforge.examine import zip_content, zip_directory
 from layerforge.examine.zip_directory import Bytes, ZipEntry
 from layerforge.layer.errors import VerificationError
 
-_OPT = "/opt/"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a disk says for which the archive is not to blame."""
 
@@ -78,8 +78,8 @@ def _open_folders(root: Path) -> None:
 def _link(root: Path, name: str, content: bytes) -> None:
     """Makes a link. Its folder is made of true folders, unless another link came before, which ``_escapes`` sees."""
     target = os.fsdecode(content)
-    if target.startswith(_OPT):
-        target = posixpath.relpath(target.removeprefix(_OPT), posixpath.dirname(name) or ".")
+    if target.startswith(OPT):
+        target = posixpath.relpath(target.removeprefix(OPT), posixpath.dirname(name) or ".")
     place = root / name
     if not place.parent.resolve().is_relative_to(root):
         raise VerificationError(

@@ -13,8 +13,9 @@ from layerforge.core.paths import site_dir
 from layerforge.core.text import counted
 from layerforge.examine.examination import Examination
 from layerforge.layer.distributions import Distribution
+from layerforge.layer.loader import follow
 from layerforge.verify.budget import MOST_NAMED, largest
-from layerforge.verify.layout import follow, index
+from layerforge.verify.layout import index
 from layerforge.verify.rules_table import Expect, finding, named
 
 _READ = ("python/", "lib/", "bin/", "extensions/")
@@ -53,7 +54,7 @@ def dead_links(examination: Examination, expect: Expect) -> Iterator[Finding]:  
     for member in examination.members:
         if not member.link:
             continue
-        place = follow(layer, member.path)
+        place = follow(layer.links, member.path)
         if place is None:
             yield finding("LF305", member.path, f"leads to {member.link}: out of the layer, or in circles")
         elif place and place not in layer.members and place not in layer.folders:

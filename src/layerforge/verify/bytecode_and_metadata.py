@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from layerforge.core.findings import Finding
-from layerforge.core.paths import below_site, site_dir
+from layerforge.core.paths import OPT, SITE, below_site, site_dir
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Examination, Member
@@ -18,7 +18,7 @@ from layerforge.resolve.recipe import BytecodeMode
 from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.rules_table import ERROR, WARNING, Expect, finding, named
 
-_ON_LAMBDA = "/opt/python/"
+_ON_LAMBDA = f"{OPT}{SITE}/"
 _CACHE = "__pycache__"
 
 

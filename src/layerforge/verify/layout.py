@@ -1,16 +1,12 @@
-"""Paths of a layer as Lambda sees them below ``/opt``: links followed, modules told from other files."""
+"""Paths of a layer as Lambda sees them below ``/opt``, with links followed."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from layerforge.examine.examination import Examination, Member
-
-_OPT = "/opt/"
-_MOST_LINKS = 40
-"""Links that the kernel follows for one path."""
+from layerforge.layer.loader import follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +15,8 @@ class Index:
 
     members: Mapping[str, Member]
     folders: frozenset[str]
+    links: Mapping[str, str]
+    """Where each link leads."""
 
 
 def index(examination: Examination) -> Index:
@@ -28,35 +26,11 @@ def index(examination: Examination) -> Index:
     for path in members:
         parts = path.split("/")[:-1]
         folders.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    return Index(members=members, folders=frozenset(folders))
-
-
-def follow(layer: Index, path: str) -> str | None:
-    """Where ``path`` leads once every link in it is followed; ``None`` where it leaves the layer or goes in circles.
-
-    What it leads to need not be there.
-    """
-    ahead, done, links = deque(path.split("/")), list[str](), 0
-    while ahead:
-        part = ahead.popleft()
-        if part == "..":
-            if not done:
-                return None
-            done.pop()
-        elif part not in {"", "."}:
-            done.append(part)
-            member = layer.members.get("/".join(done))
-            if member is None or not member.link:
-                continue
-            links += 1
-            if links > _MOST_LINKS or (member.link.startswith("/") and not member.link.startswith(_OPT)):
-                return None
-            done = [] if member.link.startswith(_OPT) else done[:-1]
-            ahead.extendleft(reversed(member.link.removeprefix(_OPT).split("/")))
-    return "/".join(done)
+    links = {path: member.link for path, member in members.items() if member.link}
+    return Index(members=members, folders=frozenset(folders), links=links)
 
 
 def reached(layer: Index, path: str) -> Member | None:
     """The file that ``path`` leads to; ``None`` where there is none."""
-    place = follow(layer, path)
+    place = follow(layer.links, path)
     return None if place is None else layer.members.get(place)

@@ -11,9 +11,11 @@ from layerforge.build.compiler_flags import PREFIX
 from layerforge.core import globs
 from layerforge.core.elf import ElfFacts
 from layerforge.core.findings import Finding
+from layerforge.core.paths import OPT
 from layerforge.core.runtimes import Runtime, version
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Examination, Kind, Member
+from layerforge.layer.loader import expanded, searched
 from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.rules_table import ERROR, Expect, finding
 
@@ -22,7 +24,6 @@ _GLIBC_MARK = "GLIBC_ABI_"
 """Marks such as ``GLIBC_ABI_DT_RELR`` that glibc defines from 2.36 on for what older loaders cannot do."""
 
 _FIRST_MARKED_GLIBC = (2, 36)
-_ORIGIN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
 _TAG = re.compile(r"(?P<module>[^/]+?)\.(?P<tag>cpython-\d+\w*|pypy\d+-\w+|abi3|cp\d+)[^/]*\.(?:so|pyd)")
 _SMALLEST_COPY = 4096
 """Bytes from which on a second copy of a library is worth a finding."""
@@ -86,26 +87,7 @@ def missing_libraries(examination: Examination, expect: Expect) -> Iterator[Find
 
 def _beside(layer: Index, member: Member, elf: ElfFacts, library: str) -> bool:
     """Whether the loader finds ``library`` in the layer when it loads ``member``."""
-    return any(reached(layer, posixpath.join(folder, library)) for folder in _searched(member, elf))
-
-
-def _searched(member: Member, elf: ElfFacts) -> Iterator[str]:
-    """Folders of the layer that the loader searches for ``member``."""
-    here = posixpath.dirname(member.path)
-    for entry in elf.runpath:
-        path = _expanded(entry, member.path)
-        if path.startswith("/opt/"):
-            yield path.removeprefix("/opt/")
-    # In a wheel's own folder of libraries, what loads them has the RPATH, and they inherit it.
-    if here.endswith(".libs"):
-        yield here
-    yield "lib"
-
-
-def _expanded(entry: str, path: str) -> str:
-    """An entry of an RPATH as the absolute path that it means for the file at ``path`` of a layer."""
-    origin = posixpath.join("/opt", posixpath.dirname(path))
-    return posixpath.normpath(_ORIGIN.sub(lambda _: origin, entry)) if entry else "."
+    return any(reached(layer, posixpath.join(folder, library)) for folder in searched(member.path, elf.runpath))
 
 
 _ABSENT = ("/usr/", "/lib/", "/lib64/", f"{PREFIX}/")
@@ -120,8 +102,8 @@ def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]
     as Meson leaves behind: nobody puts anything there, and what is needed is in ``lib/``, which LF103 sees to.
     """
     for member, elf in _elves(examination, expect):
-        paths = {entry: _expanded(entry, member.path) for entry in elf.runpath}
-        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith(("/opt/", *_ABSENT))]
+        paths = {entry: expanded(entry, member.path) for entry in elf.runpath}
+        outside = [entry for entry, path in paths.items() if not f"{path}/".startswith((OPT, *_ABSENT))]
         relative = any(not paths[entry].startswith("/") for entry in outside)
         leans = len(outside) == len(paths) and not expect.target.runtime.libraries.issuperset(elf.needed)
         if outside and (relative or leans):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from layerforge.build import interpreters
 from layerforge.core import globs
-from layerforge.core.paths import SITE
+from layerforge.core.paths import OPT, SITE
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
 from layerforge.layer.passes.setting import UNCOMPILABLE, Left, Setting
@@ -60,7 +60,7 @@ def _is(file: File, suffix: str) -> bool:
 def _module(file: File, options: Bytecode) -> Module:
     kept = globs.matches(file.path.removeprefix(f"{SITE}/"), options.keep_docstrings)
     return Module(
-        filename=f"/opt/{file.path}",
+        filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=options.docstrings is Docstrings.DROP and not kept,
     )

@@ -7,17 +7,17 @@ family brings its own copy of what they share.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from layerforge.core import elf, elf_layout, globs
 from layerforge.core.elf import ElfFacts
+from layerforge.layer.loader import follow, own_folders
 from layerforge.layer.passes.setting import Left, Setting
 from layerforge.layer.tree import Edit, File, Link, Tree, holds_elf, swap
 
 REASON = "copies of a shared library"
 _LIBRARIES = ("**/lib*.so", "**/lib*.so.*", "**/*.libs/*")
-_ROOT = "/opt/"
 
 
 def link_duplicates(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:  # noqa: ARG001 - a pass takes both
@@ -25,8 +25,7 @@ def link_duplicates(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:  # n
 
     Extension modules stay: Python tells two of them apart by their files.
     """
-    places = _places(tree)
-    reach = _reaching(places)
+    reach = _reaching(tree)
     for group in _groups(tree):
         first = group[0]
         if not holds_elf(first.blob):
@@ -87,42 +86,33 @@ _Reach = Callable[[str], Mapping[str, str]]
 """Digest of what is found for each name that a library needs, directly or not; empty where its folders hold none."""
 
 
-def _places(tree: Tree) -> dict[str, File]:
-    """Every file by its path on Lambda, and by that of each link to it."""
-    places = {_ROOT + file.path: file for file in tree.files}
-    for entry in tree.entries:
-        if isinstance(entry, Link):
-            target = posixpath.normpath(posixpath.join(_ROOT, posixpath.dirname(entry.path), entry.target))
-            if target in places:
-                places[_ROOT + entry.path] = places[target]
-    return places
+def _reaching(tree: Tree) -> _Reach:
+    files = {file.path: file for file in tree.files}
+    links = {entry.path: entry.target for entry in tree.entries if isinstance(entry, Link)}
 
+    def file_at(path: str) -> File | None:
+        place = follow(links, path)
+        return None if place is None else files.get(place)
 
-def _reaching(places: Mapping[str, File]) -> _Reach:
     @cache
-    def facts(path: str) -> tuple[ElfFacts, ...]:
+    def facts(opened: str) -> tuple[ElfFacts, ...]:
+        file = file_at(opened)
         try:
-            return (elf.facts(places[path].blob.read()),)
+            return (elf.facts(file.blob.read()),) if file else ()
         except elf_layout.Damaged:
             return ()
 
     def reach(path: str) -> dict[str, str]:
         found: dict[str, str] = {}
-        queue = [_ROOT + path]
+        queue = [path]
         while queue:
             opened = queue.pop()
             for name, runpath in [(name, known.runpath) for known in facts(opened) for name in known.needed]:
                 if name not in found:
-                    hits = [place for place in _candidates(name, opened, runpath) if place in places][:1]
-                    found[name] = places[hits[0]].blob.sha256 if hits else ""
-                    queue += hits
+                    places = (posixpath.join(folder, name) for folder in own_folders(opened, runpath))
+                    hit, file = next(((place, one) for place in places if (one := file_at(place))), ("", None))
+                    found[name] = file.blob.sha256 if file else ""
+                    queue += [hit] if file else []
         return found
 
     return reach
-
-
-def _candidates(name: str, opened: str, runpath: Iterable[str]) -> list[str]:
-    """Where the loader looks for ``name`` when a library that was opened at ``opened`` needs it."""
-    origin = posixpath.dirname(opened)
-    folders = (entry.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for entry in runpath)
-    return [posixpath.normpath(posixpath.join(folder, name)) for folder in folders]

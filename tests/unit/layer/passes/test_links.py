@@ -174,3 +174,25 @@ def test_the_loader_follows_the_links_and_finds_what_the_library_needs(tmp_path:
             path.symlink_to(entry.target)
     assert (tmp_path / "opt/python/b.libs/libx.so").is_symlink()
     assert ctypes.CDLL(str(tmp_path / "opt/python/b.libs/libx.so")).answer() == 14
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"a.libs/libq.so": "first", "b.libs/libq.so": "first", "a.libs/first": "../shared/libq.so"}
+        | {"b.libs/first": "../shared/libq.so"},
+        {"a.libs/libq.so": "../near/libq.so", "b.libs/libq.so": "../near/libq.so", "near": "shared"},
+    ],
+    ids=["links to links", "a link to a folder"],
+)
+def test_needs_are_found_however_many_links_lead_to_them(links: dict[str, str]) -> None:
+    found = [Link(path=f"python/{path}", target=target) for path, target in links.items()]
+    files = {"a.libs/libx.so": NEEDY, "b.libs/libx.so": NEEDY, "shared/libq.so": Q1}
+    assert set(edits_of(layer(files, *found))) == {"python/b.libs/libx.so"}
+    only_here = [link for link in found if not link.path.startswith("python/b.libs")]
+    assert set(left_in(layer(files, *only_here))) == {"python/b.libs/libx.so"}
+
+
+def test_what_lies_behind_a_link_out_of_the_layer_is_the_systems() -> None:
+    out = [Link(path=f"python/{package}.libs/libq.so", target="/usr/lib64/libq.so") for package in "ab"]
+    assert set(edits_of(layer({"a.libs/libx.so": NEEDY, "b.libs/libx.so": NEEDY}, *out))) == {"python/b.libs/libx.so"}
