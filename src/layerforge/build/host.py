@@ -14,10 +14,7 @@ from layerforge.build.host_view import OPTIONS, Order, View, enclose, limits_for
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine, this_machine
 from layerforge.core import faults
-from layerforge.core.runtimes import Arch, Target
-
-PROCESSORS = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.ARM64, "arm64": Arch.ARM64}
-"""Lambda's word for a processor by the kernel's, in lower case."""
+from layerforge.core.runtimes import Target, arch_of
 
 PRELUDE = """
 import posix, sys
@@ -65,7 +62,7 @@ class HostEngine:
         machine, needed = self.machine, target.runtime.glibc
         if machine.system != "linux":
             return f"this machine runs {machine.system}, Lambda runs Linux"
-        if PROCESSORS.get(machine.processor.lower()) is not target.arch:
+        if arch_of(machine.processor) is not target.arch:
             return f"this machine's processor is {machine.processor}, the layer's is {target.arch}"
         if machine.glibc is None:
             return "this machine's C library is not glibc"

@@ -15,6 +15,7 @@ from typing import Any
 
 from layerforge.build.errors import EngineError
 from layerforge.core import elf, elf_layout, process, resources
+from layerforge.core.limits import LARGEST_MB, MIB, TMP_BYTES
 
 OPTIONS = ("-I", "-S", "-B", "-u", "-X", "faulthandler")
 LIBRARIES_TOO = ("libnss_files.so.2", "libnss_dns.so.2")
@@ -27,13 +28,6 @@ PROGRAMS = {
     "/usr/sbin/ldconfig": "/sbin/ldconfig",
 }
 """Programs that a run may start, by their place: those of Lambda's that need nothing but the C library."""
-
-MEGABYTE = 2**20
-LARGEST = 10_240 * MEGABYTE
-"""Bytes of the largest function."""
-
-DISK = 512 * MEGABYTE
-"""Bytes of a function's ``/tmp``."""
 
 HANDLES = PROCESSES = 1024
 TRIAL_SECONDS = 60.0
@@ -158,8 +152,8 @@ def limits_for(timeout: float) -> dict[str, int]:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         # What a program writes to, since compiled code reserves many times what it uses.
-        "DATA": min(LARGEST, machine),
+        "DATA": min(LARGEST_MB * MIB, machine),
         "CPU": math.ceil(timeout * (os.cpu_count() or 1)) + 1,
-        "FSIZE": DISK,
+        "FSIZE": TMP_BYTES,
         "NOFILE": HANDLES,
     }

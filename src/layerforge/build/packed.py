@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from layerforge.build.compiler_flags import PREFIX
+from layerforge.core import tars
 from layerforge.core.errors import StepError
 
 
@@ -51,9 +52,8 @@ def unpack(data: bytes, into: Path, name: str) -> None:
     """Unpacks a step's result. Raises ``StepError`` where a link in it leads out of the folder."""
     into.mkdir()
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            tar.extractall(into, filter="data")
-    except tarfile.FilterError as error:
+        tars.extract(io.BytesIO(data), into)
+    except tars.REFUSED as error:
         raise _unsupported_entry(name, str(error)) from error
 
 

@@ -107,20 +107,26 @@ def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
             yield need
 
 
-def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
-    """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
-    flags = compiler_flags.FLAGS[plan.target.arch]
+def plain_environment(env: str) -> dict[str, str]:
+    """What every program in a container is told, the same on every machine; ``env`` is the folder of its packages."""
     return {
         "HOME": WORK,
         # A container's own /tmp is memory, and small.
         "TMPDIR": f"{WORK}/tmp",  # noqa: S108 - a folder of the step
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        "PATH": "/env/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",
-        "JOBS": str(os.cpu_count() or 1),
-        "SOURCE_DATE_EPOCH": str(plan.epoch),
+        "PATH": f"{env}/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
+    """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
+    flags = compiler_flags.FLAGS[plan.target.arch]
+    return plain_environment("/env") | {
+        "JOBS": str(os.cpu_count() or 1),
+        "SOURCE_DATE_EPOCH": str(plan.epoch),
         "CFLAGS": flags,
         "CXXFLAGS": flags,
         "FFLAGS": flags.replace(" -g0", ""),

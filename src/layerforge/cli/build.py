@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import Any
 import click
 
 from layerforge.build.errors import EngineError
-from layerforge.cli import engines, fitting, github, helping, job_summary, terminal, verbosity
+from layerforge.cli import engines, fitting, github, helping, job_summary, output_files, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.progress import Progress
 from layerforge.core.text import megabytes
@@ -53,7 +51,7 @@ def command(
     """
     out, progress = terminal.notes(), terminal.progress()
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
-    check_output(output)
+    output_files.check_folder(output)
     store = shared.open_store(progress)
     wanted = requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
@@ -110,20 +108,6 @@ def compiling(where: engines.Chosen) -> str:
     else:  # the other way out, the host, is none here
         way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
     return f"{way}; or leave --from-source out"
-
-
-def check_output(output: Path) -> None:
-    """Raises ``UsageError`` where the output folder cannot take files, before anything is built."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"nothing can be written to {output}",
-            hint="name a folder of yours with --output",
-            details=(str(error),),
-        ) from error
 
 
 def show(out: Screen, layers: Sequence[Layer]) -> None:

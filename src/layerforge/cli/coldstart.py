@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from layerforge.build import host
 from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
 from layerforge.cli import options as shared
@@ -34,7 +33,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Target
+from layerforge.core.runtimes import Target, arch_of
 from layerforge.examine import examine
 from layerforge.examine import unpack as unpacking
 from layerforge.examine.examination import Examination
@@ -219,7 +218,7 @@ def _unpacked(seen: Examination, opt: Path) -> Subject:
 
 def emulated(target: Target) -> Iterator[str]:
     """A warning where the processor is not this machine's."""
-    own = host.PROCESSORS.get(this_machine().processor.lower())
+    own = arch_of(this_machine().processor)
     if own is not None and own is not target.arch:
         yield f"{target.arch} is emulated on this {own} machine: the times say nothing about Lambda's"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
+from layerforge.core.limits import FULL_CPU_MB, LARGEST_MB, SMALLEST_MB
 from layerforge.measure.coldstart.experiment import Lambda
 
-MEMORIES = "512,1024,1769,3008"
+MEMORIES = f"512,1024,{FULL_CPU_MB},3008"
 PICTURES = (".png", ".svg")
 TAIL = ".coldstart.json"
 """What the measurement's name ends in, beside the zip."""

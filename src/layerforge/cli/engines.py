@@ -15,6 +15,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.session import Session
 from layerforge.core import digest, guarded
 from layerforge.core.errors import UsageError
+from layerforge.core.limits import MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store import disk
@@ -97,7 +98,7 @@ def choose(
         return _without(host, error.message, error.hint, progress)
     engine = DockerEngine(client=client, image=found)
     if memory is not None:
-        engine = replace(engine, memory=memory * 2**20)
+        engine = replace(engine, memory=memory * MIB)
     progress.say(f"engine docker: {found.reference}")
     return Chosen(engine=engine, builder=engine)
 

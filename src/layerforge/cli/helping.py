@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from layerforge.cli import verbosity
+from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
@@ -36,7 +37,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "recipes": ("layerforge recipes",),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
-    "coldstart": ("layerforge coldstart layer.zip --memory 512,1769",),
+    "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
         "layerforge publish layer.zip --region eu-west-1 --dry-run",

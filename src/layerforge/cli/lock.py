@@ -10,7 +10,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge.cli import options as shared
-from layerforge.cli import terminal
+from layerforge.cli import output_files, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_together
@@ -47,9 +47,8 @@ def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...],
     wanted = requests(shared.asked(targets), None)
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
-    if output and (output.is_dir() or not output.parent.is_dir()):
-        wrong = "is a folder" if output.is_dir() else f"is in no folder: there is no {output.parent}"
-        raise UsageError(f"{output} {wrong}", hint="name a file in a folder that is there with --output")
+    if output:
+        output_files.check(output, "layer.lock")
     places = [output or place(request) for request in wanted]
     progress = terminal.progress()
     store = shared.open_store(progress)

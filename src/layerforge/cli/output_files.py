@@ -32,6 +32,20 @@ def check(file: Path, example: str) -> None:
             pass
 
 
+def check_folder(output: Path) -> None:
+    """Makes the output folder. Raises ``UsageError`` where it cannot take files, before anything is built."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written to {output}",
+            hint="name a folder of yours with --output",
+            details=(str(error),),
+        ) from error
+
+
 def _reached(file: Path) -> Path:
     """The file itself, or what it is a link to."""
     try:

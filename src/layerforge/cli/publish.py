@@ -17,6 +17,7 @@ from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.findings import Finding, Severity
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
@@ -57,7 +58,11 @@ _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
     help="Where; repeatable.  [default: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's]",
 )
 @click.option("--name", help="Name of the layer.  [default: the zip's]")
-@click.option("--bucket", metavar="B", help="Bucket for zips above 50 MB; {region} in it stands for the Region.")
+@click.option(
+    "--bucket",
+    metavar="B",
+    help=f"Bucket for zips above {DIRECT_UPLOAD_LIMIT // MIB} MB; {{region}} in it stands for the Region.",
+)
 @click.option("--bucket-owner", metavar="A", help="Account that the bucket belongs to.  [default: your own]")
 @click.option("--key-prefix", default="", metavar="P", help="How keys in the bucket begin.  [default: nothing]")
 @click.option(

@@ -17,6 +17,7 @@ from layerforge.cli import options as shared
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
 from layerforge.core.findings import Severity
+from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore, pythons
@@ -61,7 +62,12 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
 @click.option("--run", "run_it", is_flag=True, help="Run the code of a layer that was made elsewhere on this machine.")
-@click.option("--memory", type=click.IntRange(128, 10_240), metavar="MB", help="Memory of the function, in containers.")
+@click.option(
+    "--memory",
+    type=click.IntRange(SMALLEST_MB, LARGEST_MB),
+    metavar="MB",
+    help="Memory of the function, in containers.",
+)
 @suite_options
 @shared.json_option
 def command(

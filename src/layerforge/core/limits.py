@@ -8,8 +8,11 @@ LAMBDA_UNZIPPED_LIMIT = 262_144_000
 DIRECT_UPLOAD_LIMIT = 52_428_800
 """Zipped bytes up to which a layer can be published without a bucket."""
 
-ONE_PROCESSOR = 1769
-"""MB of memory at which a function has one processor."""
+MIB = 2**20
+"""Bytes of what Lambda calls a MB of memory."""
+
+LONGEST_LAYER_NAME = 140
+"""Letters, digits, hyphens and underscores."""
 
 SMALLEST_MB, LARGEST_MB = 128, 10_240
 """Memory that a function may have."""
@@ -18,9 +21,11 @@ FULL_CPU_MB = 1769
 """Memory that comes with one whole processor."""
 
 MOST_CPUS = 6
+TMP_BYTES = 512 * MIB
+"""What a function's ``/tmp`` holds."""
 
 
-def share(memory: int, machine: int) -> float:
+def share(memory: float, machine: int) -> float:
     """Lambda's share of processors for a function of ``memory`` MB, as far as the machine has as many."""
     return min(memory / FULL_CPU_MB, MOST_CPUS, machine)
 

@@ -20,6 +20,28 @@ class Arch(StrEnum):
     X86_64 = "x86_64"
     ARM64 = "arm64"
 
+    @property
+    def machine(self) -> str:
+        """The word of the kernel, of wheels and of markers: ``aarch64``."""
+        return _SPELLINGS[self][0]
+
+    @property
+    def platform(self) -> str:
+        """The word of container engines: ``linux/amd64``."""
+        return f"linux/{_SPELLINGS[self][1]}"
+
+
+_SPELLINGS = {
+    Arch.X86_64: ("x86_64", "amd64", "x86-64", "x64"),
+    Arch.ARM64: ("aarch64", "arm64", "graviton"),
+}
+"""How others spell a processor: the kernel first, then container engines, then people."""
+
+
+def arch_of(word: str) -> Arch | None:
+    """The processor that somebody calls ``word``; ``None`` where it is none of Lambda's."""
+    return next((arch for arch, words in _SPELLINGS.items() if word.strip().lower() in words), None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
@@ -114,21 +136,12 @@ def target(python: str, arch: str) -> Target:
     return Target(runtime=known[python], arch=Arch(arch))
 
 
-_ALIASES = {
-    "aarch64": Arch.ARM64,
-    "graviton": Arch.ARM64,
-    "amd64": Arch.X86_64,
-    "x64": Arch.X86_64,
-    "x86-64": Arch.X86_64,
-}
-
 _PYTHON = re.compile(r"(?:python|py|cpython)?-?(3)\.?(\d{1,2})(?:\.\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 def lambdas_arch(word: str) -> str:
     """Lambda's word for a processor that others call ``word``; the word itself where nobody does."""
-    plain = word.strip().lower()
-    return str(_ALIASES.get(plain, Arch(plain) if plain in list(Arch) else word))
+    return str(arch_of(word) or word)
 
 
 def lambdas_python(word: str) -> str:

@@ -41,3 +41,8 @@ def visible(text: str) -> str:
 def _escape(char: str) -> str:
     number = ord(char)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def fitting_name(text: str, most: int) -> str:
+    """A name of at most ``most`` characters that Lambda takes for a layer, as like ``text`` as can be."""
+    return re.sub(r"[^a-zA-Z0-9_-]+", "-", text).strip("-")[:most].rstrip("-") or "layer"

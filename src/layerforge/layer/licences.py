@@ -14,9 +14,10 @@ from functools import partial
 
 from layerforge.core import digest
 from layerforge.core.metadata import fields_of
+from layerforge.core.tars import Bounded
 from layerforge.core.text import visible
 from layerforge.layer.tree import Tree
-from layerforge.resolve.unpack_source import DAMAGED, Bounded
+from layerforge.resolve.unpack_source import DAMAGED
 
 LONGEST = 1 << 20
 """Bytes of a licence's text that are shown; what is longer is named."""

@@ -14,7 +14,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge.core.errors import UsageError
+from layerforge.core.limits import LONGEST_LAYER_NAME
 from layerforge.core.runtimes import Target
+from layerforge.core.text import fitting_name
 from layerforge.examine.examination import Examination
 from layerforge.layer.tree import Package
 from layerforge.report.manifest import Manifest
@@ -136,8 +138,8 @@ class Details:
     """Whether Lambda runs the code from the user's bucket."""
 
 
-_NAME = re.compile(r"[a-zA-Z0-9-_]{1,140}")
-_ARN = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:layer:([a-zA-Z0-9-_]{1,140})(:\d+)?")
+_NAME = re.compile(rf"[a-zA-Z0-9-_]{{1,{LONGEST_LAYER_NAME}}}")
+_ARN = re.compile(rf"arn:[^:]+:lambda:[^:]*:[^:]*:layer:({_NAME.pattern})(:\d+)?")
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _OTHER_TERMS = "LicenseRef-see-the-METADATA-of-each-package"
@@ -167,7 +169,7 @@ def artifact(examination: Examination, made: Manifest | None, target: Target, na
 
 def layer_name(text: str, *, given: bool) -> str:
     """The name of a layer: the user's own is refused where Lambda would, one that comes from a file is mended."""
-    mended = re.sub(r"[^a-zA-Z0-9-_]+", "-", text)[:140].strip("-") or "layer"
+    mended = fitting_name(text, LONGEST_LAYER_NAME)
     if not given or _NAME.fullmatch(text):
         return mended if not given else text
     if text.startswith("arn:"):
@@ -176,7 +178,7 @@ def layer_name(text: str, *, given: bool) -> str:
         raise UsageError(f"{text} is an ARN, and --name takes the name of a layer", hint=hint)
     raise UsageError(
         f"Lambda refuses the layer name {text!r}",
-        hint=f"a name has 1 to 140 letters, digits, hyphens and underscores; perhaps {mended}",
+        hint=f"a name has 1 to {LONGEST_LAYER_NAME} letters, digits, hyphens and underscores; perhaps {mended}",
     )
 
 

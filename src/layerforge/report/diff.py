@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from layerforge.core.findings import Finding
-from layerforge.core.limits import ONE_PROCESSOR
+from layerforge.core.limits import FULL_CPU_MB
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination, Member
 from layerforge.report.manifest import Manifest
@@ -147,7 +147,7 @@ def compare(old: Side, new: Side, *, in_turns: bool = False) -> Changes:
 
 def _init(before: Times, after: Times, *, in_turns: bool) -> Init | None:
     """At the size that both were measured at: that of one whole processor, else the largest."""
-    size = max(before.keys() & after.keys(), key=lambda size: (size == ONE_PROCESSOR, size), default=None)
+    size = max(before.keys() & after.keys(), key=lambda size: (size == FULL_CPU_MB, size), default=None)
     if size is None:
         return None
     then, now = before[size], after[size]

@@ -9,7 +9,7 @@ from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
 from layerforge.core.metadata import fields_of
-from layerforge.core.runtimes import Arch, Target
+from layerforge.core.runtimes import Target
 
 MOST_REQUIRED = 10_000
 """Requirements of one package that are read; those that ask for most have about 1,500, under all their extras."""
@@ -21,7 +21,7 @@ def environment(target: Target) -> dict[str, str]:
         "implementation_name": "cpython",
         "implementation_version": f"{target.python}.0",
         "os_name": "posix",
-        "platform_machine": {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}[target.arch],
+        "platform_machine": target.arch.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",

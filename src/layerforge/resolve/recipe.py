@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+LONGEST_NAME = 100
+"""Characters of a recipe's name: the target comes behind it in what Lambda is told."""
+
 
 class BytecodeMode(StrEnum):
     """Where compiled modules stand: ``__pycache__`` beside the source, instead of the source, or nowhere."""

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from layerforge.core import globs, guarded
-from layerforge.resolve.recipe import BytecodeMode, Docstrings
+from layerforge.resolve.recipe import LONGEST_NAME, BytecodeMode, Docstrings
 
 _PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
 """What a library or package may be called: its name is a folder's, in the container and out of it."""
@@ -19,7 +19,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN = 80
 """Characters of a wrong value that an error repeats."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
 _SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
 """What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
 
@@ -111,7 +111,7 @@ def _system_packages(value: object) -> str:
 
 def _layer_name(value: object) -> str:
     fits = isinstance(value, str) and _NAME.fullmatch(value)
-    return "" if fits else "must be 1 to 100 letters, digits, - or _, as Lambda takes them"
+    return "" if fits else f"must be 1 to {LONGEST_NAME} letters, digits, - or _, as Lambda takes them"
 
 
 def _size(value: object) -> str:

@@ -14,11 +14,12 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
+from layerforge.core.text import fitting_name
 from layerforge.resolve import file_kinds, lock, project_file, recipe_file
 from layerforge.resolve import requirements as listing
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.listed import Listed
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.recipe import LONGEST_NAME, Recipe
 from layerforge.resolve.request import Request, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import hashed
@@ -132,7 +133,7 @@ def _from_path(target: str) -> Request:
     file_kinds.refuse_kind(path)
     listed = listing.listed(path)
     facts = file_kinds.facts(path)
-    made = Recipe(name=_layer_name(facts.name or path.stem), requires=_sound(listed.requires, target))
+    made = Recipe(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(
         recipe=made,
         source=path,
@@ -173,7 +174,7 @@ def _from_requirements(words: Sequence[str]) -> Request:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
-    made = Recipe(name=_layer_name(name), requires=_sound(texts, name))
+    made = Recipe(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
     listed = Listed(hashes=tuple(sorted(hashes.items())))
     return Request(recipe=made, source="\n".join(texts), given=tuple(words), listed=listed)
 
@@ -206,7 +207,3 @@ def _from_wheel(target: str) -> Requirement:
     if not path.is_file():
         raise UsageError(f"{target} is no regular file", hint="name a wheel")
     return Requirement(f"{name} @ {path.resolve().as_uri()}")
-
-
-def _layer_name(text: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9_-]+", "-", text).strip("-")[:100] or "layer"

@@ -8,10 +8,10 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from layerforge.core import faults
+from layerforge.core import faults, tars
 from layerforge.core.errors import StepError
+from layerforge.core.tars import TooMuch
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, TypeError)
 """What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
@@ -30,7 +30,7 @@ def unpack(data: bytes, name: str, workspace: Path, bounds: Bounds | None = None
     except DAMAGED as error:
         lacking = faults.scarce(error, workspace)
         hint = f"{lacking.message}: {lacking.hint}" if lacking else "is it a tar or zip archive?"
-        if isinstance(error, _TooMuch):
+        if isinstance(error, TooMuch):
             hint = "no package's sources hold that much; find out what the archive is"
         raise StepError(f"the sources of {name} cannot be unpacked", hint=hint, details=(str(error),)) from error
     archive.unlink()
@@ -57,32 +57,11 @@ class Bounds:
         return min(self.bytes, max(self.free, self.ratio * archive))
 
 
-class _TooMuch(ValueError):  # noqa: N818 - says what the archive holds
-    """An archive is beyond its bounds."""
-
-
 BOUNDS = Bounds()
-MOST_HEADER = 1 << 20
-"""Bytes of a tar archive's header for names and dates, which is held whole."""
-
-_HEADERS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE})
-_LONG_NAMES = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
-
-
-class Bounded(tarfile.TarInfo):
-    """A member of a tar archive, whose headers are of a bounded size."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """A member from its block. Raises ``_TooMuch`` for a header that nobody needs."""
-        made = super().frombuf(buf, encoding, errors)
-        if made.type in _HEADERS | _LONG_NAMES and made.size > MOST_HEADER:
-            raise _TooMuch(f"a header has {made.size:,} bytes, of which at most {MOST_HEADER:,} are read")
-        return made
 
 
 class _Meter:
-    """Counts what is unpacked. Raises ``_TooMuch`` before that is more than the bounds allow."""
+    """Counts what is unpacked. Raises ``TooMuch`` before that is more than the bounds allow."""
 
     def __init__(self, bounds: Bounds, archive: int) -> None:
         self._bounds, self._most = bounds, bounds.most(archive)
@@ -92,11 +71,11 @@ class _Meter:
         """Counts one file."""
         self._bytes, self._files = self._bytes + size, self._files + 1
         if self._bytes > self._most:
-            raise _TooMuch(f"it holds more than {self._most:,} bytes")
+            raise TooMuch(f"it holds more than {self._most:,} bytes")
         if self._files > self._bounds.files:
-            raise _TooMuch(f"it holds more than {self._bounds.files:,} files")
+            raise TooMuch(f"it holds more than {self._bounds.files:,} files")
         if name.rstrip("/").count("/") > self._bounds.deepest:
-            raise _TooMuch(f"a file lies more than {self._bounds.deepest} folders deep")
+            raise TooMuch(f"a file lies more than {self._bounds.deepest} folders deep")
 
 
 def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
@@ -107,10 +86,5 @@ def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
                 meter.count(info.filename, info.file_size)
             opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder, and sizes as declared
         return
-
-    def counted(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-        meter.count(member.name, member.size)
-        return tarfile.data_filter(member, path)
-
-    with tarfile.open(archive, tarinfo=Bounded) as tar:
-        tar.extractall(into, filter=counted)  # noqa: S202 - the filter is the strict one, and counts
+    with archive.open("rb") as file:
+        tars.extract(file, into, meter.count)

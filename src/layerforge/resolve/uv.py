@@ -38,7 +38,6 @@ from layerforge.resolve.uv_failures import (
     own_words,
 )
 
-_PLATFORM = {Arch.X86_64: "x86_64", Arch.ARM64: "aarch64"}
 OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
 
@@ -178,7 +177,7 @@ def refuse_unsafe(names: Iterable[str]) -> LockError:
 
 def target_options(target: Target) -> list[str]:
     """Options that make uv choose for a target."""
-    platform = f"{_PLATFORM[target.arch]}-{target.runtime.manylinux}"
+    platform = f"{target.arch.machine}-{target.runtime.manylinux}"
     return ["--python-version", target.python, "--python-platform", platform]
 
 

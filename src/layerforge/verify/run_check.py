@@ -12,6 +12,7 @@ from typing import Any
 from layerforge.build.engine import Engine, Job, Outcome
 from layerforge.core import guarded, resources
 from layerforge.core.findings import Finding
+from layerforge.core.limits import LONGEST_INIT_MS
 from layerforge.core.process import signal_name
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
@@ -27,9 +28,6 @@ MARKER = "layerforge-check:"
 themselves."""
 
 _LINES = 12
-LONGEST_INIT_MS = 10_000
-"""Milliseconds that Lambda gives a function to initialise; then it starts it anew, in the time of the invocation."""
-
 _OWN_FRAME = re.compile(
     r"""
     (?: \A | (?<=Traceback\ \(most\ recent\ call\ last\):\n) )     # outermost frame, or where the program cut it
@@ -158,7 +156,8 @@ def _ended(outcome: Outcome, reports: Sequence[Mapping[str, Any]], timeout: floa
         message = f"ended with status {outcome.status} at: {doing}"
         yield finding("LF402", "", _with_lines(message, _others(outcome.output)))
     elif outcome.init_ms is not None and outcome.init_ms > LONGEST_INIT_MS:
-        yield finding("LF408", "", f"the init phase took {outcome.init_ms / 1000:.1f} s, Lambda allows 10 s")
+        took, allowed = f"{outcome.init_ms / 1000:.1f}", LONGEST_INIT_MS // 1000
+        yield finding("LF408", "", f"the init phase took {took} s, Lambda allows {allowed} s")
 
 
 def _reports(output: str, marker: str) -> Iterator[Mapping[str, Any]]:

@@ -502,9 +502,3 @@ def test_words_of_the_emulator_in_a_programs_output_count_for_nothing() -> None:
     outcome = read(printed(fake), a_log(answer={"status": 0, "peak_memory": 1}), ANSWERED)
     assert outcome.status == 0
     assert outcome.output == fake
-
-
-def test_both_processors_have_a_platform() -> None:
-    from layerforge.build.container.images import PLATFORMS
-
-    assert set(PLATFORMS) == set(Arch)

@@ -57,3 +57,14 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> N
     output_files.write(tmp_path / "link.html", b"new")
     assert (tmp_path / "page.html").read_bytes() == b"new"
     assert (tmp_path / "link.html").is_symlink()
+
+
+def test_an_output_folder_is_made_and_left_empty(tmp_path: Path) -> None:
+    output_files.check_folder(tmp_path / "deep/dist")
+    assert list((tmp_path / "deep/dist").iterdir()) == []
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dist").write_text("a file")
+    with pytest.raises(UsageError, match="nothing can be written to"):
+        output_files.check_folder(tmp_path / "dist")

@@ -4,7 +4,7 @@ import pytest
 
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
-from layerforge.core.runtimes import Arch
+from layerforge.core.runtimes import Arch, arch_of
 
 
 def test_every_runtime_of_lambda_is_there() -> None:
@@ -54,3 +54,24 @@ def test_an_unknown_target_is_a_usage_error_that_lists_the_known(python: str, ar
     with pytest.raises(UsageError) as caught:
         runtimes.target(python, arch)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("word", "arch", "machine", "platform"),
+    [
+        ("x86_64", Arch.X86_64, "x86_64", "linux/amd64"),
+        ("AMD64", Arch.X86_64, "x86_64", "linux/amd64"),
+        (" x64 ", Arch.X86_64, "x86_64", "linux/amd64"),
+        ("aarch64", Arch.ARM64, "aarch64", "linux/arm64"),
+        ("arm64", Arch.ARM64, "aarch64", "linux/arm64"),
+        ("Graviton", Arch.ARM64, "aarch64", "linux/arm64"),
+    ],
+)
+def test_a_processor_is_known_by_each_of_its_names(word: str, arch: Arch, machine: str, platform: str) -> None:
+    assert arch_of(word) is arch
+    assert (arch.machine, arch.platform) == (machine, platform)
+
+
+@pytest.mark.parametrize("word", ["", "riscv64", "x86", "linux/amd64"])
+def test_a_processor_that_lambda_has_not_is_none(word: str) -> None:
+    assert arch_of(word) is None

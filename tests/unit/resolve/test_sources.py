@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeProgress, FakeStore, stock
+from layerforge.core import tars
 from layerforge.core.errors import StepError, UsageError
 from layerforge.layer import licences
 from layerforge.resolve import sources, unpack_source
@@ -222,7 +223,7 @@ def test_a_header_of_a_tar_archive_that_no_file_needs_is_refused(tmp_path: Path)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
         info = tarfile.TarInfo("demo-1/a")
-        info.pax_headers = {"comment": "x" * (unpack_source.MOST_HEADER + 1)}
+        info.pax_headers = {"comment": "x" * (tars.MOST_HEADER + 1)}
         tar.addfile(info)
     with pytest.raises(StepError, match="cannot be unpacked") as caught:
         unpack_source.unpack(buffer.getvalue(), "demo", tmp_path)

@@ -11,8 +11,8 @@ from docker import DockerClient
 from layerforge.build.container import images, sandbox
 from layerforge.build.container.cleanup import stop_all
 from layerforge.build.container.run import perform
-from layerforge.build.container.sandbox import FULL_CPU
 from layerforge.build.engine import Image, Job, Outcome, Task
+from layerforge.core.limits import FULL_CPU_MB, MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 
@@ -25,7 +25,7 @@ class DockerEngine:
 
     client: DockerClient
     image: Image
-    memory: int = FULL_CPU
+    memory: int = FULL_CPU_MB * MIB
     """Bytes of the function that checks run in."""
     spare: int = SPARE
     """Bytes of the disk that a source step may not take."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import docker.models.images
 from docker import DockerClient
@@ -20,13 +19,9 @@ from layerforge.build.container.errors import EMULATION, FAILURES, as_engine_err
 from layerforge.build.container.run import LOCKED
 from layerforge.build.engine import Image
 from layerforge.build.errors import EngineError
-from layerforge.core import digest, resources
+from layerforge.core import digest, resources, tars
 from layerforge.core.progress import Mark, Progress, Step
-from layerforge.core.runtimes import Arch, Target
-
-PLATFORMS = {Arch.X86_64: "linux/amd64", Arch.ARM64: "linux/arm64"}
-PROCESSORS = {"amd64": Arch.X86_64, "x86_64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}
-"""Lambda's word for a processor by those that engines use."""
+from layerforge.core.runtimes import Arch, Target, arch_of
 
 LABEL = "layerforge.build-image"
 """Of images only: a container inherits the labels of its image."""
@@ -108,8 +103,8 @@ def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
             for chunk in stream:
                 file.write(chunk)
             file.seek(0)
-            with tempfile.TemporaryDirectory(dir=into.parent) as name, tarfile.open(fileobj=file) as tar:
-                _extract(tar, name, image)
+            with tempfile.TemporaryDirectory(dir=into.parent) as name:
+                _extract(file, name, image)
                 _settle(Path(name) / PurePosixPath(path).name, into)
 
 
@@ -122,10 +117,10 @@ def _settle(made: Path, into: Path) -> None:
             raise
 
 
-def _extract(tar: tarfile.TarFile, into: str, image: Image) -> None:
+def _extract(file: IO[bytes], into: str, image: Image) -> None:
     try:
-        tar.extractall(into, filter="data")
-    except tarfile.FilterError as error:
+        tars.extract(file, into)
+    except tars.REFUSED as error:
         raise EngineError(
             f"the sources in the image {image.reference} lead out of their folder",
             hint=f"its label {SOURCES} names the folder",
@@ -135,11 +130,11 @@ def _extract(tar: tarfile.TarFile, into: str, image: Image) -> None:
 
 def _arch(found: _Found, target: Target, name: str) -> Arch:
     said = str(found.attrs.get("Architecture", ""))
-    arch = PROCESSORS.get(said)
+    arch = arch_of(said)
     if arch is not target.arch:
         raise EngineError(
             f"the image {name} is for {arch or said or 'an unknown processor'}, the layer for {target.arch}",
-            hint=f"`docker pull --platform {PLATFORMS[target.arch]} {name}` gets the other one where there is one; "
+            hint=f"`docker pull --platform {target.arch.platform} {name}` gets the other one where there is one; "
             f"--arch {arch or Arch.X86_64} makes a layer for this one",
         )
     return arch
@@ -148,7 +143,7 @@ def _arch(found: _Found, target: Target, name: str) -> Arch:
 def _refuse_unrunnable(client: DockerClient, image: Image) -> None:
     """Programs of another processor run through emulation, where that is set up."""
     with as_engine_error():
-        own = PROCESSORS.get(str(client.info().get("Architecture", "")))
+        own = arch_of(str(client.info().get("Architecture", "")))
     if own is image.arch:
         return
     try:
@@ -178,7 +173,7 @@ def _pull(client: DockerClient, target: Target, reference: str, progress: Progre
         step.note(reference)
         try:
             events = client.api.pull(
-                repository, tag or "latest", stream=True, decode=True, platform=PLATFORMS[target.arch]
+                repository, tag or "latest", stream=True, decode=True, platform=target.arch.platform
             )
             _show_layers(_unless_failed(events), step)
         except (APIError, ChildError) as error:
@@ -275,7 +270,7 @@ def _build(client: DockerClient, made: _Made) -> None:
             tag=made.tag,
             labels={LABEL: made.key},
             buildargs=dict(made.arguments),
-            platform=PLATFORMS[made.arch],
+            platform=made.arch.platform,
             rm=True,
             forcerm=True,
             decode=True,

@@ -21,12 +21,9 @@ from layerforge.build.container.run import LOCKED, Ended, Ending, Limits, run
 from layerforge.build.engine import Image, Job, Mount, Outcome
 from layerforge.build.errors import EngineError
 from layerforge.core import resources
+from layerforge.core.limits import MIB, share
 
 USER = "993:990"
-MEGABYTE = 2**20
-FULL_CPU = 1769 * MEGABYTE
-"""Bytes of memory that come with one whole processor."""
-
 PROCESSES = 1024
 ENTRY_POINT = "/lambda-entrypoint.sh"
 BEGIN = "layerforge-sandbox: begin"
@@ -109,7 +106,7 @@ def _environment(memory: int, timeout: float) -> dict[str, str]:
     """What a function finds in its environment beyond the image's own variables."""
     return {
         "AWS_LAMBDA_FUNCTION_NAME": "layerforge",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory // MEGABYTE),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory // MIB),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -120,7 +117,7 @@ def _environment(memory: int, timeout: float) -> dict[str, str]:
 
 def _processors(client: DockerClient, memory: int) -> int:
     """Lambda's share of processors for a function's memory; whole ones, as its init phase gets them."""
-    return min(machine(client), max(1, math.ceil(memory / FULL_CPU)))
+    return math.ceil(share(memory / MIB, machine(client)))
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from layerforge.build.engine import Job, Outcome
-from layerforge.core.limits import FULL_CPU_MB, share
+from layerforge.core.limits import FULL_CPU_MB, MIB, share
 from layerforge.core.process import signal_name
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted
@@ -18,7 +18,6 @@ from layerforge.measure.coldstart.imports import weighed
 from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache
 from layerforge.measure.importtime import VARIABLE, Import, parse_importtime, walk
 
-MEGABYTE = 2**20
 TIMEOUT = 300.0
 """Seconds of one run. Lambda itself gives an init phase ten."""
 
@@ -149,7 +148,7 @@ def _job(order: Experiment, engine: Lambda, subject: Subject, memory: int) -> Jo
         init=order.function.init,
         program=order.function.program,
         timeout=TIMEOUT,
-        memory=memory * MEGABYTE,
+        memory=memory * MIB,
         processors=share(memory, engine.processors),
         invocations=2,
     )

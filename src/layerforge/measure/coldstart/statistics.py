@@ -53,8 +53,8 @@ def warnings(series: Iterable[Series], machine: int) -> Iterator[str]:
     for size in sizes:
         if any(_median(one, _init) > LONGEST_INIT_MS for one in series if one.memory == size and one.samples):
             yield (
-                f"at {size:,} MB init takes more than 10 s: Lambda gives it up and begins anew at the invocation,"
-                " which takes longer and costs more than is said here"
+                f"at {size:,} MB init takes more than {LONGEST_INIT_MS // 1000} s: Lambda gives it up and begins anew"
+                " at the invocation, which takes longer and costs more than is said here"
             )
     if any(map(_held_up, series)):
         yield "init took much longer than its processor time explains: it waits, the machine is busy or its disk slow"

@@ -12,6 +12,7 @@ from typing import Any
 
 from layerforge.build.compiler_flags import WORK
 from layerforge.build.engine import Builder, Mount, Outcome, Task
+from layerforge.build.task import plain_environment
 from layerforge.core import guarded, process, resources
 from layerforge.core.progress import Step
 
@@ -150,16 +151,10 @@ def _run(room: TestEnvironment, name: str, opt: Path, arguments: Sequence[str], 
 
 def environment(room: TestEnvironment) -> dict[str, str]:
     """The environment of a suite: the layer comes first, as on Lambda."""
-    return {
+    return plain_environment(ENV) | {
         "HOME": f"{WORK}/home",
-        "TMPDIR": f"{WORK}/tmp",  # noqa: S108 - a folder of the run
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PATH": f"{ENV}/bin:/var/lang/bin:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": f"{OPT}/{room.site}:{ENV}:{DRIVER}",
         "LD_LIBRARY_PATH": LAMBDA_LIBRARIES,
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         # Enough that code for several threads is used, and little enough for several workers.
         "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "2",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from layerforge.core.errors import UsageError
-from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LONGEST_LAYER_NAME
 from layerforge.publish.results import Row, read_published
 
 MOST_LAYERS = 5
@@ -15,7 +15,7 @@ MOST_LAYERS = 5
 
 _ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:lambda:(?P<region>[a-z]+(?:-[a-z]+)+-\d+):\d{12}"
-    r":layer:(?P<name>[a-zA-Z0-9_-]{1,140}):(?P<number>[1-9]\d*)"
+    rf":layer:(?P<name>[a-zA-Z0-9_-]{{1,{LONGEST_LAYER_NAME}}}):(?P<number>[1-9]\d*)"
 )
 
 
