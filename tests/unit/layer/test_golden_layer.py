@@ -24,10 +24,10 @@ from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Recip
 
 GOLDEN = {
     5: {
-        "content": "3cf36ff8c3cb74e364b30efb35ea7de4c89fb999976e1ab2b7eb0f80d0668982",
-        Compression.FAST: "1558c1975529f2c3a34ae3154893efe8ba2368d54744aa6639e24b1976d5abed",
-        Compression.SMALL: "f098bf5168cb81ef90c7a49284b87e9fca2433f49dc9423e7214da98e0940170",
-        Compression.MAX: "d2e1a4c7de50958f8df94329e38726a7e8386653e84c7f30078c3aa869a37d3f",
+        "content": "b0126d1d8702cbc674bdcf1b7f6fe9ab9cc7a7659f041f33cca42e7794f541ea",
+        Compression.FAST: "48e9591e2386265cfc647fb219e0413006d64c8d5461545109baf14ec4706763",
+        Compression.SMALL: "2ad568a23d221a9feb42a8aa421f4f8b1be969a3e1358d0d48d36429bee21bce",
+        Compression.MAX: "4b9d61c17c01c87b9d67529f784d6e64f728f6742545afa27a4ebc8271ea2833",
     },
 }
 """SHA-256 of the golden layer's content and of its zips, by ``plan.SCHEMA``."""
@@ -69,6 +69,7 @@ def the_tree() -> Tree:
         a_file("python/gold/__init__.py", MODULE.encode()),
         a_file("python/gold/data.bin", bytes(range(256)) * 40),
         a_file("python/gold/empty.txt", b""),
+        a_file("python/gold/tool", b"#!/bin/sh\necho tool\n", executable=True),
         a_file("python/gold/é.txt", b"a name of its own\n" * 30),
         a_file("python/gold/incompressible", bytes.fromhex(digest.sha256(b"gold")) + b"!"),
         a_file("python/gold/libs/libgold.so.1", LIBRARY),
@@ -101,8 +102,9 @@ def test_the_golden_layer_has_the_bytes_that_are_pinned_beside_the_schema(compre
 
 
 def test_the_golden_layer_goes_through_every_pass_that_needs_no_interpreter() -> None:
-    _, results = optimize(the_tree(), the_plan(Compression.FAST), None, FakeStore(), FakeProgress())
+    tree, results = optimize(the_tree(), the_plan(Compression.FAST), None, FakeStore(), FakeProgress())
     assert {one.name for one in results if one.edits} == {"prune", "link", "strip", "record"}
+    assert any(file.executable for file in tree.files), "an executable's mode is pinned too"
 
 
 def test_the_golden_module_has_the_bytecode_that_is_pinned_beside_the_schema(tmp_path: Path) -> None:
