@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from layerforge.core.elf import ElfFacts
@@ -58,3 +60,8 @@ class Examination:
     distributions: tuple[Distribution, ...]
     folders: tuple[Member, ...] = ()
     """The archive's own entries for folders, which hold no bytes; their paths end in ``/``."""
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Member]:
+        """The members by path."""
+        return {member.path: member for member in self.members}

@@ -59,7 +59,7 @@ def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> T
 
 def with_shipped(tree: Tree, plan: Plan, built: Built) -> Tree:
     """The tree with what the compiled libraries ship, and with its compiled packages marked as such."""
-    entries: dict[str, Entry] = {entry.path: entry for entry in tree.entries}
+    entries = dict(tree.by_path)
     packages = [replace(one, origin="compiled") if one.name in built.wheels else one for one in tree.packages]
     for step in plan.steps:
         match step:

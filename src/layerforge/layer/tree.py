@@ -129,7 +129,7 @@ def apply(tree: Tree, edits: Iterable[Edit]) -> Tree:
         if edit.path in queue:
             raise ValueError(f"two edits of {edit.path}: {queue[edit.path].reason!r} and {edit.reason!r}")
         queue[edit.path] = edit
-    entries = {entry.path: entry for entry in tree.entries}
+    entries = dict(tree.by_path)
     for path in queue:
         entries.pop(path, None)
     for edit in queue.values():

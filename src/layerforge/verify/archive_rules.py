@@ -123,9 +123,8 @@ def _way_out(strays: Sequence[str], examination: Examination, lost: Mapping[str,
     first, _, rest = strays[0].partition("/")
     if rest.startswith("python/"):
         return f"the layer lies one folder too deep: zip from inside {first}/"
-    paths = {member.path for member in examination.members}
     # What pip was asked for, it marks; the rest came along.
-    names = sorted(name for name, one in lost.items() if f"{one.info}/REQUESTED" in paths) or sorted(lost)
+    names = sorted(name for name, one in lost.items() if f"{one.info}/REQUESTED" in examination.by_path) or sorted(lost)
     if not names:
         return ""
     what = " ".join(names) if len(names) <= MOST_NAMED else "-r requirements.txt"

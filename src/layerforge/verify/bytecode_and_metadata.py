@@ -36,8 +36,7 @@ def without_bytecode(examination: Examination, expect: Expect) -> Iterator[Findi
 
 def uncompiled(examination: Examination, target: Target) -> list[Member]:
     """Modules whose bytecode is nowhere in the layer."""
-    paths = {member.path for member in examination.members}
-    beside = BytecodeMode.BESIDE
+    paths, beside = examination.by_path, BytecodeMode.BESIDE
     return [one for one in _modules(examination) if pyc.pyc_path(one.path, target.cache_tag, beside) not in paths]
 
 
@@ -73,7 +72,7 @@ def unusable(examination: Examination, expect: Expect) -> Iterator[Finding]:
     In place of a source, or broken, it makes the import fail; in ``__pycache__`` it only takes space.
     """
     tag = f".{expect.target.cache_tag}."
-    paths = {member.path for member in examination.members}
+    paths = examination.by_path
     failing: list[Member] = []
     useless: list[Member] = []
     for member, facts in _bytecode(examination):

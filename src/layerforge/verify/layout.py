@@ -21,7 +21,7 @@ class Index:
 
 def index(examination: Examination) -> Index:
     """The index of an archive."""
-    members = {member.path: member for member in examination.members}
+    members = examination.by_path
     folders = {member.path.rstrip("/") for member in examination.folders}
     for path in members:
         parts = path.split("/")[:-1]

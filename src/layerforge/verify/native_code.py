@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import groupby
 
 from layerforge.build.compiler_flags import PREFIX
@@ -147,10 +147,9 @@ def other_pythons(examination: Examination, expect: Expect) -> Iterator[Finding]
     tagged = [(member, match) for member in examination.members if (match := _tag(member))]
     own = expect.target.cache_tag
     usable = {_module(member, match) for member, match in tagged if match["tag"] in {own, "abi3"}}
-    plain = {member.path for member in examination.members}
     for member, match in tagged:
         module = _module(member, match)
-        if match["tag"] not in {own, "abi3"} and module not in usable and not _has_plain(module, plain):
+        if match["tag"] not in {own, "abi3"} and module not in usable and not _has_plain(module, examination.by_path):
             message = f"is for {match['tag']}; Python {expect.target.python} looks for {own} and never finds it"
             yield finding("LF107", member.path, message)
 
@@ -163,5 +162,5 @@ def _module(member: Member, match: re.Match[str]) -> str:
     return posixpath.join(posixpath.dirname(member.path), match["module"])
 
 
-def _has_plain(module: str, paths: set[str]) -> bool:
+def _has_plain(module: str, paths: Container[str]) -> bool:
     return any(f"{module}{suffix}" in paths for suffix in (".so", ".py", ".pyc"))

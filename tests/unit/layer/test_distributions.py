@@ -90,16 +90,15 @@ def test_a_size_that_no_file_has_is_none(size: str, read: int | None) -> None:
     assert [row.size for row in rows(f"a.py,,{size}\n".encode())] == [read]
 
 
-NAMES = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1), max_size=5)
+NAMES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1), max_size=5)
+"""Without carriage returns, which the writer leaves bare where lines end without one."""
 
 
 @given(NAMES)
 def test_whatever_names_are_written_as_csv_are_read_again(names: list[str]) -> None:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([name, "", ""] for name in names)
-    assert [row.path for row in rows(out.getvalue().encode())] == [
-        name.replace("\r\n", "\n").replace("\r", "\n") for name in names
-    ]
+    assert [row.path for row in rows(out.getvalue().encode())] == names
 
 
 def test_a_row_that_leads_out_of_the_layer_has_no_place() -> None:

@@ -33,3 +33,10 @@ def test_an_edit_that_would_overwrite_another_file_is_refused() -> None:
     a, b = a_file("a"), a_file("b")
     with pytest.raises(ValueError, match="would replace b"):
         tree.apply(a_tree(a, b), [tree.swap(a, a_file("b", b"x"), "moved")])
+
+
+def test_a_tree_is_read_by_path_and_after_an_edit_by_its_new_paths() -> None:
+    old = a_tree(a_file("a", b"1"), Link(path="b", target="a"))
+    assert (list(old.paths), old.read("a"), old.read("b"), old.read("c")) == (["a", "b"], b"1", None, None)
+    new = tree.apply(old, [tree.swap(old.files[0], a_file("a", b"2"), "a reason")])
+    assert (old.read("a"), new.read("a")) == (b"1", b"2")

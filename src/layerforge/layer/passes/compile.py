@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from layerforge.build import interpreters
 from layerforge.core import globs
@@ -26,13 +26,12 @@ def compile_modules(layer: Tree, setting: Setting) -> Iterator[Edit | Left]:
     does not compile keeps its source. Raises ``UsageError`` where bytecode is wanted and there is no interpreter of
     the target's version, ``StepError`` where that interpreter fails.
     """
-    entries = {entry.path: entry for entry in layer.entries}
     done: set[str] = set()
     for file, compiled in _compile(layer, setting):
-        edit = _edit(file, compiled, entries, setting)
+        edit = _edit(file, compiled, layer.by_path, setting)
         done.add(edit.path)
         yield edit
-    yield from (_outdated(file, entries) for file in layer.files if _is(file, ".pyc") and file.path not in done)
+    yield from (_outdated(file, layer.by_path) for file in layer.files if _is(file, ".pyc") and file.path not in done)
 
 
 def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
@@ -66,7 +65,7 @@ def _module(file: File, options: Bytecode) -> Module:
     )
 
 
-def _edit(source: File, compiled: Compiled, entries: dict[str, Entry], setting: Setting) -> Edit | Left:
+def _edit(source: File, compiled: Compiled, entries: Mapping[str, Entry], setting: Setting) -> Edit | Left:
     """What to do about one source."""
     if compiled.pyc is None:
         return Left(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
@@ -79,7 +78,7 @@ def _edit(source: File, compiled: Compiled, entries: dict[str, Entry], setting: 
     return tree.add(new, ADDED) if old is None else tree.swap(old, new, ADDED)
 
 
-def _outdated(pyc: File, entries: dict[str, Entry]) -> Edit | Left:
+def _outdated(pyc: File, entries: Mapping[str, Entry]) -> Edit | Left:
     """What to do about bytecode that the layer came with and that nothing takes the place of."""
     if "/__pycache__/" in pyc.path or source_path(pyc.path) in entries:
         return tree.drop(pyc, OUTDATED)

@@ -18,14 +18,13 @@ REASON = "RECORD tells what is in the layer"
 
 def rewrite_records(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:  # noqa: ARG001 - a pass takes both
     """Writes every RECORD from the files that the tree holds of that distribution."""
-    files = {file.path: file for file in tree.files}
     by_package: dict[str, list[Entry]] = {}
     for entry in tree.entries:
         by_package.setdefault(entry.package, []).append(entry)
     for package in tree.packages:
         path = f"{package.info}/RECORD"
-        old = files.get(path)
-        if old is None:
+        old = tree.by_path.get(path)
+        if not isinstance(old, File):
             continue
         blob = trees.blob(_record(path, by_package.get(package.name, [])))
         if blob.sha256 != old.blob.sha256:

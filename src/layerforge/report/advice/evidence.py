@@ -79,12 +79,11 @@ class LayerEvidence:
     @cached_property
     def requirements(self) -> Mapping[str, tuple[Requirement, ...]]:
         """What each distribution's METADATA asks for, what its extras ask for left out."""
-        paths = {member.path for member in self.examination.members}
         environment = markers.environment(self.target)
         return {
             one.name: markers.asked(self.read(f"{one.info}/METADATA"), environment)
             for one in self.examination.distributions
-            if f"{one.info}/METADATA" in paths
+            if f"{one.info}/METADATA" in self.examination.by_path
         }
 
     @cached_property
