@@ -35,6 +35,8 @@ def _translated(text: str) -> dict[str, Any]:
             uploaded.append(resource["Properties"]["ContentUri"])
             # As `sam deploy` does once it has uploaded the file.
             resource["Properties"]["ContentUri"] = "s3://bucket/key"
+        if "CodeUri" in resource["Properties"]:
+            resource["Properties"]["CodeUri"] = "s3://bucket/code"
     made = Translator({}, Parser()).translate(template, {})
     return {**_layers(json.loads(json.dumps(made))), "uploaded": uploaded}
 
