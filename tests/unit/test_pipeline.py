@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,7 @@ import elves
 from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder
 from fakes import FakeProgress, target
 from layerforge import pipeline
-from layerforge.build.engine import Job, Outcome
+from layerforge.build.engine import Job, Outcome, Task
 from layerforge.build.errors import EngineError
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
@@ -191,6 +192,7 @@ def test_a_layer_is_built_verified_and_written_with_all_that_stands_beside_it(li
     assert layer.verdict is not None
     assert (layer.verdict.engine, layer.verdict.findings) == ("fake", ())
     assert layer.verdict.figures.import_seconds == 0.5
+    assert line.notes["verify"] == "no findings; run on fake; import 500 ms (250 ms CPU)"
     [job] = line.engine.jobs
     assert "checking(" in job.init
     assert "'demo'" in job.init
@@ -691,6 +693,28 @@ def test_a_recipe_is_built_of_wheels_where_nothing_can_be_compiled(compiled: Lin
     assert not [name for name in names_in(layer.path) if name.startswith("lib/")]
 
 
+@dataclass
+class Meeting(FakeBuilder):
+    """A builder whose first two steps wait until both of them run."""
+
+    both: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        return self
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        if task.name in {"blas", SYSTEM}:
+            self.both.wait(60)
+        return super().perform(task, on_line)
+
+
+def test_as_many_steps_run_at_the_same_time_as_the_options_say(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.builder = Meeting(compiled.builder.makes)
+    compiled.forge(compiled.folder / "recipe", verify=False, jobs=2)
+    assert not compiled.builder.both.broken
+
+
 # --- zips of others
 
 
@@ -704,3 +728,17 @@ def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None
     verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
     assert (verdict.engine, verdict.skipped) == ("", "nobody asked")
     assert len(line.engine.jobs) == jobs
+
+
+def test_what_a_recipe_keeps_is_no_advice_but_in_a_zip_of_others_it_is(line: Line, index: Path, tmp_path: Path) -> None:
+    files = {"demo/__init__.py": b"", "demo/__init__.pyi": b"# told\n" * 30_000}
+    wheel = make_wheel(index, version="2.0", files=files)
+    layer = line.forge(line.recipe(wheel, '[prune]\nkeep = ["demo/*.pyi"]\n'))
+    assert layer.verdict is not None
+    assert layer.verdict.notes == ()
+    expect = Expect(target=target(RUNNING), recipe=None, bytecode=None)
+    (tmp_path / "work").mkdir()
+    foreign = tmp_path / "foreign.zip"
+    foreign.write_bytes(layer.path.read_bytes())
+    verdict = pipeline.verify_zip(foreign, expect, line.engine, tmp_path / "work")
+    assert [note for note in verdict.notes if "type stubs" in note]
