@@ -283,3 +283,14 @@ def test_a_package_whose_record_is_a_link_says_nothing_of_its_files(tmp_path: Pa
     (folder / "demo-1.0.dist-info/RECORD").symlink_to("METADATA")
     tree = assemble.read(folder, Path, print)
     assert {entry.package for entry in tree.entries} == {""}
+
+
+@pytest.mark.parametrize(
+    "stray", ["lib/python3.13/site-packages/other-1.dist-info/METADATA", "other-1.dist-info/top_level.txt"]
+)
+def test_metadata_that_no_installing_put_there_makes_no_package(stray: str, tmp_path: Path) -> None:
+    metadata = record_row("demo-1.0.dist-info/METADATA", b"Name: demo\nVersion: 1.0\n")
+    folder = installed(tmp_path, f"{metadata}\ndemo-1.0.dist-info/RECORD,,\n")
+    (folder / stray).parent.mkdir(parents=True)
+    (folder / stray).write_text("Name: other\nVersion: 1\n")
+    assert [package.name for package in assemble.read(folder, Path, print).packages] == ["demo"]
