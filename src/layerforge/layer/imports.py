@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from layerforge.core.guarded import Unreadable
@@ -17,6 +18,9 @@ _STATEMENTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*
 """Import statements, those included that go on over several lines."""
 
 _CODE = re.compile(r"([^./]+)(?:\.py|\.pyc|\.so|\.abi3\.so|\.cpython-[^/]*\.so)")
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+"""Where a node of the syntax tree holds statements, or what holds some."""
+
 _NO_CODE = frozenset({"bin", "__pycache__"})
 
 
@@ -55,7 +59,7 @@ def imported(source: bytes, path: str, *, texts: bool = False) -> Iterator[str]:
     With ``texts`` also every text in it, which may be the name of a module.
     """
     package = path.split("/")[:-1]
-    for node in _nodes(source):
+    for node in _nodes(source, ast.walk if texts else _walk):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
@@ -69,11 +73,21 @@ def imported(source: bytes, path: str, *, texts: bool = False) -> Iterator[str]:
                 pass
 
 
-def _nodes(source: bytes) -> Iterator[ast.AST]:
+def _nodes(source: bytes, walk: Callable[[ast.AST], Iterator[ast.AST]]) -> Iterator[ast.AST]:
     """Everything in a source; of one that is very long, or that this Python is too old for, what is in its imports."""
     try:
-        yield from ast.walk(parsed(source))
+        yield from walk(parsed(source))
     except Unreadable:
         for part in _STATEMENTS.finditer(source):
             with suppress(Unreadable):
-                yield from ast.walk(parsed(part[0].strip()))
+                yield from walk(parsed(part[0].strip()))
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, without the expressions in it, of which there are many and none imports anything."""
+    queue = deque([tree])
+    while queue:
+        node = queue.popleft()
+        yield node
+        for name in _BLOCKS:
+            queue += getattr(node, name, ())

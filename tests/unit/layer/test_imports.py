@@ -84,3 +84,27 @@ def test_of_a_source_that_cannot_be_parsed_the_import_statements_are(rest: bytes
 def test_whatever_a_source_holds_its_imports_are_names(noise: bytes, words: list[bytes]) -> None:
     for source in (noise, b"".join(words), b"".join(words) + noise):
         assert all(isinstance(name, str) and name for name in imports.imported(source, AT))
+
+
+def test_an_import_is_found_in_whatever_block_it_stands() -> None:
+    source = b"""
+class A:
+    async def f(self):
+        async with x: import a
+try: import b
+except E: import c
+else: import d
+finally: import e
+for x in y:
+    while z:
+        if x: import f
+        elif y: import g
+        else: import h
+    else: import i
+match x:
+    case [1]: import j
+    case _: import k
+f = lambda: 1 if x else 2; import m
+"""
+    assert set(imports.imported(source, AT)) == set("abcdefghijkm")
+    assert set(imports.imported(source, AT, texts=True)) == set("abcdefghijkm")

@@ -70,9 +70,7 @@ def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tupl
     found = {file.name: file for file in files}
     spared = {name: ("named", by) for name, by in _named(found, doomed).items()}
     spared |= {name: ("read", by) for name, by in _read_lazily(found, doomed).items()}
-    # What is spared may import more.
-    left = {name: rule for name, rule in doomed.items() if name not in spared}
-    return spared | {name: ("imported", by) for name, by in _imported(found, left).items()}
+    return spared | {name: ("imported", by) for name, by in _imported(found, doomed, spared).items()}
 
 
 def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
@@ -172,12 +170,14 @@ def _guarded() -> frozenset[str]:
     return frozenset(rule.id for rule in rules() if rule.only)
 
 
-def _imported(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
-    """Doomed files that a kept module imports, each with the module's name; what those import in turn included."""
-    modules = (name for name, rule in doomed.items() if rule in _guarded() and name.endswith(".py"))
-    by_module = {module_name(name): name for name in modules}
-    queue = [name for name in files if name.endswith(".py") and name not in doomed]
-    words = _telling_words(by_module.values(), queue)
+def _imported(files: Mapping[str, Source], doomed: Mapping[str, str], safe: Collection[str]) -> dict[str, str]:
+    """Doomed files that a kept module or one of the ``safe`` ones imports, each with the module's name; what those
+    import in turn included.
+    """
+    modules = [name for name, rule in doomed.items() if rule in _guarded() and name.endswith(".py")]
+    by_module = {module_name(name): name for name in modules if name not in safe}
+    queue = [name for name in files if name.endswith(".py") and (name not in doomed or name in safe)]
+    words = _telling_words(modules, [name for name in queue if name not in safe])
     spared: dict[str, str] = {}
     while queue and by_module:
         name = queue.pop()
