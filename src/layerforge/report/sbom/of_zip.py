@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from layerforge.core import digest
-from layerforge.core.paths import site_dir
+from layerforge.core.paths import below_site
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination, Member
 from layerforge.layer.distributions import Distribution
@@ -107,8 +107,7 @@ def _by_top(members: Iterable[Member]) -> dict[str, list[Member]]:
 
 def _top(path: str) -> str:
     """Name of the top-level module that a file stands under; empty where none can be there."""
-    folder = site_dir(path)
-    name = path.removeprefix(folder).partition("/")[0].partition(".")[0] if folder else ""
+    name = below_site(path).partition("/")[0].partition(".")[0]
     return name if name.isidentifier() and name not in _NO_MODULES else ""
 
 
