@@ -131,7 +131,7 @@ def plan(
     source = source_steps(recipe, target, pins, epoch, toolchain) if toolchain else ()
     compiled = {step.pin.name for step in source if isinstance(step, PackageStep)}
     wheels = tuple(WheelStep(pin=pin) for pin in pins if pin.name not in compiled)
-    made = Plan(
+    keyless = Plan(
         recipe=recipe,
         target=target,
         compression=compression,
@@ -140,7 +140,7 @@ def plan(
         epoch=epoch,
         key="",
     )
-    return replace(made, key=digest.of_json([SCHEMA, __version__, _decisive(made)]))
+    return replace(keyless, key=digest.of_json([SCHEMA, __version__, _decisive(keyless)]))
 
 
 def source_steps(
@@ -236,32 +236,32 @@ def _step(
             return PackageStep(package=part, pin=pin, settings=settings, build_pins=build, key=key)
 
 
-def _decisive(made: Plan) -> dict[str, Any]:
+def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
-    facts = as_json(made)
+    facts = as_json(planned)
     facts["recipe"].pop("budget")
     return facts
 
 
-def as_json(made: Plan) -> dict[str, Any]:
+def as_json(planned: Plan) -> dict[str, Any]:
     """The plan as data for JSON."""
-    recipe = made.recipe
+    recipe = planned.recipe
     return {
         "name": recipe.name,
-        "python": made.target.python,
-        "arch": str(made.target.arch),
-        "glibc": ".".join(map(str, made.target.runtime.glibc)),
-        "interpreter": made.interpreter,
-        "compression": str(made.compression),
-        "epoch": made.epoch,
+        "python": planned.target.python,
+        "arch": str(planned.target.arch),
+        "glibc": ".".join(map(str, planned.target.runtime.glibc)),
+        "interpreter": planned.interpreter,
+        "compression": str(planned.compression),
+        "epoch": planned.epoch,
         "recipe": {
             "requires": list(recipe.requires),
             "budget": asdict(recipe.budget),
             "bytecode": _plain(asdict(recipe.bytecode)),
             "prune": _plain(asdict(recipe.prune)),
         },
-        "steps": [_step_json(step) for step in made.steps],
-        "key": made.key,
+        "steps": [_step_json(step) for step in planned.steps],
+        "key": planned.key,
     }
 
 

@@ -91,7 +91,7 @@ def _carry_out(context: StepContext, step: SourceStep, source: Source | None, do
         refuse_native(task)
         packed = pack(out, name)
         # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
-        unpack(packed, made := folder / "made", name)
+        unpack(packed, built := folder / "made", name)
         context.search.store.put("built", step.key, packed)
         shown.note(megabytes(len(packed)))
-    return made
+    return built

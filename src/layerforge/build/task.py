@@ -142,8 +142,8 @@ def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
 def with_settings(env: Mapping[str, str], step: SourceStep) -> dict[str, str]:
     """The environment with what the recipe sets for the step, and adds to it."""
     settings = Settings() if isinstance(step, SystemStep) else step.settings
-    made = {**env, **settings.env}
-    return made | {name: f"{made.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
+    variables = {**env, **settings.env}
+    return variables | {name: f"{variables.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
 
 
 def unpacked_source(context: StepContext, source: Source, name: str, folder: Path) -> Path:

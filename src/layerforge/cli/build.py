@@ -61,13 +61,13 @@ def command(
 
     session = where.session(store, progress, sources)
 
-    def made(request: Request) -> Layer:
+    def build_layer(request: Request) -> Layer:
         with github.refusals_annotated(origin(request)):
             layer = forge(request, chosen, session)
         github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
         return layer
 
-    layers = [made(request) for request in wanted]
+    layers = [build_layer(request) for request in wanted]
     show(out, layers)
     terminal.step_summary(job_summary.layers(layers))
     if as_json:
@@ -113,20 +113,20 @@ def compiling(where: engines.Chosen) -> str:
 def show(out: Screen, layers: Sequence[Layer]) -> None:
     """The table at the end, warnings and notes."""
     for layer in layers:
-        made = layer.manifest
+        layer_manifest = layer.manifest
         out.line()
         out.line((str(layer.path), "bold"))
-        out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in made.packages)}")
-        share = made.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT
-        zipped, unzipped = megabytes(made.zip_bytes), megabytes(made.unzipped_bytes)
+        out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in layer_manifest.packages)}")
+        share = layer_manifest.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT
+        zipped, unzipped = megabytes(layer_manifest.zip_bytes), megabytes(layer_manifest.unzipped_bytes)
         out.line(f"  zip {zipped} · unzipped {unzipped}, {share:.0%} of what Lambda takes")
-        out.line(f"  {difference(made)}")
-        out.line(f"  sha256 {made.sha256}")
+        out.line(f"  {difference(layer_manifest)}")
+        out.line(f"  sha256 {layer_manifest.sha256}")
         if layer.verdict is None:
             out.line(("  not verified", "yellow"))
         else:
             terminal.verdict(out, layer.verdict.findings, layer.verdict.notes, indent="  ")
-        for line in fitting.told(made, layer.path):
+        for line in fitting.told(layer_manifest, layer.path):
             out.line(f"    {line}")
     if not verbosity.wanted(verbosity.QUIET):
         out.line()
@@ -147,9 +147,9 @@ def next_steps(layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
     yield f"layerforge coldstart {zipped}", "measures its cold starts"
 
 
-def difference(made: Manifest) -> str:
+def difference(layer_manifest: Manifest) -> str:
     """What the passes took away and what they added: ``smaller by 12.9 MB: prune 11.0 MB, …; bytecode adds 1.9 MB``."""
-    rows = [(str(row["pass"]), int(row["bytes"])) for row in manifest.saved(made)]
+    rows = [(str(row["pass"]), int(row["bytes"])) for row in manifest.saved(layer_manifest)]
     less = [f"{name} {megabytes(size)}" for name, size in rows if size > 0]
     saved = megabytes(sum(size for _, size in rows if size > 0))
     parts = [f"smaller by {saved}: {', '.join(less)}"] if less else ["nothing could be left out"]
@@ -158,19 +158,21 @@ def difference(made: Manifest) -> str:
 
 def as_data(layer: Layer) -> dict[str, Any]:
     """A layer in the form of the contract."""
-    made = layer.manifest
+    layer_manifest = layer.manifest
     return {
-        "name": made.name,
+        "name": layer_manifest.name,
         "path": str(layer.path),
-        "python": made.python,
-        "arch": str(made.arch),
-        "engine": made.engine,
-        "zip_bytes": made.zip_bytes,
-        "unzipped_bytes": made.unzipped_bytes,
-        "sha256": made.sha256,
-        "content_sha256": made.content_sha256,
-        "packages": [{"name": one.name, "version": one.version, "origin": one.origin} for one in made.packages],
-        "saved": manifest.saved(made),
+        "python": layer_manifest.python,
+        "arch": str(layer_manifest.arch),
+        "engine": layer_manifest.engine,
+        "zip_bytes": layer_manifest.zip_bytes,
+        "unzipped_bytes": layer_manifest.unzipped_bytes,
+        "sha256": layer_manifest.sha256,
+        "content_sha256": layer_manifest.content_sha256,
+        "packages": [
+            {"name": one.name, "version": one.version, "origin": one.origin} for one in layer_manifest.packages
+        ],
+        "saved": manifest.saved(layer_manifest),
         "findings": verdict.findings_json(layer.verdict.findings) if layer.verdict else [],
         "figures": asdict(layer.verdict.figures) if layer.verdict else None,
     }

@@ -89,9 +89,9 @@ def command(
     own = own_function(modules, handler_file, event)
     seen = [examine.examine(path) for path in (zip_file, against) if path]
     progress = terminal.progress()
-    made = manifest(seen[0], progress.warn)
-    target = target_of(seen[0], made, python, arch)
-    function = own or of_imports(default_modules(seen[0], made.requires if made else ()))
+    layer_manifest = manifest(seen[0], progress.warn)
+    target = target_of(seen[0], layer_manifest, python, arch)
+    function = own or of_imports(default_modules(seen[0], layer_manifest.requires if layer_manifest else ()))
     say_function(function, progress, chosen=own is not None)
     place = connect(image, target, progress)
     with shared.open_store(progress).workspace() as workspace:

@@ -33,10 +33,12 @@ class Offer:
         return " ".join(filter(None, words))
 
 
-def told(made: Manifest, path: Path) -> Iterator[str]:
+def told(manifest: Manifest, path: Path) -> Iterator[str]:
     """A line on whether smaller settings would do, for a layer that is too large to be uploaded directly."""
-    offer = Offer(bytecode_only=made.bytecode.mode is BytecodeMode.BESIDE, small=made.compression is Compression.FAST)
-    if made.zip_bytes > DIRECT_UPLOAD_LIMIT and str(offer):
+    offer = Offer(
+        bytecode_only=manifest.bytecode.mode is BytecodeMode.BESIDE, small=manifest.compression is Compression.FAST
+    )
+    if manifest.zip_bytes > DIRECT_UPLOAD_LIMIT and str(offer):
         size = estimate(path, offer)
         yield f"`{offer}` would make it about {megabytes(size)}, {judged(size)}"
 

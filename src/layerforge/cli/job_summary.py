@@ -11,24 +11,24 @@ from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 
 
-def layers(made: Iterable[Layer]) -> str:
+def layers(finished: Iterable[Layer]) -> str:
     """Finished layers as Markdown: sizes, what was saved, digests, then every finding."""
-    made = tuple(made)
+    finished = tuple(finished)
     head = "| layer | zip | unzipped | of Lambda's limit | saved | findings | sha256 |\n|---|--:|--:|--:|--:|--:|---|\n"
-    return head + "".join(map(_row, made)) + "\n" + "".join(map(_findings, made))
+    return head + "".join(map(_row, finished)) + "\n" + "".join(map(_findings, finished))
 
 
 def _row(layer: Layer) -> str:
-    made = layer.manifest
-    saved = sum(row["bytes"] for row in manifest.saved(made))
+    layer_manifest = layer.manifest
+    saved = sum(row["bytes"] for row in manifest.saved(layer_manifest))
     cells = (
         f"`{layer.path.name}`",
-        megabytes(made.zip_bytes),
-        megabytes(made.unzipped_bytes),
-        f"{made.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT:.0%}",
+        megabytes(layer_manifest.zip_bytes),
+        megabytes(layer_manifest.unzipped_bytes),
+        f"{layer_manifest.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT:.0%}",
         megabytes(saved),
         str(len(layer.verdict.findings)) if layer.verdict else "not verified",
-        f"`{made.sha256}`",
+        f"`{layer_manifest.sha256}`",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -186,12 +186,12 @@ def options(
     progress: Progress,
 ) -> Options:
     """The options of a build. Where it needs an interpreter that is not here, uv gets it."""
-    made = target(python, arch)
+    layer_target = target(python, arch)
     fetching = partial(interpreters.find_or_fetch, progress=progress)
     look = interpreters.find if bytecode == BytecodeMode.NONE else fetching
     return Options(
-        target=made,
-        interpreter=look(made.python, own=disk.pythons()),
+        target=layer_target,
+        interpreter=look(layer_target.python, own=disk.pythons()),
         compression=Compression(compression),
         output=output,
         epoch=source_date_epoch(),

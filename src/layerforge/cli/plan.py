@@ -42,24 +42,24 @@ def command(
     wanted = requests(shared.asked(targets), lock_file)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     session = where.session(store, progress, sources)
-    made = [prepare(request, *ready(request.recipe, chosen, session), fetches=False) for request in wanted]
+    plans = [prepare(request, *ready(request.recipe, chosen, session), fetches=False) for request in wanted]
     if as_json:
-        found = [plan.as_json(one) for one in made]
+        found = [plan.as_json(one) for one in plans]
         terminal.print_json(found[0] if len(found) == 1 else {"plans": found})
         return
-    for one in made:
+    for one in plans:
         show(terminal.report(), one)
 
 
-def show(out: Screen, made: Plan) -> None:
+def show(out: Screen, planned: Plan) -> None:
     """A plan for people."""
-    code = made.recipe.bytecode
-    out.line((f"{made.recipe.name}-{made.target.label}", "bold"), f": key {made.key[:16]}")
-    for row in plan.as_json(made)["steps"]:
+    code = planned.recipe.bytecode
+    out.line((f"{planned.recipe.name}-{planned.target.label}", "bold"), f": key {planned.key[:16]}")
+    for row in plan.as_json(planned)["steps"]:
         what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))
         out.line(f"  {row['step']} {what}")
     out.line(
         f"  bytecode {code.mode}, docstrings {code.docstrings}, optimize {code.optimize}, compiled by "
-        f"{made.interpreter or 'nobody'}"
+        f"{planned.interpreter or 'nobody'}"
     )
-    out.line(f"  compression {made.compression}")
+    out.line(f"  compression {planned.compression}")

@@ -182,7 +182,7 @@ def check_can_ask(out: Screen) -> None:
 
 def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen, *, in_spite: bool) -> list[Artifact]:
     """What is to be published. Raises ``VerificationError`` for zips that Lambda could make no use of."""
-    made = []
+    wanted = []
     for path in zips:
         with progress.step("check") as step:
             seen = examine.examine(path)
@@ -195,28 +195,28 @@ def read(zips: Iterable[Path], name: str | None, progress: Progress, out: Screen
         terminal.verdict(out, findings, ())
         github.annotate_findings(findings, str(path))
         refuse_unfit(seen, findings, progress, in_spite=in_spite)
-        made.append(artifact)
-    kinds = Counter((artifact.name, showing.purpose(artifact)) for artifact in made)
+        wanted.append(artifact)
+    kinds = Counter((artifact.name, showing.purpose(artifact)) for artifact in wanted)
     for (layer, purpose), times in kinds.items():
         if times > 1:
             raise UsageError(
                 f"two zips would become the layer {layer} for {purpose}", hint="publish them one by one, with --name"
             )
-    return made
+    return wanted
 
 
 def provenance(seen: Examination, progress: Progress) -> tuple[Manifest | None, Target]:
     """The manifest of a zip, and what it was made for; a manifest of another zip is told of and left aside."""
-    made = manifest(seen, progress.warn)
-    target = target_of(seen, made)
-    if made is None:
+    layer_manifest = manifest(seen, progress.warn)
+    target = target_of(seen, layer_manifest)
+    if layer_manifest is None:
         progress.say(f"{seen.path.name} looks like a layer for Python {target.python} on {target.arch}")
-    return made, target
+    return layer_manifest, target
 
 
-def held(seen: Examination, made: Manifest | None, target: Target) -> tuple[Finding, ...]:
+def held(seen: Examination, layer_manifest: Manifest | None, target: Target) -> tuple[Finding, ...]:
     """What the rules have against a layer. Nothing of it is run."""
-    recipe, bad = expected(made), made.uncompilable if made else frozenset()
+    recipe, bad = expected(layer_manifest), layer_manifest.uncompilable if layer_manifest else frozenset()
     mode = recipe.bytecode.mode if recipe else None
     return judge(seen, Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=bad))
 

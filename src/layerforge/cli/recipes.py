@@ -36,13 +36,13 @@ class Row(TypedDict):
 
 def _row(name: str) -> Row:
     folder = recipe_file.bundled()[name]
-    made = recipe_file.load(folder)
+    recipe = recipe_file.load(folder)
     locked = lock.parse((folder / recipe_file.LOCK).read_text("utf-8"), recipe_file.LOCK)
     versions = [pin.version for pin in locked.pins if pin.name == name]
     return Row(
-        name=made.name,
+        name=recipe.name,
         version=versions[-1] if versions else "",
         python=f"{locked.oldest_python} and newer" if locked.oldest_python else "",
-        unzipped_at_most=made.budget.unzipped or 0,
-        zipped_at_most=made.budget.zipped or 0,
+        unzipped_at_most=recipe.budget.unzipped or 0,
+        zipped_at_most=recipe.budget.zipped or 0,
     )

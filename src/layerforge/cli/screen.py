@@ -50,15 +50,15 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> None:
         """A table whose first column is text and whose others are numbers, unless they are texts too."""
-        made = Table(title=styled(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+        grid = Table(title=styled(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
         for place, column in enumerate(columns):
             right = numbers and place > 0
-            made.add_column(styled(column), justify="right" if right else "left", overflow="fold", no_wrap=right)
+            grid.add_column(styled(column), justify="right" if right else "left", overflow="fold", no_wrap=right)
         for row in rows:
-            made.add_row(*(styled(shortened(cell)) for cell in row))
+            grid.add_row(*(styled(shortened(cell)) for cell in row))
         if not title:
-            made.title = None
-        self._console.print(made, highlight=False)
+            grid.title = None
+        self._console.print(grid, highlight=False)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Bar | None]:
@@ -75,11 +75,11 @@ class Screen:
 
 def styled(*parts: Part) -> Text:
     """Parts of a line, each inert and in its style."""
-    made = Text()
+    line = Text()
     for part in parts:
         text, style = (part, "") if isinstance(part, str) else part
-        made.append(inert(text), style or None)
-    return made
+        line.append(inert(text), style or None)
+    return line
 
 
 def inert(text: str) -> str:

@@ -83,8 +83,8 @@ def read(source: Path) -> str:
 def local(zip_file: Path) -> LocalLayer:
     """The layer in a zip: runtime and processor from the manifest beside it, else as its files suggest."""
     seen = examine.examine(zip_file)
-    made = manifest(seen, terminal.progress().warn)
-    described = artifact(seen, made, target_of(seen, made), None)
+    layer_manifest = manifest(seen, terminal.progress().warn)
+    described = artifact(seen, layer_manifest, target_of(seen, layer_manifest), None)
     return LocalLayer(
         name=described.name,
         path=zip_file.as_posix(),

@@ -96,8 +96,8 @@ def command(
     progress = terminal.progress()
     store = shared.open_store(progress)
     seen = examine.examine(zip_file)
-    made = manifest(seen, progress.warn)
-    target = target_of(seen, made, python, arch)
+    layer_manifest = manifest(seen, progress.warn)
+    target = target_of(seen, layer_manifest, python, arch)
     if suite is not None:
         # What this imports is of no use to anyone else.
         from layerforge.cli import suite as suites
@@ -107,7 +107,7 @@ def command(
             examination=seen,
             target=target,
             package=prove.find_package(seen, suite),
-            excused=made.check.excused if made else {},
+            excused=layer_manifest.check.excused if layer_manifest else {},
             selection=select,
             jobs=jobs or os.cpu_count() or 1,
             seconds=60 * (time_limit or DEFAULT_MINUTES),
@@ -115,12 +115,16 @@ def command(
         suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
         return
     runner = engines.choose(engine, image, target, interpreters.find(target.python, own=pythons()), progress, memory)
-    show(zip_file, _verified(seen, made, target, runner.engine, store, progress, run_it=run_it), as_json=as_json)
+    show(
+        zip_file,
+        _verified(seen, layer_manifest, target, runner.engine, store, progress, run_it=run_it),
+        as_json=as_json,
+    )
 
 
 def _verified(
     seen: Examination,
-    made: Manifest | None,
+    layer_manifest: Manifest | None,
     target: Target,
     runner: Engine,
     store: DiskStore,
@@ -130,12 +134,12 @@ def _verified(
 ) -> Verdict:
     """The verdict on a layer, whose code is run where it may be."""
     with progress.step("verify") as step, store.workspace() as workspace:
-        recipe = expected(made)
+        recipe = expected(layer_manifest)
         expect = Expect(
             target=target,
             recipe=recipe,
             bytecode=recipe.bytecode.mode if recipe else None,
-            uncompilable=made.uncompilable if made else frozenset(),
+            uncompilable=layer_manifest.uncompilable if layer_manifest else frozenset(),
         )
         why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
         verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, unrun=why_not)
@@ -157,8 +161,8 @@ def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
 
 def unrun(seen: Examination, store: Store) -> str:
     """Why a layer's code is not to be run on this machine; empty where the store says that it was built here."""
-    made = store.get("archive", seen.sha256)
-    if made is not None and digest.sha256(made) == seen.sha256:
+    kept = store.get("archive", seen.sha256)
+    if kept is not None and digest.sha256(kept) == seen.sha256:
         return ""
     return "it was not built on this machine, and --run runs its code here; --engine docker runs it in a container"
 

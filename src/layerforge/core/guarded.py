@@ -155,16 +155,16 @@ def python(source: bytes) -> ast.Module:
 def requirement(found: str) -> Requirement:
     """A requirement, whose version and marker can be worked with: the library finds out only when it does so."""
     try:
-        made = Requirement(_of_length(found).strip())
+        parsed = Requirement(_of_length(found).strip())
         # A comparison that makes no sense, such as ``python_version ~= '3'``, is found when it is made.
-        if made.marker is not None:
-            made.marker.evaluate({**{key: str(value) for key, value in default_environment().items()}, "extra": ""})
-        made.specifier.contains("1", prereleases=True)
+        if parsed.marker is not None:
+            parsed.marker.evaluate({**{key: str(value) for key, value in default_environment().items()}, "extra": ""})
+        parsed.specifier.contains("1", prereleases=True)
     except (InvalidRequirement, ValueError, KeyError, RecursionError, AssertionError) as error:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable(f"it makes no sense: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
-    return made
+    return parsed
 
 
 def _of_length(found: str) -> str:

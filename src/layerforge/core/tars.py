@@ -28,10 +28,10 @@ class Bounded(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """A member from its block. Raises ``TooMuch`` for a header that nobody needs."""
-        made = super().frombuf(buf, encoding, errors)
-        if made.type in _HEADERS | _LONG_NAMES and made.size > MOST_HEADER:
-            raise TooMuch(f"a header has {made.size:,} bytes, of which at most {MOST_HEADER:,} are read")
-        return made
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _HEADERS | _LONG_NAMES and header.size > MOST_HEADER:
+            raise TooMuch(f"a header has {header.size:,} bytes, of which at most {MOST_HEADER:,} are read")
+        return header
 
 
 def extract(file: IO[bytes], into: str | Path, count: Callable[[str, int], None] | None = None) -> None:

@@ -146,23 +146,23 @@ _OTHER_TERMS = "LicenseRef-see-the-METADATA-of-each-package"
 PUBLIC = Grant(statement="layerforge-public", principal="*")
 
 
-def artifact(examination: Examination, made: Manifest | None, target: Target, name: str | None) -> Artifact:
-    """What is published of an examined zip; ``made`` is its manifest where it has one.
+def artifact(examination: Examination, manifest: Manifest | None, target: Target, name: str | None) -> Artifact:
+    """What is published of an examined zip, with the manifest beside it where there is one.
 
     Raises ``UsageError`` where Lambda would refuse the name.
     """
-    stem = made.name if made else examination.path.stem
-    packages = made.packages if made else ()
+    stem = manifest.name if manifest else examination.path.stem
+    packages = manifest.packages if manifest else ()
     versions = [(one.name, one.version) for one in packages or examination.distributions]
     return Artifact(
-        name=layer_name(name or (f"{made.name}-{target.label}" if made else stem), given=name is not None),
+        name=layer_name(name or (f"{manifest.name}-{target.label}" if manifest else stem), given=name is not None),
         path=examination.path,
         sha256=examination.sha256,
         zipped=examination.zipped,
         unzipped=examination.unzipped,
         runtimes=(f"python{target.python}",),
         architectures=(str(target.arch),),
-        description=describe(stem, wanted_first(versions, made), examination.content_sha256),
+        description=describe(stem, wanted_first(versions, manifest), examination.content_sha256),
         licence=licence(packages),
     )
 
@@ -182,9 +182,9 @@ def layer_name(text: str, *, given: bool) -> str:
     )
 
 
-def wanted_first(versions: Sequence[tuple[str, str]], made: Manifest | None) -> list[tuple[str, str]]:
+def wanted_first(versions: Sequence[tuple[str, str]], manifest: Manifest | None) -> list[tuple[str, str]]:
     """Packages with their versions: those that were asked for, in that order, then the others by name."""
-    asked = [_required(text) for text in made.requires] if made else []
+    asked = [_required(text) for text in manifest.requires] if manifest else []
     return sorted(versions, key=lambda one: (asked.index(one[0]) if one[0] in asked else len(asked), one[0]))
 
 
@@ -226,13 +226,13 @@ def _term(text: str) -> str:
 
 def grants(*, public: bool, organizations: Iterable[str], accounts: Iterable[str]) -> tuple[Grant, ...]:
     """Who may use the versions. Raises ``UsageError`` for what is no organization or no account."""
-    made = [PUBLIC] if public else []
+    given = [PUBLIC] if public else []
     for text in dict.fromkeys(organizations):
         if not _ORGANIZATION.fullmatch(text):
             raise UsageError(f"{text!r} is no organization", hint="an organization's id looks like o-a1b2c3d4e5")
-        made.append(Grant(statement=f"layerforge-organization-{text}", principal="*", organization=text))
+        given.append(Grant(statement=f"layerforge-organization-{text}", principal="*", organization=text))
     for text in dict.fromkeys(accounts):
         if not _ACCOUNT.fullmatch(text):
             raise UsageError(f"{text!r} is no account", hint="an account's id has twelve digits; leave hyphens out")
-        made.append(Grant(statement=f"layerforge-account-{text}", principal=text))
-    return tuple(made)
+        given.append(Grant(statement=f"layerforge-account-{text}", principal=text))
+    return tuple(given)

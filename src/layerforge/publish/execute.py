@@ -113,12 +113,12 @@ def _do(run: Run, job: Job, cloud: LambdaRegion, action: Action, result: Result)
         case Unchanged():
             return replace(result, status=Status.UNCHANGED, version=action.version, code_sha256=action.code_sha256)
         case Publish():
-            made, warnings = _publish(run, job, cloud, action)
+            published, warnings = _publish(run, job, cloud, action)
             return replace(
                 result,
-                status=Status.UNCHANGED if made.found else Status.PUBLISHED,
-                version=made.version,
-                code_sha256=made.details.code_sha256,
+                status=Status.UNCHANGED if published.found else Status.PUBLISHED,
+                version=published.version,
+                code_sha256=published.details.code_sha256,
                 warnings=warnings,
             )
         case Allow():
@@ -149,14 +149,14 @@ def _publish(run: Run, job: Job, cloud: LambdaRegion, action: Publish) -> tuple[
     warnings: tuple[str, ...] = ()
     try:
         if action.shelf is None:
-            made = exactly_once(run, job, cloud, action.storage, lambda: direct(run, job.artifact, cloud))
+            published = exactly_once(run, job, cloud, action.storage, lambda: direct(run, job.artifact, cloud))
         else:
-            made, warnings = through_bucket(run, job, cloud, action.shelf, action.storage)
+            published, warnings = through_bucket(run, job, cloud, action.shelf, action.storage)
     except OSError as error:
         raise PublishError(f"{job.artifact.path} cannot be read: {error.strerror or error}", hint=AGAIN) from error
-    if made.details.code_sha256 not in {"", job.artifact.code_sha256}:
+    if published.details.code_sha256 not in {"", job.artifact.code_sha256}:
         raise PublishError(
-            f"version {made.version.number} holds other bytes than {job.artifact.path} had at first",
+            f"version {published.version.number} holds other bytes than {job.artifact.path} had at first",
             hint=f"was the file written while it was uploaded? {AGAIN}",
         )
-    return made, warnings
+    return published, warnings

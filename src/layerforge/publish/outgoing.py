@@ -57,13 +57,13 @@ def through_bucket(
     object_version = _shelved(run, cloud, bucket, key, artifact)
     warnings: tuple[str, ...] = ()
     try:
-        made = exactly_once(
+        published = exactly_once(
             run, job, cloud, storage, lambda: cloud.publish_object(artifact, bucket, key, object_version, storage)
         )
     finally:
         if not shelf.keep:
             warnings = discarded(cloud, bucket, key, object_version)
-    return made, warnings
+    return published, warnings
 
 
 def _shelved(run: Run, cloud: LambdaRegion, bucket: str, key: str, artifact: Artifact) -> str:

@@ -65,9 +65,9 @@ def _address(action: Discard) -> str:
     return f"s3://{action.leftover.bucket}/{action.leftover.key}"
 
 
-def purpose(made: Artifact | Result) -> str:
+def purpose(layer: Artifact | Result) -> str:
     """What a layer is for: ``python3.13, arm64``."""
-    return ", ".join((*made.runtimes, *made.architectures))
+    return ", ".join((*layer.runtimes, *layer.architectures))
 
 
 def _words(job: Job, action: Action) -> str:
@@ -98,17 +98,17 @@ def plan_data(jobs: Iterable[Job]) -> dict[str, Any]:
 
 
 def _job_data(job: Job) -> dict[str, Any]:
-    made = job.artifact
+    artifact = job.artifact
     return {
         "region": job.region,
-        "layer": made.name,
-        "path": str(made.path),
-        "zip_bytes": made.zipped,
-        "code_sha256": made.code_sha256,
-        "runtimes": list(made.runtimes),
-        "architectures": list(made.architectures),
-        "description": made.description,
-        "licence": made.licence,
+        "layer": artifact.name,
+        "path": str(artifact.path),
+        "zip_bytes": artifact.zipped,
+        "code_sha256": artifact.code_sha256,
+        "runtimes": list(artifact.runtimes),
+        "architectures": list(artifact.architectures),
+        "description": artifact.description,
+        "licence": artifact.licence,
         "actions": [_action_data(job, action) for action in job.actions],
     }
 

@@ -60,12 +60,12 @@ def connect(
     with credentials_told():
         if session.get_credentials() is None:
             raise NoCredentialsError
-    made = []
+    clients = []
     for region in regions:
         with as_publish_error(Place(region=region)):
             try:
                 # Clients may be shared between threads; only making them may not.
-                made.append(
+                clients.append(
                     AwsRegion(
                         region=region,
                         reads=session.client("lambda", region_name=region, config=_READS),
@@ -77,7 +77,7 @@ def connect(
                 )
             except ValueError as error:
                 raise UsageError(str(error), hint="is AWS_ENDPOINT_URL a whole address?") from error
-    return tuple(made)
+    return tuple(clients)
 
 
 def open_session() -> Any:

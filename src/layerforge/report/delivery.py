@@ -66,17 +66,17 @@ def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> Bu
     return BuiltLayer(manifest=manifest, sbom=of_build(manifest, tree, found), licences=bundle, data=data)
 
 
-def keep(made: Plan, forged: BuiltLayer, store: DiskStore) -> None:
+def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
-    store.put("archive", forged.manifest.sha256, forged.data)
-    text = manifest_json(forged.manifest)
-    record = Record(manifest=text, sbom=forged.sbom, licences=forged.licences)
-    store.put("layer", made.key, json.dumps(asdict(record)).encode())
+    store.put("archive", layer.manifest.sha256, layer.data)
+    text = manifest_json(layer.manifest)
+    record = Record(manifest=text, sbom=layer.sbom, licences=layer.licences)
+    store.put("layer", plan.key, json.dumps(asdict(record)).encode())
 
 
-def recall(made: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | None:
+def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | None:
     """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
-    record = store.get("layer", made.key)
+    record = store.get("layer", plan.key)
     if record is None:
         return None
     try:
@@ -84,54 +84,54 @@ def recall(made: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | Non
         manifest = read_manifest(kept.manifest)
     except guarded.Unreadable:
         return None  # written by another version
-    if not promised(made, manifest):
+    if not promised(plan, manifest):
         return None
     data = store.get("archive", manifest.sha256)
     if data is None or digest.sha256(data) != manifest.sha256:
         return None
     progress.say(f"{manifest.name} was built before: the store has it")
     # What a layer is held against does not decide its bytes, so it may have changed since.
-    current = replace(manifest, budget=made.recipe.budget, check=made.recipe.check)
+    current = replace(manifest, budget=plan.recipe.budget, check=plan.recipe.check)
     return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
 
 
-def promised(made: Plan, manifest: Manifest) -> bool:
+def promised(plan: Plan, manifest: Manifest) -> bool:
     """Whether a stored manifest is of the layer that the plan is for."""
-    code = made.recipe.bytecode
-    wanted = (made.key, made.recipe.name, made.target.python, made.target.arch, made.interpreter, made.compression)
+    code = plan.recipe.bytecode
+    wanted = (plan.key, plan.recipe.name, plan.target.python, plan.target.arch, plan.interpreter, plan.compression)
     found = (manifest.key, manifest.name, manifest.python, manifest.arch, manifest.interpreter, manifest.compression)
     return (*found, manifest.bytecode, manifest.layerforge) == (*wanted, code, __version__)
 
 
-def refuse_unfit(forged: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:
+def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:
     """Raises ``VerificationError`` for a layer with errors, which is set aside where it can be looked at."""
     errors = errors_of(verdict) if verdict else []
     if not errors:
         return
-    made = forged.manifest
-    aside = store.place("refused") / f"{made.name}-py{made.python.replace('.', '')}-{made.arch}.zip"
+    manifest = layer.manifest
+    aside = store.place("refused") / f"{manifest.name}-py{manifest.python.replace('.', '')}-{manifest.arch}.zip"
     with writing(store.root):
-        write_atomically(aside, forged.data)
+        write_atomically(aside, layer.data)
     raise VerificationError(
-        f"the layer {made.name} is not fit for Lambda, so it was not written",
+        f"the layer {manifest.name} is not fit for Lambda, so it was not written",
         hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
         details=tuple(describe(finding) for finding in errors),
         findings=tuple(errors),
     )
 
 
-def deliver(made: Plan, forged: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
+def deliver(plan: Plan, layer: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
     """Writes the zip and what stands beside it: all or none."""
-    stem = f"{made.recipe.name}-{made.target.label}"
+    stem = f"{plan.recipe.name}-{plan.target.label}"
     files = {
-        f"{stem}.manifest.json": manifest_json(forged.manifest, verdict).encode(),
-        f"{stem}.sbom.json": forged.sbom.encode(),
-        f"{stem}.licences.txt": forged.licences.encode("utf-8", "replace"),
-        f"{stem}.lock": lock.render_portable(made.pins).encode(),
-        f"{stem}.zip": forged.data,
+        f"{stem}.manifest.json": manifest_json(layer.manifest, verdict).encode(),
+        f"{stem}.sbom.json": layer.sbom.encode(),
+        f"{stem}.licences.txt": layer.licences.encode("utf-8", "replace"),
+        f"{stem}.lock": lock.render_portable(plan.pins).encode(),
+        f"{stem}.zip": layer.data,
     }
     with progress.step("write") as step, writing(output):
         output.mkdir(parents=True, exist_ok=True)
         write_together(output, files)
         step.note(f"{output / stem}.zip")
-    return Layer(path=output / f"{stem}.zip", manifest=forged.manifest, verdict=verdict)
+    return Layer(path=output / f"{stem}.zip", manifest=layer.manifest, verdict=verdict)

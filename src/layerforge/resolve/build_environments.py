@@ -68,14 +68,14 @@ def build_pins(
 
 def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str) -> str:
     """The text of a ``build.lock`` for a request whose lock is ``found``: for every platform, from a Python on."""
-    made: dict[str, tuple[Pin, ...]] = {}
+    by_package: dict[str, tuple[Pin, ...]] = {}
     for part in environments.request.recipe.packages:
         own = _pins_of(part, found.pins)
         requires = [one for pin in own for one in _for_all(environments, pin, oldest_python)]
         requires += environments.request.recipe.build_requires
-        made[part.name] = _resolved(environments, part, requires, found.pins, oldest_python)
+        by_package[part.name] = _resolved(environments, part, requires, found.pins, oldest_python)
     first = locking.header(environments.request, oldest_python)
-    return first + _EXTRAS + lock.render_portable(lock.merge_environments(made))
+    return first + _EXTRAS + lock.render_portable(lock.merge_environments(by_package))
 
 
 def _read(request: Request, target: Target) -> Lock | None:
@@ -113,8 +113,8 @@ def _resolved(
     with environments.search.progress.step("resolve") as step:
         try:
             asked = Asked(source=text, constraints=layer, indexes=environments.request.listed.indexes)
-            made = uv.compile_lock(asked, where)
-            chosen = locking.understood(made).pins
+            locked = uv.compile_lock(asked, where)
+            chosen = locking.understood(locked).pins
         except LayerforgeError as error:
             what = f"what {part.name} is compiled with cannot be resolved: {error.message}"
             raise LockError(what, hint=error.hint, details=error.details) from error

@@ -61,10 +61,10 @@ def both_markers(one: str, other: str) -> str:
 
 def with_marker(requirement: str, marker: str) -> str:
     """A requirement that counts only where ``marker`` does."""
-    made = Requirement(requirement)
-    both = both_markers(str(made.marker or ""), marker)
-    made.marker = Marker(both) if both else None
-    return str(made)
+    parsed = Requirement(requirement)
+    both = both_markers(str(parsed.marker or ""), marker)
+    parsed.marker = Marker(both) if both else None
+    return str(parsed)
 
 
 def required(requires: Iterable[str], target: Target) -> Iterator[Requirement]:

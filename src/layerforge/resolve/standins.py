@@ -88,10 +88,10 @@ def _wheel(release: Release, metadata: str, folder: Path) -> Path:
     stem = f"{release.name.replace('-', '_')}-{release.version}"
     path = folder / f"{stem}-py3-none-any.whl"
     tags = "Wheel-Version: 1.0\nGenerator: layerforge\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(path, "w") as made:
-        made.writestr(f"{stem}.dist-info/METADATA", metadata)
-        made.writestr(f"{stem}.dist-info/WHEEL", tags)
-        made.writestr(f"{stem}.dist-info/RECORD", "")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
+        archive.writestr(f"{stem}.dist-info/WHEEL", tags)
+        archive.writestr(f"{stem}.dist-info/RECORD", "")
     return path
 
 

@@ -133,9 +133,9 @@ def _from_path(target: str) -> Request:
     file_kinds.refuse_kind(path)
     listed = listing.listed(path)
     facts = file_kinds.facts(path)
-    made = Recipe(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
+    recipe = Recipe(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(
-        recipe=made,
+        recipe=recipe,
         source=path,
         given=(target,),
         listed=listed,
@@ -160,9 +160,9 @@ def _empty_folder(path: Path) -> LayerforgeError:
 
 
 def _from_recipe(folder: Path, given: str) -> Request:
-    made = recipe_file.load(folder)
-    _sound(made.requires, given)
-    return Request(recipe=made, source="\n".join(made.requires), lock=folder / recipe_file.LOCK, given=(given,))
+    recipe = recipe_file.load(folder)
+    _sound(recipe.requires, given)
+    return Request(recipe=recipe, source="\n".join(recipe.requires), lock=folder / recipe_file.LOCK, given=(given,))
 
 
 def _from_requirements(words: Sequence[str]) -> Request:
@@ -174,9 +174,9 @@ def _from_requirements(words: Sequence[str]) -> Request:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
-    made = Recipe(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
+    recipe = Recipe(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
     listed = Listed(hashes=tuple(sorted(hashes.items())))
-    return Request(recipe=made, source="\n".join(texts), given=tuple(words), listed=listed)
+    return Request(recipe=recipe, source="\n".join(texts), given=tuple(words), listed=listed)
 
 
 def _plain(word: str) -> str:

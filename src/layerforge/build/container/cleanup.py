@@ -27,8 +27,8 @@ def container(client: DockerClient, settings: Mapping[str, Any]) -> Iterator[Con
     name = f"{LABEL}-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         with as_engine_error():
-            made = client.containers.create(name=name, labels=labels(), **settings)
-        yield made
+            created = client.containers.create(name=name, labels=labels(), **settings)
+        yield created
     finally:
         # Where the engine is lost, the next start removes it.
         with suppress(*FAILURES):

@@ -75,9 +75,9 @@ def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...],
     text = INSTALL.format(image=image.digest, packages=" ".join(sorted(packages)))
     what = f"{image.reference} with {', '.join(packages)}"
     hint = "are the packages called so in the image, and can its package lists be reached? `docker pull` renews them"
-    made = _Made(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
-    found = _kept_or_built(client, made, progress)
-    return replace(image, reference=made.tag, digest=str(found.id))
+    wanted = _Made(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
+    found = _kept_or_built(client, wanted, progress)
+    return replace(image, reference=wanted.tag, digest=str(found.id))
 
 
 def build_image_here(client: DockerClient, target: Target) -> bool:
@@ -108,10 +108,10 @@ def copy_out(client: DockerClient, image: Image, path: str, into: Path) -> None:
                 _settle(Path(name) / PurePosixPath(path).name, into)
 
 
-def _settle(made: Path, into: Path) -> None:
+def _settle(folder: Path, into: Path) -> None:
     """Moves a folder to its place, unless another process has put the same one there meanwhile."""
     try:
-        made.rename(into)
+        folder.rename(into)
     except OSError:
         if not into.is_dir():
             raise
@@ -236,7 +236,7 @@ class _Made:
 def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[_Found, str]:
     """The image that the Dockerfile gives for the target, and its tag."""
     tag = f"layerforge-build:{target.label}"
-    made = _Made(
+    wanted = _Made(
         tag=tag,
         key=_key(target, text),
         text=text,
@@ -245,32 +245,32 @@ def _build_image(client: DockerClient, target: Target, text: str, progress: Prog
         hint="it needs Amazon's registry and package lists; name another image with --image, or use --engine host",
         arguments={"PYTHON": target.python},
     )
-    return _kept_or_built(client, made, progress), tag
+    return _kept_or_built(client, wanted, progress), tag
 
 
-def _kept_or_built(client: DockerClient, made: _Made, progress: Progress) -> _Found:
+def _kept_or_built(client: DockerClient, wanted: _Made, progress: Progress) -> _Found:
     """The image with the label that says what is in it, else a new one."""
     with as_engine_error():
-        here = client.images.list(filters={"label": f"{LABEL}={made.key}"})
+        here = client.images.list(filters={"label": f"{LABEL}={wanted.key}"})
         if here:
             return here[0]
         with progress.step("image") as step:
             # Where it fails, an error or a line of whoever can do without it says so.
             step.note("", Mark.UNTOLD)
-            _build(client, made)
-            step.note(f"{made.what}, kept for next time")
-        return client.images.get(made.tag)
+            _build(client, wanted)
+            step.note(f"{wanted.what}, kept for next time")
+        return client.images.get(wanted.tag)
 
 
-def _build(client: DockerClient, made: _Made) -> None:
+def _build(client: DockerClient, wanted: _Made) -> None:
     lines: list[str] = []
     try:
         events = client.api.build(
-            fileobj=io.BytesIO(made.text.encode()),
-            tag=made.tag,
-            labels={LABEL: made.key},
-            buildargs=dict(made.arguments),
-            platform=made.arch.platform,
+            fileobj=io.BytesIO(wanted.text.encode()),
+            tag=wanted.tag,
+            labels={LABEL: wanted.key},
+            buildargs=dict(wanted.arguments),
+            platform=wanted.arch.platform,
             rm=True,
             forcerm=True,
             decode=True,
@@ -279,10 +279,10 @@ def _build(client: DockerClient, made: _Made) -> None:
             said = str(event.get("stream") or event.get("status") or "").rstrip()
             lines += said.splitlines()
     except (APIError, ChildError) as error:
-        raise _unbuilt(made, str(error), lines) from error
+        raise _unbuilt(wanted, str(error), lines) from error
 
 
-def _unbuilt(made: _Made, said: str, lines: list[str]) -> EngineError:
+def _unbuilt(wanted: _Made, said: str, lines: list[str]) -> EngineError:
     if "no space left" in said.lower():
         return failure(OSError(said))
-    return EngineError(f"the build image {made.what} cannot be made", hint=made.hint, details=(*lines[-12:], said))
+    return EngineError(f"the build image {wanted.what} cannot be made", hint=wanted.hint, details=(*lines[-12:], said))

@@ -15,7 +15,7 @@ INDENT = "  "
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
     """A word of letters and digits for each layer, different ones for different layers: ``ScikitLearnLayer``."""
-    made: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     taken: set[str] = set()
     numbers: dict[str, Iterator[int]] = {}
     for name in sorted(set(names)):
@@ -23,9 +23,9 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
         plain = f"{words}Layer" if words[:1].isalpha() else f"Layer{words}"
         # Each number is tried once, however many names come to the same word.
         more = numbers.setdefault(plain, itertools.count(2))
-        made[name] = next(word for word in _tries(plain, more) if word not in taken)
-        taken.add(made[name])
-    return made
+        chosen[name] = next(word for word in _tries(plain, more) if word not in taken)
+        taken.add(chosen[name])
+    return chosen
 
 
 def _tries(plain: str, numbers: Iterator[int]) -> Iterator[str]:
