@@ -27,6 +27,8 @@ WORKFLOWS = {
     **{path.name: path.read_text() for path in sorted((ROOT / ".github/workflows").glob("*.yml"))},
     "docs": DOCUMENTED[".github/workflows/layers.yml"],
 }
+RELEASE = "release.yml"  # the one that is about layerforge itself
+LAYERING = {name: text for name, text in WORKFLOWS.items() if name != RELEASE}
 BUILDSPEC = {"version", "run-as", "env", "proxy", "batch", "phases", "reports", "artifacts", "cache"}
 BUILDSPECS = ("buildspec.yml", "buildspec-publish.yml")
 PHASES = {"install", "pre_build", "build", "post_build"}
@@ -72,7 +74,7 @@ def steps(tools: Tools, folder: Path, text: str) -> list[Any]:
 
 def test_a_workflow_gives_each_action_inputs_that_it_has(tools: Tools, tmp_path: Path) -> None:
     inputs = {name: tools.ask("yaml", text, tmp_path / name)["inputs"] for name, text in ACTIONS.items()}
-    for name, text in WORKFLOWS.items():
+    for name, text in LAYERING.items():
         ours = [one for one in steps(tools, tmp_path / name, text) if one.get("uses", "").startswith(("./", "OWNER/"))]
         assert {_which(one["uses"]) for one in ours} == set(ACTIONS), name
         for step in ours:
@@ -97,7 +99,7 @@ def test_every_action_of_others_is_pinned_by_commit(tools: Tools, tmp_path: Path
         assert [one for one in used if not PINNED.fullmatch(one)] == [], name
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", LAYERING)
 def test_no_job_builds_with_a_token_that_could_publish(tools: Tools, tmp_path: Path, name: str) -> None:
     data = tools.ask("yaml", WORKFLOWS[name], tmp_path / "yaml")
     publishing = 0
@@ -108,6 +110,16 @@ def test_no_job_builds_with_a_token_that_could_publish(tools: Tools, tmp_path: P
         assert ("concurrency" in job) == (kinds == {"publish"})
         publishing += kinds == {"publish"}
     assert publishing == 1
+
+
+def test_what_a_release_is_built_with_has_no_token(tools: Tools, tmp_path: Path) -> None:
+    data = tools.ask("yaml", WORKFLOWS[RELEASE], tmp_path / "yaml")
+    jobs = {name: job.get("permissions", data["permissions"]) for name, job in data["jobs"].items()}
+    assert {name for name, rights in jobs.items() if "id-token" in rights} == {"attest", "publish"}
+    installing = "pip install --quiet --require-hashes -r tests/requirements.lock"
+    runs = {name: [step.get("run", "") for step in job["steps"]] for name, job in data["jobs"].items()}
+    assert {name for name, lines in runs.items() if installing in "\n".join(lines)} == {"build"}
+    assert {name for name, job in data["jobs"].items() if "environment" in job} == {"publish"}
 
 
 def test_the_documented_job_of_gitlab_that_builds_has_no_token(tools: Tools, tmp_path: Path) -> None:
