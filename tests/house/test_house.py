@@ -127,13 +127,27 @@ def test_every_job_says_what_it_may() -> None:
         assert text.count("runs-on:") == text.count("timeout-minutes:"), path.name
 
 
-def test_a_source_distribution_has_what_its_tests_and_docs_need(tmp_path: Path) -> None:
-    argv = [str(SCRIPTS / "hatchling"), "build", "--target", "sdist", "--directory", str(tmp_path)]
+def built(kind: str, folder: Path) -> Path:
+    """A distribution of this checkout."""
+    argv = [str(SCRIPTS / "hatchling"), "build", "--target", kind, "--directory", str(folder)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    [made] = tmp_path.glob("*.tar.gz")
-    with tarfile.open(made) as tar:
+    [made] = [path for path in folder.iterdir() if path.suffix in {".gz", ".whl"}]
+    return made
+
+
+def test_a_source_distribution_has_what_its_tests_and_docs_need(tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", tmp_path)) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
     wanted = {"CONTRIBUTING.md", "SECURITY.md", "LICENSE", "README.md", "docs/rules.md", "docker/al2023/Dockerfile"}
     assert wanted | {"recipes/lxml/recipe.toml", "tests/conftest.py", ".ci/run"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".git/", ".venv"))]
+
+
+def test_a_wheel_carries_what_the_program_reads(tmp_path: Path) -> None:
+    with zipfile.ZipFile(built("wheel", tmp_path)) as wheel:
+        names = set(wheel.namelist())
+    carried = {"rules.md", "runtimes.toml", "recipes/lxml/recipe.toml", "docker/al2023/Dockerfile", "compile_worker.py"}
+    assert {f"layerforge/data/{name}" for name in carried} <= names
+    assert "layerforge/pipeline.py" in names
+    assert not [name for name in names if "__pycache__" in name or not name.startswith(("layerforge/", "layerforge-"))]

@@ -1,6 +1,6 @@
 """Starts a program where it sees a layer, an interpreter and what Lambda's runtime has, and nothing else.
 
-``libraries`` tells what the interpreter on this machine is made of. ``run`` takes the order of ``layerforge.host``,
+``libraries`` tells what the interpreter on this machine is made of. ``run`` takes the order of ``build/host_view``,
 JSON, and becomes the program of it: in namespaces of its own, with a root of its own, or in the plain way with limits
 only. Standard library only, Python 3.10 to 3.14; it ends with the program's own status or signal.
 """

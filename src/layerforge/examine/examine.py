@@ -1,8 +1,7 @@
 """Reading any layer zip: what every file of it is, without running anything.
 
-``examine`` gives the facts, ``summarize`` sums them up, ``guess_target`` tells what the layer was made for, and
-``unpack`` writes it to a disk safely. Nothing here judges; that is the business of ``layerforge.verify``. Nothing here
-compiles sources either: a zip of a few kB can hold one that takes gigabytes.
+Nothing here judges; that is the business of ``verify/``. Nothing here compiles sources either: a zip of a few kB can
+hold one that takes gigabytes.
 """
 
 from __future__ import annotations

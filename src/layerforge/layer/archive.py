@@ -1,4 +1,4 @@
-"""From a tree to the bytes of a zip: the same tree gives the same bytes, on every machine.
+"""The archive of a layer, from a tree to the bytes of a zip: the same tree gives the same bytes, on every machine.
 
 Entries are sorted, dated alike and owned by nobody; streams come from pinned compressors. Written by hand because
 ``zipfile`` takes no stream that is compressed already, and compressing is what has to run in parallel and be kept.

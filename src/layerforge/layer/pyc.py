@@ -1,4 +1,4 @@
-"""Compiled modules: their names, what a ``.pyc`` says of itself, and compiling many of them reproducibly."""
+"""Compiled modules: their names, and what a ``.pyc`` says of itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trees: looking things up in them and applying edits to them."""
+"""The tree of a layer: files and links by path, and the edits that passes propose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Lambda is told of a layer: its description, its licence, and who may use it."""
+"""What is published: a zip with all that Lambda is told of it, where it is uploaded to, and who may use it."""
 
 from __future__ import annotations
 

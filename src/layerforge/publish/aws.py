@@ -1,4 +1,4 @@
-"""AWS itself: one Region behind the Protocol ``Cloud``, through boto3."""
+"""AWS itself: one Region behind the Protocol ``LambdaRegion``, through boto3."""
 
 from __future__ import annotations
 

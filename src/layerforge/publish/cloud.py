@@ -1,4 +1,4 @@
-"""What publishing is about: what is to be published, what is there already, and what is to be done."""
+"""One Region of Lambda as publishing sees it: a Protocol, what it answers, and the errors that it ends in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The publish plan: from what is wanted and what is there to what is to be done. Pure."""
+"""The publish plan: from what is wanted and what is there to what is to be done, as data. Pure."""
 
 from __future__ import annotations
 

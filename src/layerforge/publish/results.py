@@ -1,4 +1,4 @@
-"""Plans and results as rows, JSON and Markdown."""
+"""Plans and results of a publication as rows, JSON and Markdown; and the JSON read again."""
 
 from __future__ import annotations
 

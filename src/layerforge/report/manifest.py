@@ -1,4 +1,4 @@
-"""The manifest that stands beside a finished layer, and what else is shown of one, as JSON."""
+"""The manifest that stands beside a finished layer: how it was made and what it is, written and read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Recipes: TOML files that say what differs from "install the locked wheels".
 
-``SCHEMA`` holds every key of the contract, those of compiled recipes too, so that one recipe file serves every
+``recipe_schema`` holds every key of the contract, those of compiled recipes too, so that one recipe file serves every
 engine. Reading a recipe collects all its problems before it gives up.
 """
 

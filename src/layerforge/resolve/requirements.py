@@ -1,4 +1,4 @@
-"""What a project's own files ask for: requirements files with all that they include, and ``pyproject.toml``.
+"""What a project's own files ask for: requirements files with all that they include.
 
 uv would read these files itself, with every option in them, and ``--no-binary`` is one that lets it run a package's
 code. So they are read here, guarded: no pipe or device, nothing of any size, no line that a library trips over. uv gets

@@ -1,4 +1,4 @@
-"""From what the user names to recipes, and from recipes to locks."""
+"""From what the user names to requests: recipes, files, folders, requirements."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _NEAR = datetime.timedelta(days=180)
 
 
 def notes(examination: Examination, expect: Expect, *, today: datetime.date | None = None) -> tuple[str, ...]:
-    """Lines for people. ``today`` is the date in UTC unless given. What could go, ``layerforge.advice`` says."""
+    """Lines for people. ``today`` is the date in UTC unless given. What could go, ``report/advice`` says."""
     today = today or datetime.datetime.now(datetime.UTC).date()
     return (*_upload(examination, expect), *_support(expect, today))
 

@@ -1,7 +1,7 @@
-"""Judging an examined archive: static rules here, the running check in ``running``.
+"""Judging an examined archive: static rules here, the running check in ``run_check``.
 
 To add a rule, write a function ``(examination, expect) -> Iterable[Finding]``, name it in ``RULES``, give it a row in
-``table`` and a section in ``docs/rules.md``.
+``rules_table`` and a section in ``docs/rules.md``.
 """
 
 from __future__ import annotations

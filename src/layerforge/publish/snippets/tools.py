@@ -1,4 +1,4 @@
-"""The few lines that attach a layer to functions, in the words of each tool that deploys them. Text from data."""
+"""The tools that snippets are for: which function of this folder writes a tool's lines, from data alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The page of ``inspect --html``: one file that shows where a layer's bytes are, and how they came to be there.
 
-``beside`` reads what lies beside a zip, ``page_data`` turns all that is known of it into data, and ``page`` puts the
-data into the template. The page is opened from disk, needs no network, and takes every name in the zip for hostile.
+``report/beside`` reads what lies beside a zip, ``page_data`` turns all that is known of it into data, and ``page`` puts
+the data into the template. The page is opened from disk, needs no network, and takes every name in the zip for hostile.
 """
 
 from __future__ import annotations

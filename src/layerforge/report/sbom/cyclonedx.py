@@ -1,4 +1,4 @@
-"""A document in CycloneDX 1.6."""
+"""An SBOM as a document in CycloneDX 1.6."""
 
 from __future__ import annotations
 
