@@ -1,7 +1,7 @@
 """Advice: what would help a layer most, with the bytes or the milliseconds that were measured of this very layer.
 
-To add one, write a function ``(evidence) -> Iterable[Proposal]`` and name it in ``ADVISERS``. No byte is promised twice:
-where two pieces of advice would save the same file, the one that stands first in ``ADVISERS`` gets it.
+To add one, write a function ``(evidence) -> Iterable[Proposal]`` and name it in ``ADVISERS``. No byte is promised
+twice: where two pieces of advice would save the same file, the one that stands first in ``ADVISERS`` gets it.
 """
 
 from __future__ import annotations
