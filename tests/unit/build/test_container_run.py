@@ -64,13 +64,14 @@ def test_a_step_has_no_network_its_own_environment_and_its_folders(tmp_path: Pat
     asked = box.settings
     assert asked["entrypoint"] == ["/usr/bin/env", "-i", "JOBS=2", "/bin/sh", "-c", "make"]
     assert (asked["network_mode"], asked["cap_drop"], asked["read_only"]) == ("none", ["ALL"], True)
+    assert [(one["Name"], one["Soft"], one["Hard"]) for one in asked["ulimits"]] == [("core", 0, 0)]
     assert (asked["user"], asked["mem_limit"], asked["memswap_limit"]) == ("0:0", 2**30, 2**30)
     [bind] = asked["mounts"]
     assert (bind["Target"], bind["Source"], bind["ReadOnly"]) == ("/out", str(tmp_path / "out"), False)
     assert engine.gone == [asked["name"]]
 
 
-@pytest.mark.parametrize(("code", "status"), [(3, 3), (139, -11), (255, 255)])
+@pytest.mark.parametrize(("code", "status"), [(3, 3), (128, 128), (129, -1), (139, -11), (192, -64), (193, 193)])
 def test_a_step_that_fails_keeps_its_status_and_that_of_a_signal_is_negative(
     tmp_path: Path, code: int, status: int
 ) -> None:
@@ -86,6 +87,12 @@ def test_a_want_of_memory_is_known_from_the_engine(tmp_path: Path) -> None:
         assert an_engine(engine).perform(a_task(tmp_path), lambda _: None).out_of_memory
     well = FakeDocker(known=ROOTLESS, happened=["oom"])
     assert not an_engine(well).perform(a_task(tmp_path), lambda _: None).out_of_memory
+
+
+def test_the_log_of_a_second_try_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    for text in (b"first\n", b"second\n"):
+        an_engine(FakeDocker(known=ROOTLESS, ready=[{"chunks": (text,)}])).perform(a_task(tmp_path), lambda _: None)
+    assert (tmp_path / "logs" / "openblas.log").read_text() == "second\n"
 
 
 def test_a_step_that_takes_too_long_is_stopped(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 import zips
+from fakes import a_manifest
 from layerforge.core import digest
+from layerforge.report.manifest import manifest_json
+from layerforge.resolve.recipe import Budget
 from program import Command
 
 
@@ -206,6 +209,18 @@ def test_growth_beyond_the_limit_is_refused_with_its_reasons(
     if code:
         assert "demo 1.0 → 2.0: +" in ran.err
         assert "python/demo/big.json (new): +200.0 kB" in ran.err
+
+
+def test_a_size_above_the_recipes_budget_is_refused_however_little_it_grew(
+    layerforge: Command, pair: tuple[Path, Path]
+) -> None:
+    made = a_manifest(sha256=digest.of_file(pair[1]), budget=Budget(unzipped=1000, zipped=10**9))
+    pair[1].with_suffix(".manifest.json").write_text(manifest_json(made))
+    ran = layerforge("inspect", pair[1], "--against", pair[0], "--fail-if-grown", "1 GB")
+    assert ran.code == 7
+    assert "bytes unzipped are above the recipe's budget of 1,000" in ran.err
+    assert "bytes zipped" not in ran.err
+    assert layerforge("inspect", pair[1], "--against", pair[0]).code == 0, "without a limit nothing is too large"
 
 
 def test_a_layer_that_shrank_stays_within_every_limit(layerforge: Command, pair: tuple[Path, Path]) -> None:
