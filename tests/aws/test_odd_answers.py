@@ -51,10 +51,10 @@ def artifact(folder: Path, name: str, text: bytes) -> Artifact:
     return artifacts.artifact(seen, None, guess_target(seen), name)
 
 
-def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, wishes: PublishOptions) -> tuple[Result, ...]:
+def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, options: PublishOptions) -> tuple[Result, ...]:
     # Nothing that was learnt of the owner is carried over from one run to the next.
     fresh = [replace(cloud) for cloud in clouds]
-    jobs = survey(fresh, [made], wishes)
+    jobs = survey(fresh, [made], options)
     return carry_out(jobs, fresh, FakeProgress(), (0.0,) * 3)
 
 
@@ -74,17 +74,17 @@ def faults(call: str) -> list[Fault]:
     return [Fault(call=call, raw=raw, lost=number % 2 == 1, times=1) for number, raw in enumerate(RAW.values())]
 
 
-def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: PublishOptions, fault: Fault) -> None:
+def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, options: PublishOptions, fault: Fault) -> None:
     """A run with the fault in one Region, and one without."""
     aws.faults[:] = [one for one in aws.faults if one[0].call == "GetAccountSettings" and one[0].body]
     aws.faults.insert(0, (fault, [fault.times]))
-    results = run(clouds, made, wishes)
+    results = run(clouds, made, options)
     assert [one.region for one in results] == list(REGIONS)
     fine = [one.status for one in results if one.region != fault.region]
     assert Status.FAILED not in fine, (fault, results)
     assert not any("layerforge itself" in one.error for one in results), (fault, results)
     aws.faults.remove(next(one for one in aws.faults if one[0] is fault))
-    again = run(clouds, made, wishes)
+    again = run(clouds, made, options)
     assert Status.FAILED not in {one.status for one in again}, (fault, again)
     for cloud in clouds:
         assert held(cloud, made) == [made.code_sha256], (fault, cloud.region)
@@ -93,12 +93,12 @@ def tried(aws: Proxy, clouds: list[amazon.AwsRegion], made: Artifact, wishes: Pu
 @pytest.mark.parametrize("call", LAMBDA)
 def test_an_odd_answer_of_lambda_makes_no_second_version(aws: Proxy, tmp_path: Path, call: str) -> None:
     clouds = connected()
-    wishes = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    options = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
     for number, fault in enumerate(faults(call)):
         name = f"pkg-{number}"
-        run(clouds, artifact(tmp_path, name, b"older"), wishes)
+        run(clouds, artifact(tmp_path, name, b"older"), options)
         made = artifact(tmp_path, name, b"newer")
-        tried(aws, clouds, made, wishes, replace(fault, region=REGIONS[number % 3]))
+        tried(aws, clouds, made, options, replace(fault, region=REGIONS[number % 3]))
 
 
 @pytest.mark.parametrize("call", BUCKET)
@@ -109,9 +109,9 @@ def test_an_odd_answer_on_the_way_through_a_bucket_makes_no_second_version_and_l
         a_bucket(f"mine-{region}", region)
     small_limit(aws)
     clouds = connected()
-    wishes = PublishOptions(shelf=S3Location(bucket="mine-{region}"))
+    options = PublishOptions(location=S3Location(bucket="mine-{region}"))
     for number, fault in enumerate(faults(call)):
         made = artifact(tmp_path, f"pkg-{number}", b"newer")
-        tried(aws, clouds, made, wishes, replace(fault, region=REGIONS[number % 3]))
+        tried(aws, clouds, made, options, replace(fault, region=REGIONS[number % 3]))
         for cloud in clouds:
             assert cloud.s3.list_objects_v2(Bucket=f"mine-{cloud.region}")["KeyCount"] == 0, fault

@@ -38,20 +38,20 @@ def an_artifact(path: Path, name: str = "pkg") -> Artifact:
     return artifacts.artifact(seen, None, guess_target(seen), name)
 
 
-def plan(path: Path, regions: Sequence[str] = ONE, wishes: PublishOptions | None = None) -> tuple[Job, ...]:
-    return survey(session.connect(regions), [an_artifact(path)], wishes or PublishOptions())
+def plan(path: Path, regions: Sequence[str] = ONE, options: PublishOptions | None = None) -> tuple[Job, ...]:
+    return survey(session.connect(regions), [an_artifact(path)], options or PublishOptions())
 
 
 def run(
-    path: Path, regions: Sequence[str] = ONE, wishes: PublishOptions | None = None, tries: int = 3
+    path: Path, regions: Sequence[str] = ONE, options: PublishOptions | None = None, tries: int = 3
 ) -> tuple[Result, ...]:
     clouds = session.connect(regions)
-    jobs = survey(clouds, [an_artifact(path)], wishes or PublishOptions())
+    jobs = survey(clouds, [an_artifact(path)], options or PublishOptions())
     return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
-SHELF = PublishOptions(shelf=S3Location(bucket="mine-{region}"))
-REFERENCE = PublishOptions(shelf=S3Location(bucket="mine-{region}"), storage=Storage.REFERENCE)
+LOCATION = PublishOptions(location=S3Location(bucket="mine-{region}"))
+REFERENCE = PublishOptions(location=S3Location(bucket="mine-{region}"), storage=Storage.REFERENCE)
 
 
 # --- what is made ----------------------------------------------------------------------------------------------------
@@ -72,11 +72,11 @@ def test_six_regions_get_the_same_version(aws: Proxy, layer: Path) -> None:
 
 
 def test_a_second_run_only_reads(aws: Proxy, layer: Path) -> None:
-    wishes = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
-    run(layer, REGIONS, wishes)
+    options = PublishOptions(grants=grants(public=True, organizations=(), accounts=()), keep=1)
+    run(layer, REGIONS, options)
     assert aws.names["PublishLayerVersion"] == aws.names["AddLayerVersionPermission"] == len(REGIONS)
     aws.reset()
-    assert {one.status for one in run(layer, REGIONS, wishes)} == {Status.UNCHANGED}
+    assert {one.status for one in run(layer, REGIONS, options)} == {Status.UNCHANGED}
     assert aws.changes == []
     assert aws.calls
 
@@ -104,14 +104,14 @@ def test_the_request_that_is_streamed_is_the_one_that_boto3_would_send(aws: Prox
 
 def test_every_uploaded_byte_is_counted_once(aws: Proxy, tmp_path: Path) -> None:
     path = a_large_layer(tmp_path, 3 << 20)
-    for wishes in (PublishOptions(), SHELF):
-        if wishes.shelf:
+    for options in (PublishOptions(), LOCATION):
+        if options.location:
             a_bucket()
             small_limit(aws)
         step = FakeStep()
         cloud = session.connect(ONE)[0]
         artifact = an_artifact(path, "counted")
-        if wishes.shelf:
+        if options.location:
             cloud.put_object("mine-us-east-1", "key", artifact, step.advance)
         else:
             cloud.publish_bytes(artifact, step.advance)
@@ -128,13 +128,13 @@ def test_old_versions_of_layerforge_go_and_those_of_others_stay(aws: Proxy, tmp_
     client("lambda").publish_layer_version(LayerName="pkg", Content={"ZipFile": b"theirs"}, Description="theirs")
     for number in range(3):
         path = zips.of(tmp_path / f"{number}.zip", {**zips.sound(), "python/more.txt": bytes([number])})
-        run(path, wishes=PublishOptions(keep=2))
+        run(path, options=PublishOptions(keep=2))
     assert [version["Version"] for version in versions()] == [4, 3, 1]
 
 
 def test_grants_are_statements_with_stable_names(aws: Proxy, layer: Path) -> None:
     made = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
-    run(layer, wishes=PublishOptions(grants=made))
+    run(layer, options=PublishOptions(grants=made))
     policy = json.loads(client("lambda").get_layer_version_policy(LayerName="pkg", VersionNumber=1)["Policy"])
     rows = {row["Sid"]: (row["Principal"], row.get("OrganizationId", "")) for row in policy["Statement"]}
     assert rows == {
@@ -147,8 +147,8 @@ def test_grants_are_statements_with_stable_names(aws: Proxy, layer: Path) -> Non
 
 def test_a_grant_that_another_run_made_meanwhile_is_no_failure(aws: Proxy, layer: Path) -> None:
     aws.fault(Fault(call="AddLayerVersionPermission", status=409, code="ResourceConflictException"))
-    wishes = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
-    assert run(layer, wishes=wishes)[0].status is Status.PUBLISHED
+    options = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    assert run(layer, options=options)[0].status is Status.PUBLISHED
 
 
 # --- through a bucket ------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_a_large_zip_goes_up_in_parts_and_leaves_nothing_behind(aws: Proxy, tmp_
     path = a_large_layer(tmp_path, 2 * PART + 5)
     s3 = a_bucket()
     small_limit(aws)
-    assert run(path, wishes=SHELF)[0].status is Status.PUBLISHED
+    assert run(path, options=LOCATION)[0].status is Status.PUBLISHED
     assert aws.names["UploadPart"] == 3
     assert s3.list_objects_v2(Bucket="mine-us-east-1").get("KeyCount") == 0
     held = client("lambda").get_layer_version(LayerName="pkg", VersionNumber=1)["Content"]
@@ -168,7 +168,7 @@ def test_a_large_zip_goes_up_in_parts_and_leaves_nothing_behind(aws: Proxy, tmp_
 def test_no_version_of_the_object_stays_in_a_versioned_bucket(aws: Proxy, layer: Path) -> None:
     s3 = a_bucket(versioned=True)
     small_limit(aws)
-    run(layer, wishes=SHELF)
+    run(layer, options=LOCATION)
     left = s3.list_object_versions(Bucket="mine-us-east-1")
     assert not left.get("Versions")
     assert not left.get("DeleteMarkers")
@@ -177,7 +177,7 @@ def test_no_version_of_the_object_stays_in_a_versioned_bucket(aws: Proxy, layer:
 def test_the_object_stays_under_its_digest_where_that_is_asked_for(aws: Proxy, layer: Path) -> None:
     s3 = a_bucket()
     small_limit(aws)
-    run(layer, wishes=PublishOptions(shelf=S3Location(bucket="mine-{region}", prefix="layers/", keep=True)))
+    run(layer, options=PublishOptions(location=S3Location(bucket="mine-{region}", prefix="layers/", keep=True)))
     (found,) = s3.list_objects_v2(Bucket="mine-us-east-1")["Contents"]
     assert found["Key"] == f"layers/pkg/{hashlib.sha256(layer.read_bytes()).hexdigest()}.zip"
     head = s3.head_object(Bucket="mine-us-east-1", Key=found["Key"], ChecksumMode="ENABLED")
@@ -188,14 +188,14 @@ def test_an_object_with_the_same_key_but_other_bytes_is_replaced(aws: Proxy, lay
     s3 = a_bucket()
     small_limit(aws)
     s3.put_object(Bucket="mine-us-east-1", Key=S3Location(bucket="").key(an_artifact(layer)), Body=b"other")
-    assert run(layer, wishes=SHELF)[0].status is Status.PUBLISHED
+    assert run(layer, options=LOCATION)[0].status is Status.PUBLISHED
 
 
 def test_each_region_uses_its_own_bucket(aws: Proxy, layer: Path) -> None:
     for region in REGIONS[:3]:
         a_bucket(f"mine-{region}", region)
     small_limit(aws)
-    assert {one.status for one in run(layer, REGIONS[:3], SHELF)} == {Status.PUBLISHED}
+    assert {one.status for one in run(layer, REGIONS[:3], LOCATION)} == {Status.PUBLISHED}
 
 
 def test_without_a_bucket_a_large_zip_is_refused_before_anything_changes(aws: Proxy, layer: Path) -> None:
@@ -208,7 +208,7 @@ def test_without_a_bucket_a_large_zip_is_refused_before_anything_changes(aws: Pr
 def test_a_bucket_that_is_absent_fails_its_region_alone(aws: Proxy, layer: Path) -> None:
     a_bucket()
     small_limit(aws)
-    well, absent = run(layer, ("us-east-1", "eu-west-1"), SHELF)
+    well, absent = run(layer, ("us-east-1", "eu-west-1"), LOCATION)
     assert (well.status, absent.status) == (Status.PUBLISHED, Status.FAILED)
     assert absent.error == "there is no bucket mine-eu-west-1"
     assert aws.count("PublishLayerVersion", "eu-west-1") == 0
@@ -217,7 +217,7 @@ def test_a_bucket_that_is_absent_fails_its_region_alone(aws: Proxy, layer: Path)
 def test_a_bucket_in_another_region_is_refused(aws: Proxy, layer: Path) -> None:
     a_bucket("mine-us-east-1", "eu-west-1")
     small_limit(aws)
-    (only,) = plan(layer, wishes=SHELF)[0].actions
+    (only,) = plan(layer, options=LOCATION)[0].actions
     assert isinstance(only, Refuse)
     assert "lies in eu-west-1, not in us-east-1" in only.message
     assert "{region}" in only.hint
@@ -235,7 +235,7 @@ def test_a_code_store_in_the_users_bucket_keeps_its_object(aws: Proxy, layer: Pa
         },
     }
     s3.put_bucket_policy(Bucket="mine-us-east-1", Policy=json.dumps(policy))
-    (result,) = run(layer, wishes=REFERENCE)
+    (result,) = run(layer, options=REFERENCE)
     assert result.status is Status.PUBLISHED
     assert len(s3.list_object_versions(Bucket="mine-us-east-1")["Versions"]) == 1
 
@@ -246,7 +246,7 @@ def test_what_a_code_store_lacks_is_told_before_anything_changes(
 ) -> None:
     a_bucket(versioned=versioned)
     aws.reset()
-    (only,) = plan(layer, wishes=REFERENCE)[0].actions
+    (only,) = plan(layer, options=REFERENCE)[0].actions
     assert isinstance(only, Refuse)
     assert lacks in only.message
     assert aws.changes == []
@@ -255,14 +255,14 @@ def test_what_a_code_store_lacks_is_told_before_anything_changes(
 def test_a_bucket_policy_that_may_not_be_read_is_left_to_lambda(aws: Proxy, layer: Path) -> None:
     a_bucket(versioned=True)
     aws.fault(Fault(call="GetBucketPolicy", status=403, code="AccessDenied"))
-    assert run(layer, wishes=REFERENCE)[0].status is Status.PUBLISHED
+    assert run(layer, options=REFERENCE)[0].status is Status.PUBLISHED
 
 
 def test_every_call_of_s3_names_the_owner_of_the_bucket(aws: Proxy, tmp_path: Path) -> None:
     a_bucket(versioned=True)
     small_limit(aws)
-    for size, wishes in ((0, SHELF), (2 * PART, SHELF), (0, REFERENCE)):
-        run(a_large_layer(tmp_path, size), wishes=wishes)
+    for size, options in ((0, LOCATION), (2 * PART, LOCATION), (0, REFERENCE)):
+        run(a_large_layer(tmp_path, size), options=options)
     lambdas = {"GetAccountSettings", "GetCallerIdentity"}
     ours = [call for call in aws.calls if "LayerVersion" not in call.name and call.name not in lambdas]
     named = {call.name for call in ours if call.owner == "123456789012"}
@@ -274,7 +274,7 @@ def test_every_call_of_s3_names_the_owner_of_the_bucket(aws: Proxy, tmp_path: Pa
 def test_a_bucket_of_another_account_is_refused_before_anything_changes(aws: Proxy, layer: Path) -> None:
     small_limit(aws)
     aws.fault(Fault(call="HeadBucket", status=403, code="AccessDenied"))
-    (result,) = run(layer, wishes=SHELF)
+    (result,) = run(layer, options=LOCATION)
     assert "mine-us-east-1 does not belong to the account 123456789012" in result.error
     assert "--bucket-owner" in result.hint
     assert aws.changes == []
@@ -285,7 +285,7 @@ def test_the_owner_of_a_bucket_that_is_named_is_not_asked_for(aws: Proxy, layer:
     small_limit(aws)
     aws.calls.clear()
     clouds = session.connect(ONE, bucket_owner="210987654321")
-    carry_out(survey(clouds, [an_artifact(layer)], SHELF), clouds, FakeProgress(), (0.0,))
+    carry_out(survey(clouds, [an_artifact(layer)], LOCATION), clouds, FakeProgress(), (0.0,))
     assert aws.count("GetCallerIdentity") == 0
     assert {call.owner for call in aws.calls if call.name in {"HeadBucket", "PutObject"}} == {"210987654321"}
 
@@ -315,7 +315,7 @@ def test_all_pages_are_read_where_old_versions_are_to_go(aws: Proxy, layer: Path
     aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(80, 30, "more")))
     aws.fault(Fault(call="ListLayerVersions", times=1, status=200, body=many_versions(30, 0, "")))
     aws.fault(Fault(call="GetLayerVersion", status=403, code="AccessDeniedException"))
-    plan(layer, wishes=PublishOptions(keep=1))
+    plan(layer, options=PublishOptions(keep=1))
     assert aws.count("ListLayerVersions") == 2
 
 
@@ -372,7 +372,7 @@ def test_a_part_that_s3_loses_is_sent_again(aws: Proxy, tmp_path: Path) -> None:
     a_bucket()
     small_limit(aws)
     aws.fault(Fault(call="UploadPart", times=1, cut=1 << 20))
-    assert run(path, wishes=SHELF)[0].status is Status.PUBLISHED
+    assert run(path, options=LOCATION)[0].status is Status.PUBLISHED
     assert aws.names["UploadPart"] == 4
 
 
@@ -428,8 +428,8 @@ def test_a_failure_says_what_happened_and_what_to_do(
 
 def test_a_full_policy_is_explained_and_the_version_named(aws: Proxy, layer: Path) -> None:
     aws.fault(Fault(call="AddLayerVersionPermission", status=400, code="PolicyLengthExceededException"))
-    wishes = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
-    (result,) = run(layer, wishes=wishes)
+    options = PublishOptions(grants=grants(public=False, organizations=(), accounts=("123456789012",)))
+    (result,) = run(layer, options=options)
     assert result.error == "version 1 is there, but the policy of this version is full in us-east-1"
     assert "--organization" in result.hint
     assert result.version is not None
@@ -442,7 +442,7 @@ def test_an_upload_that_s3_denies_is_told_of(aws: Proxy, tmp_path: Path, size: i
     small_limit(aws)
     for call in ("PutObject", "CreateMultipartUpload"):
         aws.fault(Fault(call=call, status=403, code="AccessDenied", message="no s3:PutObject"))
-    (result,) = run(path, wishes=SHELF)
+    (result,) = run(path, options=LOCATION)
     assert result.status is Status.FAILED
     assert "no s3:PutObject" in result.error
     assert aws.count("PublishLayerVersion") == 0

@@ -62,7 +62,7 @@ def of_process(pid: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Shop:
+class StepHarness:
     """Builds the tiny library with any script, in a real container."""
 
     docker: DockerEngine
@@ -70,20 +70,20 @@ class Shop:
     store: FakeStore
 
     def build(self, script: str, **limits: Any) -> Path:
-        """The folder that the library was installed into. ``limits`` are the workshop's."""
+        """The folder that the library was installed into. ``limits`` are the context's."""
         source = Source(url="https://nowhere.invalid/tiny-1.0.tar.gz", sha256=SHA256)
         library = Library(name="tiny", version="1.0", source=source, script=script, ship=("lib/libtiny.so.1",))
         recipe = Recipe(name="tiny", requires=("tiny",), libraries=(library,))
         toolchain = Toolchain(image=self.docker.image, build_pins={})
         (self.folder / "work").mkdir()
-        shop = StepContext(
+        context = StepContext(
             plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
             builder=self.docker,
             search=stock(store=self.store),
             workspace=self.folder / "work",
             logs=self.folder / "logs",
         )
-        return build(replace(shop, **limits), 1).shipped["tiny"]
+        return build(replace(context, **limits), 1).shipped["tiny"]
 
     def fails(self, script: str, kind: type[LayerforgeError] = StepError, **limits: Any) -> LayerforgeError:
         """The error that a script ends in. Nothing of it is kept but its log."""
@@ -102,8 +102,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(docker: DockerEngine, tmp_path: Path) -> Shop:
-    return Shop(docker, tmp_path, FakeStore(values={("source", SHA256): TINY}))
+def harness(docker: DockerEngine, tmp_path: Path) -> StepHarness:
+    return StepHarness(docker, tmp_path, FakeStore(values={("source", SHA256): TINY}))
 
 
 FORKS = """python3 -c '
@@ -131,63 +131,65 @@ NETWORK = """python3 -c 'import urllib.request as u; u.urlopen("http://192.0.2.1
     ],
 )
 def test_a_script_that_does_not_behave_is_a_failed_step_with_a_hint(
-    shop: Shop, script: str, message: str, hint: str
+    harness: StepHarness, script: str, message: str, hint: str
 ) -> None:
-    error = shop.fails(script)
+    error = harness.fails(script)
     assert error.exit_code == 6
     assert error.message == message
     assert error.hint.startswith(hint)
 
 
-def test_a_script_that_hangs_is_ended_when_its_time_is_up(shop: Shop) -> None:
-    error = shop.fails("trap '' TERM INT; echo waiting; while :; do sleep 1; done", timeout=3.0)
+def test_a_script_that_hangs_is_ended_when_its_time_is_up(harness: StepHarness) -> None:
+    error = harness.fails("trap '' TERM INT; echo waiting; while :; do sleep 1; done", timeout=3.0)
     assert (error.exit_code, error.message) == (6, "tiny did not end within 3 seconds")
     assert error.details == ("waiting",)
 
 
-def test_a_script_that_needs_too_much_memory_says_so(shop: Shop) -> None:
-    error = shop.fails("python3 -c 'bytearray(10**9)'; exit 1", memory=64 * MEGABYTE)
+def test_a_script_that_needs_too_much_memory_says_so(harness: StepHarness) -> None:
+    error = harness.fails("python3 -c 'bytearray(10**9)'; exit 1", memory=64 * MEGABYTE)
     assert (error.exit_code, error.message) == (6, "tiny ran out of memory: it may have 67.1 MB")
     assert "--jobs 1" in error.hint
 
 
-def test_a_script_that_fills_the_disk_is_ended_before(shop: Shop) -> None:
-    greedy = replace(shop, docker=replace(shop.docker, spare=2**62))
+def test_a_script_that_fills_the_disk_is_ended_before(harness: StepHarness) -> None:
+    greedy = replace(harness, docker=replace(harness.docker, spare=2**62))
     error = greedy.fails("while :; do echo much >> much; sleep 1; done", EngineError)
     assert (error.exit_code, error.message) == (5, "tiny was stopped before it filled the disk")
     assert "LAYERFORGE_CACHE" in error.hint
 
 
-def test_a_script_that_compiles_for_this_machines_processor_is_refused(shop: Shop) -> None:
-    error = shop.fails("make CC='cc -march=native' CFLAGS=; make install")
+def test_a_script_that_compiles_for_this_machines_processor_is_refused(harness: StepHarness) -> None:
+    error = harness.fails("make CC='cc -march=native' CFLAGS=; make install")
     assert error.exit_code == 6
     assert error.message.startswith("tiny was compiled for this machine's processor")
     assert "-march=native" in error.details[0]
 
 
-def test_a_script_sees_nothing_of_this_machine(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_sees_nothing_of_this_machine(harness: StepHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "top secret")
-    secret = shop.folder / "secret"
+    secret = harness.folder / "secret"
     secret.write_text("top secret")
-    shop.folder.chmod(0o755)
+    harness.folder.chmod(0o755)
     look = f"env; cat /proc/*/environ; cat {secret} ~/.aws/credentials {Path.home()}/.bashrc; ls -a ~ {Path.home()}"
-    shop.build(f"({look}) || true; make install")
-    said = shop.log.read_text()
+    harness.build(f"({look}) || true; make install")
+    said = harness.log.read_text()
     assert "CFLAGS=-O2" in said
     assert f"{secret}: No such file" in said
     assert "top secret" not in said
     assert not [line for line in said.splitlines() if line.startswith(("AWS", "UV_", "PYTEST", "SSH", "DOCKER"))]
 
 
-def test_files_of_any_owner_and_mode_are_kept_as_everyones(shop: Shop) -> None:
-    out = shop.build("make install; mkdir $PREFIX/deep; echo x > $PREFIX/deep/x; chmod 0 $PREFIX/deep/x $PREFIX/deep")
+def test_files_of_any_owner_and_mode_are_kept_as_everyones(harness: StepHarness) -> None:
+    out = harness.build(
+        "make install; mkdir $PREFIX/deep; echo x > $PREFIX/deep/x; chmod 0 $PREFIX/deep/x $PREFIX/deep"
+    )
     assert (out / "deep/x").read_text() == "x\n"
     assert {path.lstat().st_uid for path in out.rglob("*")} == {os.getuid()}
-    [kept] = [value for (kind, _), value in shop.store.values.items() if kind == "built"]
+    [kept] = [value for (kind, _), value in harness.store.values.items() if kind == "built"]
     with tarfile.open(fileobj=io.BytesIO(kept)) as tar:
         assert {(member.uid, member.gid, member.mtime) for member in tar} == {(0, 0, 0)}
         assert tar.getmember("deep/x").mode == 0o644
-    shutil.rmtree(shop.folder / "work")
+    shutil.rmtree(harness.folder / "work")
 
 
 # --- whole builds

@@ -33,7 +33,7 @@ class Pair:
 
     @cached_property
     def changes(self) -> Changes:
-        """What is another between them."""
+        """The differences between them."""
         return compared.compare(self.old, self.new, in_turns=self.in_turns)
 
 

@@ -128,14 +128,14 @@ def advice_on(subject: Subject) -> tuple[Advice, ...]:
     """What would help a layer most, measured of its own files."""
     beside = subject.beside
     with zip_content.reader(subject.examination.path) as read:
-        ground = LayerEvidence(
+        evidence = LayerEvidence(
             target=subject.target,
             examination=subject.examination,
             read=read,
             manifest=beside.manifest,
             imports=beside.coldstart.imports if beside.coldstart else (),
         )
-        return advise(ground)
+        return advise(evidence)
 
 
 def show_advice(out: Screen, subject: Subject, found: Iterable[Advice]) -> None:

@@ -149,14 +149,14 @@ def wishes(
         grants=grants(public=public, organizations=organizations, accounts=accounts),
         keep=keep,
         foreign=keep_foreign,
-        shelf=S3Location(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
+        location=S3Location(bucket=bucket, prefix=key_prefix, keep=keep_object) if bucket else None,
         storage=Storage(storage),
     )
 
 
 def check_owner(owner: str | None, wanted: PublishOptions) -> None:
     """Raises ``UsageError`` for what is no account, or where there is no bucket to own."""
-    if owner is not None and wanted.shelf is None:
+    if owner is not None and wanted.location is None:
         raise UsageError("--bucket-owner is about a bucket", hint="name it with --bucket")
     if owner is not None and not re.fullmatch(r"\d{12}", owner, re.ASCII):
         raise UsageError(f"{owner!r} is no account", hint="an account's id has twelve digits; leave hyphens out")

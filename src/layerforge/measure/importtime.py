@@ -37,8 +37,8 @@ def parse_importtime(output: str) -> tuple[Import, ...]:
             depth, children = len(indent) // 2, []
             while waiting and waiting[-1][0] > depth:
                 children.append(waiting.pop()[1])
-            made = Import(name=name, self_us=int(own), total_us=int(total), children=tuple(reversed(children)))
-            waiting.append((depth, made))
+            imported = Import(name=name, self_us=int(own), total_us=int(total), children=tuple(reversed(children)))
+            waiting.append((depth, imported))
     return tuple(node for _, node in waiting)
 
 

@@ -148,10 +148,10 @@ def _publish(run: Run, job: Job, cloud: LambdaRegion, action: Publish) -> tuple[
     """Makes the new version. Returns it, and what else is worth a warning."""
     warnings: tuple[str, ...] = ()
     try:
-        if action.shelf is None:
+        if action.location is None:
             published = exactly_once(run, job, cloud, action.storage, lambda: direct(run, job.artifact, cloud))
         else:
-            published, warnings = through_bucket(run, job, cloud, action.shelf, action.storage)
+            published, warnings = through_bucket(run, job, cloud, action.location, action.storage)
     except OSError as error:
         raise PublishError(f"{job.artifact.path} cannot be read: {error.strerror or error}", hint=AGAIN) from error
     if published.details.code_sha256 not in {"", job.artifact.code_sha256}:

@@ -50,10 +50,10 @@ def direct(run: Run, artifact: Artifact, cloud: LambdaRegion) -> tuple[Version, 
 
 
 def through_bucket(
-    run: Run, job: Job, cloud: LambdaRegion, shelf: S3Location, storage: Storage
+    run: Run, job: Job, cloud: LambdaRegion, location: S3Location, storage: Storage
 ) -> tuple[Made, tuple[str, ...]]:
     """Publishes by way of an object in the Region."""
-    artifact, bucket, key = job.artifact, shelf.bucket_in(job.region), shelf.key(job.artifact)
+    artifact, bucket, key = job.artifact, location.bucket_in(job.region), location.key(job.artifact)
     object_version = _shelved(run, cloud, bucket, key, artifact)
     warnings: tuple[str, ...] = ()
     try:
@@ -61,7 +61,7 @@ def through_bucket(
             run, job, cloud, storage, lambda: cloud.publish_object(artifact, bucket, key, object_version, storage)
         )
     finally:
-        if not shelf.keep:
+        if not location.keep:
             warnings = discarded(cloud, bucket, key, object_version)
     return published, warnings
 

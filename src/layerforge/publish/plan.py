@@ -21,7 +21,7 @@ class PublishOptions:
     """How many versions stay, the newest included; ``None`` removes none."""
     foreign: bool = False
     """Whether versions that layerforge did not publish count among them, and may be removed."""
-    shelf: S3Location | None = None
+    location: S3Location | None = None
     storage: Storage = Storage.COPY
 
 
@@ -47,7 +47,7 @@ class Seen:
 class Publish:
     """Make a new version."""
 
-    shelf: S3Location | None
+    location: S3Location | None
     """``None`` for a direct upload."""
     storage: Storage = Storage.COPY
 
@@ -114,22 +114,22 @@ _PARTITIONS = (
 """How names of Regions begin, and whose they are."""
 
 
-def plan(artifact: Artifact, seen: Seen, wishes: PublishOptions) -> tuple[Action, ...]:
+def plan(artifact: Artifact, seen: Seen, options: PublishOptions) -> tuple[Action, ...]:
     """What is to be done with a layer in one Region, in order.
 
     Raises ``UsageError`` where the layer has to go through a bucket and none is given.
     """
-    current = seen.versions[0] if seen.newest and is_wanted(seen.newest, artifact, wishes.storage) else None
+    current = seen.versions[0] if seen.newest and is_wanted(seen.newest, artifact, options.storage) else None
     if current is not None:
         first: Action = Unchanged(version=current, code_sha256=artifact.code_sha256)
-        missing = (grant for grant in wishes.grants if grant.statement not in seen.statements)
+        missing = (grant for grant in options.grants if grant.statement not in seen.statements)
     else:
-        shelf = shelf_for(artifact, seen.region, seen.limits.zipped, wishes)
-        if refused := tuple(refusals(artifact, seen, shelf, wishes.storage)):
+        location = shelf_for(artifact, seen.region, seen.limits.zipped, options)
+        if refused := tuple(refusals(artifact, seen, location, options.storage)):
             return (_joined(refused),)
-        first = Publish(shelf=shelf, storage=wishes.storage)
-        missing = (grant for grant in wishes.grants)
-    old = (Remove(version=version) for version in superfluous(seen, wishes, new=current is None))
+        first = Publish(location=location, storage=options.storage)
+        missing = (grant for grant in options.grants)
+    old = (Remove(version=version) for version in superfluous(seen, options, new=current is None))
     left = (Discard(leftover=seen.leftover),) if seen.leftover else ()
     return (first, *(Allow(grant=grant) for grant in missing), *old, *left)
 
@@ -140,21 +140,21 @@ def is_wanted(details: Details, artifact: Artifact, storage: Storage) -> bool:
     return details.code_sha256 == artifact.code_sha256 and artifact.is_for(details) and kept_alike
 
 
-def shelf_for(artifact: Artifact, region: str, most: int, wishes: PublishOptions) -> S3Location | None:
+def shelf_for(artifact: Artifact, region: str, most: int, options: PublishOptions) -> S3Location | None:
     """The bucket that the zip goes through; ``None`` for a direct upload of at most ``most`` bytes."""
-    if artifact.zipped <= most and wishes.storage is Storage.COPY:
+    if artifact.zipped <= most and options.storage is Storage.COPY:
         return None
-    if wishes.shelf is None:
+    if options.location is None:
         why = (
             f"Lambda takes {most:,} bytes without a bucket in {region}"
-            if wishes.storage is Storage.COPY
+            if options.storage is Storage.COPY
             else "--storage reference leaves the code in a bucket of yours"
         )
         raise UsageError(
             f"{artifact.path} ({artifact.zipped:,} bytes) needs a bucket: {why}",
             hint="name one with --bucket; {region} in its name stands for the Region. Nothing was changed",
         )
-    return replace(wishes.shelf, keep=wishes.shelf.keep or wishes.storage is Storage.REFERENCE)
+    return replace(options.location, keep=options.location.keep or options.storage is Storage.REFERENCE)
 
 
 def _joined(refused: tuple[Refuse, ...]) -> Refuse:
@@ -162,7 +162,7 @@ def _joined(refused: tuple[Refuse, ...]) -> Refuse:
     return Refuse(message="; ".join(one.message for one in refused), hint="; ".join(one.hint for one in refused))
 
 
-def refusals(artifact: Artifact, seen: Seen, shelf: S3Location | None, storage: Storage) -> Iterator[Refuse]:
+def refusals(artifact: Artifact, seen: Seen, location: S3Location | None, storage: Storage) -> Iterator[Refuse]:
     """Why nothing can be published here."""
     if artifact.unzipped > seen.limits.unzipped:
         yield Refuse(
@@ -174,20 +174,20 @@ def refusals(artifact: Artifact, seen: Seen, shelf: S3Location | None, storage: 
             message=f"the account has {megabytes(max(0, seen.limits.left))} of code storage left in {seen.region}",
             hint="delete old versions of functions and layers, ask AWS for a higher quota, or use --storage reference",
         )
-    if shelf and storage is Storage.REFERENCE:
-        yield from _unfit(shelf, artifact, seen.region, seen.bucket or Bucket())
+    if location and storage is Storage.REFERENCE:
+        yield from _unfit(location, artifact, seen.region, seen.bucket or Bucket())
 
 
-def _unfit(shelf: S3Location, artifact: Artifact, region: str, bucket: Bucket) -> Iterator[Refuse]:
+def _unfit(location: S3Location, artifact: Artifact, region: str, bucket: Bucket) -> Iterator[Refuse]:
     """What a bucket lacks for Lambda to run code from it."""
-    name = shelf.bucket_in(region)
+    name = location.bucket_in(region)
     if bucket.versioned is False:
         yield Refuse(
             message=f"the bucket {name} keeps no versions, and Lambda runs code from versioned buckets only",
             hint=f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled",
         )
     if bucket.readable is False:
-        policy = json.dumps(statement(name, shelf.key(artifact).rpartition("/")[0], region))
+        policy = json.dumps(statement(name, location.key(artifact).rpartition("/")[0], region))
         yield Refuse(
             message=f"the policy of the bucket {name} does not let Lambda read this layer",
             hint=f"add this statement to the bucket's policy: {policy}",
@@ -210,14 +210,14 @@ def statement(bucket: str, folder: str, region: str) -> dict[str, object]:
     }
 
 
-def superfluous(seen: Seen, wishes: PublishOptions, *, new: bool) -> tuple[Version, ...]:
+def superfluous(seen: Seen, options: PublishOptions, *, new: bool) -> tuple[Version, ...]:
     """Versions beyond those that stay. What layerforge did not publish neither counts nor goes unless that is asked.
 
     Versions for another runtime or processor were not even looked at.
     """
-    if wishes.keep is None:
+    if options.keep is None:
         return ()
-    counted = [version for version in seen.versions if version.own or wishes.foreign]
+    counted = [version for version in seen.versions if version.own or options.foreign]
     if not new and seen.versions[0] not in counted:
         counted.insert(0, seen.versions[0])
-    return tuple(counted[max(1, wishes.keep) - new :])
+    return tuple(counted[max(1, options.keep) - new :])

@@ -72,12 +72,12 @@ def purpose(layer: Artifact | Result) -> str:
 
 def _words(job: Job, action: Action) -> str:
     match action:
-        case Publish(shelf=None):
+        case Publish(location=None):
             return f"publish {megabytes(job.artifact.zipped)}"
-        case Publish(shelf=shelf):
-            assert shelf
+        case Publish(location=location):
+            assert location
             way = "from" if action.storage is Storage.REFERENCE else "through"
-            return f"publish {megabytes(job.artifact.zipped)} {way} {shelf.bucket_in(job.region)}"
+            return f"publish {megabytes(job.artifact.zipped)} {way} {location.bucket_in(job.region)}"
         case Unchanged():
             return f"unchanged, version {action.version.number}"
         case Allow():
@@ -116,7 +116,7 @@ def _job_data(job: Job) -> dict[str, Any]:
 def _action_data(job: Job, action: Action) -> dict[str, Any]:
     match action:
         case Publish():
-            bucket = action.shelf.bucket_in(job.region) if action.shelf else None
+            bucket = action.location.bucket_in(job.region) if action.location else None
             return {"do": "publish", "bucket": bucket, "storage": str(action.storage)}
         case Unchanged():
             return {"do": "unchanged", "version": action.version.number, "version_arn": action.version.arn}

@@ -18,7 +18,7 @@ LIMIT = 30.0
 
 
 def survey(
-    clouds: Sequence[LambdaRegion], artifacts: Sequence[Artifact], wishes: PublishOptions, limit: float = LIMIT
+    clouds: Sequence[LambdaRegion], artifacts: Sequence[Artifact], options: PublishOptions, limit: float = LIMIT
 ) -> tuple[Job, ...]:
     """The publish plan: what is to be done with each layer in each Region.
 
@@ -27,7 +27,7 @@ def survey(
     """
 
     def region(cloud: LambdaRegion) -> list[Job]:
-        return list(_jobs(cloud, artifacts, wishes))
+        return list(_jobs(cloud, artifacts, options))
 
     futures = side_by_side(region, clouds)
     wait(futures, limit)
@@ -48,7 +48,7 @@ def _refused(cloud: LambdaRegion, artifacts: Sequence[Artifact], message: str, h
     ]
 
 
-def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], wishes: PublishOptions) -> Iterable[Job]:
+def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], options: PublishOptions) -> Iterable[Job]:
     try:
         limits = cloud.limits()
     except Exception as error:
@@ -56,14 +56,14 @@ def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], wishes: PublishOpt
         yield from _refused(cloud, artifacts, told.message, told.hint)
         return
     for artifact in artifacts:
-        yield _job(cloud, artifact, wishes, limits)
+        yield _job(cloud, artifact, options, limits)
 
 
-def _job(cloud: LambdaRegion, artifact: Artifact, wishes: PublishOptions, limits: Limits) -> Job:
+def _job(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: Limits) -> Job:
     seen = Seen(region=cloud.region, limits=limits)
     try:
-        seen = look(cloud, artifact, wishes, limits)
-        actions = plan(artifact, seen, wishes)
+        seen = look(cloud, artifact, options, limits)
+        actions = plan(artifact, seen, options)
     except PublishError as error:
         actions = (Refuse(message=error.message, hint=error.hint),)
     except LayerforgeError:
@@ -75,18 +75,18 @@ def _job(cloud: LambdaRegion, artifact: Artifact, wishes: PublishOptions, limits
     return Job(region=cloud.region, artifact=artifact, seen=seen, actions=actions)
 
 
-def look(cloud: LambdaRegion, artifact: Artifact, wishes: PublishOptions, limits: Limits) -> Seen:
+def look(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: Limits) -> Seen:
     """What is there of one layer in one Region."""
     name = artifact.name
-    versions = cloud.versions(artifact, every=wishes.keep is not None)
+    versions = cloud.versions(artifact, every=options.keep is not None)
     newest = cloud.details(name, versions[0].number) if versions else None
-    wanted = newest is not None and is_wanted(newest, artifact, wishes.storage)
-    statements = cloud.statements(name, versions[0].number) if wanted and wishes.grants else frozenset()
-    shelf = None if wanted else shelf_for(artifact, cloud.region, limits.zipped, wishes)
+    wanted = newest is not None and is_wanted(newest, artifact, options.storage)
+    statements = cloud.statements(name, versions[0].number) if wanted and options.grants else frozenset()
+    location = None if wanted else shelf_for(artifact, cloud.region, limits.zipped, options)
     bucket = None
-    if shelf is not None:
-        reference = wishes.storage is Storage.REFERENCE
-        bucket = cloud.bucket(shelf.bucket_in(cloud.region), shelf.key(artifact), reference=reference)
+    if location is not None:
+        reference = options.storage is Storage.REFERENCE
+        bucket = cloud.bucket(location.bucket_in(cloud.region), location.key(artifact), reference=reference)
     return Seen(
         region=cloud.region,
         limits=limits,
@@ -94,18 +94,18 @@ def look(cloud: LambdaRegion, artifact: Artifact, wishes: PublishOptions, limits
         newest=newest,
         statements=statements,
         bucket=bucket,
-        leftover=_leftover(cloud, artifact, wishes.shelf, limits) if wanted else None,
+        leftover=_leftover(cloud, artifact, options.location, limits) if wanted else None,
     )
 
 
-def _leftover(cloud: LambdaRegion, artifact: Artifact, shelf: S3Location | None, limits: Limits) -> Leftover | None:
+def _leftover(cloud: LambdaRegion, artifact: Artifact, location: S3Location | None, limits: Limits) -> Leftover | None:
     """What an earlier run left in the bucket, whose version is there: killed, or with an answer that got lost.
 
     Nobody needs an object of that name any more: it is for these bytes, runtimes and processors alone.
     """
-    if shelf is None or shelf.keep or artifact.zipped <= limits.zipped:
+    if location is None or location.keep or artifact.zipped <= limits.zipped:
         return None
-    bucket, key = shelf.bucket_in(cloud.region), shelf.key(artifact)
+    bucket, key = location.bucket_in(cloud.region), location.key(artifact)
     try:
         there = cloud.find_object(bucket, key, artifact)
     except PublishError:

@@ -59,10 +59,10 @@ def beside(zip_file: Path, sha256: str) -> Beside:
         return found
 
     # A later build writes the zip last, so that its manifest may be newer than it.
-    made = take(".manifest.json", read_made)
+    record = take(".manifest.json", read_made)
     return Beside(
-        manifest=made.manifest if made else None,
-        verdict=made.verdict if made else None,
+        manifest=record.manifest if record else None,
+        verdict=record.verdict if record else None,
         sbom=take(".sbom.json", lambda text: read_sbom(zip_file.with_suffix(".sbom.json").name, text)),
         coldstart=take(".coldstart.json", read_coldstart),
         refused=tuple(refused),
@@ -84,26 +84,34 @@ def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
 def manifest(seen: Examination, say: Callable[[str], None]) -> Manifest | None:
     """The manifest beside a zip; ``None`` where there is none, and where one is not taken, which is said."""
     path = seen.path.with_suffix(".manifest.json")
-    made = _read(path, read_manifest)
-    if isinstance(made, str):
-        if made:
-            say(made)
+    found = _read(path, read_manifest)
+    if isinstance(found, str):
+        if found:
+            say(found)
         return None
-    if made.sha256 != seen.sha256:
+    if found.sha256 != seen.sha256:
         say(f"{path.name} does not belong to {seen.path.name}: other bytes, or another layerforge, made it")
         return None
-    return made
+    return found
 
 
-def target_of(seen: Examination, made: Manifest | None, python: str | None = None, arch: str | None = None) -> Target:
+def target_of(
+    seen: Examination, layer_manifest: Manifest | None, python: str | None = None, arch: str | None = None
+) -> Target:
     """What a zip is for: as told, else as its manifest says, else as its files suggest."""
     guess = guess_target(seen)
-    known = (made.python, str(made.arch)) if made else (guess.python, str(guess.arch))
+    known = (layer_manifest.python, str(layer_manifest.arch)) if layer_manifest else (guess.python, str(guess.arch))
     return runtimes.target(python or known[0], arch or known[1])
 
 
-def expected(made: Manifest | None) -> Recipe | None:
+def expected(layer_manifest: Manifest | None) -> Recipe | None:
     """What a layer is held against, as its manifest says; ``None`` for a layer of unknown make."""
-    if made is None:
+    if layer_manifest is None:
         return None
-    return Recipe(name=made.name, requires=made.requires, budget=made.budget, bytecode=made.bytecode, check=made.check)
+    return Recipe(
+        name=layer_manifest.name,
+        requires=layer_manifest.requires,
+        budget=layer_manifest.budget,
+        bytecode=layer_manifest.bytecode,
+        check=layer_manifest.check,
+    )

@@ -1,4 +1,4 @@
-"""What is another between two layers: pure functions over what is known of each, largest growth first.
+"""Differences between two layers: pure functions over what is known of each, largest growth first.
 
 Works for layers of any make. Every unzipped byte is counted once: the files' changes add up to the packages', and those
 to the layer's.
@@ -30,7 +30,7 @@ _VOLATILE = re.compile(
     """,
     re.VERBOSE,
 )
-"""Parts of a path that are others in the next build of the same file."""
+"""Parts of a path that vary between builds of the same file."""
 
 Times = Mapping[int, tuple[float, ...]]
 """Milliseconds of each init phase, by memory of the function in MB."""
@@ -104,7 +104,7 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """All that is another. Parts are sorted by growth of the unzipped bytes, largest first."""
+    """Differences between two layers. Parts are sorted by growth of the unzipped bytes, largest first."""
 
     same_bytes: bool
     same_content: bool
@@ -276,21 +276,21 @@ def _made(old: Side, new: Side) -> Iterator[Made]:
 
 def _circumstances(side: Side) -> dict[str, str]:
     plain = {"Python": side.target.python, "processor": str(side.target.arch)}
-    made = side.manifest
-    if made is None:
+    manifest = side.manifest
+    if manifest is None:
         return plain
     return plain | {
-        "layerforge": made.layerforge,
-        "engine": made.engine,
-        "interpreter": made.interpreter,
-        "requirements": " ".join(made.requires),
-        "compression": str(made.compression),
-        "bytecode": str(made.bytecode.mode),
-        "docstrings": str(made.bytecode.docstrings),
-        "optimize": str(made.bytecode.optimize),
-        "budget, unzipped": _bytes(made.budget.unzipped),
-        "budget, zipped": _bytes(made.budget.zipped),
-        **{f"origin of {one.name}": one.origin for one in made.packages},
+        "layerforge": manifest.layerforge,
+        "engine": manifest.engine,
+        "interpreter": manifest.interpreter,
+        "requirements": " ".join(manifest.requires),
+        "compression": str(manifest.compression),
+        "bytecode": str(manifest.bytecode.mode),
+        "docstrings": str(manifest.bytecode.docstrings),
+        "optimize": str(manifest.bytecode.optimize),
+        "budget, unzipped": _bytes(manifest.budget.unzipped),
+        "budget, zipped": _bytes(manifest.budget.zipped),
+        **{f"origin of {one.name}": one.origin for one in manifest.packages},
     }
 
 

@@ -100,19 +100,24 @@ def groups(result: PassResult) -> Iterator[EditGroup]:
         yield EditGroup(name=result.name, reason=reason, bytes=sum(saved for _, saved in edits), files=paths)
 
 
-def saved(made: Manifest) -> list[dict[str, Any]]:
+def saved(layer_manifest: Manifest) -> list[dict[str, Any]]:
     """Bytes and files by pass, in the order of the passes."""
     totals: dict[str, dict[str, Any]] = {}
-    for group in made.edits:
+    for group in layer_manifest.edits:
         row = totals.setdefault(group.name, {"pass": group.name, "bytes": 0, "files": 0})
         row["bytes"] += group.bytes
         row["files"] += len(group.files)
     return list(totals.values())
 
 
-def manifest_json(made: Manifest, verdict: Verdict | None = None) -> str:
+def manifest_json(layer_manifest: Manifest, verdict: Verdict | None = None) -> str:
     """The manifest as a file. ``verdict`` is ``None`` where nothing was verified."""
-    data = {"schema": SCHEMA, **asdict(made), "saved": saved(made), "verified": verdict and verdict_data(verdict)}
+    data = {
+        "schema": SCHEMA,
+        **asdict(layer_manifest),
+        "saved": saved(layer_manifest),
+        "verified": verdict and verdict_data(verdict),
+    }
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 

@@ -84,7 +84,7 @@ def describe(finding: Finding) -> str:
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as data for JSON, without what is another in the next run: notes depend on the date, figures vary."""
+    """A verdict as data for JSON, without what differs from run to run: notes depend on the date, figures vary."""
     return {"engine": verdict.engine, "skipped": verdict.skipped, "findings": findings_json(verdict.findings)}
 
 

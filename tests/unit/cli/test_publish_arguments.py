@@ -160,7 +160,7 @@ def test_options_become_what_is_wanted() -> None:
         grants=(Grant(statement="layerforge-account-123456789012", principal="123456789012"),),
         keep=3,
         foreign=True,
-        shelf=S3Location(bucket="mine-{region}", prefix="p/", keep=True),
+        location=S3Location(bucket="mine-{region}", prefix="p/", keep=True),
         storage=Storage.REFERENCE,
     )
     assert publish.wishes(**NOTHING) == PublishOptions()
@@ -205,7 +205,7 @@ def a_screen() -> Screen:
 
 def test_nobody_is_asked_about_what_stays_closed(capsys: pytest.CaptureFixture[str]) -> None:
     private = Allow(grant=Grant(statement="s", principal="123456789012"))
-    publish.ask([a_job(Publish(shelf=None), private)])
+    publish.ask([a_job(Publish(location=None), private)])
     assert capsys.readouterr().err == ""
 
 
@@ -213,7 +213,7 @@ def test_nobody_is_asked_about_what_stays_closed(capsys: pytest.CaptureFixture[s
 def test_opening_a_version_to_everybody_takes_a_yes(typed: str, goes_on: bool) -> None:
     @click.command()
     def asks() -> None:
-        publish.ask([a_job(Publish(shelf=None), Allow(grant=PUBLIC))] * 2)
+        publish.ask([a_job(Publish(location=None), Allow(grant=PUBLIC))] * 2)
         click.echo("went on")
 
     ran = CliRunner().invoke(asks, input=typed)

@@ -26,14 +26,14 @@ ARTIFACT = an_artifact()
 
 
 def run(
-    clouds: list[FakeCloud], wishes: PublishOptions | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
+    clouds: list[FakeCloud], options: PublishOptions | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
 ) -> tuple[Result, ...]:
-    jobs = survey(clouds, [artifact], wishes or PublishOptions())
+    jobs = survey(clouds, [artifact], options or PublishOptions())
     return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
 def through_a_bucket(**more: object) -> PublishOptions:
-    return PublishOptions(shelf=S3Location(bucket="b", **more), storage=Storage.COPY)  # type: ignore[arg-type]
+    return PublishOptions(location=S3Location(bucket="b", **more), storage=Storage.COPY)  # type: ignore[arg-type]
 
 
 LARGE = an_artifact(zipped=60_000_000)
@@ -101,12 +101,12 @@ def test_a_refusal_is_not_tried_again() -> None:
 
 def test_a_failed_grant_names_the_version_that_is_there_and_the_next_run_makes_it() -> None:
     cloud = FakeCloud(luck=[Luck.WELL, Luck.WELL, Luck.REFUSED])
-    wishes = PublishOptions(grants=GRANTS)
-    (failed,) = run([cloud], wishes)
+    options = PublishOptions(grants=GRANTS)
+    (failed,) = run([cloud], options)
     assert (failed.status, failed.error) == (Status.FAILED, "version 1 is there, but refused")
     assert failed.version is not None
     cloud.calls.clear()
-    (mended,) = run([cloud], wishes)
+    (mended,) = run([cloud], options)
     assert (mended.status, cloud.calls) == (Status.UNCHANGED, ["allow", "allow"])
 
 
@@ -141,13 +141,13 @@ def test_an_object_that_cannot_be_removed_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    "wishes",
-    [through_a_bucket(keep=True), PublishOptions(shelf=S3Location(bucket="b"), storage=Storage.REFERENCE)],
+    "options",
+    [through_a_bucket(keep=True), PublishOptions(location=S3Location(bucket="b"), storage=Storage.REFERENCE)],
     ids=["--keep-object", "--storage reference"],
 )
-def test_an_object_stays_where_that_is_asked_for(wishes: PublishOptions) -> None:
+def test_an_object_stays_where_that_is_asked_for(options: PublishOptions) -> None:
     cloud = FakeCloud()
-    run([cloud], wishes, LARGE)
+    run([cloud], options, LARGE)
     assert (cloud.calls, len(cloud.objects)) == (["put", "publish"], 1)
 
 
@@ -187,7 +187,7 @@ def test_an_object_that_is_uploaded_for_another_processor_is_not_cleared_away() 
 
 def test_an_object_that_is_to_stay_does_not_go_with_a_run_that_leaves_nothing() -> None:
     cloud = FakeCloud()
-    run([cloud], PublishOptions(shelf=S3Location(bucket="b"), storage=Storage.REFERENCE), LARGE)
+    run([cloud], PublishOptions(location=S3Location(bucket="b"), storage=Storage.REFERENCE), LARGE)
     kept = dict(cloud.objects)
     run([cloud], through_a_bucket(), replace(LARGE, runtimes=("python3.12",)))
     assert (len(cloud.there), cloud.objects) == (2, kept)
@@ -293,12 +293,12 @@ def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
     for description in before:
         cloud.add(description=description)
     foreign = {version.number for version, _ in cloud.there.values() if version.description == FOREIGN}
-    wishes = PublishOptions(grants=GRANTS, keep=keep, shelf=S3Location(bucket="b"))
+    options = PublishOptions(grants=GRANTS, keep=keep, location=S3Location(bucket="b"))
     artifact = LARGE if large else ARTIFACT
     for luck in [*runs, []]:
         cloud.luck = list(luck)
         try:
-            results = run([cloud], wishes, artifact)
+            results = run([cloud], options, artifact)
         except KilledError:
             continue
     new = [number for number, (_, details) in cloud.there.items() if details.code_sha256 == artifact.code_sha256]

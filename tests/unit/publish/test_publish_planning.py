@@ -29,7 +29,7 @@ def removed(*actions: object) -> list[int]:
 
 
 def test_a_new_layer_is_published() -> None:
-    assert plan(ARTIFACT, seen(), PublishOptions()) == (Publish(shelf=None),)
+    assert plan(ARTIFACT, seen(), PublishOptions()) == (Publish(location=None),)
 
 
 def test_the_same_bytes_as_the_newest_version_are_not_published_again() -> None:
@@ -42,13 +42,13 @@ def test_the_same_bytes_as_the_newest_version_are_not_published_again() -> None:
 @pytest.mark.parametrize("other", [{"runtimes": ("python3.12",)}, {"architectures": ("arm64",)}])
 def test_the_same_bytes_for_another_runtime_are_another_version(other: dict[str, tuple[str, ...]]) -> None:
     there = seen("a", wanted=replace(ARTIFACT, **other))  # type: ignore[arg-type]
-    assert plan(ARTIFACT, there, PublishOptions())[0] == Publish(shelf=None)
+    assert plan(ARTIFACT, there, PublishOptions())[0] == Publish(location=None)
 
 
 def test_code_that_is_to_stay_in_the_bucket_is_another_version_than_a_copy() -> None:
-    shelf = S3Location(bucket="mine")
+    location = S3Location(bucket="mine")
     ready = seen("a", wanted=ARTIFACT, bucket=Bucket(versioned=True, readable=True))
-    reference = PublishOptions(shelf=shelf, storage=Storage.REFERENCE)
+    reference = PublishOptions(location=location, storage=Storage.REFERENCE)
     assert isinstance(plan(ARTIFACT, ready, reference)[0], Publish)
     there = replace(ready, newest=its_details(ARTIFACT, Storage.REFERENCE))
     assert isinstance(plan(ARTIFACT, there, reference)[0], Unchanged)
@@ -58,7 +58,7 @@ def test_code_that_is_to_stay_in_the_bucket_is_another_version_than_a_copy() -> 
 def test_grants_follow_a_new_version() -> None:
     made = grants(public=True, organizations=("o-a1b2c3d4e5",), accounts=("123456789012",))
     actions = plan(ARTIFACT, seen(), PublishOptions(grants=made))
-    assert actions == (Publish(shelf=None), *(Allow(grant=grant) for grant in made))
+    assert actions == (Publish(location=None), *(Allow(grant=grant) for grant in made))
 
 
 def test_only_missing_grants_are_made() -> None:
@@ -93,16 +93,16 @@ def test_nothing_is_removed_unless_that_is_asked_for() -> None:
 
 
 def test_a_zip_of_exactly_the_limit_needs_no_bucket() -> None:
-    assert plan(an_artifact(zipped=DIRECT_UPLOAD_LIMIT), seen(), PublishOptions()) == (Publish(shelf=None),)
+    assert plan(an_artifact(zipped=DIRECT_UPLOAD_LIMIT), seen(), PublishOptions()) == (Publish(location=None),)
 
 
 def test_a_larger_zip_goes_through_the_bucket() -> None:
-    shelf = S3Location(bucket="mine-{region}", prefix="layers/")
+    location = S3Location(bucket="mine-{region}", prefix="layers/")
     artifact = an_artifact(zipped=DIRECT_UPLOAD_LIMIT + 1)
-    assert plan(artifact, seen(), PublishOptions(shelf=shelf)) == (Publish(shelf=shelf),)
-    assert shelf.bucket_in("us-east-1") == "mine-us-east-1"
-    assert shelf.key(artifact) == f"layers/layer/{artifact.sha256}.python3.13-x86_64.upload.zip"
-    assert replace(shelf, keep=True).key(artifact) == f"layers/layer/{artifact.sha256}.zip"
+    assert plan(artifact, seen(), PublishOptions(location=location)) == (Publish(location=location),)
+    assert location.bucket_in("us-east-1") == "mine-us-east-1"
+    assert location.key(artifact) == f"layers/layer/{artifact.sha256}.python3.13-x86_64.upload.zip"
+    assert replace(location, keep=True).key(artifact) == f"layers/layer/{artifact.sha256}.zip"
 
 
 def test_a_larger_zip_without_a_bucket_is_refused() -> None:
@@ -132,9 +132,9 @@ def test_a_full_account_is_told_of_before_the_upload() -> None:
 
 
 def test_a_full_account_can_still_run_from_a_bucket() -> None:
-    wishes = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
     there = seen(limits=Limits(left=0), bucket=Bucket(versioned=True, readable=True))
-    assert isinstance(plan(ARTIFACT, there, wishes)[0], Publish)
+    assert isinstance(plan(ARTIFACT, there, options)[0], Publish)
 
 
 def test_running_from_a_bucket_needs_one() -> None:
@@ -143,15 +143,15 @@ def test_running_from_a_bucket_needs_one() -> None:
 
 
 def test_a_bucket_without_versions_is_explained() -> None:
-    wishes = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
-    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=True)), wishes)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=True)), options)
     assert isinstance(only, Refuse)
     assert "put-bucket-versioning --bucket mine " in only.hint
 
 
 def test_everything_that_a_bucket_lacks_is_told_at_once() -> None:
-    wishes = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
-    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=False)), wishes)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=False, readable=False)), options)
     assert isinstance(only, Refuse)
     assert "keeps no versions" in only.message
     assert "does not let Lambda read" in only.message
@@ -163,8 +163,8 @@ def test_everything_that_a_bucket_lacks_is_told_at_once() -> None:
     ("region", "arn"), [("us-east-1", "arn:aws:s3:::mine/layer/*"), ("cn-north-1", "arn:aws-cn:s3:::mine/layer/*")]
 )
 def test_a_bucket_that_lambda_may_not_read_is_explained_with_the_missing_statement(region: str, arn: str) -> None:
-    wishes = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
-    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=True, readable=False), region=region), wishes)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    (only,) = plan(ARTIFACT, seen(bucket=Bucket(versioned=True, readable=False), region=region), options)
     assert isinstance(only, Refuse)
     statement = json.loads(only.hint[only.hint.index("{") :])
     assert statement == {
@@ -177,9 +177,9 @@ def test_a_bucket_that_lambda_may_not_read_is_explained_with_the_missing_stateme
 
 
 def test_what_may_not_be_looked_at_holds_nothing_up() -> None:
-    wishes = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
-    actions = plan(ARTIFACT, seen(bucket=Bucket()), wishes)
-    assert actions == (Publish(shelf=S3Location(bucket="mine", keep=True), storage=Storage.REFERENCE),)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    actions = plan(ARTIFACT, seen(bucket=Bucket()), options)
+    assert actions == (Publish(location=S3Location(bucket="mine", keep=True), storage=Storage.REFERENCE),)
 
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
@@ -198,19 +198,19 @@ def test_an_account_that_is_overdrawn_has_nothing_left() -> None:
 def test_what_a_bucket_lacks_is_no_matter_where_lambda_copies_the_code() -> None:
     large = replace(ARTIFACT, zipped=DIRECT_UPLOAD_LIMIT + 1)
     bare = seen(bucket=Bucket(versioned=False, readable=False))
-    (only,) = plan(large, bare, PublishOptions(shelf=S3Location(bucket="mine")))
-    assert only == Publish(shelf=S3Location(bucket="mine"))
+    (only,) = plan(large, bare, PublishOptions(location=S3Location(bucket="mine")))
+    assert only == Publish(location=S3Location(bucket="mine"))
 
 
 def test_a_zip_stays_in_the_bucket_where_that_is_asked_for() -> None:
     large = replace(ARTIFACT, zipped=DIRECT_UPLOAD_LIMIT + 1)
     for keep in (True, False):
-        shelf = S3Location(bucket="mine", keep=keep)
-        assert plan(large, seen(), PublishOptions(shelf=shelf)) == (Publish(shelf=shelf),)
+        location = S3Location(bucket="mine", keep=keep)
+        assert plan(large, seen(), PublishOptions(location=location)) == (Publish(location=location),)
 
 
 def test_a_bucket_that_was_not_looked_at_holds_nothing_up() -> None:
-    options = PublishOptions(shelf=S3Location(bucket="mine"), storage=Storage.REFERENCE)
+    options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
     (only,) = plan(ARTIFACT, seen(bucket=None), options)
     assert isinstance(only, Publish)
 

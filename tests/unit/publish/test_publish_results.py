@@ -27,7 +27,7 @@ from layerforge.publish.results import Result, Status, besides, does, grouped, m
 from layerforge.publish.survey import survey
 from unit.publish.fake_cloud import FakeCloud, a_version, an_artifact
 
-SHELF = S3Location(bucket="mine-{region}")
+LOCATION = S3Location(bucket="mine-{region}")
 LEFT = Leftover(bucket="mine-us-east-1", key="k.zip", object_version="v1")
 
 
@@ -38,14 +38,14 @@ def a_job(*actions: Action) -> Job:
 
 
 WORDS: tuple[tuple[Action, str, dict[str, object]], ...] = (
-    (Publish(shelf=None), "publish 45.1 MB", {"do": "publish", "bucket": None, "storage": "copy"}),
+    (Publish(location=None), "publish 45.1 MB", {"do": "publish", "bucket": None, "storage": "copy"}),
     (
-        Publish(shelf=SHELF),
+        Publish(location=LOCATION),
         "publish 45.1 MB through mine-us-east-1",
         {"do": "publish", "bucket": "mine-us-east-1", "storage": "copy"},
     ),
     (
-        Publish(shelf=SHELF, storage=Storage.REFERENCE),
+        Publish(location=LOCATION, storage=Storage.REFERENCE),
         "publish 45.1 MB from mine-us-east-1",
         {"do": "publish", "bucket": "mine-us-east-1", "storage": "reference"},
     ),
@@ -85,10 +85,10 @@ def test_each_action_has_its_words_and_its_data(action: Action, words: str, data
 
 
 def test_versions_that_go_are_named_last_and_together() -> None:
-    job = a_job(Remove(version=a_version(3)), Publish(shelf=None), Remove(version=a_version(4)), Allow(grant=PUBLIC))
+    job = a_job(Remove(version=a_version(3)), Publish(location=None), Remove(version=a_version(4)), Allow(grant=PUBLIC))
     assert does(job) == f"publish 45.1 MB; grant {PUBLIC.statement}; remove 3, 4"
     assert besides(job) == (f"granted {PUBLIC.statement}", "removed 3, 4")
-    assert besides(a_job(Publish(shelf=None), Discard(leftover=LEFT))) == ("cleared away s3://mine-us-east-1/k.zip",)
+    assert besides(a_job(Publish(location=None), Discard(leftover=LEFT))) == ("cleared away s3://mine-us-east-1/k.zip",)
 
 
 def test_results_tell_versions_and_failures_alike() -> None:
@@ -140,7 +140,7 @@ def test_a_bucket_that_cannot_be_tidied_holds_up_no_plan() -> None:
 
     cloud, large = Shut(), an_artifact(zipped=60_000_000)
     cloud.add(large)
-    [job] = survey([cloud], [large], PublishOptions(shelf=SHELF))
+    [job] = survey([cloud], [large], PublishOptions(location=LOCATION))
     assert [type(action) for action in job.actions] == [Unchanged]
     assert not job.publishes
 

@@ -48,14 +48,14 @@ def a_package(name: str, files: Mapping[str, bytes], *, version: str = "1.0", ne
     return own | {f"{info}/RECORD": "\n".join([*rows, f"{info}/RECORD,,".removeprefix("python/")]).encode()}
 
 
-def ground(folder: Path, files: Mapping[str, bytes], **facts: Any) -> LayerEvidence:
-    """The ground of a real zip with these files."""
+def evidence(folder: Path, files: Mapping[str, bytes], **facts: Any) -> LayerEvidence:
+    """The evidence of a real zip with these files."""
     seen = examine(zips.of(folder / "layer.zip", files), target())
     return LayerEvidence(target=target(), examination=seen, read=lambda path: files[path], **facts)
 
 
-def kinds(ground: LayerEvidence) -> dict[str, Advice]:
-    found = advise(ground)
+def kinds(evidence: LayerEvidence) -> dict[str, Advice]:
+    found = advise(evidence)
     assert len({one.kind for one in found}) == len(found), "each once"
     return {one.kind: one for one in found}
 
@@ -63,18 +63,18 @@ def kinds(ground: LayerEvidence) -> dict[str, Advice]:
 # --- bytecode
 
 
-def with_pyc(ground: LayerEvidence, state: PycState) -> LayerEvidence:
+def with_pyc(evidence: LayerEvidence, state: PycState) -> LayerEvidence:
     """The same layer with every .pyc in one state."""
     facts = PycFacts(state=state, magic=3571)
-    members = [replace(one, pyc=facts, kind=Kind.BYTECODE) if one.pyc else one for one in ground.examination.members]
-    return replace(ground, examination=replace(ground.examination, members=tuple(members)))
+    members = [replace(one, pyc=facts, kind=Kind.BYTECODE) if one.pyc else one for one in evidence.examination.members]
+    return replace(evidence, examination=replace(evidence.examination, members=tuple(members)))
 
 
 COMPILED = {"python/demo/a.py": MIB, "python/demo/__pycache__/a.cpython-313.pyc": b"c" * 1000}
 
 
 def test_sources_whose_bytecode_is_valid_could_go(tmp_path: Path) -> None:
-    found = kinds(with_pyc(ground(tmp_path, COMPILED), PycState.VALID))
+    found = kinds(with_pyc(evidence(tmp_path, COMPILED), PycState.VALID))
     [member] = [one for one in examine(tmp_path / "layer.zip", target()).members if one.path == "python/demo/a.py"]
     assert found.keys() == {"bytecode-only"}
     assert (found["bytecode-only"].bytes, found["bytecode-only"].zipped) == (BIG, member.zipped)
@@ -83,19 +83,19 @@ def test_sources_whose_bytecode_is_valid_could_go(tmp_path: Path) -> None:
 
 def test_bytecode_that_is_stale_could_go_and_its_sources_could_not(tmp_path: Path) -> None:
     files = {"python/demo/a.py": b"a = 1", "python/demo/__pycache__/a.cpython-313.pyc": MIB}
-    found = kinds(with_pyc(ground(tmp_path, files), PycState.STALE))
+    found = kinds(with_pyc(evidence(tmp_path, files), PycState.STALE))
     assert {kind: one.bytes for kind, one in found.items()} == {"unused-bytecode": BIG}
 
 
 def test_what_costs_time_comes_first(tmp_path: Path) -> None:
     stale = {"python/demo/a.py": b"a = 1", "python/demo/__pycache__/a.cpython-313.pyc": MIB}
-    known = with_pyc(ground(tmp_path, {**stale, "python/demo/data.h": MIB * 2}), PycState.STALE)
+    known = with_pyc(evidence(tmp_path, {**stale, "python/demo/data.h": MIB * 2}), PycState.STALE)
     assert [one.kind for one in advise(known)] == ["unused-bytecode", "dead-weight"]
 
 
 def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path: Path) -> None:
     files = {"python/demo/a.py": MIB, "python/demo/data.h": MIB * 2}
-    first, second = advise(ground(tmp_path, files))
+    first, second = advise(evidence(tmp_path, files))
     assert (first.kind, first.bytes, first.files, first.ms) == ("missing-bytecode", 0, 0, None)
     assert "1 module (300.0 kB of source)" in first.message
     assert second.kind == "dead-weight"
@@ -104,7 +104,7 @@ def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path
 def test_what_the_build_could_not_compile_is_not_asked_for(tmp_path: Path) -> None:
     left = Left(path="python/demo/template.py", reason=f"{UNCOMPILABLE}: SyntaxError")
     made = a_manifest(left=(left,))
-    assert kinds(ground(tmp_path, {left.path: MIB}, manifest=made)) == {}
+    assert kinds(evidence(tmp_path, {left.path: MIB}, manifest=made)) == {}
 
 
 # --- what could be left out
@@ -122,7 +122,7 @@ def test_tests_and_headers_could_go_but_not_what_is_imported_or_named(tmp_path: 
         "python/demo/a.h": MIB,
         "python/demo/named.h": MIB,
     }
-    found = kinds(ground(tmp_path, files))["dead-weight"]
+    found = kinds(evidence(tmp_path, files))["dead-weight"]
     assert (found.bytes, found.files) == (3 * BIG, 3)
     assert "tests (600.0 kB), C, Cython and Fortran sources (300.0 kB)" in found.message
 
@@ -145,7 +145,7 @@ def test_every_kind_of_import_keeps_tests(statement: str, tmp_path: Path) -> Non
         "python/demo/core/__init__.py": b"",
         "python/demo/core/tests/__init__.py": MIB,
     }
-    assert "dead-weight" not in kinds(ground(tmp_path, files))
+    assert "dead-weight" not in kinds(evidence(tmp_path, files))
 
 
 def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> No
     }
     tree = a_tree(*(a_file(path, data, package="") for path, data in files.items()))
     dropped = {edit.path: edit.reason for edit in prune.prune(tree, a_setting()) if isinstance(edit, Edit)}
-    assert droppable(ground(tmp_path, files)) == dropped
+    assert droppable(evidence(tmp_path, files)) == dropped
     assert set(dropped) == {
         "python/demo/core/tests/test_a.py",
         "python/demo/core/tests/test_b.py",
@@ -178,7 +178,7 @@ def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -
         "python/a/other.pyi": MIB,
         "python/a/other.py": b"",
     }
-    assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
+    assert kinds(evidence(tmp_path, files))["dead-weight"].bytes == BIG
 
 
 def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
@@ -187,18 +187,18 @@ def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
         "python/demo/tests/__init__.py": b"",
         "python/demo/tests/helper.py": MIB,
     }
-    assert kinds(ground(tmp_path, files))["dead-weight"].bytes == BIG
+    assert kinds(evidence(tmp_path, files))["dead-weight"].bytes == BIG
 
 
 def test_a_layer_of_our_own_keeps_what_its_recipe_kept(tmp_path: Path) -> None:
-    assert "dead-weight" not in kinds(ground(tmp_path, {"python/a/x.h": MIB}, manifest=a_manifest(requires=("a",))))
+    assert "dead-weight" not in kinds(evidence(tmp_path, {"python/a/x.h": MIB}, manifest=a_manifest(requires=("a",))))
 
 
 def test_what_the_runtime_has_is_named_with_its_metadata(tmp_path: Path) -> None:
     files = a_package("boto3", {"boto3/data.json": MIB * 4, "boto3/__init__.py": b""}) | a_package(
         "demo", {"demo/data.json": MIB, "demo/__init__.py": b""}, needs=["boto3"]
     )
-    found = kinds(ground(tmp_path, files))
+    found = kinds(evidence(tmp_path, files))
     members = examine(tmp_path / "layer.zip", target()).members
     assert found.keys() == {"runtime-has-it"}
     assert found["runtime-has-it"].bytes == sum(one.size for one in members if one.package == "boto3") > 4 * BIG
@@ -221,7 +221,7 @@ def test_the_version_that_a_package_which_stays_asks_for_is_no_choice(
     files = a_package("demo", {"demo/__init__.py": b"import botocore, jmespath"}, needs=needs)
     files |= a_package("botocore", {"botocore/__init__.py": b"import jmespath\n" + MIB * 4}, needs=["jmespath<2"])
     files |= a_package("jmespath", {"jmespath/__init__.py": MIB * 4})
-    found = kinds(ground(tmp_path, files)).get("runtime-has-it")
+    found = kinds(evidence(tmp_path, files)).get("runtime-has-it")
     told = found.message.partition(":")[0].removeprefix("the runtime has its own ") if found else ""
     assert set(filter(None, told.split(", "))) == left
 
@@ -232,20 +232,20 @@ def test_a_limit_that_the_runtimes_own_version_keeps_holds_nothing(cap: str, tol
     files |= a_package("boto3", {"boto3/__init__.py": b"import botocore\n"}, needs=["botocore<1.44"])
     files |= a_package("botocore", {"botocore/__init__.py": b"import urllib3\n" + MIB * 4}, needs=["urllib3!=2.2.0,<3"])
     files |= a_package("urllib3", {"urllib3/__init__.py": b""})
-    found = kinds(ground(tmp_path, files)).get("runtime-has-it")
+    found = kinds(evidence(tmp_path, files)).get("runtime-has-it")
     assert (found is not None and "boto3, botocore, urllib3:" in found.message) is told
 
 
 def test_notes_of_a_verification_are_the_advice_of_inspect(tmp_path: Path) -> None:
     files = a_package("boto3", {"boto3/data.json": MIB * 4, "boto3/__init__.py": b""}) | {"python/demo/x.h": MIB}
-    known = ground(tmp_path, files)
+    known = evidence(tmp_path, files)
     said = {kind: f"{one.message}; {one.how}" for kind, one in kinds(known).items()}
     assert notes(known, ours=False) == (said["runtime-has-it"], said["dead-weight"])
     assert notes(known, ours=True) == (said["runtime-has-it"],)
 
 
 def test_a_small_package_that_the_runtime_has_is_no_advice(tmp_path: Path) -> None:
-    assert kinds(ground(tmp_path, a_package("six", {"six.py": b"", "six.json": MIB}))) == {}
+    assert kinds(evidence(tmp_path, a_package("six", {"six.py": b"", "six.json": MIB}))) == {}
 
 
 OTHER = {"other/data.json": MIB, "other/__init__.py": b"a = 1\n"}
@@ -267,7 +267,7 @@ OTHER = {"other/data.json": MIB, "other/__init__.py": b"a = 1\n"}
 def test_a_package_that_no_other_one_names_is_told_with_who_asks_for_it(
     files: dict[str, bytes], named: bool, tmp_path: Path
 ) -> None:
-    found = kinds(ground(tmp_path, a_package("demo", files, needs=["other"]) | a_package("other", OTHER)))
+    found = kinds(evidence(tmp_path, a_package("demo", files, needs=["other"]) | a_package("other", OTHER)))
     assert ("unused-package" in found) is not named
     if not named:
         assert found["unused-package"].bytes > BIG
@@ -279,30 +279,30 @@ def test_native_code_that_names_a_package_or_needs_its_library_uses_it(tmp_path:
     library = elves.image(soname="libother.so.1")
     demo = a_package("demo", {"demo/__init__.py": b"", "demo/a.so": needs}, needs=["blas-other"])
     files = demo | a_package("blas-other", {"blas_other/__init__.py": MIB, "blas_other/libother.so.1": library})
-    assert "unused-package" not in kinds(ground(tmp_path, files))
+    assert "unused-package" not in kinds(evidence(tmp_path, files))
     named = a_package("demo", {"demo/__init__.py": b"", "demo/a.so": elves.image(tail=b"\0other\0")}, needs=["other"])
-    assert "unused-package" not in kinds(ground(tmp_path, named | a_package("other", OTHER)))
+    assert "unused-package" not in kinds(evidence(tmp_path, named | a_package("other", OTHER)))
 
 
 def test_what_the_layer_is_for_is_never_called_unused(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b"", "demo/data.json": MIB}) | a_package("other", OTHER)
-    assert "unused-package" not in kinds(ground(tmp_path, files))
-    found = kinds(ground(tmp_path, files, manifest=a_manifest(requires=("demo>=1",))))
+    assert "unused-package" not in kinds(evidence(tmp_path, files))
+    found = kinds(evidence(tmp_path, files, manifest=a_manifest(requires=("demo>=1",))))
     assert "no code of another package names other:" in found["unused-package"].message
 
 
 def test_a_requirement_for_another_system_does_not_count(tmp_path: Path) -> None:
     needs = ['other; sys_platform == "win32"', 'other; extra == "all"']
     files = a_package("demo", {"demo/__init__.py": b""}, needs=needs) | a_package("other", OTHER)
-    assert "unused-package" not in kinds(ground(tmp_path, files)), "nothing asks for it, so it was asked for"
+    assert "unused-package" not in kinds(evidence(tmp_path, files)), "nothing asks for it, so it was asked for"
 
 
 def test_a_plug_in_is_not_called_unused(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b""}, needs=["other"])
     plugin = OTHER | {"other-1.0.dist-info/entry_points.txt": b"[demo.plugins]\nother = other:a\n"}
-    assert "unused-package" not in kinds(ground(tmp_path, files | a_package("other", plugin)))
+    assert "unused-package" not in kinds(evidence(tmp_path, files | a_package("other", plugin)))
     script = OTHER | {"other-1.0.dist-info/entry_points.txt": b"[console_scripts]\nother = other:a\n"}
-    assert "unused-package" in kinds(ground(tmp_path, files | a_package("other", script)))
+    assert "unused-package" in kinds(evidence(tmp_path, files | a_package("other", script)))
 
 
 # --- what is there twice
@@ -312,14 +312,14 @@ def test_a_package_in_two_versions_costs_what_only_the_older_lists(tmp_path: Pat
     files = a_package("demo", {"demo/__init__.py": b"", "demo/old.json": MIB}) | a_package(
         "demo", {"demo/__init__.py": b"", "demo/new.json": MIB * 2, "demo/more.json": b""}, version="2.0"
     )
-    found = kinds(ground(tmp_path, files))["package-twice"]
+    found = kinds(evidence(tmp_path, files))["package-twice"]
     assert BIG < found.bytes < BIG + 1000
     assert "demo-1.0.dist-info, python/demo-2.0.dist-info" in found.message
 
 
 def test_a_package_in_two_versions_is_told_however_small_it_is(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b""}) | a_package("demo", {"demo/__init__.py": b""}, version="2.0")
-    assert 0 < kinds(ground(tmp_path, files))["package-twice"].bytes < 1000
+    assert 0 < kinds(evidence(tmp_path, files))["package-twice"].bytes < 1000
 
 
 def test_of_two_versions_the_one_stays_whose_record_is_true(tmp_path: Path) -> None:
@@ -327,21 +327,21 @@ def test_of_two_versions_the_one_stays_whose_record_is_true(tmp_path: Path) -> N
     older = {"demo/__init__.py": b"1", "demo/a.json": b"{}", "demo/b.json": b"{}", "demo/old.json": MIB}
     newer = {"demo/__init__.py": b"2", "demo/new.json": MIB * 2}
     files = a_package("demo", older, version="9.0") | a_package("demo", newer, version="10.0")
-    found = kinds(ground(tmp_path, files))["package-twice"]
+    found = kinds(evidence(tmp_path, files))["package-twice"]
     assert BIG < found.bytes < BIG + 1000
 
 
 def test_a_package_in_two_folders_of_the_path_costs_the_one_that_is_never_found(tmp_path: Path) -> None:
     files = a_package("demo", {"demo/__init__.py": b"", "demo/a.json": MIB})
     deeper = {path.replace("python/", "python/lib/python3.13/site-packages/", 1): data for path, data in files.items()}
-    found = kinds(ground(tmp_path, files | deeper))["package-twice"]
+    found = kinds(evidence(tmp_path, files | deeper))["package-twice"]
     assert BIG < found.bytes < BIG + 1000
 
 
 def test_a_library_of_the_same_bytes_could_be_a_link(tmp_path: Path) -> None:
     library = elves.image(soname="libx.so.1", parts=(elves.Part(content=b"x" * BIG),), sections=False)
     files = {"python/a.libs/libx-1.so.1": library, "python/b.libs/libx-1.so.1": library}
-    found = kinds(ground(tmp_path, files))
+    found = kinds(evidence(tmp_path, files))
     assert {kind: one.bytes for kind, one in found.items()} == {"library-copies": len(library)}
 
 
@@ -354,7 +354,7 @@ def test_two_builds_of_one_library_name_the_recipe_that_compiles_them_to_one(tmp
     files = a_package("numpy", {"numpy.libs/libscipy_openblas64_-4b78795a.so": one}) | a_package(
         "scipy", {"scipy.libs/libscipy_openblas-5f890258.so": other}
     )
-    found = kinds(ground(tmp_path, files))["several-libraries"]
+    found = kinds(evidence(tmp_path, files))["several-libraries"]
     assert (found.bytes, found.files) == (len(one), 1)
     assert found.message.startswith("OpenBLAS is there 2 times")
     assert "layerforge build scipy" in found.how
@@ -364,12 +364,12 @@ def test_two_builds_that_no_recipe_compiles_name_none(tmp_path: Path) -> None:
     files = a_package("a", {"a.libs/libgomp-1.so.1.0.0": blas(BIG)}) | a_package(
         "b", {"b.libs/libgomp-2.so.1.0.0": blas(BIG + 1)}
     )
-    assert "a recipe of your own" in kinds(ground(tmp_path, files))["several-libraries"].how
+    assert "a recipe of your own" in kinds(evidence(tmp_path, files))["several-libraries"].how
 
 
 def test_two_major_versions_are_two_libraries(tmp_path: Path) -> None:
     files = {"lib/libgfortran-1.so.3.0.0": blas(BIG), "lib/libgfortran-2.so.5.0.0": blas(BIG + 1)}
-    assert kinds(ground(tmp_path, files)) == {}
+    assert kinds(evidence(tmp_path, files)) == {}
 
 
 # --- native code
@@ -377,7 +377,7 @@ def test_two_major_versions_are_two_libraries(tmp_path: Path) -> None:
 
 def test_symbols_cost_what_the_strip_pass_would_take(tmp_path: Path) -> None:
     whole = elves.image(loose=((".symtab", b"s" * 2 * BIG), (".strtab", b"\0"), (".debug_info", b"d" * BIG)))
-    found = kinds(ground(tmp_path, {"python/a.so": whole}))["symbols"]
+    found = kinds(evidence(tmp_path, {"python/a.so": whole}))["symbols"]
     assert (found.bytes, found.zipped) == (len(whole) - len(strip.cut(whole)), None)
     assert found.bytes > 2 * BIG
 
@@ -386,7 +386,7 @@ def test_symbols_that_cannot_be_cut_safely_are_not_promised(tmp_path: Path) -> N
     whole = elves.image(loose=((".symtab", b"s" * BIG), (".strtab", b"\0"), ("unknown", b"u" * 9)))
     with pytest.raises(strip.Unsafe):
         strip.cut(whole)
-    assert kinds(ground(tmp_path, {"python/a.so": whole})) == {}
+    assert kinds(evidence(tmp_path, {"python/a.so": whole})) == {}
 
 
 # --- times
@@ -399,7 +399,7 @@ def imports_of(
     files = a_package("demo", {"demo/__init__.py": b"import other, base\n"}, needs=needs)
     files |= a_package("other", {"other/__init__.py": b"import base\n"}, needs=["base"])
     files |= a_package("base", {"base/__init__.py": b""})
-    found = advise(ground(tmp_path, files, imports=nodes, manifest=a_manifest(requires=tuple(requires))))
+    found = advise(evidence(tmp_path, files, imports=nodes, manifest=a_manifest(requires=tuple(requires))))
     return [one for one in found if one.kind == "slow-import"]
 
 
@@ -455,21 +455,21 @@ def test_the_one_package_that_the_layer_is_for_is_not_called_slow(tmp_path: Path
 
 def test_packages_that_share_a_name_are_not_told_apart_by_their_imports(tmp_path: Path) -> None:
     files = a_package("g-one", {"g/one.py": b""}) | a_package("g-two", {"g/two.py": b""})
-    assert kinds(ground(tmp_path, files, imports=[Node(name="g.one", total_us=900_000)])) == {}
+    assert kinds(evidence(tmp_path, files, imports=[Node(name="g.one", total_us=900_000)])) == {}
 
 
 # --- the whole
 
 
 def test_nothing_is_said_of_what_would_save_little(tmp_path: Path) -> None:
-    assert advise(ground(tmp_path, {"python/demo/x.h": b"1" * 99_999})) == ()
+    assert advise(evidence(tmp_path, {"python/demo/x.h": b"1" * 99_999})) == ()
     large = {"python/demo/x.h": b"1" * 100_000, "python/data.bin": b"2" * 30_000_000}
-    assert advise(ground(tmp_path, large)) == (), "less than half a percent"
+    assert advise(evidence(tmp_path, large)) == (), "less than half a percent"
 
 
 def test_bytes_are_promised_once(tmp_path: Path) -> None:
     boto = a_package("boto3", {"boto3/x.h": MIB * 4, "boto3/__init__.py": b""})
-    found = kinds(ground(tmp_path, boto | {"python/demo/x.h": MIB}))
+    found = kinds(evidence(tmp_path, boto | {"python/demo/x.h": MIB}))
     assert found["dead-weight"].bytes == BIG
     assert found["runtime-has-it"].bytes > 4 * BIG
 
@@ -487,7 +487,7 @@ CONTENTS = st.sampled_from([b"", b"import b", MIB, elves.image(), blas(BIG), b"b
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(PATHS, CONTENTS), ours=st.booleans())
 def test_no_advice_promises_more_than_there_is(files: dict[str, bytes], ours: bool, tmp_path: Path) -> None:
-    known = ground(tmp_path, files, manifest=a_manifest(requires=("a",)) if ours else None)
+    known = evidence(tmp_path, files, manifest=a_manifest(requires=("a",)) if ours else None)
     found = advise(known)
     assert sum(one.bytes for one in found) <= known.examination.unzipped
     assert sum(one.zipped or 0 for one in found) <= known.examination.zipped
@@ -503,4 +503,4 @@ def test_of_two_that_save_the_same_file_the_first_gets_it() -> None:
 
 def test_what_a_manifest_asks_for_and_makes_no_sense_names_no_package(tmp_path: Path) -> None:
     made = a_manifest(requires=("Demo_Pkg[x]>=1", "no requirement!", "other @ https://nowhere.invalid/o.whl"))
-    assert ground(tmp_path, {}, manifest=made).requested == {"demo-pkg", "other"}
+    assert evidence(tmp_path, {}, manifest=made).requested == {"demo-pkg", "other"}

@@ -198,7 +198,7 @@ const LEAVING = new Set(["runtime-has-it", "unused-package"]);
 /** A word as a shell takes it whole. @param {string} word */
 const quoted = (word) => (/^[\w.,=@:/+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** What is another than in an older layer. @param {Page} page @param {(path: string) => Node} shown */
+/** What differs from an older layer. @param {Page} page @param {(path: string) => Node} shown */
 function showChanges(page, shown) {
   const changes = page.changes;
   if (!changes) return at("changes-part").remove();

@@ -135,7 +135,7 @@ interface Part {
   files: Delta;
 }
 
-/** What is another than in an older layer. */
+/** What differs from an older layer. */
 interface Changes {
   zip_bytes: Delta;
   unzipped_bytes: Delta;

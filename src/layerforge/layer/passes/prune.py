@@ -75,7 +75,7 @@ def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tupl
 
 def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
     """Name of the rule that wants an entry gone, by path."""
-    wishes = setting.recipe.prune
+    patterns = setting.recipe.prune
     root = f"{SITE}/"
     default = by_default(
         [path.removeprefix(root) for path in (one.path for one in tree.entries) if path.startswith(root)]
@@ -85,9 +85,9 @@ def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
         below, _, name = entry.path.partition("/")
         if below == "bin" and _is_script(entry):
             doomed[entry.path] = SCRIPT
-        elif below != SITE or globs.matches(name, wishes.keep):
+        elif below != SITE or globs.matches(name, patterns.keep):
             continue
-        elif globs.matches(name, wishes.remove):
+        elif globs.matches(name, patterns.remove):
             doomed[entry.path] = RECIPE
         elif name in default:
             doomed[entry.path] = default[name]

@@ -42,16 +42,16 @@ def draw(data: Mapping[str, Any], kind: str) -> bytes:
     layers = [data, data["against"]] if "against" in data else [data]
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
-        made = Figure(figsize=(9, 4.6), facecolor=PAPER, layout="constrained")
-        axes = made.subplots()
+        figure = Figure(figsize=(9, 4.6), facecolor=PAPER, layout="constrained")
+        axes = figure.subplots()
         for number, layer in enumerate(layers):
             _bars(axes, layer, number, len(layers))
         _label(axes, data)
         # Of the labels of bars, matplotlib leaves out those that begin with an underscore.
         patches = [Patch(color=colour) for colour in COLOURS[: len(layers)]]
-        made.legend(patches, _names(layers), loc="outside lower center", frameon=False)
+        figure.legend(patches, _names(layers), loc="outside lower center", frameon=False)
         metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        made.savefig(file, format=kind, dpi=160, metadata=metadata)
+        figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return file.getvalue()
 
 

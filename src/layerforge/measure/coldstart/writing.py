@@ -27,11 +27,11 @@ DIGITS = 3
 
 
 def as_data(
-    order: Experiment, made: Measured, at: Prices, per_day: int | None, told: Mapping[str, Any]
+    order: Experiment, measured: Measured, at: Prices, per_day: int | None, told: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The whole measurement; ``told`` is what the caller knows of the run: image, date, warnings."""
-    layers = [_layer(order, made, at, per_day, number) for number in range(len(order.subjects))]
-    compared = {"against": layers[1], "ratios": _ratios(order, made.series)} if len(layers) > 1 else {}
+    layers = [_layer(order, measured, at, per_day, number) for number in range(len(order.subjects))]
+    compared = {"against": layers[1], "ratios": _ratios(order, measured.series)} if len(layers) > 1 else {}
     return {
         "schema": SCHEMA,
         **layers[0],
@@ -39,23 +39,23 @@ def as_data(
         "arch": str(order.target.arch),
         "function": dict(order.function.about),
         "runs": order.runs,
-        "layer_read": str(made.reading),
-        "imports_memory_mb": made.imports_memory,
+        "layer_read": str(measured.reading),
+        "imports_memory_mb": measured.imports_memory,
         "prices": {**asdict(at), "cold_starts_per_day": per_day},
         **compared,
         **told,
     }
 
 
-def _layer(order: Experiment, made: Measured, at: Prices, per_day: int | None, number: int) -> dict[str, Any]:
+def _layer(order: Experiment, measured: Measured, at: Prices, per_day: int | None, number: int) -> dict[str, Any]:
     seen = order.subjects[number].examination
     return {
         "zip": seen.path.name,
         "sha256": seen.sha256,
         "zip_bytes": seen.zipped,
         "unzipped_bytes": seen.unzipped,
-        "sizes": [_size(one, at, per_day) for one in made.series if one.subject == number],
-        "imports": nested(made.imports[number]),
+        "sizes": [_size(one, at, per_day) for one in measured.series if one.subject == number],
+        "imports": nested(measured.imports[number]),
     }
 
 

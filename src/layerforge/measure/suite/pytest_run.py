@@ -215,8 +215,8 @@ def read(results: Path) -> tuple[dict[str, End], int]:
             if isinstance(row, dict) and "of" in row:
                 total = guarded.as_(row, _Total).of
             else:
-                made = guarded.as_(_whole(row), _Ended)
-                tests[made.id] = End(outcome=made.outcome, seconds=made.seconds, message=made.message)
+                ended = guarded.as_(_whole(row), _Ended)
+                tests[ended.id] = End(outcome=ended.outcome, seconds=ended.seconds, message=ended.message)
     return tests, total
 
 

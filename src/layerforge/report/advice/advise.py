@@ -75,24 +75,24 @@ class Advice:
     """Milliseconds of the imports of a cold start that it is about; ``None`` where that was not measured."""
 
 
-def advise(ground: LayerEvidence, advisers: Sequence[Adviser] = ADVISERS) -> tuple[Advice, ...]:
+def advise(evidence: LayerEvidence, advisers: Sequence[Adviser] = ADVISERS) -> tuple[Advice, ...]:
     """What would help most: first what makes each cold start compile, then what it need not import, then by bytes.
 
     Nothing below the thresholds.
     """
-    proposals = apart(proposal for adviser in advisers for proposal in adviser(ground))
+    proposals = apart(proposal for adviser in advisers for proposal in adviser(evidence))
     found = [_weighed(one) for one in proposals]
-    least = smallest(ground.examination.unzipped)
+    least = smallest(evidence.examination.unzipped)
     worth = [one for one in found if one.bytes >= least or not one.files or one.kind in AT_ANY_SIZE]
     return tuple(sorted(worth, key=lambda one: (_place(one), -(one.ms or 0.0), -one.bytes, one.kind)))
 
 
-def notes(ground: LayerEvidence, *, ours: bool) -> tuple[str, ...]:
+def notes(evidence: LayerEvidence, *, ours: bool) -> tuple[str, ...]:
     """What a build or a verification says besides its findings: what could be left out, a line each.
 
     Of a layer of layerforge's own making (``ours``), the rules have dropped what they may.
     """
-    found = advise(ground, (provided,) if ours else (provided, dead_weight))
+    found = advise(evidence, (provided,) if ours else (provided, dead_weight))
     return tuple(f"{one.message}; {one.how}" for one in found)
 
 

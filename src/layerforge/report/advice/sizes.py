@@ -39,15 +39,15 @@ _STEM = re.compile(r"([^-.]+?)[_\d]*[-.].*?(?:\.so\.(\d+).*)?")
 """Name and major version of a library, whatever hash or size of integers its file name tells of."""
 
 
-def provided(ground: LayerEvidence) -> Iterator[Proposal]:
+def provided(evidence: LayerEvidence) -> Iterator[Proposal]:
     """What the runtime has itself. Which of the two a function should use is a choice, unless a package that stays asks
     for versions that the runtime's need not be: aiobotocore takes few versions of botocore.
     """
-    has = ground.target.runtime.packages
-    names = {name for name, tops in ground.tops.items() if tops and tops <= has}
-    while held := _held(ground, names):
+    has = evidence.target.runtime.packages
+    names = {name for name, tops in evidence.tops.items() if tops and tops <= has}
+    while held := _held(evidence, names):
         names -= held
-    found = [member for member in ground.examination.members if member.package in names]
+    found = [member for member in evidence.examination.members if member.package in names]
     if sum(member.size for member in found) >= SMALLEST_PROVIDED:
         yield Proposal(
             kind="runtime-has-it",
@@ -57,19 +57,19 @@ def provided(ground: LayerEvidence) -> Iterator[Proposal]:
         )
 
 
-def _held(ground: LayerEvidence, names: set[str]) -> set[str]:
+def _held(evidence: LayerEvidence, names: set[str]) -> set[str]:
     """Of ``names``, those that have to stay: one that stays limits their versions, or they limit those of one."""
-    asked = {need for name in ground.capped.keys() - names for need in ground.capped[name]} & names
-    return asked | {name for name in names if set(ground.capped.get(name, ())) & (ground.tops.keys() - names)}
+    asked = {need for name in evidence.capped.keys() - names for need in evidence.capped[name]} & names
+    return asked | {name for name in names if set(evidence.capped.get(name, ())) & (evidence.tops.keys() - names)}
 
 
-def twice(ground: LayerEvidence) -> Iterator[Proposal]:
+def twice(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Distributions that are there more than once: in two folders of ``sys.path``, or in two versions."""
     by_name: dict[str, list[Distribution]] = {}
-    for one in ground.examination.distributions:
+    for one in evidence.examination.distributions:
         by_name.setdefault(one.name, []).append(one)
     for name, many in sorted(by_name.items()):
-        if len(many) > 1 and (shadowed := _shadowed(ground, name, many)):
+        if len(many) > 1 and (shadowed := _shadowed(evidence, name, many)):
             yield Proposal(
                 kind="package-twice",
                 what=f"{name} is there {len(many)} times ({', '.join(one.info for one in many)})",
@@ -78,10 +78,10 @@ def twice(ground: LayerEvidence) -> Iterator[Proposal]:
             )
 
 
-def _shadowed(ground: LayerEvidence, name: str, many: list[Distribution]) -> list[Member]:
+def _shadowed(evidence: LayerEvidence, name: str, many: list[Distribution]) -> list[Member]:
     """Files of all copies but one: what lies later on ``sys.path``, else what only those list that were overwritten."""
     sites = sorted({site_dir(f"{one.info}/") for one in many}, key=len, reverse=True)
-    own = [member for member in ground.examination.members if member.package == name]
+    own = [member for member in evidence.examination.members if member.package == name]
     if len(sites) > 1:
         # The interpreter's own site-packages of a layer come first on Lambda's sys.path.
         return [member for member in own if site_dir(member.path) != sites[0]]
@@ -98,10 +98,10 @@ def _truth(one: Distribution, digests: Mapping[str, str]) -> float:
     return sum(told) / len(told) if told else 0.0
 
 
-def copies(ground: LayerEvidence) -> Iterator[Proposal]:
+def copies(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Shared libraries of equal bytes, which the loader knows by their soname."""
     groups: dict[str, list[Member]] = {}
-    for one in ground.examination.members:
+    for one in evidence.examination.members:
         if one.elf and one.elf.soname and not one.elf.init and not one.link:
             groups.setdefault(one.sha256, []).append(one)
     others = [one for group in groups.values() for one in sorted(group, key=lambda one: (len(one.path), one.path))[1:]]
@@ -114,12 +114,12 @@ def copies(ground: LayerEvidence) -> Iterator[Proposal]:
         )
 
 
-def dead_weight(ground: LayerEvidence) -> Iterator[Proposal]:
+def dead_weight(evidence: LayerEvidence) -> Iterator[Proposal]:
     """What the default rules of layerforge would drop. Of its own layers, a recipe chose to keep what is left."""
-    if ground.manifest:
+    if evidence.manifest:
         return
-    doomed = sources.droppable(ground)
-    found = list(ground.members(doomed))
+    doomed = sources.droppable(evidence)
+    found = list(evidence.members(doomed))
     if found:
         yield Proposal(
             kind="dead-weight",
@@ -136,9 +136,9 @@ def _reasons(doomed: Mapping[str, str], found: Iterable[Member], most: int = 4) 
     return ", ".join(f"{reason} ({megabytes(size)})" for reason, size in sizes.most_common(most))
 
 
-def unused_bytecode(ground: LayerEvidence) -> Iterator[Proposal]:
+def unused_bytecode(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Bytecode that Lambda's Python never uses: stale, broken or made by another one."""
-    found = [one for one in ground.examination.members if one.pyc is not None and one.pyc.state not in _USED]
+    found = [one for one in evidence.examination.members if one.pyc is not None and one.pyc.state not in _USED]
     if found:
         yield Proposal(
             kind="unused-bytecode",
@@ -148,13 +148,13 @@ def unused_bytecode(ground: LayerEvidence) -> Iterator[Proposal]:
         )
 
 
-def bytecode_only(ground: LayerEvidence) -> Iterator[Proposal]:
+def bytecode_only(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Sources whose bytecode stands beside them."""
-    tag = ground.target.cache_tag
-    valid = {one.path for one in ground.examination.members if one.pyc is not None and one.pyc.state in _USED}
+    tag = evidence.target.cache_tag
+    valid = {one.path for one in evidence.examination.members if one.pyc is not None and one.pyc.state in _USED}
     found = [
         member
-        for member in ground.examination.members
+        for member in evidence.examination.members
         if member.path.endswith(".py") and pyc.pyc_path(member.path, tag, BytecodeMode.BESIDE) in valid
     ]
     if found:
@@ -166,9 +166,9 @@ def bytecode_only(ground: LayerEvidence) -> Iterator[Proposal]:
         )
 
 
-def several_libraries(ground: LayerEvidence) -> Iterator[Proposal]:
+def several_libraries(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Several builds of one library, each with the package that brings it."""
-    native = [one for one in ground.examination.members if one.kind is Kind.NATIVE and not one.link]
+    native = [one for one in evidence.examination.members if one.kind is Kind.NATIVE and not one.link]
     for name, patterns in FAMILIES.items():
         family = [one for one in native if globs.matches(posixpath.basename(one.path), patterns)]
         for group in _builds(family):
@@ -178,7 +178,7 @@ def several_libraries(ground: LayerEvidence) -> Iterator[Proposal]:
             yield Proposal(
                 kind="several-libraries",
                 what=f"{name} is there {len(group)} times: {sizes}; one copy would do",
-                how=_recipe_for(ground, patterns, {one.package for one in group}),
+                how=_recipe_for(evidence, patterns, {one.package for one in group}),
                 savings=whole(others),
             )
 
@@ -193,10 +193,10 @@ def _builds(family: Iterable[Member]) -> Iterator[list[Member]]:
     return (list(by_digest.values()) for by_digest in stems.values() if len(by_digest) > 1)
 
 
-def _recipe_for(ground: LayerEvidence, patterns: tuple[str, ...], owners: set[str]) -> str:
+def _recipe_for(evidence: LayerEvidence, patterns: tuple[str, ...], owners: set[str]) -> str:
     """How to get by with one copy: by the bundled recipe that compiles all of ``owners``, if there is one."""
     recipes = [recipe_file.load(folder) for folder in recipe_file.bundled().values()]
-    names = set(ground.tops)
+    names = set(evidence.tops)
     fitting = [one for one in recipes if owners <= {part.name for part in one.packages} and _ships(one, patterns)]
     if not fitting:
         return "compile the packages on one copy, in a recipe of your own (docs/recipes.md)"
@@ -210,14 +210,14 @@ def _ships(one: Recipe, patterns: tuple[str, ...]) -> bool:
     return any(globs.matches(name, patterns) for name in names)
 
 
-def symbols(ground: LayerEvidence) -> Iterator[Proposal]:
+def symbols(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Symbol tables and debug sections: what the strip pass really takes off these very files."""
     savings: dict[str, Saving] = {}
-    for member in ground.examination.members:
+    for member in evidence.examination.members:
         if member.elf is None or member.elf.stripped or member.link:
             continue
         try:
-            shorter = strip.cut(ground.read(member.path))
+            shorter = strip.cut(evidence.read(member.path))
         except strip.Unsafe:
             continue
         if len(shorter) < member.size:

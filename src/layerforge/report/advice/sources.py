@@ -25,53 +25,53 @@ BY_RUNTIME = frozenset({"tzdata"})
 """Packages that the standard library imports."""
 
 
-def unused(ground: LayerEvidence) -> Iterator[Proposal]:
+def unused(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Packages that are neither what the layer is for nor named by the code of any other package."""
-    candidates = _candidates(ground) if len(ground.tops) <= MOST_PACKAGES else set()
-    for name in sorted(candidates - _named(ground, candidates)):
-        askers = sorted(one for one, needs in ground.needs.items() if name in needs)
+    candidates = _candidates(evidence) if len(evidence.tops) <= MOST_PACKAGES else set()
+    for name in sorted(candidates - _named(evidence, candidates)):
+        askers = sorted(one for one, needs in evidence.needs.items() if name in needs)
         asked = f", though {', '.join(askers)} asks for it" if askers else ""
         yield Proposal(
             kind="unused-package",
             what=f"no code of another package names {name}{asked}",
             how="leave it out if your function does not import it either, and no plug-in does",
-            savings=whole(member for member in ground.examination.members if member.package == name),
+            savings=whole(member for member in evidence.examination.members if member.package == name),
         )
 
 
-def _candidates(ground: LayerEvidence) -> set[str]:
+def _candidates(evidence: LayerEvidence) -> set[str]:
     """Packages of which it can be told whether something imports them."""
-    counts = Counter(top for names in ground.tops.values() for top in names)
-    plugins = {member.package for member in ground.examination.members if _is_plugin(ground, member)}
-    judged = {name for name, names in ground.tops.items() if names and all(counts[top] == 1 for top in names)}
-    return judged - ground.requested - BY_RUNTIME - plugins
+    counts = Counter(top for names in evidence.tops.values() for top in names)
+    plugins = {member.package for member in evidence.examination.members if _is_plugin(evidence, member)}
+    judged = {name for name, names in evidence.tops.items() if names and all(counts[top] == 1 for top in names)}
+    return judged - evidence.requested - BY_RUNTIME - plugins
 
 
-def _is_plugin(ground: LayerEvidence, member: Member) -> bool:
+def _is_plugin(evidence: LayerEvidence, member: Member) -> bool:
     """Whether a file names entry points, by which other packages find its own without naming it."""
     if not member.path.endswith(".dist-info/entry_points.txt"):
         return False
-    groups = re.findall(rb"^\[([^\]\r\n]+)\]", ground.read(member.path), re.MULTILINE)
+    groups = re.findall(rb"^\[([^\]\r\n]+)\]", evidence.read(member.path), re.MULTILINE)
     return any(group.strip() not in {b"console_scripts", b"gui_scripts"} for group in groups)
 
 
-def _named(ground: LayerEvidence, candidates: Collection[str]) -> set[str]:
+def _named(evidence: LayerEvidence, candidates: Collection[str]) -> set[str]:
     """Those ``candidates`` that a file of another package names: in an import, in quotes, in compiled code, or as a
     library that it needs.
     """
     sonames: dict[str, set[str]] = {name: set() for name in candidates}
-    for member in ground.examination.members:
+    for member in evidence.examination.members:
         if member.elf and member.package in sonames:
             sonames[member.package].add(member.elf.soname)
-    waiting = {name: ground.tops[name] for name in candidates}
+    waiting = {name: evidence.tops[name] for name in candidates}
     found: set[str] = set()
     # Sources first: they tell most, and cost least.
-    for member in sorted(ground.examination.members, key=_cost):
+    for member in sorted(evidence.examination.members, key=_cost):
         if not waiting or _cost(member) == _OTHER:
             break
         others = {name: tops for name, tops in waiting.items() if name != member.package}
         if others:
-            found |= set(_names_in(ground, member, others))
+            found |= set(_names_in(evidence, member, others))
             found |= {name for name in others if member.elf and sonames[name] & set(member.elf.needed)}
             waiting = {name: tops for name, tops in waiting.items() if name not in found}
     return found
@@ -88,8 +88,8 @@ def _cost(member: Member) -> int:
     return {Kind.BYTECODE: _BYTECODE, Kind.NATIVE: _NATIVE}.get(member.kind, _OTHER)
 
 
-def _names_in(ground: LayerEvidence, member: Member, others: dict[str, frozenset[str]]) -> Iterator[str]:
-    data = ground.read(member.path)
+def _names_in(evidence: LayerEvidence, member: Member, others: dict[str, frozenset[str]]) -> Iterator[str]:
+    data = evidence.read(member.path)
     held = {name: tops for name, tops in others.items() if any(top.encode() in data for top in tops)}
     if held and member.path.endswith(".py"):
         words = b"|".join(re.escape(top.encode()) for tops in held.values() for top in tops)
@@ -101,13 +101,13 @@ def _names_in(ground: LayerEvidence, member: Member, others: dict[str, frozenset
         yield from held
 
 
-def droppable(ground: LayerEvidence) -> dict[str, str]:
+def droppable(evidence: LayerEvidence) -> dict[str, str]:
     """Rule by path, of the files that the default rules drop: what the code of the layer needs is not among them."""
     found: dict[str, str] = {}
-    for folder, members in _by_site(ground).items():
+    for folder, members in _by_site(evidence).items():
         doomed = prune.by_default([member.path.removeprefix(folder) for member in members])
         files = (
-            Source(name=one.path.removeprefix(folder), package=one.package, read=partial(ground.read, one.path))
+            Source(name=one.path.removeprefix(folder), package=one.package, read=partial(evidence.read, one.path))
             for one in members
             if not one.link
         )
@@ -116,10 +116,10 @@ def droppable(ground: LayerEvidence) -> dict[str, str]:
     return found
 
 
-def _by_site(ground: LayerEvidence) -> Mapping[str, list[Member]]:
+def _by_site(evidence: LayerEvidence) -> Mapping[str, list[Member]]:
     """Files by the folder on ``sys.path`` that they lie in."""
     found: dict[str, list[Member]] = {}
-    for member in ground.examination.members:
+    for member in evidence.examination.members:
         if folder := site_dir(member.path):
             found.setdefault(folder, []).append(member)
     return found

@@ -18,10 +18,10 @@ SMALLEST_SHARE = 0.05
 SMALLEST_SOURCES = 100_000
 
 
-def missing_bytecode(ground: LayerEvidence) -> Iterator[Proposal]:
+def missing_bytecode(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Modules that every cold start compiles. What that takes is not measured, so it is told in bytes of source."""
-    bad = ground.manifest.uncompilable if ground.manifest else frozenset()
-    bare = [one for one in uncompiled(ground.examination, ground.target) if one.path not in bad]
+    bad = evidence.manifest.uncompilable if evidence.manifest else frozenset()
+    bare = [one for one in uncompiled(evidence.examination, evidence.target) if one.path not in bad]
     size = sum(member.size for member in bare)
     if size >= SMALLEST_SOURCES:
         yield Proposal(
@@ -32,22 +32,22 @@ def missing_bytecode(ground: LayerEvidence) -> Iterator[Proposal]:
         )
 
 
-def slow_import(ground: LayerEvidence) -> Iterator[Proposal]:
+def slow_import(evidence: LayerEvidence) -> Iterator[Proposal]:
     """Packages that a function could import later or do without, if they take a good part of the imports' time."""
-    avoidable = _avoidable(ground)
-    owners = _owners(ground, avoidable)
+    avoidable = _avoidable(evidence)
+    owners = _owners(evidence, avoidable)
     spent: Counter[str] = Counter()
     importers: dict[str, str] = {}
-    for name, importer, own_us in _imports(ground.imports, owners):
+    for name, importer, own_us in _imports(evidence.imports, owners):
         spent[name] += own_us
         importers.setdefault(name, importer)
     for name in avoidable:
         if spent[name] >= max(SMALLEST_US, SMALLEST_SHARE * spent.total()):
-            yield _slow(ground, name, importers[name], spent)
+            yield _slow(evidence, name, importers[name], spent)
 
 
-def _slow(ground: LayerEvidence, name: str, importer: str, spent: Counter[str]) -> Proposal:
-    by = next((one for one, tops in ground.tops.items() if importer.partition(".")[0] in tops), "")
+def _slow(evidence: LayerEvidence, name: str, importer: str, spent: Counter[str]) -> Proposal:
+    by = next((one for one, tops in evidence.tops.items() if importer.partition(".")[0] in tops), "")
     how = "import it inside the function that needs it"
     if by:
         how = f"leave it out if your function can do without it: {by} imports it because it is there"
@@ -60,24 +60,26 @@ def _slow(ground: LayerEvidence, name: str, importer: str, spent: Counter[str]) 
     )
 
 
-def _avoidable(ground: LayerEvidence) -> Mapping[str, frozenset[str]]:
+def _avoidable(evidence: LayerEvidence) -> Mapping[str, frozenset[str]]:
     """Packages that no other one asks for, each with those that nothing else asks for either.
 
     Without the one that the layer is for, where it is for a single one: that has to be imported.
     """
-    roots = frozenset(ground.tops) - {need for name, needs in ground.needs.items() for need in needs - {name}}
+    roots = frozenset(evidence.tops) - {need for name, needs in evidence.needs.items() for need in needs - {name}}
     return {
-        name: ground.needed_by([name]) - ground.needed_by(roots - {name})
+        name: evidence.needed_by([name]) - evidence.needed_by(roots - {name})
         for name in sorted(roots)
-        if ground.requested != {name}
+        if evidence.requested != {name}
     }
 
 
-def _owners(ground: LayerEvidence, avoidable: Mapping[str, frozenset[str]]) -> Mapping[str, str]:
+def _owners(evidence: LayerEvidence, avoidable: Mapping[str, frozenset[str]]) -> Mapping[str, str]:
     """Whose time a module counts as, by its top-level name: empty for what is imported in any case, or may be."""
     groups = {member: name for name, members in avoidable.items() for member in members}
-    counts = Counter(top for tops in ground.tops.values() for top in tops)
-    return {top: groups.get(name, "") if counts[top] == 1 else "" for name, tops in ground.tops.items() for top in tops}
+    counts = Counter(top for tops in evidence.tops.values() for top in tops)
+    return {
+        top: groups.get(name, "") if counts[top] == 1 else "" for name, tops in evidence.tops.items() for top in tops
+    }
 
 
 def _imports(

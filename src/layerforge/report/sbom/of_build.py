@@ -21,26 +21,26 @@ from layerforge.report.sbom.vendored import declared_components, is_metadata, is
 from layerforge.resolve import markers
 
 
-def of_build(made: Manifest, tree: Tree, origins: Origins | None = None) -> str:
+def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> str:
     """The SBOM of a layer that was just built."""
     origins = origins or Origins()
     files: dict[str, list[File]] = {}
     for file in tree.files:
         files.setdefault(file.package, []).append(file)
-    environment = markers.environment(runtimes.target(made.python, made.arch))
+    environment = markers.environment(runtimes.target(manifest.python, manifest.arch))
     # Without a library that several packages share there is nothing to be linked to, and no need to look.
     linked = any(file.path.startswith("lib/") for file in tree.files)
-    parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in made.packages]
+    parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
     named = {library.path for part in taken for library in part.libraries}
     document = Document(
-        name=made.name,
-        sha256=made.sha256,
-        content_sha256=made.content_sha256,
+        name=manifest.name,
+        sha256=manifest.sha256,
+        content_sha256=manifest.content_sha256,
         parts=(*parts, *(part for part in taken if part.libraries)),
         loose=tuple(library for library in loose if library.path not in named),
-        facts=_facts(made, origins),
+        facts=_facts(manifest, origins),
     )
     return text(document)
 
@@ -130,8 +130,13 @@ def _taken(package: Taken, loose: Iterable[Library]) -> Part:
     )
 
 
-def _facts(made: Manifest, origins: Origins) -> dict[str, str]:
-    facts = {"python": made.python, "arch": str(made.arch), "engine": made.engine, "interpreter": made.interpreter}
+def _facts(manifest: Manifest, origins: Origins) -> dict[str, str]:
+    facts = {
+        "python": manifest.python,
+        "arch": str(manifest.arch),
+        "engine": manifest.engine,
+        "interpreter": manifest.interpreter,
+    }
     if origins.image:
         facts |= {"image": origins.image.reference, "image_digest": origins.image.digest}
     return facts | {f"compiler:{line.partition(': ')[0]}": line.partition(": ")[2] for line in origins.compilers}

@@ -14,9 +14,9 @@ from layerforge.layer.tree import Edit, Link
 from layerforge.resolve.recipe import Prune, Recipe
 
 
-def run(files: Mapping[str, bytes], wishes: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
+def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """Reason by path of what goes, and of what is spared."""
-    recipe = Recipe(name="pkg", requires=("pkg",), prune=wishes or Prune())
+    recipe = Recipe(name="pkg", requires=("pkg",), prune=patterns or Prune())
     said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(recipe=recipe)))
     gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
     return gone, {item.path: item.reason for item in said if isinstance(item, Left)}
