@@ -33,7 +33,7 @@ def forge(request: Request, options: Options, session: Session) -> Layer:
     """Builds, verifies and delivers one layer; what was built before comes from the store."""
     options, session = ready(request.recipe, options, session)
     planned = prepare(request, options, session)
-    layer = recall(planned, session.store, session.progress) or carry_out(planned, options, session)
+    layer = recall(planned, session.store, session.progress) or build_layer(planned, options, session)
     verdict = judge(planned, layer, session) if options.verify else None
     refuse_unfit(layer, verdict, session.store)
     return deliver(planned, layer, verdict, options.output, session.progress)
@@ -64,7 +64,7 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
     return replace(planned, indexes=request.listed.indexes)
 
 
-def carry_out(planned: Plan, options: Options, session: Session) -> BuiltLayer:
+def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer:
     """Carries a plan out, and keeps the result."""
     logs = session.store.place("logs")
     with session.store.workspace() as workspace:
@@ -72,9 +72,9 @@ def carry_out(planned: Plan, options: Options, session: Session) -> BuiltLayer:
         tree = assemble(planned, built, workspace, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
         packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
-        made = manifest(planned, tree, passes, packed, session.engine.name)
+        layer_manifest = manifest(planned, tree, passes, packed, session.engine.name)
         found = origins(planned, session.builder, session.search, workspace, logs)
-        layer = described(made, tree, found, packed.data)
+        layer = described(layer_manifest, tree, found, packed.data)
     keep(planned, layer, session.store)
     return layer
 

@@ -18,7 +18,7 @@ from layerforge.publish import artifact as artifacts
 from layerforge.publish import aws as amazon
 from layerforge.publish import session
 from layerforge.publish.artifact import Artifact, S3Location, grants
-from layerforge.publish.execute import carry_out
+from layerforge.publish.execute import execute_jobs
 from layerforge.publish.plan import PublishOptions
 from layerforge.publish.results import Result, Status
 from layerforge.publish.survey import survey
@@ -55,7 +55,7 @@ def run(clouds: Sequence[amazon.AwsRegion], made: Artifact, options: PublishOpti
     # Nothing that was learnt of the owner is carried over from one run to the next.
     fresh = [replace(cloud) for cloud in clouds]
     jobs = survey(fresh, [made], options)
-    return carry_out(jobs, fresh, FakeProgress(), (0.0,) * 3)
+    return execute_jobs(jobs, fresh, FakeProgress(), (0.0,) * 3)
 
 
 def held(cloud: amazon.AwsRegion, made: Artifact) -> list[str]:

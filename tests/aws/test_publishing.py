@@ -23,10 +23,10 @@ from layerforge.publish import artifact as artifacts
 from layerforge.publish import execute, session
 from layerforge.publish.artifact import Artifact, S3Location, Storage, grants
 from layerforge.publish.errors import PublishError
-from layerforge.publish.execute import carry_out
-from layerforge.publish.plan import Job, PublishOptions, Refuse
+from layerforge.publish.execute import execute_jobs
+from layerforge.publish.plan import PublishJob, PublishOptions, Refuse
 from layerforge.publish.results import Result, Status
-from layerforge.publish.run import Run, Stopped
+from layerforge.publish.run import Publication, Stopped
 from layerforge.publish.survey import survey
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1", "sa-east-1")
@@ -38,7 +38,7 @@ def an_artifact(path: Path, name: str = "pkg") -> Artifact:
     return artifacts.artifact(seen, None, guess_target(seen), name)
 
 
-def plan(path: Path, regions: Sequence[str] = ONE, options: PublishOptions | None = None) -> tuple[Job, ...]:
+def plan(path: Path, regions: Sequence[str] = ONE, options: PublishOptions | None = None) -> tuple[PublishJob, ...]:
     return survey(session.connect(regions), [an_artifact(path)], options or PublishOptions())
 
 
@@ -47,7 +47,7 @@ def run(
 ) -> tuple[Result, ...]:
     clouds = session.connect(regions)
     jobs = survey(clouds, [an_artifact(path)], options or PublishOptions())
-    return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
+    return execute_jobs(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
 LOCATION = PublishOptions(location=S3Location(bucket="mine-{region}"))
@@ -285,7 +285,7 @@ def test_the_owner_of_a_bucket_that_is_named_is_not_asked_for(aws: Proxy, layer:
     small_limit(aws)
     aws.calls.clear()
     clouds = session.connect(ONE, bucket_owner="210987654321")
-    carry_out(survey(clouds, [an_artifact(layer)], LOCATION), clouds, FakeProgress(), (0.0,))
+    execute_jobs(survey(clouds, [an_artifact(layer)], LOCATION), clouds, FakeProgress(), (0.0,))
     assert aws.count("GetCallerIdentity") == 0
     assert {call.owner for call in aws.calls if call.name in {"HeadBucket", "PutObject"}} == {"210987654321"}
 
@@ -466,7 +466,7 @@ def test_nobody_answering_is_told_of(aws: Proxy, layer: Path, monkeypatch: pytes
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     impatient = [replace(cloud, reads=cloud.once) for cloud in session.connect(ONE)]
     jobs = survey(impatient, [an_artifact(layer)], PublishOptions())
-    (result,) = carry_out(jobs, impatient, FakeProgress())
+    (result,) = execute_jobs(jobs, impatient, FakeProgress())
     assert result.error.startswith("AWS cannot be reached in us-east-1")
 
 
@@ -482,7 +482,7 @@ def test_a_file_that_changes_before_its_upload_is_not_published(aws: Proxy, laye
     clouds = session.connect(ONE)
     jobs = survey(clouds, [an_artifact(layer)], PublishOptions())
     layer.write_bytes(layer.read_bytes() + b"x")
-    (result,) = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    (result,) = execute_jobs(jobs, clouds, FakeProgress(), (0.0,))
     assert "was changed while it was published" in result.error
     assert aws.changes == []
 
@@ -491,7 +491,7 @@ def test_a_file_that_is_gone_before_its_upload_is_told_of(aws: Proxy, layer: Pat
     clouds = session.connect(ONE)
     jobs = survey(clouds, [an_artifact(layer)], PublishOptions())
     layer.unlink()
-    (result,) = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    (result,) = execute_jobs(jobs, clouds, FakeProgress(), (0.0,))
     assert result.error == f"{layer} cannot be read: No such file or directory"
 
 
@@ -499,7 +499,7 @@ def test_an_interrupt_ends_the_uploads(aws: Proxy, tmp_path: Path) -> None:
     path = a_large_layer(tmp_path, 6 << 20)
     clouds = session.connect(ONE)
     jobs = survey(clouds, [an_artifact(path)], PublishOptions())
-    run = Run(progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(60.0,))
+    run = Publication(progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(60.0,))
     run.stop.set()
     with pytest.raises(Stopped):
         execute.perform(run, jobs[0], clouds[0])

@@ -14,7 +14,7 @@ from layerforge.examine.examine import examine
 from layerforge.examine.guess import guess_target
 from layerforge.examine.summary import summarize
 from layerforge.report.page.page import page
-from layerforge.report.page.page_data import Subject, page_data
+from layerforge.report.page.page_data import InspectedLayer, page_data
 from layerforge.verify import notes as verify_notes
 from layerforge.verify.rules import judge
 from layerforge.verify.rules_table import Expect
@@ -33,12 +33,12 @@ FOLDERS = st.builds(lambda name: zips.folder(f"{name}/"), PATHS)
 PUTS = st.lists(st.one_of(FILES, LINKS, FOLDERS), max_size=8)
 
 
-def subject(path: Path) -> Subject:
+def subject(path: Path) -> InspectedLayer:
     seen = examine(path)
     target = guess_target(seen)
     expect = Expect(target=target)
     findings, notes = judge(seen, expect), verify_notes.notes(seen, expect)
-    return Subject(target=target, examination=seen, summary=summarize(seen), findings=findings, notes=notes)
+    return InspectedLayer(target=target, examination=seen, summary=summarize(seen), findings=findings, notes=notes)
 
 
 def sums(rows: list[dict[str, Any]]) -> tuple[int, int, int]:

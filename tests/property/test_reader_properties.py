@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from fakes import a_manifest
 from layerforge.core import guarded
 from layerforge.core.findings import Finding, Severity
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Package
 from layerforge.measure.coldstart.reading import read_coldstart
 from layerforge.report import manifest
@@ -30,7 +30,7 @@ VERDICT = Verdict(engine="host", skipped="", findings=(FINDING,), notes=("n",), 
 MANIFEST = a_manifest(
     Package(name="demo", version="1.0", info="python/demo-1.0.dist-info"),
     edits=(EditGroup(name="prune", reason="tests", bytes=7, files=("a", "b")),),
-    left=(Left(path="c", reason="r"),),
+    left=(LeftAlone(path="c", reason="r"),),
 )
 SPREAD = {"median": 1.5, "min": 1, "max": 2, "all": [1, 2.5]}
 SIZE = {"memory_mb": 512, "init_ms": SPREAD, "peak_memory": SPREAD, "per_million": {"dollars": 2.5}}
@@ -69,7 +69,7 @@ def a_verdict(text: str) -> object:
 
 READERS: dict[str, tuple[Any, Callable[[str], object]]] = {
     "manifest": (json.loads(manifest.manifest_json(MANIFEST, VERDICT)), manifest.read_manifest),
-    "made": (json.loads(manifest.manifest_json(MANIFEST, VERDICT)), manifest.read_made),
+    "made": (json.loads(manifest.manifest_json(MANIFEST, VERDICT)), manifest.read_manifest_file),
     "verdict": (json.loads(json.dumps(asdict(VERDICT))), a_verdict),
     "coldstart": (COLDSTART, read_coldstart),
     "sbom": (SBOM, an_sbom),

@@ -20,7 +20,7 @@ import pytest
 from layerforge.core.runtimes import Arch
 from layerforge.publish.snippets import aws_cli, cdk, sam, terraform, zappa_chalice
 from layerforge.publish.snippets import serverless as serverless_snippets
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 from layerforge.publish.snippets.serverless import serverless_local
 from layerforge.publish.snippets.tools import for_versions, for_zip
 from toolbox import Tools, run
@@ -49,8 +49,8 @@ def arn(name: str, region: str, number: int, partition: str = "aws") -> str:
     return f"arn:{partition}:lambda:{region}:123456789012:layer:{name}:{number}"
 
 
-def version(name: str, region: str, number: int, partition: str = "aws") -> Version:
-    return Version(region=region, name=name, number=number, arn=arn(name, region, number, partition))
+def version(name: str, region: str, number: int, partition: str = "aws") -> PublishedVersion:
+    return PublishedVersion(region=region, name=name, number=number, arn=arn(name, region, number, partition))
 
 
 ONE = (version("numpy", "eu-west-1", 7),)

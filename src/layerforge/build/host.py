@@ -10,7 +10,7 @@ from pathlib import Path
 
 from layerforge.build.engine import Job, Outcome
 from layerforge.build.errors import EngineError
-from layerforge.build.host_view import OPTIONS, Order, View, enclose, limits_for, order_of, view_of
+from layerforge.build.host_view import OPTIONS, EnclosureOrder, View, enclose, limits_for, order_of, view_of
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine, this_machine
 from layerforge.core import faults
@@ -124,7 +124,7 @@ def _plainly(job: Job, view: View, folder: Path) -> Outcome:
         "LD_LIBRARY_PATH": str(opt / "lib"),
     }
     argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, opt))
-    order = Order(root="", argv=argv, env=env, cwd=str(cwd), limits=limits_for(job.timeout))
+    order = EnclosureOrder(root="", argv=argv, env=env, cwd=str(cwd), limits=limits_for(job.timeout))
     outcome = _outcome(job, view, order)
     open_ = f"this machine's files, network and processes were in sight ({view.refused})"
     return replace(outcome, open=open_, foreign=_foreign(maps, (*view.own, str(opt), str(tmp))))
@@ -142,7 +142,7 @@ def _foreign(maps: Path, known: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _outcome(job: Job, view: View, order: Order) -> Outcome:
+def _outcome(job: Job, view: View, order: EnclosureOrder) -> Outcome:
     done = enclose(Path(view.executable), "run", json.dumps(asdict(order)), job.init.encode(), job.timeout)
     if done.status == CANNOT and done.stderr.startswith("layerforge-enclosure: "):
         raise EngineError(f"the run could not be shut off: {done.stderr.strip()}")

@@ -51,7 +51,7 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class EnclosureOrder:
     """What ``enclose.py`` takes; ``root`` is empty where only bounds are set."""
 
     root: str
@@ -118,11 +118,13 @@ def _tried(view: View) -> str:
     return said[0].partition(": ")[2] or said[0] if done.status or done.timed_out else ""
 
 
-def order_of(view: View, folder: Path, arguments: Iterable[str], shown: Mapping[str, str], timeout: float) -> Order:
+def order_of(
+    view: View, folder: Path, arguments: Iterable[str], shown: Mapping[str, str], timeout: float
+) -> EnclosureOrder:
     """What ``enclose.py`` is told for one run below ``folder``."""
     root = folder / "root"
     root.mkdir()
-    return Order(
+    return EnclosureOrder(
         root=str(root),
         argv=(view.executable, *OPTIONS, *arguments),
         env={

@@ -48,7 +48,7 @@ def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) 
         try:
             while graph.is_active():
                 for name in graph.get_ready():
-                    running[pool.submit(_carry_out, context, steps[name], archives.get(name), dict(done))] = name
+                    running[pool.submit(_run_step, context, steps[name], archives.get(name), dict(done))] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -66,7 +66,7 @@ def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) 
     return done
 
 
-def _carry_out(context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
+def _run_step(context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
     """Folder with the result of a step, from the store or made from ``source``."""
     name = name_of(step)
     folder = context.workspace / f"step-{name.replace(' ', '-')}"

@@ -22,8 +22,8 @@ from layerforge.cli.coldstart_options import (
     PICTURES,
     TAIL,
     Memories,
-    Place,
     Places,
+    RunPlace,
     function_options,
     result_options,
 )
@@ -38,7 +38,7 @@ from layerforge.examine import examine
 from layerforge.examine import unpack as unpacking
 from layerforge.examine.examination import Examination
 from layerforge.measure.coldstart import statistics
-from layerforge.measure.coldstart.experiment import Experiment, Function, Subject
+from layerforge.measure.coldstart.experiment import Experiment, Function, MeasuredLayer
 from layerforge.measure.coldstart.functions import default_modules, of_file, of_imports
 from layerforge.measure.coldstart.measure import measure
 from layerforge.measure.coldstart.prices import Prices, prices
@@ -111,7 +111,7 @@ def command(
 
 
 def run(
-    order: Experiment, place: Place, at: Prices, per_day: int | None, progress: Progress, out: Screen
+    order: Experiment, place: RunPlace, at: Prices, per_day: int | None, progress: Progress, out: Screen
 ) -> dict[str, Any]:
     """Measures, shows the result, and gives it as data for JSON."""
     measured = measure(order, place.engine, progress)
@@ -182,7 +182,7 @@ def say_function(function: Function, progress: Progress, *, chosen: bool) -> Non
     progress.say(f"function: imports {', '.join(modules[:MOST_MODULES])}{more}{hint}")
 
 
-def connect(image: str | None, target: Target, progress: Progress) -> Place:
+def connect(image: str | None, target: Target, progress: Progress) -> RunPlace:
     """Where the target's functions can be run. Raises ``EngineError``."""
     # The SDK takes long to import.
     from layerforge.build.container import connect as connecting
@@ -202,18 +202,18 @@ def connect(image: str | None, target: Target, progress: Progress) -> Place:
     if refusal := engine.refusal(target):
         raise EngineError(refusal, hint="cold starts take an image of Lambda's layout for this Python; see --image")
     progress.say(f"engine docker: {found.reference}")
-    return Place(engine=engine, image=found.reference)
+    return RunPlace(engine=engine, image=found.reference)
 
 
-def unpack(seen: Iterable[Examination], workspace: Path) -> tuple[Subject, ...]:
+def unpack(seen: Iterable[Examination], workspace: Path) -> tuple[MeasuredLayer, ...]:
     """The layers, each unpacked in a folder of its own."""
     return tuple(_unpacked(one, workspace / str(number)) for number, one in enumerate(seen))
 
 
-def _unpacked(seen: Examination, opt: Path) -> Subject:
+def _unpacked(seen: Examination, opt: Path) -> MeasuredLayer:
     with writing(opt):
         unpacking.unpack(seen.path, opt)
-    return Subject(examination=seen, opt=opt)
+    return MeasuredLayer(examination=seen, opt=opt)
 
 
 def emulated(target: Target) -> Iterator[str]:

@@ -28,7 +28,7 @@ class Places:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RunPlace:
     """Where the functions run."""
 
     engine: Lambda

@@ -12,8 +12,8 @@ from layerforge.core.text import counted, megabytes, visible
 from layerforge.measure.coldstart.reading import Runs
 from layerforge.report import diff as compared
 from layerforge.report import diff_data
-from layerforge.report.diff import Changes, Delta, Part, Side, Times
-from layerforge.report.page.page_data import Subject
+from layerforge.report.diff import ChangedPart, Changes, Delta, Side, Times
+from layerforge.report.page.page_data import InspectedLayer
 
 MOST_FILES = 10
 MOST_ROWS = 50
@@ -37,13 +37,13 @@ class Pair:
         return compared.compare(self.old, self.new, in_turns=self.in_turns)
 
 
-def pair(old: Subject, new: Subject) -> Pair:
+def pair(old: InspectedLayer, new: InspectedLayer) -> Pair:
     """Two layers that are compared, with the init phases of both where they can be held against each other."""
     then, now, in_turns = _init_times(old, new)
     return Pair(old=_side(old, then), new=_side(new, now), in_turns=in_turns)
 
 
-def _side(subject: Subject, init_ms: Times) -> Side:
+def _side(subject: InspectedLayer, init_ms: Times) -> Side:
     return Side(
         target=subject.target,
         examination=subject.examination,
@@ -53,7 +53,7 @@ def _side(subject: Subject, init_ms: Times) -> Side:
     )
 
 
-def _init_times(old: Subject, new: Subject) -> tuple[Times, Times, bool]:
+def _init_times(old: InspectedLayer, new: InspectedLayer) -> tuple[Times, Times, bool]:
     """Those of one run that measured both in turns, where there is one; else those of two runs of one function."""
     theirs, ours = old.beside.coldstart, new.beside.coldstart
     if ours and ours.against_sha256 == old.examination.sha256:
@@ -109,7 +109,7 @@ def remarks(changes: Changes) -> Iterator[str]:
         )
 
 
-def package_row(part: Part) -> tuple[str, ...]:
+def package_row(part: ChangedPart) -> tuple[str, ...]:
     """A package's row."""
     return (
         name_cell(part),
@@ -119,7 +119,7 @@ def package_row(part: Part) -> tuple[str, ...]:
     )
 
 
-def _sizes(part: Part) -> tuple[str, ...]:
+def _sizes(part: ChangedPart) -> tuple[str, ...]:
     return (
         megabytes(int(part.unzipped.after)),
         signed(part.unzipped),
@@ -128,12 +128,12 @@ def _sizes(part: Part) -> tuple[str, ...]:
     )
 
 
-def name_cell(part: Part) -> str:
+def name_cell(part: ChangedPart) -> str:
     """How a package is called."""
     return _shown(part.name) or "(no package)"
 
 
-def version_cell(part: Part) -> str:
+def version_cell(part: ChangedPart) -> str:
     """Its versions, ``1.0 → 2.0`` where they differ."""
     before, after = (
         "" if version == compared.UNKNOWN else _shown(version, LONGEST_VERSION) for version in (part.before, part.after)
@@ -149,7 +149,7 @@ def version_cell(part: Part) -> str:
             return f"{before or compared.UNKNOWN} → {after or compared.UNKNOWN}"
 
 
-def largest_packages(parts: Iterable[Part], most: int) -> tuple[Part, ...]:
+def largest_packages(parts: Iterable[ChangedPart], most: int) -> tuple[ChangedPart, ...]:
     """Those that changed the layer's size most: what grew first, then what shrank."""
     changed = sorted(parts, key=lambda one: -abs(one.unzipped.change))
     return tuple(sorted(changed[:most], key=lambda one: -one.unzipped.change))
@@ -161,7 +161,7 @@ def largest_files(changes: Changes) -> list[tuple[str, ...]]:
     return [(file_row(one), megabytes(int(one.unzipped.after)), signed(one.unzipped)) for one in largest]
 
 
-def file_row(part: Part) -> str:
+def file_row(part: ChangedPart) -> str:
     """A file's name, with what became of it."""
     note = {"added": " (new)", "removed": " (gone)"}.get(diff_data.status(part), "")
     return _shown(part.after or part.before) + note

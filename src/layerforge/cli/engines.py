@@ -47,7 +47,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class ImageFailure:
     """That an image could not be had, as the store keeps it."""
 
     at: float
@@ -94,7 +94,7 @@ def choose(
     except EngineError as error:
         if required:
             raise
-        remember(memories, target, Failure(at=time.time(), message=error.message, hint=error.hint))
+        remember(memories, target, ImageFailure(at=time.time(), message=error.message, hint=error.hint))
         return _without(host, error.message, error.hint, progress)
     engine = DockerEngine(client=client, image=found)
     if memory is not None:
@@ -113,18 +113,18 @@ def _place(target: Target) -> str:
     return digest.of_json([target.label, os.environ.get("DOCKER_HOST", "")])
 
 
-def remember(kept: Store, target: Target, failure: Failure) -> None:
+def remember(kept: Store, target: Target, failure: ImageFailure) -> None:
     """Keeps that the image of a target could not be had."""
     kept.put("no-image", _place(target), json.dumps(asdict(failure)).encode())
 
 
-def failed_before(kept: Store, target: Target) -> Failure | None:
+def failed_before(kept: Store, target: Target) -> ImageFailure | None:
     """Why the image of a target could not be had a short while ago; ``None`` where that is not so."""
     found = kept.get("no-image", _place(target))
     if found is None:
         return None
     try:
-        failure = guarded.json_as(found, Failure)
+        failure = guarded.json_as(found, ImageFailure)
     except guarded.Unreadable:
         return None
     return failure if 0 <= time.time() - failure.at < REMEMBERED else None

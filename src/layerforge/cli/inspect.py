@@ -27,9 +27,9 @@ from layerforge.report.advice import advise as advice
 from layerforge.report.advice.advise import Advice, advise, smallest
 from layerforge.report.advice.evidence import LayerEvidence
 from layerforge.report.beside import target_of
-from layerforge.report.growth import Limit
+from layerforge.report.growth import GrowthLimit
 from layerforge.report.page.page import page
-from layerforge.report.page.page_data import Subject, newest_symbols
+from layerforge.report.page.page_data import InspectedLayer, newest_symbols
 from layerforge.verify import verdict
 from layerforge.verify.notes import notes
 from layerforge.verify.rules import judge
@@ -50,7 +50,7 @@ def command(
     arch: str | None,
     html_file: Path | None,
     older: Path | None,
-    limit: Limit | None,
+    limit: GrowthLimit | None,
     markdown: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -85,11 +85,11 @@ def command(
         inspect_against.tell_ci(pair, limit, markdown)
 
 
-def known(zip_file: Path, python: str | None, arch: str | None) -> Subject:
+def known(zip_file: Path, python: str | None, arch: str | None) -> InspectedLayer:
     """All that is known of a layer without running it. Python and processor are guessed unless given."""
     target, examination = look(zip_file, python, arch)
     expect = Expect(target=target)
-    return Subject(
+    return InspectedLayer(
         target=target,
         examination=examination,
         summary=summarize(examination),
@@ -100,7 +100,7 @@ def known(zip_file: Path, python: str | None, arch: str | None) -> Subject:
 
 
 def write_page(
-    out: Screen, html_file: Path, subject: Subject, found: Iterable[Advice], changes: dict[str, Any] | None
+    out: Screen, html_file: Path, subject: InspectedLayer, found: Iterable[Advice], changes: dict[str, Any] | None
 ) -> None:
     """Writes the page."""
     data = page(subject, advice=advice.as_data(found), changes=changes).encode()
@@ -118,13 +118,13 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
     return target, examination
 
 
-def show(out: Screen, subject: Subject) -> None:
+def show(out: Screen, subject: InspectedLayer) -> None:
     """The tables for people, then what is wrong and what is worth knowing."""
     tables(out, subject.target, subject.examination, subject.summary)
     terminal.verdict(out, subject.findings, subject.notes)
 
 
-def advice_on(subject: Subject) -> tuple[Advice, ...]:
+def advice_on(subject: InspectedLayer) -> tuple[Advice, ...]:
     """What would help a layer most, measured of its own files."""
     beside = subject.beside
     with zip_content.reader(subject.examination.path) as read:
@@ -138,7 +138,7 @@ def advice_on(subject: Subject) -> tuple[Advice, ...]:
         return advise(evidence)
 
 
-def show_advice(out: Screen, subject: Subject, found: Iterable[Advice]) -> None:
+def show_advice(out: Screen, subject: InspectedLayer, found: Iterable[Advice]) -> None:
     """Advice, a line each and how to follow it."""
     found = tuple(found)
     if not found:
@@ -213,7 +213,7 @@ def duplicates(summary: Summary) -> Iterable[str]:
         yield f"{megabytes(one.wasted)} in copies of {first}: {', '.join(others)}"
 
 
-def as_data(subject: Subject, found: Iterable[Advice]) -> dict[str, Any]:
+def as_data(subject: InspectedLayer, found: Iterable[Advice]) -> dict[str, Any]:
     """Everything for ``--json``."""
     target, seen, summary = subject.target, subject.examination, subject.summary
     elves = [one for one in seen.members if one.elf is not None]

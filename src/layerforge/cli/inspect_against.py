@@ -31,7 +31,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.text import megabytes
 from layerforge.layer.errors import VerificationError
 from layerforge.report.diff import Changes
-from layerforge.report.growth import Limit, above_budget, growth_beyond
+from layerforge.report.growth import GrowthLimit, above_budget, growth_beyond
 from layerforge.resolve import recipe_schema
 
 MOST_REASONS = 10
@@ -70,20 +70,20 @@ def options(command: Command) -> Command:
     return command
 
 
-def _limit(_context: click.Context, _option: click.Parameter, text: str | None) -> Limit | None:
+def _limit(_context: click.Context, _option: click.Parameter, text: str | None) -> GrowthLimit | None:
     if text is None:
         return None
     if match := _SHARE.fullmatch(text.strip()):
-        return Limit(share=float(match[1]) / 100)
+        return GrowthLimit(share=float(match[1]) / 100)
     try:
-        return Limit(size=recipe_schema.size(text.strip()))
+        return GrowthLimit(size=recipe_schema.size(text.strip()))
     except ValueError as error:
         raise UsageError(
             f"{text!r} is no limit for growth", hint='give a share such as 2%, or a size such as "500 kB" or 0'
         ) from error
 
 
-def refuse_alone(old: Path | None, limit: Limit | None, markdown: Path | None, *, as_json: bool) -> None:
+def refuse_alone(old: Path | None, limit: GrowthLimit | None, markdown: Path | None, *, as_json: bool) -> None:
     """Raises ``UsageError`` for options that do not go together, before anything is read."""
     if old is None and (limit or markdown):
         raise UsageError("--fail-if-grown and --markdown go with --against", hint="name the older zip: --against OLD")
@@ -91,7 +91,7 @@ def refuse_alone(old: Path | None, limit: Limit | None, markdown: Path | None, *
         raise UsageError("--json and --markdown - both want standard output", hint="give --markdown a file")
 
 
-def tell_ci(pair: Pair, limit: Limit | None, markdown: Path | None) -> None:
+def tell_ci(pair: Pair, limit: GrowthLimit | None, markdown: Path | None) -> None:
     """Writes the changes wherever Markdown is wanted. Raises ``VerificationError`` for a layer that is too large."""
     error = refusal(pair, limit)
     # The error that ends a run goes to the job's summary by itself.
@@ -105,7 +105,7 @@ def tell_ci(pair: Pair, limit: Limit | None, markdown: Path | None) -> None:
         raise error
 
 
-def refusal(pair: Pair, limit: Limit | None) -> VerificationError | None:
+def refusal(pair: Pair, limit: GrowthLimit | None) -> VerificationError | None:
     """Why the newer layer is too large: growth beyond ``limit``, or a size above the budget, with what grew most.
 
     Without a limit nothing is too large.

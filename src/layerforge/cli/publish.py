@@ -28,8 +28,8 @@ from layerforge.publish import artifact as artifacts
 from layerforge.publish import results as showing
 from layerforge.publish.artifact import PUBLIC, Artifact, S3Location, Storage, grants, layer_name
 from layerforge.publish.errors import PublishError
-from layerforge.publish.execute import carry_out
-from layerforge.publish.plan import Allow, Job, PublishOptions, Refuse
+from layerforge.publish.execute import execute_jobs
+from layerforge.publish.plan import Allow, PublishJob, PublishOptions, Refuse
 from layerforge.publish.results import Result, does, grouped, markdown, plan_data, results_data
 from layerforge.publish.survey import survey
 from layerforge.report.beside import expected, manifest, target_of
@@ -103,7 +103,7 @@ def command(
     from layerforge.publish.session import connect, open_session, regions_wanted
 
     out, progress = terminal.report(taken=as_json), terminal.progress()
-    wanted = wishes(**given)
+    wanted = publish_options(**given)
     check(name, write)
     check_owner(bucket_owner, wanted)
     if PUBLIC in wanted.grants and not (yes or dry_run):
@@ -120,10 +120,10 @@ def command(
         return
     if not yes:
         ask(jobs)
-    deliver(carry_out(jobs, clouds, progress), out, write, as_json=as_json)
+    deliver(execute_jobs(jobs, clouds, progress), out, write, as_json=as_json)
 
 
-def wishes(
+def publish_options(
     *,
     bucket: str | None,
     key_prefix: str,
@@ -238,7 +238,7 @@ def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progr
         progress.warn(f"{seen.path.name} is published in spite of {counted(len(errors), 'error')}, because of --force")
 
 
-def show_plan(out: Screen, jobs: Sequence[Job], *, as_json: bool) -> None:
+def show_plan(out: Screen, jobs: Sequence[PublishJob], *, as_json: bool) -> None:
     """The plan as a table, and as JSON. Raises ``PublishError`` where something in it cannot be done."""
     rows = [(job.region, job.artifact.name, showing.purpose(job.artifact), does(job)) for job in jobs]
     out.table("publish plan", ("Region", "layer", "for", "what"), rows, numbers=False)
@@ -253,7 +253,7 @@ def show_plan(out: Screen, jobs: Sequence[Job], *, as_json: bool) -> None:
         )
 
 
-def ask(jobs: Sequence[Job]) -> None:
+def ask(jobs: Sequence[PublishJob]) -> None:
     """Asks before a version is opened to everybody. Raises ``Abort`` where the answer is no."""
     opened = [job for job in jobs if Allow(grant=PUBLIC) in job.actions]
     if opened:

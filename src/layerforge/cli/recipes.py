@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001
     terminal.report().table("", ("recipe", "version", "Python", "unzipped at most"), cells)
 
 
-class Row(TypedDict):
+class RecipeRow(TypedDict):
     """A recipe as ``--json`` shows it. Sizes are the recipe's budget in bytes, 0 where it has none."""
 
     name: str
@@ -34,12 +34,12 @@ class Row(TypedDict):
     zipped_at_most: int
 
 
-def _row(name: str) -> Row:
+def _row(name: str) -> RecipeRow:
     folder = recipe_file.bundled()[name]
     recipe = recipe_file.load(folder)
     locked = lock.parse((folder / recipe_file.LOCK).read_text("utf-8"), recipe_file.LOCK)
     versions = [pin.version for pin in locked.pins if pin.name == name]
-    return Row(
+    return RecipeRow(
         name=recipe.name,
         version=versions[-1] if versions else "",
         python=f"{locked.oldest_python} and newer" if locked.oldest_python else "",

@@ -95,7 +95,9 @@ def local(zip_file: Path) -> LocalLayer:
 
 
 def warn(
-    failures: tuple[results.Failure, ...], versions: tuple[results.Version, ...], regions: tuple[str, ...]
+    failures: tuple[results.RegionFailure, ...],
+    versions: tuple[results.PublishedVersion, ...],
+    regions: tuple[str, ...],
 ) -> None:
     """Says what the snippet lacks, and what Lambda will refuse."""
     out = terminal.notes()

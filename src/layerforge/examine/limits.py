@@ -16,7 +16,7 @@ MB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class ReadLimit:
     """Most bytes that files of one kind may have unpacked."""
 
     what: str
@@ -31,12 +31,12 @@ def _named(end: str) -> re.Pattern[str]:
 
 
 LIMITS = (
-    Limit(what="a RECORD", names=_named(r"\.dist-info/RECORD"), each=16 * MB, together=16 * MB),
-    Limit(what="a METADATA", names=_named(r"\.dist-info/METADATA"), each=2 * MB, together=16 * MB),
-    Limit(what="an SBOM", names=_named(r"\.dist-info/sboms/[^/]+"), each=16 * MB, together=64 * MB),
-    Limit(what="a list of names", names=_named(r"(?:top_level|entry_points)\.txt"), each=1 * MB, together=4 * MB),
-    Limit(what="a Python source", names=_named(r"\.pyi?"), each=64 * MB, together=512 * MB),
-    Limit(what="a file of bytecode", names=_named(r"\.pyc"), each=64 * MB, together=512 * MB),
+    ReadLimit(what="a RECORD", names=_named(r"\.dist-info/RECORD"), each=16 * MB, together=16 * MB),
+    ReadLimit(what="a METADATA", names=_named(r"\.dist-info/METADATA"), each=2 * MB, together=16 * MB),
+    ReadLimit(what="an SBOM", names=_named(r"\.dist-info/sboms/[^/]+"), each=16 * MB, together=64 * MB),
+    ReadLimit(what="a list of names", names=_named(r"(?:top_level|entry_points)\.txt"), each=1 * MB, together=4 * MB),
+    ReadLimit(what="a Python source", names=_named(r"\.pyi?"), each=64 * MB, together=512 * MB),
+    ReadLimit(what="a file of bytecode", names=_named(r"\.pyc"), each=64 * MB, together=512 * MB),
 )
 """Limits by kind of file. A name counts with the first that fits it; files of other kinds are never held whole."""
 
@@ -44,11 +44,11 @@ MOST_FOLDERS = 100_000
 """Folders that all names together may lie in. The largest layers have about 5,000."""
 
 
-def exceeded(files: Iterable[tuple[str, int]], limits: Iterable[Limit] = LIMITS) -> Iterator[str]:
+def exceeded(files: Iterable[tuple[str, int]], limits: Iterable[ReadLimit] = LIMITS) -> Iterator[str]:
     """What is above a limit among ``files``, which are names with bytes; a line each."""
     limits = tuple(limits)
     together = dict.fromkeys(limits, 0)
-    told: set[Limit] = set()
+    told: set[ReadLimit] = set()
     for name, size in files:
         limit = next((one for one in limits if one.names.fullmatch(name)), None)
         if limit is None:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from layerforge.core import guarded
-from layerforge.publish.artifact import Details, Version
-from layerforge.publish.aws_errors import Place, as_publish_error
+from layerforge.publish.artifact import Details, LayerVersion
+from layerforge.publish.aws_errors import CallPlace, as_publish_error
 from layerforge.publish.cloud import OddError
 
 PAUSES = (0.5, 2.0)
@@ -27,7 +27,7 @@ Filled = Annotated[str, msgspec.Meta(min_length=1)]
 Arn = Annotated[str, msgspec.Meta(pattern=r"^arn:[^:]+:lambda:[^:]*:[^:]*:layer:[^:]+:[0-9]+$")]
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """A version in a list."""
 
     version: Number
@@ -40,7 +40,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class Page(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """A page of a list."""
 
-    layer_versions: tuple[Row, ...]
+    layer_versions: tuple[VersionRow, ...]
     next_marker: str = ""
 
 
@@ -52,7 +52,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """There where the code stays in a bucket of the user's."""
 
 
-class Whole(Row, frozen=True, kw_only=True, rename="pascal"):
+class Whole(VersionRow, frozen=True, kw_only=True, rename="pascal"):
     """A version as it is told when it is made, and when it is asked for."""
 
     content: Content
@@ -82,7 +82,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     statement: Filled
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class CodeLimit(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Bytes that an account may use."""
 
     code_size_zipped: Size = 0
@@ -99,7 +99,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """What an account may use and uses."""
 
-    account_limit: Limit
+    account_limit: CodeLimit
     account_usage: Usage
 
 
@@ -129,13 +129,13 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     response_metadata: Ended
 
 
-def once(place: Place, call: Callable[[], Any], kind: type[T]) -> T:
+def once(place: CallPlace, call: Callable[[], Any], kind: type[T]) -> T:
     """Calls, and gives the answer as a ``kind``. Raises ``OddError`` for one that has another form."""
     with as_publish_error(place):
         return guarded.as_(call(), kind)
 
 
-def repeated(place: Place, call: Callable[[], Any], kind: type[T], pauses: tuple[float, ...] = PAUSES) -> T:
+def repeated(place: CallPlace, call: Callable[[], Any], kind: type[T], pauses: tuple[float, ...] = PAUSES) -> T:
     """The same for a call that does no harm when it is made again, which it is after odd answers."""
     for seconds in pauses:
         try:
@@ -145,9 +145,9 @@ def repeated(place: Place, call: Callable[[], Any], kind: type[T], pauses: tuple
     return once(place, call, kind)
 
 
-def version(row: Row) -> Version:
+def version(row: VersionRow) -> LayerVersion:
     """A version as it is listed."""
-    return Version(
+    return LayerVersion(
         number=row.version,
         arn=row.layer_version_arn,
         description=row.description,
@@ -156,7 +156,7 @@ def version(row: Row) -> Version:
     )
 
 
-def details(place: Place, whole: Whole) -> Details:
+def details(place: CallPlace, whole: Whole) -> Details:
     """What a version holds. Raises ``OddError`` where the answer does not say."""
     reference = whole.content.resolved_s3_object is not None
     if not whole.content.code_sha256 and not reference:
@@ -170,7 +170,7 @@ def details(place: Place, whole: Whole) -> Details:
     )
 
 
-def statements(place: Place, policy: Policy) -> frozenset[str]:
+def statements(place: CallPlace, policy: Policy) -> frozenset[str]:
     """Ids of a policy's statements."""
     with as_publish_error(place):
         return frozenset(row.sid for row in guarded.json_as(policy.policy, Document).statement)

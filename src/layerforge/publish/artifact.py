@@ -65,7 +65,7 @@ class Artifact:
         """What it is for, such as ``python3.13-x86_64``. Versions of one name and one kind replace each other."""
         return "-".join((*self.runtimes, *self.architectures))
 
-    def is_for(self, other: Version | Details) -> bool:
+    def is_for(self, other: LayerVersion | Details) -> bool:
         """Whether a version is for the same runtimes and processors."""
         return other.runtimes == frozenset(self.runtimes) and other.architectures == frozenset(self.architectures)
 
@@ -106,7 +106,7 @@ class S3Location:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
+class LayerVersion:
     """A version as Lambda lists it."""
 
     number: int

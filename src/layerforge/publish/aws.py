@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 
 from layerforge.core.errors import UsageError
 from layerforge.publish import answers
-from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Version
-from layerforge.publish.aws_errors import Place, as_publish_error, is_code
+from layerforge.publish.artifact import Artifact, Details, Grant, LayerVersion, Storage
+from layerforge.publish.aws_errors import CallPlace, as_publish_error, is_code
 from layerforge.publish.bucket_policy import lets_lambda_read, read_policy, unless_closed
-from layerforge.publish.cloud import AGAIN, Bucket, Limits, Sent
+from layerforge.publish.cloud import AGAIN, AccountLimits, Bucket, Sent
 from layerforge.publish.errors import PublishError
 from layerforge.publish.upload_body import streamed
 
@@ -42,7 +42,7 @@ _DIGEST = "layerforge-sha256"
 
 @dataclass(frozen=True, kw_only=True)
 class AwsRegion:
-    """One Region, by boto3's clients. Satisfies ``Cloud``."""
+    """One Region, by boto3's clients. Satisfies ``LambdaRegion``."""
 
     region: str
     reads: Any
@@ -71,9 +71,9 @@ class AwsRegion:
 
     def _ask(self, call: Callable[[], Any], kind: type[Answer], bucket: str = "") -> Answer:
         """Asks for what may be asked for twice."""
-        return answers.repeated(Place(region=self.region, bucket=bucket), call, kind, self.pauses)
+        return answers.repeated(CallPlace(region=self.region, bucket=bucket), call, kind, self.pauses)
 
-    def limits(self) -> Limits:
+    def limits(self) -> AccountLimits:
         """The account's limits in this Region; the usual ones where they may not be read."""
 
         def ask() -> Any:
@@ -84,17 +84,17 @@ class AwsRegion:
                 return {"AccountLimit": {}, "AccountUsage": {}}
 
         settings = self._ask(ask, answers.Settings)
-        most, used, usual = settings.account_limit, settings.account_usage, Limits()
+        most, used, usual = settings.account_limit, settings.account_usage, AccountLimits()
         known = most.total_code_size is not None and used.total_code_size is not None
-        return Limits(
+        return AccountLimits(
             zipped=most.code_size_zipped or usual.zipped,
             unzipped=most.code_size_unzipped or usual.unzipped,
             left=(most.total_code_size or 0) - (used.total_code_size or 0) if known else None,
         )
 
-    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[LayerVersion, ...]:
         """Versions for the artifact's runtimes and processors, newest first; the newest alone unless ``every``."""
-        found: set[Version] = set()
+        found: set[LayerVersion] = set()
         marker = ""
         while True:
             page = self._page(artifact, marker)
@@ -126,7 +126,7 @@ class AwsRegion:
     def details(self, name: str, number: int) -> Details:
         """What a version holds."""
         whole = self._ask(lambda: self.reads.get_layer_version(LayerName=name, VersionNumber=number), answers.Whole)
-        return answers.details(Place(region=self.region), whole)
+        return answers.details(CallPlace(region=self.region), whole)
 
     def statements(self, name: str, number: int) -> frozenset[str]:
         """Ids of the statements in a version's policy; none where it has no policy."""
@@ -139,11 +139,11 @@ class AwsRegion:
                     return {"Policy": '{"Statement": []}'}
                 raise
 
-        return answers.statements(Place(region=self.region), self._ask(ask, answers.Policy))
+        return answers.statements(CallPlace(region=self.region), self._ask(ask, answers.Policy))
 
     def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
         """Looks at a bucket. Raises ``PublishError`` where it is absent, closed, or in another Region."""
-        place = Place(region=self.region, bucket=name)
+        place = CallPlace(region=self.region, bucket=name)
         found = self._region_of(name, place)
         if found != self.region:
             raise PublishError(
@@ -161,7 +161,7 @@ class AwsRegion:
                 readable=None if policy is None else lets_lambda_read(json.loads(policy), f"{name}/{key}"),
             )
 
-    def _region_of(self, bucket: str, place: Place) -> str:
+    def _region_of(self, bucket: str, place: CallPlace) -> str:
         """The Region of a bucket. Raises ``PublishError`` where it is not there, or not the expected owner's."""
         with as_publish_error(place):
             try:
@@ -175,14 +175,14 @@ class AwsRegion:
             hint="a bucket of another account has to be meant: --bucket-owner ACCOUNT; looking needs s3:ListBucket",
         )
 
-    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
+    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[LayerVersion, Details]:
         """Makes a version from the zip, which is streamed from the disk."""
         with streamed(self.once, artifact.path, artifact.zipped, sent):
             return self._publish(artifact, {"ZipFile": b""})
 
     def publish_object(
         self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
-    ) -> tuple[Version, Details]:
+    ) -> tuple[LayerVersion, Details]:
         """Makes a version from an object."""
         content = {"S3Bucket": bucket, "S3Key": key}
         if object_version:
@@ -191,9 +191,9 @@ class AwsRegion:
             content["S3ObjectStorageMode"] = "REFERENCE"
         return self._publish(artifact, content)
 
-    def _publish(self, artifact: Artifact, content: Mapping[str, object]) -> tuple[Version, Details]:
+    def _publish(self, artifact: Artifact, content: Mapping[str, object]) -> tuple[LayerVersion, Details]:
         more = {"LicenseInfo": artifact.licence} if artifact.licence else {}
-        place = Place(region=self.region, bucket=str(content.get("S3Bucket", "")))
+        place = CallPlace(region=self.region, bucket=str(content.get("S3Bucket", "")))
 
         def ask() -> Any:
             return self.once.publish_layer_version(
@@ -226,7 +226,7 @@ class AwsRegion:
 
     def put_object(self, bucket: str, key: str, artifact: Artifact, sent: Sent) -> str:
         """Uploads the zip in parts that S3 checks by their SHA-256, a few at a time."""
-        with as_publish_error(Place(region=self.region, bucket=bucket)), _stoppable(self.s3, sent):
+        with as_publish_error(CallPlace(region=self.region, bucket=bucket)), _stoppable(self.s3, sent):
             self.s3.upload_file(
                 str(artifact.path),
                 bucket,

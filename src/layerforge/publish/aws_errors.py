@@ -43,7 +43,7 @@ _KEYS = "access-key variables, AWS_PROFILE, `aws configure` or `aws sso login` p
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class CallPlace:
     """Where a call goes, for messages."""
 
     region: str
@@ -176,7 +176,7 @@ _SERVER = Trouble(message="AWS failed in {region} at {call}: {said}", hint=AGAIN
 _OTHER = Trouble(message="AWS refuses {call} in {region}: {said}", hint="")
 
 
-def failure(error: BaseException, place: Place) -> PublishError:
+def failure(error: BaseException, place: CallPlace) -> PublishError:
     """What an error of boto3 or botocore means; ``UncertainError`` where it may succeed when repeated."""
     cause = error.__context__ if isinstance(error, Boto3Error) and error.__context__ else error
     answer = cause.response if isinstance(cause, boto.ClientError) else {}
@@ -211,10 +211,10 @@ def credentials_told() -> Iterator[None]:
         yield
     except boto.CredentialRetrievalError as error:
         if error.kwargs.get("provider") != _PROCESS:
-            raise failure(error, Place(region="")) from error
+            raise failure(error, CallPlace(region="")) from error
         raise _process_failed(str(error.kwargs.get("error_msg", ""))) from error
     except FAILURES as error:
-        raise failure(error, Place(region="")) from error
+        raise failure(error, CallPlace(region="")) from error
     except OSError as error:
         raise _process_failed(f"{error.filename or 'it'}: {error.strerror or error}") from error
     except _ODD as error:
@@ -230,7 +230,7 @@ def _process_failed(said: str) -> PublishError:
 
 
 @contextmanager
-def as_publish_error(place: Place) -> Iterator[None]:
+def as_publish_error(place: CallPlace) -> Iterator[None]:
     """Turns what boto3 raises into a ``PublishError``, and what cannot be read of an answer into an ``OddError``."""
     try:
         yield

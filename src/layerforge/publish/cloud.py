@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
-from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Version
+from layerforge.publish.artifact import Artifact, Details, Grant, LayerVersion, Storage
 from layerforge.publish.errors import PublishError
 
 AGAIN = "run the command again, it does only what is left"
@@ -25,7 +25,7 @@ class Leftover:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class AccountLimits:
     """Bytes that an account may use in a Region."""
 
     zipped: int = DIRECT_UPLOAD_LIMIT
@@ -64,10 +64,10 @@ class LambdaRegion(Protocol):
     def region(self) -> str:
         """Its name."""
 
-    def limits(self) -> Limits:
+    def limits(self) -> AccountLimits:
         """The account's limits; the usual ones where they may not be read."""
 
-    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[LayerVersion, ...]:
         """Versions of a layer for the artifact's runtimes and processors, newest first; none where there is none.
 
         Without ``every`` only the newest ones, as many as come with one call.
@@ -82,12 +82,12 @@ class LambdaRegion(Protocol):
     def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
         """Looks at a bucket; with ``reference``, also at what Lambda needs to run from it."""
 
-    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
+    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[LayerVersion, Details]:
         """Makes a version from the zip itself. Tries once; raises ``LostError`` where it may have been made."""
 
     def publish_object(
         self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
-    ) -> tuple[Version, Details]:
+    ) -> tuple[LayerVersion, Details]:
         """Makes a version from an object. Tries once; raises ``LostError`` where it may have been made."""
 
     def find_object(self, bucket: str, key: str, artifact: Artifact) -> str | None:

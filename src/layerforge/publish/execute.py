@@ -14,14 +14,14 @@ from layerforge.publish.cloud import AGAIN, LambdaRegion
 from layerforge.publish.errors import PublishError
 from layerforge.publish.once import exactly_once
 from layerforge.publish.outgoing import direct, discarded, through_bucket
-from layerforge.publish.plan import Action, Allow, Discard, Job, Publish, Refuse, Remove, Unchanged
+from layerforge.publish.plan import Action, Allow, Discard, Publish, PublishJob, Refuse, Remove, Unchanged
 from layerforge.publish.results import Result, Status, besides
-from layerforge.publish.run import GRACE, LIMIT, PAUSES, Made, Run, Stopped
+from layerforge.publish.run import GRACE, LIMIT, PAUSES, NewVersion, Publication, Stopped
 from layerforge.publish.threads import side_by_side
 
 
-def carry_out(
-    jobs: Sequence[Job],
+def execute_jobs(
+    jobs: Sequence[PublishJob],
     clouds: Sequence[LambdaRegion],
     progress: Progress,
     pauses: tuple[float, ...] = PAUSES,
@@ -32,7 +32,7 @@ def carry_out(
         uploads = [job.artifact.zipped for job in jobs if job.publishes]
         if uploads:
             step.expect(sum(uploads))
-        run = Run(progress=progress, step=step, stop=threading.Event(), pauses=pauses)
+        run = Publication(progress=progress, step=step, stop=threading.Event(), pauses=pauses)
         results = _all(run, jobs, clouds, limit)
         step.note(summary(results))
     return results
@@ -44,7 +44,9 @@ def summary(results: Sequence[Result]) -> str:
     return ", ".join(f"{number} {status}" for status, number in counts if number)
 
 
-def _all(run: Run, jobs: Sequence[Job], clouds: Sequence[LambdaRegion], limit: float) -> tuple[Result, ...]:
+def _all(
+    run: Publication, jobs: Sequence[PublishJob], clouds: Sequence[LambdaRegion], limit: float
+) -> tuple[Result, ...]:
     done: dict[str, list[Result]] = {cloud.region: [] for cloud in clouds}
 
     def region(cloud: LambdaRegion) -> None:
@@ -66,7 +68,7 @@ def _all(run: Run, jobs: Sequence[Job], clouds: Sequence[LambdaRegion], limit: f
         raise
 
 
-def _whole(done: Sequence[Result], cloud: LambdaRegion, jobs: Sequence[Job], limit: float) -> list[Result]:
+def _whole(done: Sequence[Result], cloud: LambdaRegion, jobs: Sequence[PublishJob], limit: float) -> list[Result]:
     """What a Region did, and that the rest of it took too long."""
     ours = [job for job in jobs if job.region == cloud.region]
     late = PublishError(f"{cloud.region} was not done within {limit:,.0f} seconds", hint=AGAIN)
@@ -74,7 +76,7 @@ def _whole(done: Sequence[Result], cloud: LambdaRegion, jobs: Sequence[Job], lim
     return got + [_failed(_nothing_yet(job), late) for job in ours[len(got) :]]
 
 
-def _nothing_yet(job: Job) -> Result:
+def _nothing_yet(job: PublishJob) -> Result:
     wanted = job.artifact
     return Result(
         region=job.region,
@@ -90,7 +92,7 @@ def _failed(result: Result, error: PublishError) -> Result:
     return replace(result, status=Status.FAILED, error=there + error.message, hint=error.hint)
 
 
-def perform(run: Run, job: Job, cloud: LambdaRegion) -> Result:
+def perform(run: Publication, job: PublishJob, cloud: LambdaRegion) -> Result:
     """Does one job. What fails ends it, whatever it is, and is told in its result."""
     result = _nothing_yet(job)
     try:
@@ -106,7 +108,7 @@ def perform(run: Run, job: Job, cloud: LambdaRegion) -> Result:
     return result
 
 
-def _do(run: Run, job: Job, cloud: LambdaRegion, action: Action, result: Result) -> Result:
+def _do(run: Publication, job: PublishJob, cloud: LambdaRegion, action: Action, result: Result) -> Result:
     match action:
         case Refuse():
             raise PublishError(action.message, hint=action.hint)
@@ -133,7 +135,7 @@ def _do(run: Run, job: Job, cloud: LambdaRegion, action: Action, result: Result)
     return result
 
 
-def _tell(progress: Progress, job: Job, result: Result) -> None:
+def _tell(progress: Progress, job: PublishJob, result: Result) -> None:
     which = f"{result.region}: {result.name}"
     if result.error:
         progress.warn(f"{which}: {result.error}")
@@ -144,7 +146,9 @@ def _tell(progress: Progress, job: Job, result: Result) -> None:
         progress.warn(f"{which}: {warning}")
 
 
-def _publish(run: Run, job: Job, cloud: LambdaRegion, action: Publish) -> tuple[Made, tuple[str, ...]]:
+def _publish(
+    run: Publication, job: PublishJob, cloud: LambdaRegion, action: Publish
+) -> tuple[NewVersion, tuple[str, ...]]:
     """Makes the new version. Returns it, and what else is worth a warning."""
     warnings: tuple[str, ...] = ()
     try:

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from layerforge.core.text import counted
-from layerforge.publish.artifact import Details, Storage, Version
+from layerforge.publish.artifact import Details, LayerVersion, Storage
 from layerforge.publish.cloud import LambdaRegion, LostError, UncertainError
 from layerforge.publish.errors import PublishError
-from layerforge.publish.plan import Job, is_wanted
-from layerforge.publish.run import LOOKS, PATIENCE, Made, Run
+from layerforge.publish.plan import PublishJob, is_wanted
+from layerforge.publish.run import LOOKS, PATIENCE, NewVersion, Publication
 
 
 def exactly_once(
-    run: Run, job: Job, cloud: LambdaRegion, storage: Storage, make: Callable[[], tuple[Version, Details]]
-) -> Made:
+    run: Publication,
+    job: PublishJob,
+    cloud: LambdaRegion,
+    storage: Storage,
+    make: Callable[[], tuple[LayerVersion, Details]],
+) -> NewVersion:
     """Makes a version and tries again where that fails, but never makes two.
 
     Lambda makes a new version for every request that reaches it, so before each try, and before giving up, the versions
@@ -28,7 +32,7 @@ def exactly_once(
             return replace(found, found=last is None)
         try:
             version, details = make()
-            return Made(version=version, details=details)
+            return NewVersion(version=version, details=details)
         except UncertainError as error:
             last = error
         for _ in range(LOOKS if isinstance(last, LostError) else 1):
@@ -46,12 +50,12 @@ def given_up(last: PublishError, tries: int) -> PublishError:
     return PublishError(f"{last.message} ({counted(tries, 'time')})", hint=last.hint)
 
 
-def _appeared(job: Job, cloud: LambdaRegion, storage: Storage) -> Made | None:
+def _appeared(job: PublishJob, cloud: LambdaRegion, storage: Storage) -> NewVersion | None:
     """The wanted version, where it has come since the plan was made. Numbers only grow."""
     newest = max((version.number for version in job.seen.versions), default=0)
     for version in cloud.versions(job.artifact, every=False):
         if version.number > newest:
             details = cloud.details(job.artifact.name, version.number)
             if is_wanted(details, job.artifact, storage):
-                return Made(version=version, details=details)
+                return NewVersion(version=version, details=details)
     return None

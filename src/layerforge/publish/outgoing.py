@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from layerforge.publish.artifact import Artifact, Details, S3Location, Storage, Version
+from layerforge.publish.artifact import Artifact, Details, LayerVersion, S3Location, Storage
 from layerforge.publish.cloud import LambdaRegion, LostError, UncertainError
 from layerforge.publish.errors import PublishError
 from layerforge.publish.once import exactly_once, given_up
-from layerforge.publish.plan import Job
-from layerforge.publish.run import Made, Run
+from layerforge.publish.plan import PublishJob
+from layerforge.publish.run import NewVersion, Publication
 
 
 @dataclass(kw_only=True)
 class _Outgoing:
     """Bytes of one request that went out."""
 
-    run: Run
+    run: Publication
     count: int = 0
 
     def __call__(self, amount: int) -> None:
@@ -27,7 +27,7 @@ class _Outgoing:
 
 
 @contextmanager
-def _outgoing(run: Run) -> Iterator[_Outgoing]:
+def _outgoing(run: Publication) -> Iterator[_Outgoing]:
     """Counts the bytes of a request, which are taken back from the progress where it fails."""
     sent = _Outgoing(run=run)
     try:
@@ -37,7 +37,7 @@ def _outgoing(run: Run) -> Iterator[_Outgoing]:
         raise
 
 
-def direct(run: Run, artifact: Artifact, cloud: LambdaRegion) -> tuple[Version, Details]:
+def direct(run: Publication, artifact: Artifact, cloud: LambdaRegion) -> tuple[LayerVersion, Details]:
     """Publishes with the bytes in the request itself."""
     with _outgoing(run) as sent:
         try:
@@ -50,11 +50,11 @@ def direct(run: Run, artifact: Artifact, cloud: LambdaRegion) -> tuple[Version, 
 
 
 def through_bucket(
-    run: Run, job: Job, cloud: LambdaRegion, location: S3Location, storage: Storage
-) -> tuple[Made, tuple[str, ...]]:
+    run: Publication, job: PublishJob, cloud: LambdaRegion, location: S3Location, storage: Storage
+) -> tuple[NewVersion, tuple[str, ...]]:
     """Publishes by way of an object in the Region."""
     artifact, bucket, key = job.artifact, location.bucket_in(job.region), location.key(job.artifact)
-    object_version = _shelved(run, cloud, bucket, key, artifact)
+    object_version = _object_version(run, cloud, bucket, key, artifact)
     warnings: tuple[str, ...] = ()
     try:
         published = exactly_once(
@@ -66,7 +66,7 @@ def through_bucket(
     return published, warnings
 
 
-def _shelved(run: Run, cloud: LambdaRegion, bucket: str, key: str, artifact: Artifact) -> str:
+def _object_version(run: Publication, cloud: LambdaRegion, bucket: str, key: str, artifact: Artifact) -> str:
     """Sees to it that the zip is in the bucket. Returns the object's version.
 
     After a try that failed it is looked whether the object is there all the same.

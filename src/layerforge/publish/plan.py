@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from layerforge.core.errors import UsageError
 from layerforge.core.text import megabytes
-from layerforge.publish.artifact import Artifact, Details, Grant, S3Location, Storage, Version
-from layerforge.publish.cloud import Bucket, Leftover, Limits
+from layerforge.publish.artifact import Artifact, Details, Grant, LayerVersion, S3Location, Storage
+from layerforge.publish.cloud import AccountLimits, Bucket, Leftover
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class Seen:
     """What read-only calls found of one layer in one Region."""
 
     region: str
-    limits: Limits = field(default_factory=Limits)
-    versions: tuple[Version, ...] = ()
+    limits: AccountLimits = field(default_factory=AccountLimits)
+    versions: tuple[LayerVersion, ...] = ()
     """Those for the layer's runtimes and processors, newest first; older ones only where they are to go."""
     newest: Details | None = None
     """Of the first of ``versions``."""
@@ -56,7 +56,7 @@ class Publish:
 class Unchanged:
     """The newest version is the wanted one."""
 
-    version: Version
+    version: LayerVersion
     code_sha256: str
 
 
@@ -71,7 +71,7 @@ class Allow:
 class Remove:
     """Delete an older version."""
 
-    version: Version
+    version: LayerVersion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ Action = Publish | Unchanged | Allow | Remove | Discard | Refuse
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class PublishJob:
     """One layer in one Region: what was seen there, and what is to be done, in this order."""
 
     region: str
@@ -124,7 +124,7 @@ def plan(artifact: Artifact, seen: Seen, options: PublishOptions) -> tuple[Actio
         first: Action = Unchanged(version=current, code_sha256=artifact.code_sha256)
         missing = (grant for grant in options.grants if grant.statement not in seen.statements)
     else:
-        location = shelf_for(artifact, seen.region, seen.limits.zipped, options)
+        location = location_for(artifact, seen.region, seen.limits.zipped, options)
         if refused := tuple(refusals(artifact, seen, location, options.storage)):
             return (_joined(refused),)
         first = Publish(location=location, storage=options.storage)
@@ -140,7 +140,7 @@ def is_wanted(details: Details, artifact: Artifact, storage: Storage) -> bool:
     return details.code_sha256 == artifact.code_sha256 and artifact.is_for(details) and kept_alike
 
 
-def shelf_for(artifact: Artifact, region: str, most: int, options: PublishOptions) -> S3Location | None:
+def location_for(artifact: Artifact, region: str, most: int, options: PublishOptions) -> S3Location | None:
     """The bucket that the zip goes through; ``None`` for a direct upload of at most ``most`` bytes."""
     if artifact.zipped <= most and options.storage is Storage.COPY:
         return None
@@ -210,7 +210,7 @@ def statement(bucket: str, folder: str, region: str) -> dict[str, object]:
     }
 
 
-def superfluous(seen: Seen, options: PublishOptions, *, new: bool) -> tuple[Version, ...]:
+def superfluous(seen: Seen, options: PublishOptions, *, new: bool) -> tuple[LayerVersion, ...]:
     """Versions beyond those that stay. What layerforge did not publish neither counts nor goes unless that is asked.
 
     Versions for another runtime or processor were not even looked at.

@@ -9,8 +9,8 @@ from typing import Any, assert_never
 
 from layerforge.core import guarded
 from layerforge.core.text import cell, megabytes
-from layerforge.publish.artifact import Artifact, Storage, Version
-from layerforge.publish.plan import Action, Allow, Discard, Job, Publish, Refuse, Remove, Unchanged
+from layerforge.publish.artifact import Artifact, LayerVersion, Storage
+from layerforge.publish.plan import Action, Allow, Discard, Publish, PublishJob, Refuse, Remove, Unchanged
 
 SCHEMA = 1
 """Of the file, raised when what stands in it means something else."""
@@ -35,7 +35,7 @@ class Result:
     runtimes: tuple[str, ...] = ()
     """Of the layer, ``python3.13``."""
     architectures: tuple[str, ...] = ()
-    version: Version | None = None
+    version: LayerVersion | None = None
     """The wanted version, also where something failed once it was there."""
     code_sha256: str = ""
     """Base64; empty where there is no version."""
@@ -44,14 +44,14 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-def does(job: Job) -> str:
+def does(job: PublishJob) -> str:
     """Such as ``publish 45.1 MB; grant layerforge-public; remove 3, 4``."""
     old = [str(action.version.number) for action in job.actions if isinstance(action, Remove)]
     words = [_words(job, action) for action in job.actions if not isinstance(action, Remove)]
     return "; ".join(words + ([f"remove {', '.join(old)}"] if old else []))
 
 
-def besides(job: Job) -> tuple[str, ...]:
+def besides(job: PublishJob) -> tuple[str, ...]:
     """What was done beside the version itself: ``granted layerforge-public``, ``removed 3, 4``."""
     done = {
         "granted": [action.grant.statement for action in job.actions if isinstance(action, Allow)],
@@ -70,7 +70,7 @@ def purpose(layer: Artifact | Result) -> str:
     return ", ".join((*layer.runtimes, *layer.architectures))
 
 
-def _words(job: Job, action: Action) -> str:
+def _words(job: PublishJob, action: Action) -> str:
     match action:
         case Publish(location=None):
             return f"publish {megabytes(job.artifact.zipped)}"
@@ -92,12 +92,12 @@ def _words(job: Job, action: Action) -> str:
             assert_never(action)
 
 
-def plan_data(jobs: Iterable[Job]) -> dict[str, Any]:
+def plan_data(jobs: Iterable[PublishJob]) -> dict[str, Any]:
     """A plan as data for JSON."""
     return {"plan": [_job_data(job) for job in jobs]}
 
 
-def _job_data(job: Job) -> dict[str, Any]:
+def _job_data(job: PublishJob) -> dict[str, Any]:
     artifact = job.artifact
     return {
         "region": job.region,
@@ -113,7 +113,7 @@ def _job_data(job: Job) -> dict[str, Any]:
     }
 
 
-def _action_data(job: Job, action: Action) -> dict[str, Any]:
+def _action_data(job: PublishJob, action: Action) -> dict[str, Any]:
     match action:
         case Publish():
             bucket = action.location.bucket_in(job.region) if action.location else None
@@ -160,7 +160,7 @@ def _result_data(result: Result) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PublishedRow:
     """What of a result of ``layerforge publish`` is needed, one layer in one Region."""
 
     version_arn: str | None = None
@@ -174,10 +174,10 @@ class Row:
 class Published:
     """What ``layerforge publish`` wrote."""
 
-    published: tuple[Row, ...]
+    published: tuple[PublishedRow, ...]
 
 
-def read_published(text: str) -> tuple[Row, ...]:
+def read_published(text: str) -> tuple[PublishedRow, ...]:
     """The rows of a result from its file. Raises ``guarded.Unreadable`` where it is none."""
     return guarded.file_as(text, Published, SCHEMA).published
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from layerforge.core.progress import Progress, Step
-from layerforge.publish.artifact import Details, Version
+from layerforge.publish.artifact import Details, LayerVersion
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds to wait after each failed try to make a version, before looking whether it was made in spite of that."""
@@ -27,10 +27,10 @@ GRACE = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class NewVersion:
     """The version that was to be made."""
 
-    version: Version
+    version: LayerVersion
     details: Details
     found: bool = False
     """Whether somebody else made it before this run asked for it."""
@@ -41,7 +41,7 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Publication:
     """What the threads of one run share."""
 
     progress: Progress

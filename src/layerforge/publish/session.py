@@ -13,7 +13,7 @@ from botocore.exceptions import NoCredentialsError
 
 from layerforge.core.errors import UsageError
 from layerforge.publish.aws import AwsRegion
-from layerforge.publish.aws_errors import Place, as_publish_error, credentials_told
+from layerforge.publish.aws_errors import CallPlace, as_publish_error, credentials_told
 
 _READS = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=15)
 _OBJECTS = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60)
@@ -62,7 +62,7 @@ def connect(
             raise NoCredentialsError
     clients = []
     for region in regions:
-        with as_publish_error(Place(region=region)):
+        with as_publish_error(CallPlace(region=region)):
             try:
                 # Clients may be shared between threads; only making them may not.
                 clients.append(

@@ -8,9 +8,9 @@ from concurrent.futures import Future, wait
 from layerforge.core.errors import LayerforgeError
 from layerforge.publish.artifact import Artifact, S3Location, Storage
 from layerforge.publish.aws_errors import unexpected
-from layerforge.publish.cloud import AGAIN, LambdaRegion, Leftover, Limits
+from layerforge.publish.cloud import AGAIN, AccountLimits, LambdaRegion, Leftover
 from layerforge.publish.errors import PublishError
-from layerforge.publish.plan import Job, PublishOptions, Refuse, Seen, is_wanted, plan, shelf_for
+from layerforge.publish.plan import PublishJob, PublishOptions, Refuse, Seen, is_wanted, location_for, plan
 from layerforge.publish.threads import side_by_side
 
 LIMIT = 30.0
@@ -19,14 +19,14 @@ LIMIT = 30.0
 
 def survey(
     clouds: Sequence[LambdaRegion], artifacts: Sequence[Artifact], options: PublishOptions, limit: float = LIMIT
-) -> tuple[Job, ...]:
+) -> tuple[PublishJob, ...]:
     """The publish plan: what is to be done with each layer in each Region.
 
     A Region that cannot be read, or not within ``limit`` seconds, gets a plan that says so. Raises ``UsageError`` where
     a layer needs a bucket and none is named.
     """
 
-    def region(cloud: LambdaRegion) -> list[Job]:
+    def region(cloud: LambdaRegion) -> list[PublishJob]:
         return list(_jobs(cloud, artifacts, options))
 
     futures = side_by_side(region, clouds)
@@ -35,20 +35,23 @@ def survey(
     return tuple(job for jobs in planned for job in jobs)
 
 
-def _planned(cloud: LambdaRegion, future: Future[list[Job]], artifacts: Sequence[Artifact], limit: float) -> list[Job]:
+def _planned(
+    cloud: LambdaRegion, future: Future[list[PublishJob]], artifacts: Sequence[Artifact], limit: float
+) -> list[PublishJob]:
     if not future.done():
         return _refused(cloud, artifacts, f"{cloud.region} did not answer within {limit:.0f} seconds", AGAIN)
     return future.result()
 
 
-def _refused(cloud: LambdaRegion, artifacts: Sequence[Artifact], message: str, hint: str) -> list[Job]:
+def _refused(cloud: LambdaRegion, artifacts: Sequence[Artifact], message: str, hint: str) -> list[PublishJob]:
     refuse = Refuse(message=message, hint=hint)
     return [
-        Job(region=cloud.region, artifact=one, seen=Seen(region=cloud.region), actions=(refuse,)) for one in artifacts
+        PublishJob(region=cloud.region, artifact=one, seen=Seen(region=cloud.region), actions=(refuse,))
+        for one in artifacts
     ]
 
 
-def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], options: PublishOptions) -> Iterable[Job]:
+def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], options: PublishOptions) -> Iterable[PublishJob]:
     try:
         limits = cloud.limits()
     except Exception as error:
@@ -59,7 +62,7 @@ def _jobs(cloud: LambdaRegion, artifacts: Sequence[Artifact], options: PublishOp
         yield _job(cloud, artifact, options, limits)
 
 
-def _job(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: Limits) -> Job:
+def _job(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: AccountLimits) -> PublishJob:
     seen = Seen(region=cloud.region, limits=limits)
     try:
         seen = look(cloud, artifact, options, limits)
@@ -72,17 +75,17 @@ def _job(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limit
         # Whatever is wrong here, it is no reason to leave the other Regions alone.
         told = unexpected(error)
         actions = (Refuse(message=told.message, hint=told.hint),)
-    return Job(region=cloud.region, artifact=artifact, seen=seen, actions=actions)
+    return PublishJob(region=cloud.region, artifact=artifact, seen=seen, actions=actions)
 
 
-def look(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: Limits) -> Seen:
+def look(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limits: AccountLimits) -> Seen:
     """What is there of one layer in one Region."""
     name = artifact.name
     versions = cloud.versions(artifact, every=options.keep is not None)
     newest = cloud.details(name, versions[0].number) if versions else None
     wanted = newest is not None and is_wanted(newest, artifact, options.storage)
     statements = cloud.statements(name, versions[0].number) if wanted and options.grants else frozenset()
-    location = None if wanted else shelf_for(artifact, cloud.region, limits.zipped, options)
+    location = None if wanted else location_for(artifact, cloud.region, limits.zipped, options)
     bucket = None
     if location is not None:
         reference = options.storage is Storage.REFERENCE
@@ -98,7 +101,9 @@ def look(cloud: LambdaRegion, artifact: Artifact, options: PublishOptions, limit
     )
 
 
-def _leftover(cloud: LambdaRegion, artifact: Artifact, location: S3Location | None, limits: Limits) -> Leftover | None:
+def _leftover(
+    cloud: LambdaRegion, artifact: Artifact, location: S3Location | None, limits: AccountLimits
+) -> Leftover | None:
     """What an earlier run left in the bucket, whose version is there: killed, or with an answer that got lost.
 
     Nobody needs an object of that name any more: it is for these bytes, runtimes and processors alone.

@@ -12,7 +12,7 @@ from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
 from layerforge.examine.guess import guess_target
 from layerforge.measure.coldstart.reading import ColdStart, read_coldstart
-from layerforge.report.manifest import Manifest, read_made, read_manifest
+from layerforge.report.manifest import Manifest, read_manifest, read_manifest_file
 from layerforge.report.sbom.reading import Sbom, read_sbom
 from layerforge.resolve.recipe import Recipe
 from layerforge.verify.verdict import Verdict
@@ -59,7 +59,7 @@ def beside(zip_file: Path, sha256: str) -> Beside:
         return found
 
     # A later build writes the zip last, so that its manifest may be newer than it.
-    record = take(".manifest.json", read_made)
+    record = take(".manifest.json", read_manifest_file)
     return Beside(
         manifest=record.manifest if record else None,
         verdict=record.verdict if record else None,

@@ -80,7 +80,7 @@ class Init:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ChangedPart:
     """A package, a kind or a file that is not what it was."""
 
     name: str
@@ -94,7 +94,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class Circumstance:
     """A circumstance of how the layers were made that differs."""
 
     name: str
@@ -115,13 +115,13 @@ class Changes:
     """Files and links."""
     init: Init | None
     """``None`` where it was not measured of both at one size."""
-    packages: tuple[Part, ...]
-    kinds: tuple[Part, ...]
-    files: tuple[Part, ...]
+    packages: tuple[ChangedPart, ...]
+    kinds: tuple[ChangedPart, ...]
+    files: tuple[ChangedPart, ...]
     """Each file with other bytes, or that is there on one side only; ``name`` is the package."""
     new: tuple[Finding, ...]
     gone: tuple[Finding, ...]
-    made: tuple[Made, ...]
+    made: tuple[Circumstance, ...]
 
 
 def compare(old: Side, new: Side, *, in_turns: bool = False) -> Changes:
@@ -141,7 +141,7 @@ def compare(old: Side, new: Side, *, in_turns: bool = False) -> Changes:
         files=_by_growth(_files(then, now)),
         new=tuple(_only_first(new.findings, old.findings)),
         gone=tuple(_only_first(old.findings, new.findings)),
-        made=tuple(_made(old, new)),
+        made=tuple(_differing(old, new)),
     )
 
 
@@ -159,13 +159,13 @@ def _init(before: Times, after: Times, *, in_turns: bool) -> Init | None:
     )
 
 
-def _by_growth(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _by_growth(parts: Iterable[ChangedPart]) -> tuple[ChangedPart, ...]:
     return tuple(sorted(parts, key=lambda one: (-one.unzipped.change, -one.zipped.change, one.name, one.after)))
 
 
-def _part_of(name: str, before: str, after: str, old: Iterable[Member], new: Iterable[Member]) -> Part:
+def _part_of(name: str, before: str, after: str, old: Iterable[Member], new: Iterable[Member]) -> ChangedPart:
     old, new = tuple(old), tuple(new)
-    return Part(
+    return ChangedPart(
         name=name,
         before=before,
         after=after,
@@ -175,7 +175,7 @@ def _part_of(name: str, before: str, after: str, old: Iterable[Member], new: Ite
     )
 
 
-def _packages(old: Side, new: Side) -> Iterator[Part]:
+def _packages(old: Side, new: Side) -> Iterator[ChangedPart]:
     """Packages with another version or other bytes; what no package owns is one of them, without a name."""
     then, now = _versions(old), _versions(new)
     before, after = _groups(old.examination, "package"), _groups(new.examination, "package")
@@ -199,7 +199,7 @@ def _versions(side: Side) -> dict[str, str]:
     return {one.name: one.version for one in libraries if not one.info} | versions
 
 
-def _kinds(old: Examination, new: Examination) -> Iterator[Part]:
+def _kinds(old: Examination, new: Examination) -> Iterator[ChangedPart]:
     before, after = _groups(old, "kind"), _groups(new, "kind")
     for name in sorted({*before, *after}):
         was, now = before.get(name, ()), after.get(name, ())
@@ -218,7 +218,7 @@ def _content(members: Iterable[Member]) -> frozenset[tuple[str, str, int]]:
     return frozenset((member.path, member.sha256, member.mode) for member in members)
 
 
-def _files(old: Examination, new: Examination) -> Iterator[Part]:
+def _files(old: Examination, new: Examination) -> Iterator[ChangedPart]:
     """Each file that is not what it was. One whose name alone tells another build counts as the same file."""
     then, now = _paths(old.members), _paths(new.members)
     was = {after: before for before, after in _pairs(then, now).items()}
@@ -268,10 +268,10 @@ def _subject(finding: Finding) -> tuple[str, str, str]:
     return finding.rule, str(finding.severity), stable_name(finding.path)
 
 
-def _made(old: Side, new: Side) -> Iterator[Made]:
+def _differing(old: Side, new: Side) -> Iterator[Circumstance]:
     before, after = _circumstances(old), _circumstances(new)
     for name in (name for name in before if name in after and before[name] != after[name]):
-        yield Made(name=name, before=before[name], after=after[name])
+        yield Circumstance(name=name, before=before[name], after=after[name])
 
 
 def _circumstances(side: Side) -> dict[str, str]:

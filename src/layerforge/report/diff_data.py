@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from layerforge.report.diff import Changes, Delta, Part
+from layerforge.report.diff import ChangedPart, Changes, Delta
 from layerforge.verify import verdict
 
 
@@ -39,7 +39,7 @@ def as_data(changes: Changes) -> dict[str, Any]:
     }
 
 
-def status(part: Part) -> str:
+def status(part: ChangedPart) -> str:
     """``added``, ``removed`` or ``changed``."""
     return "changed" if part.before and part.after else "added" if part.after else "removed"
 
@@ -48,7 +48,7 @@ def _delta(delta: Delta) -> dict[str, Any]:
     return {"before": delta.before, "after": delta.after, "change": delta.change}
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: ChangedPart) -> dict[str, Any]:
     return {
         "name": part.name,
         "before": part.before,

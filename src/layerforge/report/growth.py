@@ -11,7 +11,7 @@ from layerforge.resolve.recipe import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class GrowthLimit:
     """Growth that is allowed: a share of what was before, or bytes."""
 
     share: float | None = None
@@ -28,7 +28,7 @@ class Limit:
         return delta.change <= most
 
 
-def growth_beyond(changes: Changes, limit: Limit) -> tuple[tuple[str, Delta], ...]:
+def growth_beyond(changes: Changes, limit: GrowthLimit) -> tuple[tuple[str, Delta], ...]:
     """Which of the layer's two sizes grew beyond ``limit``."""
     sizes = (("unzipped", changes.unzipped), ("zipped", changes.zipped))
     return tuple((name, delta) for name, delta in sizes if not limit.allows(delta))

@@ -12,7 +12,7 @@ from layerforge.build.plan import Plan
 from layerforge.core import guarded
 from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
-from layerforge.layer.passes.setting import UNCOMPILABLE, Left, PassResult
+from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.tree import Package, Tree
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
@@ -53,7 +53,7 @@ class Manifest:
     unzipped_bytes: int
     packages: tuple[Package, ...]
     edits: tuple[EditGroup, ...]
-    left: tuple[Left, ...]
+    left: tuple[LeftAlone, ...]
     key: str
     """Of the plan."""
     layerforge: str
@@ -122,7 +122,7 @@ def manifest_json(layer_manifest: Manifest, verdict: Verdict | None = None) -> s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class ManifestFile:
     """What a manifest's file holds: how the layer was made, and what its verification found."""
 
     manifest: Manifest
@@ -145,6 +145,6 @@ def read_manifest(text: str) -> Manifest:
     return guarded.file_as(text, Manifest, SCHEMA)
 
 
-def read_made(text: str) -> Made:
+def read_manifest_file(text: str) -> ManifestFile:
     """All of a manifest's file. Raises ``guarded.Unreadable`` where it is none."""
-    return Made(manifest=read_manifest(text), verdict=guarded.json_as(text, _Verified).verified)
+    return ManifestFile(manifest=read_manifest(text), verdict=guarded.json_as(text, _Verified).verified)

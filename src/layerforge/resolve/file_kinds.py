@@ -35,7 +35,7 @@ KINDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ProjectFacts:
     """What a project says of itself. All is empty where the file is a list of requirements."""
 
     name: str = ""
@@ -44,14 +44,14 @@ class Facts:
     """What of it does not come into its layer, a line each."""
 
 
-def facts(path: Path) -> Facts:
+def facts(path: Path) -> ProjectFacts:
     """What a ``pyproject.toml`` says of the project. Raises ``RecipeError`` where it cannot be read."""
     if path.name != PROJECT:
-        return Facts()
+        return ProjectFacts()
     data = project(path)
     table = data["project"]
     name, python = table.get("name", ""), table.get("requires-python", "")
-    return Facts(
+    return ProjectFacts(
         name=name if isinstance(name, str) else "",
         requires_python=python if isinstance(python, str) else "",
         untaken=tuple(_untaken(path, data)),

@@ -19,7 +19,7 @@ RUNNERS: Mapping[Arch, str] = {Arch.X86_64: "ubuntu-24.04", Arch.ARM64: "ubuntu-
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MatrixRow:
     """One job."""
 
     recipe: str
@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
+class Unserved:
     """A combination that cannot be built, and why."""
 
     recipe: str
@@ -64,17 +64,19 @@ def _expanded(target: str) -> Iterator[str]:
         yield target
 
 
-def combine(requests: Iterable[Request], targets: Sequence[Target]) -> tuple[tuple[Row, ...], tuple[Left, ...]]:
+def combine(
+    requests: Iterable[Request], targets: Sequence[Target]
+) -> tuple[tuple[MatrixRow, ...], tuple[Unserved, ...]]:
     """The jobs that can do something, and what is left out. Reads locks and resolves nothing.
 
     Raises ``UsageError`` where no job is left: CI takes an empty matrix as an error without saying why.
     """
-    rows: list[Row] = []
-    left: list[Left] = []
+    rows: list[MatrixRow] = []
+    left: list[Unserved] = []
     for request in requests:
         for target in targets:
             if reason := refusal(request, target):
-                left.append(Left(recipe=request.recipe.name, label=target.label, reason=reason))
+                left.append(Unserved(recipe=request.recipe.name, label=target.label, reason=reason))
             else:
                 rows.append(_row(request, target))
     if not rows:
@@ -99,8 +101,8 @@ def refusal(request: Request, target: Target) -> str:
     return "" if pins else "nothing is required there"
 
 
-def _row(request: Request, target: Target) -> Row:
-    return Row(
+def _row(request: Request, target: Target) -> MatrixRow:
+    return MatrixRow(
         recipe=request.recipe.name,
         target="\n".join(request.given),
         python=target.python,

@@ -64,7 +64,7 @@ def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 17
         memories=memories,
         runs=3,
     )
-    place = coldstart_options.Place(engine=FakeLambda(), image="image")
+    place = coldstart_options.RunPlace(engine=FakeLambda(), image="image")
     return command.run(order, place, prices(target().arch), per_day, FakeProgress(), terminal.report())
 
 
@@ -215,7 +215,7 @@ def forgetful() -> Iterator[None]:
         gc.collect()
 
 
-def connected(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> coldstart_options.Place:
+def connected(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> coldstart_options.RunPlace:
     with serving(folder / "docker.sock", answers):
         monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
         return command.connect("mine", target(), FakeProgress())

@@ -13,7 +13,7 @@ from fakes import FakeProgress, target
 from layerforge.build.container.docker_engine import DockerEngine
 from layerforge.build.errors import EngineError
 from layerforge.cli import engines
-from layerforge.cli.engines import Failure
+from layerforge.cli.engines import ImageFailure
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.store.disk import DiskStore
@@ -85,7 +85,7 @@ def test_images_that_are_there_are_told_from_those_to_be_made_and_those_that_fai
     with serving(tmp_path / "docker.sock", ANSWERS) as calls:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
         kept = DiskStore(root=tmp_path / "store", progress=FakeProgress())
-        engines.remember(kept, target(), Failure(at=time.time(), message="it cannot be made", hint="name another"))
+        engines.remember(kept, target(), ImageFailure(at=time.time(), message="it cannot be made", hint="name another"))
         found = checks(layerforge("doctor", "--json"))
     assert found["container"] == (True, "an engine answers")
     assert found["image 3.13"] == (False, "it cannot be made; name another")

@@ -9,12 +9,12 @@ from fakes import FakeProgress, FakeStore, target
 from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.cli import build, engines
-from layerforge.cli.engines import Chosen, Failure
+from layerforge.cli.engines import Chosen, ImageFailure
 from layerforge.core.runtimes import Arch
 from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request
 
-FAILURE = Failure(at=0, message="the build image cannot be made", hint="name another with --image")
+FAILURE = ImageFailure(at=0, message="the build image cannot be made", hint="name another with --image")
 HOST = Chosen(engine=HostEngine(interpreter=None), builder=None)
 
 

@@ -21,7 +21,7 @@ from layerforge.core.errors import UsageError
 from layerforge.examine.examine import examine
 from layerforge.layer.errors import VerificationError
 from layerforge.publish.artifact import PUBLIC, Grant, S3Location, Storage
-from layerforge.publish.plan import Allow, Job, Publish, PublishOptions, Seen
+from layerforge.publish.plan import Allow, Publish, PublishJob, PublishOptions, Seen
 from layerforge.report.manifest import manifest_json
 from program import Command
 from unit.publish.fake_cloud import an_artifact
@@ -155,7 +155,9 @@ def test_options_that_cannot_be_meant_are_refused_before_anything_is_asked(
 
 def test_options_become_what_is_wanted() -> None:
     asked = {"bucket": "mine-{region}", "key_prefix": "p/", "keep_object": True, "storage": "reference"}
-    found = publish.wishes(**(NOTHING | asked | {"accounts": ("123456789012",), "keep": 3, "keep_foreign": True}))
+    found = publish.publish_options(
+        **(NOTHING | asked | {"accounts": ("123456789012",), "keep": 3, "keep_foreign": True})
+    )
     assert found == PublishOptions(
         grants=(Grant(statement="layerforge-account-123456789012", principal="123456789012"),),
         keep=3,
@@ -163,7 +165,7 @@ def test_options_become_what_is_wanted() -> None:
         location=S3Location(bucket="mine-{region}", prefix="p/", keep=True),
         storage=Storage.REFERENCE,
     )
-    assert publish.wishes(**NOTHING) == PublishOptions()
+    assert publish.publish_options(**NOTHING) == PublishOptions()
 
 
 def test_the_manifest_beside_a_zip_says_what_it_is_for_and_that_of_another_does_not(tmp_path: Path) -> None:
@@ -221,5 +223,5 @@ def test_opening_a_version_to_everybody_takes_a_yes(typed: str, goes_on: bool) -
     assert (ran.exit_code == 0) is ("went on" in ran.stdout) is goes_on
 
 
-def a_job(*actions: Any) -> Job:
-    return Job(region="us-east-1", artifact=an_artifact(), seen=Seen(region="us-east-1"), actions=actions)
+def a_job(*actions: Any) -> PublishJob:
+    return PublishJob(region="us-east-1", artifact=an_artifact(), seen=Seen(region="us-east-1"), actions=actions)

@@ -13,13 +13,13 @@ from layerforge.cli import suite, terminal
 from layerforge.core.runtimes import Arch
 from layerforge.measure.suite import compare as comparing
 from layerforge.measure.suite.compare import Proof, compare
-from layerforge.measure.suite.pytest_run import End, Run
+from layerforge.measure.suite.pytest_run import End, SuiteRun
 from program import Command
 
 
-def a_run(tests: Mapping[str, str]) -> Run:
+def a_run(tests: Mapping[str, str]) -> SuiteRun:
     made = {name: End(outcome=end, seconds=0.1, message=f"why {name}") for name, end in tests.items()}
-    return Run(tests=made, seconds=1.0, total=len(tests))
+    return SuiteRun(tests=made, seconds=1.0, total=len(tests))
 
 
 def a_proof(layer: Mapping[str, str], wheels: Mapping[str, str], **facts: Any) -> Proof:

@@ -698,8 +698,8 @@ def test_unpacked_folders_are_open_to_every_user_whatever_the_umask(tmp_path: Pa
 # --- what is more than any layer needs
 
 
-def a_limit(each: int, together: int) -> limits.Limit:
-    return limits.Limit(what="a note", names=re.compile(r".*\.note"), each=each, together=together)
+def a_limit(each: int, together: int) -> limits.ReadLimit:
+    return limits.ReadLimit(what="a note", names=re.compile(r".*\.note"), each=each, together=together)
 
 
 def test_each_kind_of_file_has_a_limit_and_all_of_a_kind_have_one() -> None:

@@ -26,7 +26,7 @@ from layerforge.core.runtimes import Arch
 from layerforge.layer.errors import VerificationError
 from layerforge.measure.coldstart import plot
 from layerforge.measure.coldstart import prices as price_list
-from layerforge.measure.coldstart.experiment import Experiment, Function, Sample, Series, Subject
+from layerforge.measure.coldstart.experiment import Experiment, Function, MeasuredLayer, Sample, Series
 from layerforge.measure.coldstart.functions import default_modules, of_file, of_imports
 from layerforge.measure.coldstart.measure import NO_MEMORY, NO_TIME, measure, nearest
 from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache
@@ -79,12 +79,12 @@ def a_series(*samples: Sample, memory: int = 1769, processors: float = 1.0, trou
     return Series(subject=0, memory=memory, processors=processors, samples=samples, trouble=trouble)
 
 
-def a_subject(folder: Path, name: str = "layer.zip") -> Subject:
+def a_subject(folder: Path, name: str = "layer.zip") -> MeasuredLayer:
     opt = folder / name.removesuffix(".zip")
     (opt / "python").mkdir(parents=True, exist_ok=True)
     (opt / "python/top.py").write_text("x = 1\n" * 100)
     seen = an_examination(a_member("python/top.py", b"x" * 600), path=folder / name, sha256=f"digest of {name}")
-    return Subject(examination=seen, opt=opt)
+    return MeasuredLayer(examination=seen, opt=opt)
 
 
 def an_order(folder: Path, *names: str, memories: tuple[int, ...] = (512, 1769), runs: int = 2) -> Experiment:

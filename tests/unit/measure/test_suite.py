@@ -33,9 +33,9 @@ from layerforge.measure.suite import collect, prepare, pytest_run, test_tools
 from layerforge.measure.suite import compare as comparing
 from layerforge.measure.suite import prove as suite
 from layerforge.measure.suite.compare import Proof, compare, excuses, unused
-from layerforge.measure.suite.prepare import SuiteRequest, beside, wheel_pins
+from layerforge.measure.suite.prepare import SuiteRequest, locked_beside, wheel_pins
 from layerforge.measure.suite.prove import find_package
-from layerforge.measure.suite.pytest_run import End, Run
+from layerforge.measure.suite.pytest_run import End, SuiteRun
 from layerforge.resolve import recipe_file
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Pin
@@ -51,9 +51,9 @@ def put(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def a_run(tests: Mapping[str, str], ending: str = "") -> Run:
+def a_run(tests: Mapping[str, str], ending: str = "") -> SuiteRun:
     made = {name: End(outcome=end, seconds=0.1, message=f"why {name}\nmore") for name, end in tests.items()}
-    return Run(tests=made, seconds=1.0, total=len(tests), ending=ending, log="last line" if ending else "")
+    return SuiteRun(tests=made, seconds=1.0, total=len(tests), ending=ending, log="last line" if ending else "")
 
 
 # --- where tests lie
@@ -696,17 +696,17 @@ def test_other_files_in_the_index_than_in_the_lock_beside_the_layer_are_refused(
     held = (Distribution(name="demo", version="1.0", info="python/demo-1.0.dist-info", record=None),)
     layer = a_layer(tmp_path)
     put_lock(layer, packages)
-    [wheel] = wheel_pins(held, beside(layer, target()), target())
+    [wheel] = wheel_pins(held, locked_beside(layer, target()), target())
     assert wheel.hashes == (digest(packages / "demo-1.0-py3-none-any.whl"),)
     layer.with_suffix(".lock").write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(LockError, match=r"other files of demo 1\.0"):
-        wheel_pins(held, beside(layer, target()), target())
+        wheel_pins(held, locked_beside(layer, target()), target())
 
 
 def test_a_lock_beside_the_layer_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "demo.lock").write_bytes(b"\xff")
     with pytest.raises(LockError, match=r"demo\.lock cannot be read"):
-        beside(tmp_path / "demo.zip", target())
+        locked_beside(tmp_path / "demo.zip", target())
 
 
 # --- the recipe

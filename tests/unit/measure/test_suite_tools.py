@@ -13,8 +13,8 @@ from layerforge.core.runtimes import Arch
 from layerforge.layer.distributions import Distribution
 from layerforge.measure.suite import test_tools
 from layerforge.measure.suite.compare import Proof, compare
-from layerforge.measure.suite.prepare import beside
-from layerforge.measure.suite.pytest_run import End, Run
+from layerforge.measure.suite.prepare import locked_beside
+from layerforge.measure.suite.pytest_run import End, SuiteRun
 from layerforge.resolve.errors import LockError
 from wheels import lock_of, make_wheel
 
@@ -66,20 +66,20 @@ def test_the_metadata_of_a_package_is_found_whatever_its_folder_is_called(tmp_pa
 
 
 def test_a_layer_without_a_lock_beside_it_is_held_against_the_index_alone(packages: Path, tmp_path: Path) -> None:
-    assert beside(tmp_path / "layer.zip", target()) == {}
+    assert locked_beside(tmp_path / "layer.zip", target()) == {}
     (tmp_path / "layer.lock").write_text(lock_of(packages / "demo-1.0-py3-none-any.whl"))
-    assert beside(tmp_path / "layer.zip", target())["demo"].version == "1.0"
+    assert locked_beside(tmp_path / "layer.zip", target())["demo"].version == "1.0"
 
 
 # --- findings
 
 
-def a_run(tests: Mapping[str, str], ending: str = "") -> Run:
+def a_run(tests: Mapping[str, str], ending: str = "") -> SuiteRun:
     made = {name: End(outcome=end, seconds=0.1, message="") for name, end in tests.items()}
-    return Run(tests=made, seconds=1.0, total=len(tests), ending=ending, log="layerforge-suite: x\n\nlast words\n")
+    return SuiteRun(tests=made, seconds=1.0, total=len(tests), ending=ending, log="layerforge-suite: x\n\nlast words\n")
 
 
-def a_proof(layer: Run, wheels: Run) -> Proof:
+def a_proof(layer: SuiteRun, wheels: SuiteRun) -> Proof:
     return Proof(
         package="demo",
         version="1.0",
@@ -96,7 +96,7 @@ def a_proof(layer: Run, wheels: Run) -> Proof:
     )
 
 
-def told(layer: Run, wheels: Run) -> list[tuple[str, str, str]]:
+def told(layer: SuiteRun, wheels: SuiteRun) -> list[tuple[str, str, str]]:
     return [(one.rule, one.path, one.message) for one in a_proof(layer, wheels).findings]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from layerforge.publish.artifact import Artifact, Details, Grant, Storage, Version
-from layerforge.publish.cloud import Bucket, Limits, LostError, Sent
+from layerforge.publish.artifact import Artifact, Details, Grant, LayerVersion, Storage
+from layerforge.publish.cloud import AccountLimits, Bucket, LostError, Sent
 from layerforge.publish.errors import PublishError
 
 MARK = f"(layerforge content_sha256={'c' * 64})"
@@ -37,10 +37,10 @@ def an_artifact(
 
 def a_version(
     number: int, description: str = "somebody's", region: str = "us-east-1", like: Artifact | None = None
-) -> Version:
+) -> LayerVersion:
     """A version for the runtimes and processors of ``like``."""
     made = like or an_artifact()
-    return Version(
+    return LayerVersion(
         number=number,
         arn=f"arn:aws:lambda:{region}:1:layer:layer:{number}",
         description=description,
@@ -79,9 +79,9 @@ class FakeCloud:
 
     region: str = "us-east-1"
     luck: list[Luck] = field(default_factory=list)
-    seen_limits: Limits = field(default_factory=Limits)
+    seen_limits: AccountLimits = field(default_factory=AccountLimits)
     seen_bucket: Bucket = field(default_factory=Bucket)
-    there: dict[int, tuple[Version, Details]] = field(default_factory=dict)
+    there: dict[int, tuple[LayerVersion, Details]] = field(default_factory=dict)
     policies: dict[int, set[str]] = field(default_factory=dict)
     objects: dict[tuple[str, str], str] = field(default_factory=dict)
     made: int = 0
@@ -118,7 +118,7 @@ class FakeCloud:
         artifact: Artifact | None = None,
         description: str = "somebody's",
         storage: Storage = Storage.COPY,
-    ) -> Version:
+    ) -> LayerVersion:
         """A version, as if it had always been there."""
         self.made += 1
         version = a_version(self.made, artifact.description if artifact else description, self.region, artifact)
@@ -126,10 +126,10 @@ class FakeCloud:
         self.there[self.made] = (version, details)
         return version
 
-    def limits(self) -> Limits:
+    def limits(self) -> AccountLimits:
         return self.seen_limits
 
-    def versions(self, artifact: Artifact, *, every: bool) -> tuple[Version, ...]:
+    def versions(self, artifact: Artifact, *, every: bool) -> tuple[LayerVersion, ...]:
         self.hidden -= 1
         if self.waits:
             self.waits.wait()
@@ -148,20 +148,20 @@ class FakeCloud:
     def bucket(self, name: str, key: str, *, reference: bool) -> Bucket:
         return self.seen_bucket
 
-    def _publish(self, artifact: Artifact, storage: Storage = Storage.COPY) -> tuple[Version, Details]:
+    def _publish(self, artifact: Artifact, storage: Storage = Storage.COPY) -> tuple[LayerVersion, Details]:
         luck = self._change("publish")
         version = self.add(artifact, storage=storage)
         self.hidden = self.slow + 1
         self._after(luck)
         return version, Details(code_sha256="other") if self.wrong_digest else self.there[version.number][1]
 
-    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[Version, Details]:
+    def publish_bytes(self, artifact: Artifact, sent: Sent) -> tuple[LayerVersion, Details]:
         sent(artifact.zipped)
         return self._publish(artifact)
 
     def publish_object(
         self, artifact: Artifact, bucket: str, key: str, object_version: str, storage: Storage
-    ) -> tuple[Version, Details]:
+    ) -> tuple[LayerVersion, Details]:
         assert (bucket, key) in self.objects, "Lambda can only fetch what is there"
         return self._publish(artifact, storage)
 

@@ -17,7 +17,7 @@ from aws.proxy import Fault, proxied
 from layerforge.core.errors import UsageError
 from layerforge.publish.artifact import Details, Grant, Storage
 from layerforge.publish.aws import AwsRegion
-from layerforge.publish.cloud import Bucket, Limits, OddError
+from layerforge.publish.cloud import AccountLimits, Bucket, OddError
 from layerforge.publish.errors import PublishError
 from layerforge.publish.session import connect, open_session, regions_wanted
 from unit.publish.fake_cloud import an_artifact
@@ -79,12 +79,12 @@ def refused(stub: Stubber, call: str, code: str, status: int = 400) -> None:
 def test_an_accounts_limits_are_read_with_what_is_left(world: World) -> None:
     limit = {"CodeSizeZipped": 100, "CodeSizeUnzipped": 200, "TotalCodeSize": 1000}
     world.reads.add_response("get_account_settings", {"AccountLimit": limit, "AccountUsage": {"TotalCodeSize": 400}})
-    assert world.cloud.limits() == Limits(zipped=100, unzipped=200, left=600)
+    assert world.cloud.limits() == AccountLimits(zipped=100, unzipped=200, left=600)
 
 
 def test_limits_that_may_not_be_read_are_the_usual_ones(world: World) -> None:
     refused(world.reads, "get_account_settings", "AccessDeniedException", 403)
-    assert world.cloud.limits() == Limits()
+    assert world.cloud.limits() == AccountLimits()
 
 
 def test_the_newest_version_of_the_kind_is_enough_unless_every_one_is_wanted(world: World) -> None:

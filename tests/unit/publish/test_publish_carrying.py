@@ -13,11 +13,11 @@ from fakes import FakeProgress, FakeStep
 from layerforge.publish.artifact import Artifact, S3Location, Storage, grants
 from layerforge.publish.cloud import LostError, UncertainError
 from layerforge.publish.errors import PublishError
-from layerforge.publish.execute import carry_out, perform
+from layerforge.publish.execute import execute_jobs, perform
 from layerforge.publish.outgoing import direct
 from layerforge.publish.plan import PublishOptions
 from layerforge.publish.results import Result, Status
-from layerforge.publish.run import LOOKS, PATIENCE, Run, Stopped
+from layerforge.publish.run import LOOKS, PATIENCE, Publication, Stopped
 from layerforge.publish.survey import survey
 from unit.publish.fake_cloud import MARK, FakeCloud, KilledError, Luck, an_artifact, its_details
 
@@ -29,7 +29,7 @@ def run(
     clouds: list[FakeCloud], options: PublishOptions | None = None, artifact: Artifact = ARTIFACT, tries: int = 3
 ) -> tuple[Result, ...]:
     jobs = survey(clouds, [artifact], options or PublishOptions())
-    return carry_out(jobs, clouds, FakeProgress(), (0.0,) * tries)
+    return execute_jobs(jobs, clouds, FakeProgress(), (0.0,) * tries)
 
 
 def through_a_bucket(**more: object) -> PublishOptions:
@@ -81,7 +81,7 @@ def test_a_version_of_other_bytes_that_appears_meanwhile_is_not_taken_for_ours()
     jobs = survey([cloud], [ARTIFACT], PublishOptions())
     cloud.add(description=ARTIFACT.description)
     cloud.luck = [Luck.LOST_BEFORE]
-    (result,) = carry_out(jobs, [cloud], FakeProgress(), (0.0, 0.0))
+    (result,) = execute_jobs(jobs, [cloud], FakeProgress(), (0.0, 0.0))
     assert result.version is not None
     assert (result.version.number, cloud.calls) == (2, ["publish", "publish"])
 
@@ -198,7 +198,7 @@ def test_what_is_done_beside_the_version_is_said() -> None:
     for _ in range(2):
         cloud.add(description=MARK)
     jobs = survey([cloud], [ARTIFACT], PublishOptions(grants=GRANTS[:1], keep=1))
-    carry_out(jobs, [cloud], progress, (0.0,))
+    execute_jobs(jobs, [cloud], progress, (0.0,))
     assert progress.lines == ["us-east-1: layer version 3 published; granted layerforge-public; removed 2, 1"]
 
 
@@ -221,7 +221,7 @@ def test_layers_of_one_name_for_two_processors_live_side_by_side() -> None:
 def test_two_who_planned_at_the_same_moment_make_one_version() -> None:
     cloud = FakeCloud()
     plans = [survey([cloud], [ARTIFACT], PublishOptions(grants=GRANTS)) for _ in range(2)]
-    (first,), (second,) = [carry_out(jobs, [cloud], FakeProgress(), (0.0,)) for jobs in plans]
+    (first,), (second,) = [execute_jobs(jobs, [cloud], FakeProgress(), (0.0,)) for jobs in plans]
     assert (first.status, second.status) == (Status.PUBLISHED, Status.UNCHANGED)
     assert second.version == first.version
     assert len(cloud.there) == 1
@@ -232,7 +232,7 @@ def test_an_error_that_nobody_thought_of_fails_its_region_alone(when: str) -> No
     clouds = [FakeCloud(region="us-east-1", broken=when == "planning"), FakeCloud(region="eu-west-1")]
     jobs = survey(clouds, [ARTIFACT], PublishOptions())
     clouds[0].broken = True
-    bad, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    bad, well = execute_jobs(jobs, clouds, FakeProgress(), (0.0,))
     assert (bad.status, well.status) == (Status.FAILED, Status.PUBLISHED)
     assert bad.error == "an error in layerforge itself: KeyError: 'LayerVersions'"
     assert "report" in bad.hint
@@ -242,7 +242,7 @@ def test_a_region_that_does_not_answer_is_left_alone_and_the_others_go_on() -> N
     forever = threading.Event()
     clouds = [FakeCloud(region="us-east-1", waits=forever), FakeCloud(region="eu-west-1")]
     jobs = survey(clouds, [ARTIFACT], PublishOptions(), limit=0.2)
-    late, well = carry_out(jobs, clouds, FakeProgress(), (0.0,))
+    late, well = execute_jobs(jobs, clouds, FakeProgress(), (0.0,))
     forever.set()
     assert (late.status, well.status) == (Status.FAILED, Status.PUBLISHED)
     assert late.error == "us-east-1 did not answer within 0 seconds"
@@ -254,7 +254,7 @@ def test_a_region_that_hangs_while_it_publishes_is_given_up_with_a_result_for_ea
     layers = [ARTIFACT, an_artifact("cd" * 32, name="other")]
     jobs = survey(clouds, layers, PublishOptions())
     clouds[0].waits = forever
-    results = carry_out(jobs, clouds, FakeProgress(), (0.0,), limit=0.2)
+    results = execute_jobs(jobs, clouds, FakeProgress(), (0.0,), limit=0.2)
     forever.set()
     assert [(one.region, one.name, one.status) for one in results] == [
         ("us-east-1", "layer", Status.FAILED),
@@ -269,7 +269,7 @@ def test_what_is_lost_again_and_again_is_not_tried_for_ever() -> None:
     cloud = FakeCloud(luck=[Luck.LOST_BEFORE] * 9)
     (job,) = survey([cloud], [ARTIFACT], PublishOptions())
     clock = iter([0.0, 1.0, PATIENCE + 1])
-    a_run = Run(
+    a_run = Publication(
         progress=FakeProgress(), step=FakeStep(), stop=threading.Event(), pauses=(0.0,) * 9, clock=lambda: next(clock)
     )
     result = perform(a_run, job, cloud)
@@ -315,7 +315,7 @@ def test_whatever_fails_in_the_end_there_is_one_new_version_with_its_grants(
 def test_an_interrupted_run_uploads_and_waits_no_more() -> None:
     stop = threading.Event()
     stop.set()
-    run = Run(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
+    run = Publication(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
     with pytest.raises(Stopped):
         run.sent(1)
     with pytest.raises(Stopped):
@@ -334,7 +334,7 @@ def test_a_failure_that_an_interruption_brought_about_is_no_result() -> None:
             raise PublishError("the connection was closed")
 
     stop = threading.Event()
-    run = Run(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
+    run = Publication(progress=FakeProgress(), step=FakeStep(), stop=stop, pauses=(0.0,))
     [job] = survey([cloud := Interrupted()], [ARTIFACT], PublishOptions())
     with pytest.raises(Stopped):
         perform(run, job, cloud)
@@ -347,7 +347,7 @@ def test_a_request_that_did_not_arrive_whole_made_nothing_and_is_simply_sent_aga
             raise LostError("the connection broke", hint="again")
 
     step = FakeStep()
-    run = Run(progress=FakeProgress(), step=step, stop=threading.Event(), pauses=(0.0,))
+    run = Publication(progress=FakeProgress(), step=step, stop=threading.Event(), pauses=(0.0,))
     with pytest.raises(UncertainError, match="the connection broke") as caught:
         direct(run, ARTIFACT, Cut())
     assert not isinstance(caught.value, LostError)

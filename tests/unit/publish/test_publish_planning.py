@@ -9,7 +9,7 @@ import pytest
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.publish.artifact import PUBLIC, Artifact, S3Location, Storage, grants
-from layerforge.publish.cloud import Bucket, Limits
+from layerforge.publish.cloud import AccountLimits, Bucket
 from layerforge.publish.plan import Allow, Publish, PublishOptions, Refuse, Remove, Seen, Unchanged, partition, plan
 from unit.publish.fake_cloud import MARK, a_version, an_artifact, its_details
 
@@ -117,23 +117,23 @@ def test_a_larger_zip_that_is_there_already_needs_no_bucket() -> None:
 
 
 def test_the_limits_of_the_account_count() -> None:
-    small = Limits(zipped=999)
+    small = AccountLimits(zipped=999)
     with pytest.raises(UsageError, match="999 bytes"):
         plan(ARTIFACT, seen(limits=small), PublishOptions())
-    tight = plan(ARTIFACT, seen(limits=Limits(unzipped=1999)), PublishOptions())
+    tight = plan(ARTIFACT, seen(limits=AccountLimits(unzipped=1999)), PublishOptions())
     assert isinstance(tight[0], Refuse)
     assert "1,999" in tight[0].message
 
 
 def test_a_full_account_is_told_of_before_the_upload() -> None:
-    (only,) = plan(ARTIFACT, seen(limits=Limits(left=999)), PublishOptions(grants=(PUBLIC,), keep=1))
+    (only,) = plan(ARTIFACT, seen(limits=AccountLimits(left=999)), PublishOptions(grants=(PUBLIC,), keep=1))
     assert isinstance(only, Refuse)
     assert "code storage" in only.message
 
 
 def test_a_full_account_can_still_run_from_a_bucket() -> None:
     options = PublishOptions(location=S3Location(bucket="mine"), storage=Storage.REFERENCE)
-    there = seen(limits=Limits(left=0), bucket=Bucket(versioned=True, readable=True))
+    there = seen(limits=AccountLimits(left=0), bucket=Bucket(versioned=True, readable=True))
     assert isinstance(plan(ARTIFACT, there, options)[0], Publish)
 
 
@@ -184,13 +184,13 @@ def test_what_may_not_be_looked_at_holds_nothing_up() -> None:
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
 def test_an_account_takes_what_it_has_room_for_to_the_last_byte(more: int, fits: bool) -> None:
-    for limits in (Limits(unzipped=ARTIFACT.unzipped - more), Limits(left=ARTIFACT.zipped - more)):
+    for limits in (AccountLimits(unzipped=ARTIFACT.unzipped - more), AccountLimits(left=ARTIFACT.zipped - more)):
         (only,) = plan(ARTIFACT, seen(limits=limits), PublishOptions())
         assert isinstance(only, Publish if fits else Refuse)
 
 
 def test_an_account_that_is_overdrawn_has_nothing_left() -> None:
-    (only,) = plan(ARTIFACT, seen(limits=Limits(left=-5_000_000)), PublishOptions())
+    (only,) = plan(ARTIFACT, seen(limits=AccountLimits(left=-5_000_000)), PublishOptions())
     assert isinstance(only, Refuse)
     assert "has 0 bytes of code storage left" in only.message
 

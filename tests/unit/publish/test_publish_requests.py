@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from layerforge.core.errors import UsageError
 from layerforge.publish.aws import require_reference
-from layerforge.publish.aws_errors import TROUBLES, Place, failure
+from layerforge.publish.aws_errors import TROUBLES, CallPlace, failure
 from layerforge.publish.bucket_policy import lets_lambda_read
 from layerforge.publish.cloud import LostError, UncertainError
 from layerforge.publish.errors import PublishError
 from layerforge.publish.upload_body import PIECE, Body, Content, digest
 
-PLACE = Place(region="eu-west-1", bucket="mine")
+PLACE = CallPlace(region="eu-west-1", bucket="mine")
 
 
 def an_answer(code: str, status: int = 400) -> ClientError:

@@ -10,13 +10,13 @@ from fakes import FakeProgress
 from layerforge.publish.artifact import PUBLIC, Grant, S3Location, Storage
 from layerforge.publish.cloud import Leftover
 from layerforge.publish.errors import PublishError
-from layerforge.publish.execute import carry_out
+from layerforge.publish.execute import execute_jobs
 from layerforge.publish.plan import (
     Action,
     Allow,
     Discard,
-    Job,
     Publish,
+    PublishJob,
     PublishOptions,
     Refuse,
     Remove,
@@ -31,8 +31,8 @@ LOCATION = S3Location(bucket="mine-{region}")
 LEFT = Leftover(bucket="mine-us-east-1", key="k.zip", object_version="v1")
 
 
-def a_job(*actions: Action) -> Job:
-    return Job(
+def a_job(*actions: Action) -> PublishJob:
+    return PublishJob(
         region="us-east-1", artifact=an_artifact(zipped=45_100_000), seen=Seen(region="us-east-1"), actions=actions
     )
 
@@ -127,7 +127,7 @@ def test_a_region_whose_limits_cannot_be_read_gets_a_plan_that_says_so() -> None
     assert "an error in layerforge itself: KeyError: 'AccountLimit'" in refused.message
     assert jobs[2].publishes
     progress = FakeProgress()
-    results = carry_out(jobs, [Closed(region="a"), Odd(region="b"), FakeCloud(region="c")], progress, (0.0,))
+    results = execute_jobs(jobs, [Closed(region="a"), Odd(region="b"), FakeCloud(region="c")], progress, (0.0,))
     assert [one.status for one in results] == [Status.FAILED, Status.FAILED, Status.PUBLISHED]
     assert results[0].error == "no credentials"
     assert "a: layer: no credentials" in progress.warnings
@@ -151,5 +151,5 @@ def test_a_zip_that_went_away_fails_its_region() -> None:
             raise FileNotFoundError(2, "No such file or directory", "layer.zip")
 
     clouds = [Gone()]
-    [result] = carry_out(survey(clouds, [an_artifact()], PublishOptions()), clouds, FakeProgress(), (0.0,))
+    [result] = execute_jobs(survey(clouds, [an_artifact()], PublishOptions()), clouds, FakeProgress(), (0.0,))
     assert (result.status, result.error) == (Status.FAILED, "layer.zip cannot be read: No such file or directory")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from layerforge.core.errors import UsageError
 from layerforge.publish.snippets import aws_cli, cdk, quoting, results, tools
-from layerforge.publish.snippets.results import LocalLayer, Version, Wanted
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, Wanted
 from layerforge.publish.snippets.tools import TOOLS
 
 NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,140}", fullmatch=True)
@@ -49,7 +49,7 @@ def local(path: str = "dist/numpy.zip", name: str = "numpy") -> LocalLayer:
 def test_every_partition_stays_as_it_is(tool: str, partition: str, region: str) -> None:
     wanted = arn(region=region, partition=partition)
     found = results.results(published(wanted), "x")
-    assert found.versions == (Version(region=region, name="numpy", number=7, arn=wanted),)
+    assert found.versions == (PublishedVersion(region=region, name="numpy", number=7, arn=wanted),)
     assert wanted in tools.for_versions(tool, found.versions)
 
 

@@ -11,7 +11,7 @@ import pytest
 import zips
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.publish.snippets import aws_cli, cdk, sam, serverless, terraform
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 from program import Command, inside
 
 BASE = "arn:aws:lambda"
@@ -21,9 +21,9 @@ def arn(region: str, name: str = "numpy") -> str:
     return f"{BASE}:{region}:123456789012:layer:{name}:7"
 
 
-def versions(*names: str) -> tuple[Version, ...]:
+def versions(*names: str) -> tuple[PublishedVersion, ...]:
     return tuple(
-        Version(region=region, name=name, number=7, arn=arn(region, name))
+        PublishedVersion(region=region, name=name, number=7, arn=arn(region, name))
         for region in ("eu-west-1", "us-east-1")
         for name in names
     )

@@ -17,7 +17,7 @@ from fakes import a_file, a_manifest, a_setting, a_tree, target
 from layerforge.examine.examination import Kind
 from layerforge.examine.examine import examine
 from layerforge.layer.passes import prune, strip
-from layerforge.layer.passes.setting import UNCOMPILABLE, Left
+from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.layer.tree import Edit
 from layerforge.report.advice.advise import SMALLEST, Advice, advise, apart, notes
@@ -102,7 +102,7 @@ def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path
 
 
 def test_what_the_build_could_not_compile_is_not_asked_for(tmp_path: Path) -> None:
-    left = Left(path="python/demo/template.py", reason=f"{UNCOMPILABLE}: SyntaxError")
+    left = LeftAlone(path="python/demo/template.py", reason=f"{UNCOMPILABLE}: SyntaxError")
     made = a_manifest(left=(left,))
     assert kinds(evidence(tmp_path, {left.path: MIB}, manifest=made)) == {}
 

@@ -17,8 +17,8 @@ from layerforge.examine.examination import Kind, Member
 from layerforge.layer.distributions import Distribution
 from layerforge.layer.tree import Package
 from layerforge.report import diff_data
-from layerforge.report.diff import Delta, Part, Side, compare
-from layerforge.report.growth import Limit, above_budget, growth_beyond
+from layerforge.report.diff import ChangedPart, Delta, Side, compare
+from layerforge.report.growth import GrowthLimit, above_budget, growth_beyond
 from layerforge.resolve.recipe import Budget, Bytecode, BytecodeMode
 from zips import a_member, an_examination
 
@@ -41,7 +41,7 @@ def once(times: dict[int, float]) -> Side:
     return a_side(init_ms={size: (ms,) for size, ms in times.items()})
 
 
-def names(parts: Iterable[Part]) -> list[tuple[str, str, str, float]]:
+def names(parts: Iterable[ChangedPart]) -> list[tuple[str, str, str, float]]:
     return [(one.name, one.before, one.after, one.unzipped.change) for one in parts]
 
 
@@ -197,30 +197,31 @@ def test_compiled_libraries_have_their_version_from_the_manifest() -> None:
 @pytest.mark.parametrize(
     ("limit", "after", "fails"),
     [
-        (Limit(share=0.02), 1020, False),
-        (Limit(share=0.02), 1021, True),
-        (Limit(size=0), 1000, False),
-        (Limit(size=0), 1001, True),
-        (Limit(size=500), 1500, False),
-        (Limit(size=500), 1501, True),
-        (Limit(share=0.0), 900, False),
+        (GrowthLimit(share=0.02), 1020, False),
+        (GrowthLimit(share=0.02), 1021, True),
+        (GrowthLimit(size=0), 1000, False),
+        (GrowthLimit(size=0), 1001, True),
+        (GrowthLimit(size=500), 1500, False),
+        (GrowthLimit(size=500), 1501, True),
+        (GrowthLimit(share=0.0), 900, False),
     ],
 )
-def test_growth_is_refused_beyond_the_limit_alone(limit: Limit, after: int, fails: bool) -> None:
+def test_growth_is_refused_beyond_the_limit_alone(limit: GrowthLimit, after: int, fails: bool) -> None:
     assert limit.allows(Delta(before=1000, after=after)) is not fails
 
 
 @pytest.mark.parametrize(
-    ("limit", "text"), [(Limit(share=0.02), "2%"), (Limit(share=0.025), "2.5%"), (Limit(size=500_000), "500.0 kB")]
+    ("limit", "text"),
+    [(GrowthLimit(share=0.02), "2%"), (GrowthLimit(share=0.025), "2.5%"), (GrowthLimit(size=500_000), "500.0 kB")],
 )
-def test_a_limit_is_told_as_it_was_given(limit: Limit, text: str) -> None:
+def test_a_limit_is_told_as_it_was_given(limit: GrowthLimit, text: str) -> None:
     assert limit.text == text
 
 
 def test_either_size_can_be_what_grew() -> None:
     old, new = a_side(a_member("a", b"1" * 100)), a_side(a_member("a", b"1" * 100, zipped=110))
     new = replace(new, examination=replace(new.examination, zipped=110))
-    assert [name for name, _ in growth_beyond(compare(old, new), Limit(share=0.05))] == ["zipped"]
+    assert [name for name, _ in growth_beyond(compare(old, new), GrowthLimit(share=0.05))] == ["zipped"]
 
 
 def test_a_size_above_the_budget_is_named() -> None:

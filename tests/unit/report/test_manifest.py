@@ -9,7 +9,7 @@ from layerforge.build.plan import Plan
 from layerforge.core import guarded
 from layerforge.core.findings import Finding, Severity
 from layerforge.layer.archive import Archive
-from layerforge.layer.passes.setting import Left, PassResult
+from layerforge.layer.passes.setting import LeftAlone, PassResult
 from layerforge.layer.tree import Edit, Package, Tree
 from layerforge.report import manifest
 from layerforge.report.manifest import Manifest
@@ -40,7 +40,7 @@ PASSES = (
             Edit(path="python/a", entry=None, reason="tests", saved=7),
             Edit(path="python/c", entry=None, reason="type stubs", saved=20),
         ),
-        left=(Left(path="python/d", reason="imported by python/e"),),
+        left=(LeftAlone(path="python/d", reason="imported by python/e"),),
     ),
     PassResult(name="link", edits=()),
 )

@@ -75,7 +75,7 @@ def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...],
     text = INSTALL.format(image=image.digest, packages=" ".join(sorted(packages)))
     what = f"{image.reference} with {', '.join(packages)}"
     hint = "are the packages called so in the image, and can its package lists be reached? `docker pull` renews them"
-    wanted = _Made(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
+    wanted = _BuiltImage(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
     found = _kept_or_built(client, wanted, progress)
     return replace(image, reference=wanted.tag, digest=str(found.id))
 
@@ -217,7 +217,7 @@ def _unknown(reference: str, said: str) -> EngineError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Made:
+class _BuiltImage:
     """An image that a Dockerfile gives."""
 
     tag: str
@@ -236,7 +236,7 @@ class _Made:
 def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[_Found, str]:
     """The image that the Dockerfile gives for the target, and its tag."""
     tag = f"layerforge-build:{target.label}"
-    wanted = _Made(
+    wanted = _BuiltImage(
         tag=tag,
         key=_key(target, text),
         text=text,
@@ -248,7 +248,7 @@ def _build_image(client: DockerClient, target: Target, text: str, progress: Prog
     return _kept_or_built(client, wanted, progress), tag
 
 
-def _kept_or_built(client: DockerClient, wanted: _Made, progress: Progress) -> _Found:
+def _kept_or_built(client: DockerClient, wanted: _BuiltImage, progress: Progress) -> _Found:
     """The image with the label that says what is in it, else a new one."""
     with as_engine_error():
         here = client.images.list(filters={"label": f"{LABEL}={wanted.key}"})
@@ -262,7 +262,7 @@ def _kept_or_built(client: DockerClient, wanted: _Made, progress: Progress) -> _
         return client.images.get(wanted.tag)
 
 
-def _build(client: DockerClient, wanted: _Made) -> None:
+def _build(client: DockerClient, wanted: _BuiltImage) -> None:
     lines: list[str] = []
     try:
         events = client.api.build(
@@ -282,7 +282,7 @@ def _build(client: DockerClient, wanted: _Made) -> None:
         raise _unbuilt(wanted, str(error), lines) from error
 
 
-def _unbuilt(wanted: _Made, said: str, lines: list[str]) -> EngineError:
+def _unbuilt(wanted: _BuiltImage, said: str, lines: list[str]) -> EngineError:
     if "no space left" in said.lower():
         return failure(OSError(said))
     return EngineError(f"the build image {wanted.what} cannot be made", hint=wanted.hint, details=(*lines[-12:], said))

@@ -61,7 +61,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class StopLimits:
     """When to stop a container."""
 
     seconds: float
@@ -90,7 +90,7 @@ def perform(client: DockerClient, image: Image, spare: int, task: Task, on_line:
     """
     tail: deque[str] = deque(maxlen=LAST_LINES)
     writable = [mount.source for mount in task.mounts if mount.writable]
-    limits = Limits(seconds=task.timeout, places=(*writable, task.log.parent), spare=spare)
+    limits = StopLimits(seconds=task.timeout, places=(*writable, task.log.parent), spare=spare)
     rootless = is_rootless(client)
     with (
         _log(task.log) as keep,
@@ -136,7 +136,7 @@ def _settings(task: Task, image: Image, rootless: bool) -> dict[str, Any]:  # no
     }
 
 
-def run(box: Container, on_line: Callable[[str], None], limits: Limits) -> Ended:
+def run(box: Container, on_line: Callable[[str], None], limits: StopLimits) -> Ended:
     """Starts a container, passes its lines on as they come, and waits for its end. Raises ``EngineError``."""
     started, over = time.monotonic(), threading.Event()
     with as_engine_error():
@@ -209,7 +209,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "replace")
 
 
-def _watch(box: Container, over: threading.Event, limits: Limits) -> Ending:
+def _watch(box: Container, over: threading.Event, limits: StopLimits) -> Ending:
     """Waits for the end, and brings it about where time or space runs out."""
     end = time.monotonic() + limits.seconds
     while not over.wait(min(1.0, max(0.0, end - time.monotonic()))):

@@ -17,7 +17,7 @@ from docker import DockerClient
 from layerforge.build.container.cleanup import container
 from layerforge.build.container.errors import as_engine_error
 from layerforge.build.container.mounts import binds
-from layerforge.build.container.run import LOCKED, Ended, Ending, Limits, run
+from layerforge.build.container.run import LOCKED, Ended, Ending, StopLimits, run
 from layerforge.build.engine import Image, Job, Mount, Outcome
 from layerforge.build.errors import EngineError
 from layerforge.core import resources
@@ -57,7 +57,7 @@ def invoke(client: DockerClient, image: Image, memory: int, job: Job) -> Outcome
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         task = _function(Path(name), job)
         with container(client, _settings(client, image, job.memory or memory, job, task)) as box:
-            ended = run(box, lambda _line: None, Limits(seconds=job.timeout))
+            ended = run(box, lambda _line: None, StopLimits(seconds=job.timeout))
             with as_engine_error():
                 output = box.logs(stdout=True, stderr=False, tail=_KEPT_LINES).decode("utf-8", "replace")
                 log = box.logs(stdout=False, stderr=True, tail=_KEPT_LINES).decode("utf-8", "replace")
@@ -201,5 +201,5 @@ def lacking(client: DockerClient, image: Image, python: str) -> str:
     settings = LOCKED | {"image": image.digest, "entrypoint": ["/bin/sh", "-c", script, "sh", *needed], "user": USER}
     missing: list[str] = []
     with container(client, settings) as box:
-        run(box, missing.append, Limits(seconds=60))
+        run(box, missing.append, StopLimits(seconds=60))
     return f"the image {image.reference} has no {' and no '.join(missing)}" if missing else ""

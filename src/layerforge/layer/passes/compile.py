@@ -9,7 +9,7 @@ from layerforge.core import globs
 from layerforge.core.paths import OPT, SITE
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
-from layerforge.layer.passes.setting import UNCOMPILABLE, Left, Setting
+from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
@@ -19,7 +19,7 @@ ADDED = "bytecode"
 REPLACED = "sources replaced by bytecode"
 
 
-def compile_modules(layer: Tree, setting: Setting) -> Iterator[Edit | Left]:
+def compile_modules(layer: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     """Puts bytecode beside the sources below ``python/``, or in their place, as the recipe says.
 
     Bytecode that is there already goes in every mode, except for modules that came without a source. A module that
@@ -65,10 +65,10 @@ def _module(file: File, options: Bytecode) -> Module:
     )
 
 
-def _edit(source: File, compiled: Compiled, entries: Mapping[str, Entry], setting: Setting) -> Edit | Left:
+def _edit(source: File, compiled: Compiled, entries: Mapping[str, Entry], setting: Setting) -> Edit | LeftAlone:
     """What to do about one source."""
     if compiled.pyc is None:
-        return Left(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
+        return LeftAlone(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
     mode = setting.recipe.bytecode.mode
     path = pyc_path(source.path, setting.target.cache_tag, mode)
     new = File(path=path, blob=tree.blob(compiled.pyc), package=source.package)
@@ -78,8 +78,8 @@ def _edit(source: File, compiled: Compiled, entries: Mapping[str, Entry], settin
     return tree.add(new, ADDED) if old is None else tree.swap(old, new, ADDED)
 
 
-def _outdated(pyc: File, entries: Mapping[str, Entry]) -> Edit | Left:
+def _outdated(pyc: File, entries: Mapping[str, Entry]) -> Edit | LeftAlone:
     """What to do about bytecode that the layer came with and that nothing takes the place of."""
     if "/__pycache__/" in pyc.path or source_path(pyc.path) in entries:
         return tree.drop(pyc, OUTDATED)
-    return Left(path=pyc.path, reason="bytecode without a source")
+    return LeftAlone(path=pyc.path, reason="bytecode without a source")

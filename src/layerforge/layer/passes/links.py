@@ -13,14 +13,14 @@ from functools import cache
 from layerforge.core import elf, elf_layout, globs
 from layerforge.core.elf import ElfFacts
 from layerforge.layer.loader import follow, own_folders
-from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, File, Link, Tree, holds_elf, swap
 
 REASON = "copies of a shared library"
 _LIBRARIES = ("**/lib*.so", "**/lib*.so.*", "**/*.libs/*")
 
 
-def link_duplicates(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:  # noqa: ARG001 - a pass takes both
+def link_duplicates(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:  # noqa: ARG001 - a pass takes both
     """Links byte-identical libraries to the one with the shortest path, where the loader then finds the same things.
 
     Extension modules stay: Python tells two of them apart by their files.
@@ -43,18 +43,18 @@ def _groups(tree: Tree) -> list[list[File]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _link(copy: File, first: File, reach: _Reach) -> Iterator[Edit | Left]:
+def _link(copy: File, first: File, reach: _Reach) -> Iterator[Edit | LeftAlone]:
     data = first.blob.read()
     try:
         facts = elf.facts(data)
     except elf_layout.Damaged as damaged:
-        yield Left(path=copy.path, reason=str(damaged))
+        yield LeftAlone(path=copy.path, reason=str(damaged))
         return
     if facts.init or elf_layout.header(data).type != elf_layout.SHARED:
         return
     obstacle = _obstacle(copy, first, facts, reach)
     if obstacle:
-        yield Left(path=copy.path, reason=obstacle)
+        yield LeftAlone(path=copy.path, reason=obstacle)
         return
     target = posixpath.relpath(first.path, posixpath.dirname(copy.path))
     yield swap(copy, Link(path=copy.path, target=target, package=copy.package), REASON)

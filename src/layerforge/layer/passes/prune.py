@@ -13,7 +13,7 @@ from layerforge.core.paths import SITE
 from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
-from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, File, Tree, drop
 
 RECIPE = "the recipe's own rules"
@@ -28,7 +28,7 @@ _ATTACHES = b"attach_stub"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class PruneRule:
     """A default rule: why it is safe, and what it matches."""
 
     id: str
@@ -39,12 +39,12 @@ class Rule:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[PruneRule, ...]:
     """The default rules, first match first."""
-    return tuple(Rule(**{**row, "globs": tuple(row["globs"])}) for row in resources.table("prune.toml")["rule"])
+    return tuple(PruneRule(**{**row, "globs": tuple(row["globs"])}) for row in resources.table("prune.toml")["rule"])
 
 
-def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
+def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
     doomed = _doomed(tree, setting)
     files = [Source(name=_name(file.path), package=file.package, read=file.blob.read) for file in tree.files]
@@ -53,7 +53,7 @@ def prune(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
         name = _name(entry.path)
         if name in spared:
             how, by = spared[name]
-            yield Left(path=entry.path, reason=f"{how} by {posixpath.normpath(f'{SITE}/{by}')}")
+            yield LeftAlone(path=entry.path, reason=f"{how} by {posixpath.normpath(f'{SITE}/{by}')}")
         elif entry.path in doomed:
             yield drop(entry, doomed[entry.path])
 

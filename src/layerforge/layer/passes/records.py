@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from layerforge.core.paths import SITE
 from layerforge.layer import tree as trees
-from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, File, Link, Tree, swap
 
 REASON = "RECORD tells what is in the layer"
 
 
-def rewrite_records(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:  # noqa: ARG001 - a pass takes both
+def rewrite_records(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:  # noqa: ARG001 - a pass takes both
     """Writes every RECORD from the files that the tree holds of that distribution."""
     by_package: dict[str, list[Entry]] = {}
     for entry in tree.entries:

@@ -16,10 +16,10 @@ from layerforge.layer.passes import (
     records,
     strip,
 )
-from layerforge.layer.passes.setting import Left, PassResult, Setting
+from layerforge.layer.passes.setting import LeftAlone, PassResult, Setting
 from layerforge.layer.tree import Edit, Tree, apply
 
-Pass = Callable[[Tree, Setting], Iterable[Edit | Left]]
+Pass = Callable[[Tree, Setting], Iterable[Edit | LeftAlone]]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("prune", prune.prune),
@@ -51,7 +51,7 @@ def _run(name: str, run: Pass, tree: Tree, setting: Setting) -> PassResult:
     return PassResult(
         name=name,
         edits=tuple(item for item in said if isinstance(item, Edit)),
-        left=tuple(item for item in said if isinstance(item, Left)),
+        left=tuple(item for item in said if isinstance(item, LeftAlone)),
     )
 
 

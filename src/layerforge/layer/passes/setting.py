@@ -16,7 +16,7 @@ UNCOMPILABLE = "does not compile"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
+class LeftAlone:
     """A file that a pass would have changed but left as it was, and why."""
 
     path: str
@@ -29,7 +29,7 @@ class PassResult:
 
     name: str
     edits: tuple[Edit, ...]
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftAlone, ...] = ()
 
     @property
     def saved(self) -> int:

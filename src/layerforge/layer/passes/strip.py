@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from layerforge.core import elf_layout
 from layerforge.core.elf_layout import LOAD, Header, Section, Segment
-from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, File, Tree, blob, holds_elf, swap
 
 REASON = "symbols and debug sections"
@@ -45,7 +45,7 @@ class _Piece:
     before: int
 
 
-def strip(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
+def strip(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     """Cuts every ELF file of ``tree``; one that cannot be cut safely is left, with the reason."""
     files = [file for file in tree.files if holds_elf(file.blob)]
     setting.step.expect(sum(file.size for file in files))
@@ -54,12 +54,12 @@ def strip(tree: Tree, setting: Setting) -> Iterator[Edit | Left]:
         setting.step.advance(file.size)
 
 
-def _strip(file: File) -> Iterator[Edit | Left]:
+def _strip(file: File) -> Iterator[Edit | LeftAlone]:
     data = file.blob.read()
     try:
         shorter = cut(data)
     except Unsafe as unsafe:
-        yield Left(path=file.path, reason=str(unsafe))
+        yield LeftAlone(path=file.path, reason=str(unsafe))
         return
     if len(shorter) < len(data):
         yield swap(file, replace(file, blob=blob(shorter)), REASON)

@@ -36,7 +36,7 @@ class Function:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class MeasuredLayer:
     """A layer to be measured."""
 
     examination: Examination
@@ -55,7 +55,7 @@ class Experiment:
 
     target: Target
     function: Function
-    subjects: tuple[Subject, ...]
+    subjects: tuple[MeasuredLayer, ...]
     """The layer, and perhaps the one to compare it with."""
     memories: tuple[int, ...]
     """Sizes of the function, MB."""

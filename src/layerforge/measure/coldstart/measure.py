@@ -13,7 +13,7 @@ from layerforge.core.process import signal_name
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted
 from layerforge.layer.errors import VerificationError
-from layerforge.measure.coldstart.experiment import Experiment, Function, Lambda, Sample, Series, Subject
+from layerforge.measure.coldstart.experiment import Experiment, Function, Lambda, MeasuredLayer, Sample, Series
 from layerforge.measure.coldstart.imports import weighed
 from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache
 from layerforge.measure.importtime import VARIABLE, Import, parse_importtime, walk
@@ -91,7 +91,7 @@ def nearest(memories: Iterable[int]) -> int:
     return next((size for size in memories if size >= FULL_CPU_MB), memories[-1])
 
 
-def _imports(order: Experiment, engine: Lambda, subject: Subject, memory: int) -> tuple[Import, ...]:
+def _imports(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> tuple[Import, ...]:
     drop_page_cache(subject.opt)
     # What is imported by an invocation does not belong to the init phase.
     job = replace(_job(order, engine, subject, memory), env=VARIABLE, program="", invocations=1)
@@ -127,7 +127,7 @@ def _told(runs: Sequence[_Run]) -> str:
     return ", ".join(f"{memory:,} MB {' / '.join(texts)}" for memory, texts in by_size.items())
 
 
-def _sample(order: Experiment, engine: Lambda, subject: Subject, memory: int) -> Sample | str:
+def _sample(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> Sample | str:
     outcome = _start(order.function, engine, subject, _job(order, engine, subject, memory))
     if isinstance(outcome, str):
         return outcome
@@ -141,7 +141,7 @@ def _sample(order: Experiment, engine: Lambda, subject: Subject, memory: int) ->
     )
 
 
-def _job(order: Experiment, engine: Lambda, subject: Subject, memory: int) -> Job:
+def _job(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> Job:
     return Job(
         target=order.target,
         opt=subject.opt,
@@ -154,7 +154,7 @@ def _job(order: Experiment, engine: Lambda, subject: Subject, memory: int) -> Jo
     )
 
 
-def _start(function: Function, engine: Lambda, subject: Subject, job: Job) -> Outcome | str:
+def _start(function: Function, engine: Lambda, subject: MeasuredLayer, job: Job) -> Outcome | str:
     """One cold start, or why the function does not fit. Raises ``VerificationError`` where it fails."""
     outcome = engine.run(job)
     if outcome.timed_out:
@@ -166,7 +166,7 @@ def _start(function: Function, engine: Lambda, subject: Subject, job: Job) -> Ou
     return outcome
 
 
-def _failed(function: Function, subject: Subject, outcome: Outcome) -> VerificationError:
+def _failed(function: Function, subject: MeasuredLayer, outcome: Outcome) -> VerificationError:
     phase = "is ended" if outcome.status < 0 else "ends by itself, as by sys.exit"
     for file, words in (("init.txt", "fails in its init phase"), ("program.txt", "fails when it is invoked")):
         if f'File "{file}"' in outcome.output:

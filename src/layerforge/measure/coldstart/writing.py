@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from layerforge.measure.coldstart.experiment import Experiment, Sample, Series, Subject
+from layerforge.measure.coldstart.experiment import Experiment, MeasuredLayer, Sample, Series
 from layerforge.measure.coldstart.measure import Measured
 from layerforge.measure.coldstart.prices import Prices, cost
 from layerforge.measure.coldstart.reading import SCHEMA
@@ -92,7 +92,7 @@ def _ratios(order: Experiment, series: Iterable[Series]) -> list[dict[str, Any]]
     ]
 
 
-def subject_names(subjects: Iterable[Subject]) -> tuple[str, ...]:
+def subject_names(subjects: Iterable[MeasuredLayer]) -> tuple[str, ...]:
     """Names that tell layers apart: those of the zips, with their folders where they are alike."""
     paths = [one.examination.path for one in subjects]
     alike = len({path.name for path in paths}) < len(paths)

@@ -9,7 +9,7 @@ from typing import Any
 from layerforge.build.engine import Image
 from layerforge.core import globs
 from layerforge.core.findings import Finding
-from layerforge.measure.suite.pytest_run import End, Run, counts
+from layerforge.measure.suite.pytest_run import End, SuiteRun, counts
 from layerforge.verify.rules_table import finding
 
 _LONGEST = 240
@@ -39,8 +39,8 @@ class Proof:
     version: str
     image: Image
     selection: tuple[str, ...]
-    layer: Run
-    wheels: Run
+    layer: SuiteRun
+    wheels: SuiteRun
     compared: Comparison
     """Without what is excused or flaky."""
     excused: Mapping[str, str]
@@ -59,7 +59,7 @@ class Proof:
         return tuple(_findings(self))
 
 
-def compare(layer: Run, wheels: Run) -> Comparison:
+def compare(layer: SuiteRun, wheels: SuiteRun) -> Comparison:
     """Compares two runs. Where the layer's did not come to its end, nothing counts as gone."""
     both = [name for name in layer.tests if name in wheels.tests]
     failing = {name for name, test in layer.tests.items() if test.failing}
@@ -75,7 +75,7 @@ def compare(layer: Run, wheels: Run) -> Comparison:
     )
 
 
-def _gone(layer: Run, wheels: Run) -> Iterator[str]:
+def _gone(layer: SuiteRun, wheels: SuiteRun) -> Iterator[str]:
     """Tests that the layer lacks, but for those of files that could not even be collected there."""
     uncollected = {name for name, test in layer.tests.items() if test.failing and "::" not in name}
     for name, test in wheels.tests.items():
@@ -153,7 +153,7 @@ def _gist(message: str) -> str:
     return (errors[-1] if errors else first or "no message")[:_LONGEST]
 
 
-def _with_lines(run: Run) -> str:
+def _with_lines(run: SuiteRun) -> str:
     lines = [line for line in run.log.splitlines() if line.strip() and "layerforge-suite:" not in line]
     return "\n".join((run.ending, *(f"    {line}" for line in lines[-12:])))
 

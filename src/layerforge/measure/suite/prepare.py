@@ -70,7 +70,7 @@ def prepare(
     package, target, held = order.package, order.target, order.examination.distributions
     site = package.info.rpartition("/")[0]
     layer, wheels, env = (workspace / name for name in ("layer", "wheels", "env"))
-    locked = beside(order.examination.path, target)
+    locked = locked_beside(order.examination.path, target)
     pins = wheel_pins(held, locked, target)
     known = next(pin for pin in pins if pin.name == package.name)
     sdist = uv.find_sdist(replace(known, hashes=locked.get(package.name, known).hashes), target)
@@ -126,7 +126,7 @@ def _room(
     )
 
 
-def beside(zip_file: Path, target: Target) -> dict[str, Pin]:
+def locked_beside(zip_file: Path, target: Target) -> dict[str, Pin]:
     """The pins of the lock beside a zip, by name; none where there is no lock."""
     file = zip_file.with_suffix(".lock")
     if not file.is_file():

@@ -15,7 +15,7 @@ from layerforge.examine.examination import Examination
 from layerforge.layer.distributions import Distribution
 from layerforge.measure.suite.compare import Proof, compare, excuses, unused, without
 from layerforge.measure.suite.prepare import PreparedSuite, SuiteRequest, prepare
-from layerforge.measure.suite.pytest_run import End, Run, counts, dump, load, run_alone, run_suite
+from layerforge.measure.suite.pytest_run import End, SuiteRun, counts, dump, load, run_alone, run_suite
 
 MOST_ALONE = 300
 """Tests that are run once more alone, at most."""
@@ -48,7 +48,7 @@ def prove(order: SuiteRequest, builder: Builder, store: DiskStore, progress: Pro
         return _judge(order, ready, layer, wheels, progress)
 
 
-def _on_wheels(ready: PreparedSuite, store: DiskStore, progress: Progress) -> Run:
+def _on_wheels(ready: PreparedSuite, store: DiskStore, progress: Progress) -> SuiteRun:
     """The run on the index's wheels, from the store where the same was run before."""
     with progress.step("wheels") as step:
         if (kept := store.get("suite", ready.key)) and (run := load(kept)):
@@ -72,7 +72,7 @@ def _on_wheels(ready: PreparedSuite, store: DiskStore, progress: Progress) -> Ru
     return run
 
 
-def _nothing_ran(ready: PreparedSuite, run: Run) -> StepError | UsageError:
+def _nothing_ran(ready: PreparedSuite, run: SuiteRun) -> StepError | UsageError:
     if not run.ending:
         return UsageError(f"no test of {ready.name} is chosen", hint="`--select` takes paths, and words as `pytest -k`")
     return StepError(
@@ -82,13 +82,13 @@ def _nothing_ran(ready: PreparedSuite, run: Run) -> StepError | UsageError:
     )
 
 
-def _summary(run: Run) -> str:
+def _summary(run: SuiteRun) -> str:
     found = counts(run.tests.values())
     text = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(found.items(), key=lambda row: -row[1]))
     return f"{text}; {run.ending}" if run.ending else text or "no tests"
 
 
-def _judge(order: SuiteRequest, ready: PreparedSuite, layer: Run, wheels: Run, progress: Progress) -> Proof:
+def _judge(order: SuiteRequest, ready: PreparedSuite, layer: SuiteRun, wheels: SuiteRun, progress: Progress) -> Proof:
     compared = compare(layer, wheels)
     blamed = (*compared.worse, *compared.gone)
     excused = excuses((*blamed, *compared.skipped), order.excused)
@@ -112,13 +112,13 @@ def _judge(order: SuiteRequest, ready: PreparedSuite, layer: Run, wheels: Run, p
     )
 
 
-def _alone(ready: PreparedSuite, names: Sequence[str], progress: Progress) -> Run:
+def _alone(ready: PreparedSuite, names: Sequence[str], progress: Progress) -> SuiteRun:
     """Runs tests that failed on the layer once more, each alone."""
     chosen = [name for name in names if "::" in name][:MOST_ALONE]
     if len(chosen) == MOST_ALONE:
         progress.warn(f"only the first {MOST_ALONE} tests that failed are run once more")
     if not chosen:
-        return Run(tests=dict[str, End](), seconds=0.0, total=0)
+        return SuiteRun(tests=dict[str, End](), seconds=0.0, total=0)
     with progress.step("alone") as step:
         name = f"{ready.name}-alone-{ready.key[:12]}"
         run = run_alone(ready.room, name, ready.layer, chosen, ready.workspace / "alone-work", step)

@@ -59,7 +59,7 @@ class End:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class SuiteRun:
     """How a suite ended."""
 
     tests: Mapping[str, End]
@@ -107,14 +107,16 @@ def plugin() -> str:
     return resources.text(PLUGIN)
 
 
-def run_suite(room: TestEnvironment, name: str, opt: Path, selection: Sequence[str], work: Path, step: Step) -> Run:
+def run_suite(
+    room: TestEnvironment, name: str, opt: Path, selection: Sequence[str], work: Path, step: Step
+) -> SuiteRun:
     """Runs the tests of the tree ``opt``, ``room.jobs`` at a time. ``work`` is a folder that is made."""
     parallel = ("-n", str(room.jobs), "--dist=worksteal", "--max-worker-restart=100000")
     options = (*OPTIONS, f"--rootdir={OPT}/{room.root}", *parallel, *selection)
     return _run(room, name, opt, ("-m", "pytest", *options), work, step)
 
 
-def run_alone(room: TestEnvironment, name: str, opt: Path, tests: Sequence[str], work: Path, step: Step) -> Run:
+def run_alone(room: TestEnvironment, name: str, opt: Path, tests: Sequence[str], work: Path, step: Step) -> SuiteRun:
     """Runs each of ``tests`` in a process of its own, one after the other."""
     work.mkdir()
     (work / "tests.json").write_text(json.dumps(list(tests)), "utf-8")
@@ -123,7 +125,7 @@ def run_alone(room: TestEnvironment, name: str, opt: Path, tests: Sequence[str],
     return _run(room, name, opt, program, work, step)
 
 
-def _run(room: TestEnvironment, name: str, opt: Path, arguments: Sequence[str], work: Path, step: Step) -> Run:
+def _run(room: TestEnvironment, name: str, opt: Path, arguments: Sequence[str], work: Path, step: Step) -> SuiteRun:
     work.mkdir(exist_ok=True)
     for folder in ("tmp", "home"):
         (work / folder).mkdir()
@@ -146,7 +148,9 @@ def _run(room: TestEnvironment, name: str, opt: Path, arguments: Sequence[str], 
     outcome = room.builder.perform(task, watcher(step))
     tests, total = read(work / "results.jsonl")
     ending = _ending(outcome, tests, total, room.seconds)
-    return Run(tests=tests, seconds=outcome.seconds, total=total, ending=ending, log=outcome.output if ending else "")
+    return SuiteRun(
+        tests=tests, seconds=outcome.seconds, total=total, ending=ending, log=outcome.output if ending else ""
+    )
 
 
 def environment(room: TestEnvironment) -> dict[str, str]:
@@ -250,15 +254,15 @@ def _ending(outcome: Outcome, tests: Mapping[str, End], total: int, seconds: flo
     return "" if outcome.status in {0, 1, 5} else f"pytest ended with status {outcome.status}"
 
 
-def dump(run: Run) -> bytes:
+def dump(run: SuiteRun) -> bytes:
     """A run as bytes for the store."""
     return json.dumps(asdict(run)).encode()
 
 
-def load(data: bytes) -> Run | None:
+def load(data: bytes) -> SuiteRun | None:
     """A run from its bytes; ``None`` where they are none."""
     try:
-        return guarded.json_as(data, Run)
+        return guarded.json_as(data, SuiteRun)
     except guarded.Unreadable:
         return None
 

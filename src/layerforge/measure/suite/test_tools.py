@@ -25,7 +25,7 @@ TOOLS = ("pytest>=9", "pytest-xdist>=3.8", "pytest-timeout>=2.4", "hypothesis>=6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class TestFacts:
     """What has to be known of a package's tests beyond what it declares."""
 
     requires: tuple[str, ...]
@@ -33,14 +33,14 @@ class Facts:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-FACTS: Mapping[str, Facts] = {
+FACTS: Mapping[str, TestFacts] = {
     # What they list beyond these are compilers, linters and packages that only a few tests look for.
     # The memory is what their largest tests may take; they skip themselves above.
-    "numpy": Facts(requires=("meson", "ninja"), env={"NPY_AVAILABLE_MEM": "2 GB"}),
-    "scipy": Facts(
+    "numpy": TestFacts(requires=("meson", "ninja"), env={"NPY_AVAILABLE_MEM": "2 GB"}),
+    "scipy": TestFacts(
         requires=("mpmath", "threadpoolctl"), env={"SCIPY_AVAILABLE_MEM": "2G", "NPY_AVAILABLE_MEM": "2 GB"}
     ),
-    "scikit-learn": Facts(requires=("pandas",)),
+    "scikit-learn": TestFacts(requires=("pandas",)),
 }
 """By normalised name."""
 

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable
 
 from layerforge.publish.snippets.quoting import by_region
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 from layerforge.publish.snippets.serverless import refuse_variables
 
 
-def cli(versions: tuple[Version, ...]) -> str:
+def cli(versions: tuple[PublishedVersion, ...]) -> str:
     """Commands of the AWS CLI that give the layers to ``$FUNCTION``, one a Region."""
     commands = (
         f"aws lambda update-function-configuration --region {region} \\\n"

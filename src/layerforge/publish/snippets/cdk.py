@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from layerforge.publish.snippets.quoting import identifiers, mapping_of, quoted, variable
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 
 
-def cdk(versions: tuple[Version, ...]) -> str:
+def cdk(versions: tuple[PublishedVersion, ...]) -> str:
     """For the constructor of a CDK stack in Python; a mapping also serves stacks that do not name their Region."""
     regions = mapping_of(versions)
     names = identifiers(one.name for one in versions)

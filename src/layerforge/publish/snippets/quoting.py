@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from layerforge.publish.snippets.results import Version
+from layerforge.publish.snippets.results import PublishedVersion
 
 INDENT = "  "
 
@@ -55,15 +55,15 @@ def hcl(text: str) -> str:
     return quoted(text).replace("${", "$${").replace("%{", "%%{")
 
 
-def by_region(versions: Iterable[Version]) -> dict[str, list[Version]]:
+def by_region(versions: Iterable[PublishedVersion]) -> dict[str, list[PublishedVersion]]:
     """The versions by Region."""
-    found: dict[str, list[Version]] = {}
+    found: dict[str, list[PublishedVersion]] = {}
     for one in versions:
         found.setdefault(one.region, []).append(one)
     return found
 
 
-def mapping_of(versions: Iterable[Version]) -> dict[str, dict[str, str]]:
+def mapping_of(versions: Iterable[PublishedVersion]) -> dict[str, dict[str, str]]:
     """ARNs by Region and identifier, the form that CloudFormation's mappings have."""
     versions = tuple(versions)
     names = identifiers(one.name for one in versions)

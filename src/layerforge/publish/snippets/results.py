@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LONGEST_LAYER_NAME
-from layerforge.publish.results import Row, read_published
+from layerforge.publish.results import PublishedRow, read_published
 
 MOST_LAYERS = 5
 """Layers that a function may have."""
@@ -20,7 +20,7 @@ _ARN = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
+class PublishedVersion:
     """A published version of a layer in one Region."""
 
     region: str
@@ -36,7 +36,7 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class RegionFailure:
     """What went wrong in a Region."""
 
     region: str
@@ -50,8 +50,8 @@ class Failure:
 class Results:
     """What a publication came to."""
 
-    versions: tuple[Version, ...]
-    failures: tuple[Failure, ...]
+    versions: tuple[PublishedVersion, ...]
+    failures: tuple[RegionFailure, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +92,16 @@ def results(text: str, name: str) -> Results:
     return Results(versions=tuple(newest[key] for key in sorted(newest)), failures=failures)
 
 
-def _layer(one: Version) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+def _layer(one: PublishedVersion) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """What two versions have in common of which the newer takes the older's place."""
     return one.region, one.name, one.runtimes, one.architectures
 
 
-def _version(row: Row) -> Version:
+def _version(row: PublishedRow) -> PublishedVersion:
     match = _ARN.fullmatch(row.version_arn or "")
     if match is None:
         raise ValueError(f"{row.version_arn!r} is no ARN of a layer's version")
-    return Version(
+    return PublishedVersion(
         region=match["region"],
         name=match["name"],
         number=int(match["number"]),
@@ -111,8 +111,8 @@ def _version(row: Row) -> Version:
     )
 
 
-def _failure(row: Row) -> Failure:
-    return Failure(region=row.region or "a Region", error=row.error or "no version was published")
+def _failure(row: PublishedRow) -> RegionFailure:
+    return RegionFailure(region=row.region or "a Region", error=row.error or "no version was published")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ class Wanted:
     arch: str = ""
 
 
-def chosen(found: Results, wanted: Wanted, where: str) -> tuple[Version, ...]:
+def chosen(found: Results, wanted: Wanted, where: str) -> tuple[PublishedVersion, ...]:
     """The versions that are wanted, all of them fit for one function.
 
     Raises ``UsageError`` where something is named that the results do not have, where nothing is left, and where what
@@ -152,7 +152,11 @@ def _word(text: str) -> tuple[str, ...]:
 
 
 def _refuse_mixed(
-    versions: Iterable[Version], of: Callable[[Version], tuple[str, ...]], what: str, option: str, where: str
+    versions: Iterable[PublishedVersion],
+    of: Callable[[PublishedVersion], tuple[str, ...]],
+    what: str,
+    option: str,
+    where: str,
 ) -> None:
     """Raises ``UsageError`` where no function could use all the versions: a function has one Python, one processor."""
     said = {of(one) for one in versions if of(one)}
@@ -166,12 +170,12 @@ def _refuse_mixed(
 
 
 def _only(
-    versions: tuple[Version, ...],
+    versions: tuple[PublishedVersion, ...],
     what: str,
     wanted: tuple[str, ...],
-    of: Callable[[Version], tuple[str, ...]],
+    of: Callable[[PublishedVersion], tuple[str, ...]],
     where: str,
-) -> tuple[Version, ...]:
+) -> tuple[PublishedVersion, ...]:
     if not wanted:
         return versions
     known = {word for one in versions for word in of(one)}

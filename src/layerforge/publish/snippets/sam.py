@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from layerforge.publish.snippets.quoting import INDENT, identifiers, items_of, lines_of, mapping_of, quoted
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 
 
-def sam(versions: tuple[Version, ...]) -> str:
+def sam(versions: tuple[PublishedVersion, ...]) -> str:
     """For a SAM template: the layers of all its functions."""
     regions = mapping_of(versions)
     if len(regions) == 1:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from layerforge.core.errors import UsageError
 from layerforge.publish.snippets.quoting import INDENT, by_region, identifiers, items_of, lines_of, quoted
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 
 
-def serverless(versions: tuple[Version, ...]) -> str:
+def serverless(versions: tuple[PublishedVersion, ...]) -> str:
     """For ``serverless.yml``: the layers of all its functions."""
     regions = by_region(versions)
     if len(regions) == 1:

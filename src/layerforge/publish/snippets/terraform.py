@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerforge.publish.snippets.quoting import INDENT, by_region, hcl, quoted, variable
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 
 _TERRAFORM_USE = """
 # In each resource "aws_lambda_function":
@@ -11,7 +11,7 @@ _TERRAFORM_USE = """
 """
 
 
-def terraform(versions: tuple[Version, ...]) -> str:
+def terraform(versions: tuple[PublishedVersion, ...]) -> str:
     """A file of Terraform that sets ``local.layers``, looked up by the provider's Region where there are several."""
     regions = by_region(versions)
     if len(regions) == 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from layerforge.core.errors import UsageError
 from layerforge.publish.snippets.aws_cli import cli, cli_local
 from layerforge.publish.snippets.cdk import cdk, cdk_local
-from layerforge.publish.snippets.results import LocalLayer, Version
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 from layerforge.publish.snippets.sam import sam, sam_local
 from layerforge.publish.snippets.serverless import serverless, serverless_local
 from layerforge.publish.snippets.terraform import terraform, terraform_local
@@ -25,7 +25,7 @@ class Tool:
 
     place: str
     """Where the snippet goes."""
-    published: Callable[[tuple[Version, ...]], str]
+    published: Callable[[tuple[PublishedVersion, ...]], str]
     local: Callable[[LocalLayer], str] | None = None
     """``None`` where the tool can attach published versions only."""
     comments: bool = True
@@ -47,7 +47,7 @@ TOOLS: Mapping[str, Tool] = {
 }
 
 
-def for_versions(tool: str, versions: tuple[Version, ...]) -> str:
+def for_versions(tool: str, versions: tuple[PublishedVersion, ...]) -> str:
     """What attaches published versions."""
     return TOOLS[tool].told(TOOLS[tool].published(versions))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from layerforge.publish.snippets.quoting import by_region, json_text
-from layerforge.publish.snippets.results import Version
+from layerforge.publish.snippets.results import PublishedVersion
 
 
-def zappa(versions: tuple[Version, ...]) -> str:
+def zappa(versions: tuple[PublishedVersion, ...]) -> str:
     """For ``zappa_settings.json``: a stage, which has one Region, for each of them."""
     regions = by_region(versions)
     stages = {
@@ -19,7 +19,7 @@ def zappa(versions: tuple[Version, ...]) -> str:
     return json_text(stages)
 
 
-def chalice(versions: tuple[Version, ...]) -> str:
+def chalice(versions: tuple[PublishedVersion, ...]) -> str:
     """For ``.chalice/config.json``: the layers of every stage, or a stage for each Region, which it is called after."""
     regions = {region: {"layers": [one.arn for one in several]} for region, several in by_region(versions).items()}
     return json_text(next(iter(regions.values())) if len(regions) == 1 else {"stages": regions})

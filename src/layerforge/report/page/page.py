@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerforge.report.page.page_data import Subject, page_data
+from layerforge.report.page.page_data import InspectedLayer, page_data
 from layerforge.report.page.render import joined
 
 
 def page(
-    subject: Subject, *, advice: Sequence[Mapping[str, Any]] = (), changes: Mapping[str, Any] | None = None
+    subject: InspectedLayer, *, advice: Sequence[Mapping[str, Any]] = (), changes: Mapping[str, Any] | None = None
 ) -> str:
     """The whole page as text: HTML with everything that it needs inside. ``advice`` and ``changes`` are as in JSON."""
     data = page_data(subject, advice=advice, changes=changes)

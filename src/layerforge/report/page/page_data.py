@@ -17,7 +17,7 @@ from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination, Kind, Member
 from layerforge.examine.summary import Share, Summary
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Package
 from layerforge.measure import importtime
@@ -31,7 +31,7 @@ _FAMILIES = ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class InspectedLayer:
     """Everything that is known of a layer."""
 
     target: Target
@@ -44,7 +44,7 @@ class Subject:
 
 
 def page_data(
-    subject: Subject, *, advice: Sequence[Mapping[str, Any]] = (), changes: Mapping[str, Any] | None = None
+    subject: InspectedLayer, *, advice: Sequence[Mapping[str, Any]] = (), changes: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The data of a page, for JSON. Sums, packages, kinds, findings and notes are those of ``inspect --json``.
 
@@ -81,7 +81,7 @@ def page_data(
     }
 
 
-def _package(share: Share, subject: Subject) -> dict[str, Any]:
+def _package(share: Share, subject: InspectedLayer) -> dict[str, Any]:
     found = {one.name: one for one in subject.examination.distributions}.get(share.name)
     manifest, sbom = subject.beside.manifest, subject.beside.sbom
     known: Mapping[str, Package] = {one.name: one for one in manifest.packages} if manifest else {}
@@ -179,7 +179,7 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
     }
 
 
-def _by_reason(left: Iterable[Left]) -> dict[str, list[str]]:
+def _by_reason(left: Iterable[LeftAlone]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for one in left:
         groups.setdefault(one.reason, []).append(one.path)

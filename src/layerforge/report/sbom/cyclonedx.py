@@ -16,7 +16,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from layerforge import __version__
 from layerforge.report.provenance import Origin
-from layerforge.report.sbom.parts import Document, Inside, Library, Part
+from layerforge.report.sbom.parts import Document, Inside, SbomPart, SharedLibrary
 
 _LAYER = "layer"
 _SHARED = "lib/"
@@ -78,12 +78,12 @@ def _needs(document: Document) -> Iterator[tuple[int, list[int]]]:
         yield number, sorted(needed - {number})
 
 
-def _names(one: Library) -> tuple[str, str]:
+def _names(one: SharedLibrary) -> tuple[str, str]:
     """What the loader may know a library by."""
     return one.soname, posixpath.basename(one.path)
 
 
-def _component(part: Part, refs: set[str]) -> Component:
+def _component(part: SbomPart, refs: set[str]) -> Component:
     ref = _ref(str(part.purl) if part.purl else f"python:{part.name}", refs)
     archive = part.archive
     component = Component(
@@ -117,7 +117,7 @@ def _references(archive: Origin) -> list[ExternalReference]:
     return [ExternalReference(type=kind, url=XsUri(archive.url), hashes=[_hash(archive.sha256)])]
 
 
-def _library(one: Library, refs: set[str]) -> Component:
+def _library(one: SharedLibrary, refs: set[str]) -> Component:
     return Component(
         name=posixpath.basename(one.path),
         type=ComponentType.LIBRARY,

@@ -16,7 +16,7 @@ from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
 from layerforge.report.provenance import Origin, Origins, Taken
 from layerforge.report.sbom.cyclonedx import text
-from layerforge.report.sbom.parts import Document, Inside, Library, Part, is_library, pypi
+from layerforge.report.sbom.parts import Document, Inside, SbomPart, SharedLibrary, is_library, pypi
 from layerforge.report.sbom.vendored import declared_components, is_metadata, is_sbom, requires
 from layerforge.resolve import markers
 
@@ -47,12 +47,12 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
 
 def _part(
     package: Package, files: Sequence[File], origins: Origins, environment: Mapping[str, str], *, linked: bool
-) -> Part:
+) -> SbomPart:
     archive = origins.archives.get(package.name)
     by_path = {file.path: file for file in files}
     record, metadata = (by_path.get(f"{package.info}/{name}") for name in ("RECORD", "METADATA"))
     required = requires(metadata.blob.read(), environment) if metadata else frozenset[str]()
-    part = Part(
+    part = SbomPart(
         name=package.name,
         version=package.version,
         licence=package.licence,
@@ -89,12 +89,12 @@ def _inside(package: Package, files: Iterable[File]) -> Iterator[Inside]:
             yield from declared_components(file.path, file.blob.read(), package.name)
 
 
-def _libraries(files: Iterable[File]) -> Iterator[Library]:
+def _libraries(files: Iterable[File]) -> Iterator[SharedLibrary]:
     for file in files:
         if is_library(file.path):
             origin = "image" if file.package == SYSTEM else ""
             facts = _elf(file)
-            yield Library(
+            yield SharedLibrary(
                 path=file.path,
                 sha256=file.blob.sha256,
                 soname=facts.soname if facts else "",
@@ -115,11 +115,11 @@ def _elf(file: File) -> ElfFacts | None:
         return None
 
 
-def _taken(package: Taken, loose: Iterable[Library]) -> Part:
+def _taken(package: Taken, loose: Iterable[SharedLibrary]) -> SbomPart:
     """A package of the build image, with the libraries of the layer that are its."""
     more = {"arch": package.arch, "distro": package.distro, "upstream": package.upstream}
     libraries = tuple(one for one in loose if posixpath.basename(one.path) in package.sonames)
-    return Part(
+    return SbomPart(
         name=package.name,
         version=package.version,
         purl=PackageURL(package.kind, package.distro.partition("-")[0], package.name, package.version, more),

@@ -12,7 +12,7 @@ from layerforge.examine.examination import Examination, Member
 from layerforge.layer.distributions import Distribution
 from layerforge.report.sbom import vendored
 from layerforge.report.sbom.cyclonedx import text
-from layerforge.report.sbom.parts import Document, Library, Part, is_library, pypi
+from layerforge.report.sbom.parts import Document, SbomPart, SharedLibrary, is_library, pypi
 from layerforge.resolve import markers
 
 _NO_MODULES = frozenset({"lib", "bin", "__pycache__"})
@@ -75,10 +75,10 @@ def _nearness(one: Distribution, path: str) -> int:
 
 def _found(
     one: Distribution, members: Sequence[Member], contents: Mapping[str, bytes], environment: Mapping[str, str]
-) -> Part:
+) -> SbomPart:
     metadata = contents.get(f"{one.info}/METADATA", b"")
     told = [path for member in members if (path := member.path) in contents and path != f"{one.info}/METADATA"]
-    return Part(
+    return SbomPart(
         name=one.name,
         version=one.version,
         purl=pypi(one.name, one.version),
@@ -92,9 +92,9 @@ def _found(
     )
 
 
-def _orphan(name: str, members: Sequence[Member]) -> Part:
+def _orphan(name: str, members: Sequence[Member]) -> SbomPart:
     """A top-level package or module without any metadata, of which only the name is known."""
-    return Part(name=name, content=_content(members), libraries=tuple(_native(members)), sonames=_sonames(members))
+    return SbomPart(name=name, content=_content(members), libraries=tuple(_native(members)), sonames=_sonames(members))
 
 
 def _by_top(members: Iterable[Member]) -> dict[str, list[Member]]:
@@ -124,8 +124,8 @@ def _sonames(members: Iterable[Member]) -> frozenset[str]:
     return frozenset(soname for member in members if member.elf for soname in member.elf.needed)
 
 
-def _native(members: Iterable[Member]) -> Iterator[Library]:
+def _native(members: Iterable[Member]) -> Iterator[SharedLibrary]:
     for member in members:
         if (member.elf or is_library(member.path)) and not member.link:
             soname, needed = (member.elf.soname, member.elf.needed) if member.elf else ("", ())
-            yield Library(path=member.path, sha256=member.sha256, soname=soname, needed=needed)
+            yield SharedLibrary(path=member.path, sha256=member.sha256, soname=soname, needed=needed)

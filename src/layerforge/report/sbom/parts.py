@@ -14,7 +14,7 @@ from layerforge.report.provenance import Origin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Library:
+class SharedLibrary:
     """A shared library in the layer."""
 
     path: str
@@ -39,7 +39,7 @@ class Inside:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SbomPart:
     """A package or a compiled library of a layer."""
 
     name: str
@@ -54,7 +54,7 @@ class Part:
     """Digest over digest and path of its files in the layer; empty where it has none."""
     record: str = ""
     """Digest of its RECORD."""
-    libraries: tuple[Library, ...] = ()
+    libraries: tuple[SharedLibrary, ...] = ()
     inside: tuple[Inside, ...] = ()
     requires: frozenset[str] = frozenset()
     """Names of the parts that it needs; some may not be there."""
@@ -69,8 +69,8 @@ class Document:
     name: str
     sha256: str
     content_sha256: str
-    parts: tuple[Part, ...]
-    loose: tuple[Library, ...] = ()
+    parts: tuple[SbomPart, ...]
+    loose: tuple[SharedLibrary, ...] = ()
     """Libraries that belong to no part."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """More about the layer as a whole."""

@@ -14,7 +14,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.core.errors import UsageError
 from layerforge.layer import pyc, tree
 from layerforge.layer.passes.compile import compile_modules
-from layerforge.layer.passes.setting import Left, Setting
+from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Edit, File, Link, Tree
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings, Recipe
@@ -38,12 +38,12 @@ def proposed(
     docstrings: Docstrings = Docstrings.KEEP,
     keep_docstrings: tuple[str, ...] = (),
     optimize: int = 0,
-) -> list[Edit | Left]:
+) -> list[Edit | LeftAlone]:
     options = Bytecode(mode=mode, docstrings=docstrings, keep_docstrings=keep_docstrings, optimize=optimize)
     return list(compile_modules(layer, a_compiling_setting(options)))
 
 
-def applied(layer: Tree, changes: Iterable[Edit | Left]) -> dict[str, File]:
+def applied(layer: Tree, changes: Iterable[Edit | LeftAlone]) -> dict[str, File]:
     edits = [change for change in changes if isinstance(change, Edit)]
     return {file.path: file for file in tree.apply(layer, edits).files}
 
@@ -93,7 +93,7 @@ def test_only_puts_bytecode_in_the_place_of_the_source() -> None:
 def test_a_source_that_does_not_compile_stays_and_says_why(mode: BytecodeMode) -> None:
     layer = a_tree(a_file("python/bad.py", b"x =\n"), a_file("python/good.py", b"x = 1\n"))
     changes = proposed(layer, mode)
-    (left,) = [change for change in changes if isinstance(change, Left)]
+    (left,) = [change for change in changes if isinstance(change, LeftAlone)]
     assert left.path == "python/bad.py"
     assert "SyntaxError in line 1" in left.reason
     assert "python/bad.py" in applied(layer, changes)
@@ -124,7 +124,7 @@ def test_bytecode_that_came_with_the_wheels_is_gone_in_every_mode(mode: Bytecode
 @pytest.mark.parametrize("mode", list(BytecodeMode))
 def test_a_module_that_came_without_a_source_is_left_alone(mode: BytecodeMode) -> None:
     layer = a_tree(a_file("python/closed.pyc", b"old"))
-    assert proposed(layer, mode) == [Left(path="python/closed.pyc", reason="bytecode without a source")]
+    assert proposed(layer, mode) == [LeftAlone(path="python/closed.pyc", reason="bytecode without a source")]
 
 
 def test_replaced_bytecode_counts_only_the_difference() -> None:

@@ -10,7 +10,7 @@ import elves
 import fakes
 from layerforge.layer import tree
 from layerforge.layer.passes.links import REASON, link_duplicates
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Edit, Entry, File, Link, Tree
 
 SYSTEM = elves.image(soname="libx.so.1", needed=("libc.so.6",))
@@ -23,7 +23,7 @@ Q2 = elves.image(soname="libq.so", exports=("more",))
 def edits_of(before: Tree) -> dict[str, Entry | None]:
     """What stands at each changed path afterwards; fails where something was left."""
     said = list(link_duplicates(before, fakes.a_setting()))
-    assert [item for item in said if isinstance(item, Left)] == []
+    assert [item for item in said if isinstance(item, LeftAlone)] == []
     return {item.path: item.entry for item in said if isinstance(item, Edit)}
 
 
@@ -31,7 +31,7 @@ def left_in(before: Tree) -> dict[str, str]:
     """Why each path was left; fails where something was changed."""
     said = list(link_duplicates(before, fakes.a_setting()))
     assert [item for item in said if isinstance(item, Edit)] == []
-    return {item.path: item.reason for item in said if isinstance(item, Left)}
+    return {item.path: item.reason for item in said if isinstance(item, LeftAlone)}
 
 
 def layer(files: dict[str, bytes], *more: Entry) -> Tree:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fakes import a_file, a_setting, a_tree
 from layerforge.core import guarded
 from layerforge.layer.passes import prune
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Edit, Link
 from layerforge.resolve.recipe import Prune, Recipe
 
@@ -19,7 +19,7 @@ def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict
     recipe = Recipe(name="pkg", requires=("pkg",), prune=patterns or Prune())
     said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(recipe=recipe)))
     gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
-    return gone, {item.path: item.reason for item in said if isinstance(item, Left)}
+    return gone, {item.path: item.reason for item in said if isinstance(item, LeftAlone)}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,10 @@ def test_a_pattern_speaks_of_its_own_package_and_a_name_of_every_one() -> None:
         a_file("python/pkg/kernels.cu"),
     ]
     said = list(prune.prune(a_tree(*files), a_setting()))
-    assert [(item.path, type(item)) for item in said] == [("python/pkg/a.c", Edit), ("python/pkg/kernels.cu", Left)]
+    assert [(item.path, type(item)) for item in said] == [
+        ("python/pkg/a.c", Edit),
+        ("python/pkg/kernels.cu", LeftAlone),
+    ]
 
 
 def test_a_module_that_lists_its_own_folder_keeps_the_sources_beside_it() -> None:

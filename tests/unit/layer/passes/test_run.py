@@ -12,7 +12,7 @@ from fakes import FakeProgress, FakeStore, a_file, a_tree, target
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan, plan
 from layerforge.layer.passes.run import PASSES, describe, optimize
-from layerforge.layer.passes.setting import Left, PassResult
+from layerforge.layer.passes.setting import LeftAlone, PassResult
 from layerforge.layer.tree import Edit, Package, Tree
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Docstrings, Recipe
 
@@ -89,7 +89,7 @@ def an_edit(saved: int, number: int = 0) -> Edit:
     return Edit(path=f"python/{number}", entry=None, reason="tests", saved=saved)
 
 
-LEFT = Left(path="python/a.so", reason="it is signed")
+LEFT = LeftAlone(path="python/a.so", reason="it is signed")
 
 
 @pytest.mark.parametrize(
@@ -102,5 +102,5 @@ LEFT = Left(path="python/a.so", reason="it is signed")
         ((), (LEFT, LEFT), "0 bytes saved in 0 files; 2 files left alone"),
     ],
 )
-def test_what_a_pass_did_is_one_line(edits: tuple[Edit, ...], left: tuple[Left, ...], said: str) -> None:
+def test_what_a_pass_did_is_one_line(edits: tuple[Edit, ...], left: tuple[LeftAlone, ...], said: str) -> None:
     assert describe(PassResult(name="prune", edits=edits, left=left)) == said

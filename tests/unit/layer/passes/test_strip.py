@@ -12,7 +12,7 @@ import elves
 import fakes
 from layerforge.core import elf
 from layerforge.layer import tree
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.passes.strip import REASON, Unsafe, _prove, cut, strip
 from layerforge.layer.tree import Blob, Edit, File, Link, blob
 
@@ -248,7 +248,7 @@ def test_the_pass_cuts_every_elf_file_and_nothing_else() -> None:
 def test_the_pass_leaves_what_it_cannot_cut_and_goes_on(damage: Callable[[bytes], bytes]) -> None:
     before = fakes.a_tree(fakes.a_file("python/bad.so", damage(ROOMY)), fakes.a_file("python/good.so", ROOMY))
     left, edit = strip(before, fakes.a_setting())
-    assert isinstance(left, Left)
+    assert isinstance(left, LeftAlone)
     assert left.path == "python/bad.so"
     assert left.reason
     assert edit.path == "python/good.so"

@@ -6,7 +6,7 @@ from typing import Any
 
 from fakes import a_manifest
 from layerforge.core.findings import Finding, Severity
-from layerforge.layer.passes.setting import Left
+from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Package
 from layerforge.report.manifest import EditGroup
 from layerforge.verify.verdict import Verdict
@@ -17,7 +17,7 @@ MANIFEST = a_manifest(
     sha256="ab",
     content_sha256="cd",
     edits=(EditGroup(name="prune", reason="tests", bytes=70, files=("python/demo/tests/a.py",)),),
-    left=(Left(path="python/demo/x.py", reason="does not compile: line 1"),),
+    left=(LeftAlone(path="python/demo/x.py", reason="does not compile: line 1"),),
     layerforge="0.1.0",
 )
 VERDICT = Verdict(

@@ -19,15 +19,15 @@ from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.measure.coldstart.reading import ColdStart, Runs
 from layerforge.measure.importtime import Import
 from layerforge.report.beside import Beside
-from layerforge.report.page.page_data import Subject, newest_symbols, page_data
+from layerforge.report.page.page_data import InspectedLayer, newest_symbols, page_data
 from layerforge.report.sbom.reading import read_sbom
 from unit.report.page.samples import MANIFEST, SBOM, VERDICT
 
 FINDING = Finding(rule="LF103", severity=Severity.ERROR, path="lib/a.so", message="needs b", hint="ship it")
 
 
-def a_subject(seen: Examination, beside: Beside | None = None, **facts: Any) -> Subject:
-    plain = Subject(target=target(), examination=seen, summary=summarize(seen), findings=(), notes=())
+def a_subject(seen: Examination, beside: Beside | None = None, **facts: Any) -> InspectedLayer:
+    plain = InspectedLayer(target=target(), examination=seen, summary=summarize(seen), findings=(), notes=())
     return replace(plain, **facts, beside=beside or Beside())
 
 
