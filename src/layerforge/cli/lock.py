@@ -78,7 +78,12 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
         environments = EnvironmentResolver(request=request, search=search)
         files[request.build_lock] = build_environments.universal(environments, found, python)
     with progress.step("write") as step, writing(path.parent):
-        write_together(path.parent, {file.name: content.encode() for file, content in files.items()})
+        by_folder: dict[Path, dict[str, bytes]] = {}
+        for file, content in files.items():
+            target = output_files.reached(file)
+            by_folder.setdefault(target.parent, {})[target.name] = content.encode()
+        for folder, contents in by_folder.items():
+            write_together(folder, contents)
         step.note(" and ".join(str(file) for file in files))
 
 

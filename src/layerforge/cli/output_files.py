@@ -19,10 +19,11 @@ def check(file: Path, example: str) -> None:
     ``example`` is a name that it could have.
     """
     with writing(file.parent, choose=_CHOOSE):
-        place = _reached(file)
+        place = reached(file)
         if place.is_dir():
             raise UsageError(f"{file} is a folder", hint=f"name a file, such as {file / example}")
-        if str(file) == "-" or (place.exists() and not place.is_file()):
+        # A link such as /dev/stdout may lead to a pipe, which has no path of its own.
+        if str(file) == "-" or (file.exists() and not file.is_file()):
             raise UsageError(f"{file} is no plain file", hint=f"name one that may be written anew, such as {example}")
         if file.suffix.lower() == ".zip" or zipfile.is_zipfile(place):
             raise UsageError(f"{file} would take the place of a zip", hint=f"name it something like {example}")
@@ -46,7 +47,7 @@ def check_folder(output: Path) -> None:
         ) from error
 
 
-def _reached(file: Path) -> Path:
+def reached(file: Path) -> Path:
     """The file itself, or what it is a link to."""
     try:
         return file.resolve()
@@ -60,4 +61,4 @@ def write(file: Path, data: bytes) -> None:
     Raises ``UsageError`` where that may not be, ``StepError`` where no space is left.
     """
     with writing(file.parent, choose=_CHOOSE):
-        write_atomically(_reached(file), data)
+        write_atomically(reached(file), data)

@@ -128,7 +128,7 @@ def file_as(found: str | bytes, kind: type[T], newest: int, deepest: int = MOST_
     schema = value.get("schema", newest) if isinstance(value, dict) else newest
     if type(schema) is not int or not 1 <= schema <= newest:
         known = "schema 1" if newest == 1 else f"schemas 1 to {newest}"
-        raise Unreadable(f"its schema is {str(schema)[:20]!r}, and this layerforge reads {known}")
+        raise Unreadable(f"its schema is {repr(schema)[:20]}, and this layerforge reads {known}")
     return as_(value, kind)
 
 

@@ -16,7 +16,7 @@ CHECKOUT = PACKAGE.parents[1]
 
 
 def path(name: str) -> Path:
-    """Where a file of ``data/`` lies, ``page/page.css``."""
+    """Where a file of ``data/`` lies, ``page/style.css``."""
     return PACKAGE / "data" / name
 
 

@@ -124,3 +124,14 @@ def test_a_lock_is_written_where_it_belongs(layerforge: Command, wheel: Path, tm
         ran = layerforge("lock", target if target != "wants.txt" else tmp_path / target)
         assert ran.code == 0, ran.err
         assert "demo==1.0" in (tmp_path / place).read_text()
+
+
+def test_what_a_link_leads_to_becomes_the_lock_and_the_link_stays(
+    layerforge: Command, wheel: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.lock").symlink_to("elsewhere/real.lock")
+    ran = layerforge("lock", "demo", "-o", "link.lock")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "link.lock").is_symlink()
+    assert "demo==1.0" in (tmp_path / "elsewhere/real.lock").read_text()

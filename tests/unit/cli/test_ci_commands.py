@@ -115,7 +115,7 @@ def test_the_manifest_of_another_zip_does_not_count(tmp_path: Path, capsys: pyte
         (["TEXT", "--for", "sam"], "neither a layer's zip nor a result"),
         (["ZIP", "--for", "zappa"], "publish it first"),
         (["ZIP", "--for", "sam", "--layer", "x"], "a zip is one layer"),
-        (["ZIP", "--for", "pulumi"], "'pulumi' is not one of"),
+        (["ZIP", "--for", "no-such-tool"], "'no-such-tool' is not one of"),
         (["ZIP"], "Missing option '--for'"),
     ],
 )

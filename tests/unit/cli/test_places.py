@@ -68,3 +68,14 @@ def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None
     (tmp_path / "dist").write_text("a file")
     with pytest.raises(UsageError, match="nothing can be written to"):
         output_files.check_folder(tmp_path / "dist")
+
+
+def test_a_link_to_a_pipe_is_no_plain_file(tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    try:
+        (tmp_path / "out").symlink_to(f"/proc/self/fd/{writes}")
+        with pytest.raises(UsageError, match="is no plain file"):
+            output_files.check(tmp_path / "out", "page.html")
+    finally:
+        os.close(reads)
+        os.close(writes)

@@ -183,12 +183,12 @@ def test_a_file_of_a_known_schema_or_of_none_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "newest", "says"),
     [
-        ("2", 1, "its schema is '2', and this layerforge reads schema 1"),
-        ("4", 3, "its schema is '4', and this layerforge reads schemas 1 to 3"),
-        ("0", 1, "its schema is '0'"),
+        ("2", 1, "its schema is 2, and this layerforge reads schema 1"),
+        ("4", 3, "its schema is 4, and this layerforge reads schemas 1 to 3"),
+        ("0", 1, "its schema is 0"),
         ('"1"', 1, "its schema is '1'"),
-        ("true", 1, "its schema is 'True'"),
-        ("null", 1, "its schema is 'None'"),
+        ("true", 1, "its schema is True"),
+        ("null", 1, "its schema is None"),
     ],
 )
 def test_a_file_of_a_later_schema_or_of_an_odd_one_is_refused(schema: str, newest: int, says: str) -> None:

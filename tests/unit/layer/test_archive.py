@@ -231,3 +231,9 @@ def test_what_no_package_brought_is_summed_up_too() -> None:
         ["262.1", "MB", "(no", "package)"],
         ["7", "bytes", "pkg"],
     ]
+
+
+def test_a_compressor_is_called_by_its_level_since_its_streams_are_kept_under_that_name() -> None:
+    for level in archive.LEVELS.values():
+        told = getattr(level.compress, "keywords", {})
+        assert level.name == (f"libdeflate-{told['level']}" if told else "zopfli")

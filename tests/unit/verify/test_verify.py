@@ -21,6 +21,7 @@ from layerforge.examine.examine import examine
 from layerforge.layer.distributions import Distribution, RecordRow
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.resolve.recipe import Budget, BytecodeMode, Check, Recipe
+from layerforge.verify import rules_table
 from layerforge.verify.imports import Imports, imports_of, top_level_imports
 from layerforge.verify.notes import notes
 from layerforge.verify.rules import RULES, judge
@@ -87,6 +88,18 @@ def test_the_table_and_the_document_agree() -> None:
     sections = re.findall(r"^## (LF\d{3} · .+)\n\n\*(.+)\*$", text, re.MULTILINE)
     assert sections == [(f"{rule.id} · {rule.title}", " or ".join(sorted(rule.severities))) for rule in RULES_TABLE]
     assert len({rule.id for rule in RULES_TABLE}) == len(RULES_TABLE) == text.count("\n## ")
+
+
+def test_every_rule_that_the_source_names_stands_in_the_table() -> None:
+    source = Path(rules_table.__file__).parents[1]
+    named = {
+        rule: file.name
+        for file in source.rglob("*.py")
+        if file.name != "rules_table.py"
+        for rule in re.findall(r"""["'](LF\d{3})["']""", file.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    assert {rule: file for rule, file in named.items() if rule not in {row.id for row in RULES_TABLE}} == {}
 
 
 def test_every_section_of_the_document_says_what_why_and_how() -> None:
