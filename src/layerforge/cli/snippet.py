@@ -36,7 +36,7 @@ def command(
     RESULT is what `layerforge publish` wrote with --json or --write arns.json; - is standard input. For a ZIP, the
     lines create the layer from it where the tool can do that.
     """
-    if str(source) != "-" and zipfile.is_zipfile(source):
+    if str(source) != "-" and (zipfile.is_zipfile(source) or source.suffix.lower() == ".zip"):
         if names or python or arch:
             raise UsageError(
                 "--layer, --python and --arch choose from a result, and a zip is one layer", hint="leave them out"

@@ -107,6 +107,12 @@ def test_the_manifest_of_another_zip_does_not_count(tmp_path: Path, capsys: pyte
     assert "CompatibleRuntimes: [python3.13]" in capsys.readouterr().out
 
 
+def test_a_zip_that_was_cut_off_is_told_to_be_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "layer.zip").write_bytes(a_layer(tmp_path).read_bytes()[:-30])
+    assert cli.run(["snippet", str(tmp_path / "layer.zip"), "--for", "sam"]) == 7
+    assert "is damaged: its end is missing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
