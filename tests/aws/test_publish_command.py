@@ -223,10 +223,10 @@ def test_a_layer_with_errors_is_refused_unless_that_is_overridden_aloud(aws: Pro
     assert (code, "is published in spite of 1 error, because of --force" in err) == (0, True)
 
 
-def test_a_manifest_of_another_zip_is_told_of(aws: Proxy, layer: Path, said: Any) -> None:
+def test_a_manifest_that_is_none_is_told_of(aws: Proxy, layer: Path, said: Any) -> None:
     layer.with_suffix(".manifest.json").write_text("{}")
     code, _, err = said(layer, *TWO)
-    assert (code, "pkg.manifest.json does not belong to pkg.zip" in err) == (0, True)
+    assert (code, "pkg.manifest.json is not what its name says" in err) == (0, True)
 
 
 def test_missing_credentials_are_told_once(aws: Proxy, layer: Path, said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
