@@ -20,6 +20,20 @@ LABEL = f"py{PYTHON.replace('.', '')}-x86_64"
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 """For what is about the host engine, whatever runs on this machine."""
 
+REFUSED_TOGETHER = [
+    (["--fail-if-grown", "2%"], "go with --against"),
+    (["--markdown", "x.md"], "go with --against"),
+    (["--against", "layer.zip", "--fail-if-grown", "lots"], "'lots' is no limit"),
+    (["--against", "layer.zip", "--fail-if-grown", "-1%"], "'-1%' is no limit"),
+    (["--against", "layer.zip", "--json", "--markdown", "-"], "standard output"),
+    (["--against", "layer.zip", "--markdown", "layer.zip"], "take the place of a zip"),
+    (["--against", "layer.zip", "--markdown", "absent/x.md"], "there is no folder absent"),
+    (["--against", "layer.zip", "--markdown", "."], "is a folder"),
+    (["--against", "layer.zip", "--markdown", "x.md", "--html", "x.md"], "both name x.md"),
+    (["--against", "absent.zip"], "absent.zip"),
+]
+"""Options of ``inspect layer.zip`` that do not go together, and what is said of them."""
+
 
 @dataclass(frozen=True)
 class Ran:

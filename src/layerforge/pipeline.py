@@ -66,26 +66,26 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
 
 def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer:
     """Carries a plan out, and keeps the result."""
-    logs = session.store.place("logs")
     with session.store.workspace() as workspace:
         built = _built(planned, options, session, workspace)
         tree = assemble(planned, built, workspace, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
         packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
         layer_manifest = manifest(planned, tree, passes, packed, session.engine.name)
-        found = origins(planned, session.builder, session.search, workspace, logs)
+        found = origins(planned, session.builder, session.search, workspace, session.logs)
         layer = described(layer_manifest, tree, found, packed.data)
     keep(planned, layer, session.store)
     return layer
 
 
 def _built(planned: Plan, options: Options, session: Session, workspace: Path) -> Built:
-    """What the source steps of a plan give; nothing where nothing compiles. Their logs outlive the build."""
+    """What the source steps of a plan give; nothing where nothing compiles."""
     if session.builder is None:
         return Built()
-    logs = session.store.place("logs")
-    steps = StepContext(plan=planned, builder=session.builder, search=session.search, workspace=workspace, logs=logs)
-    return build(steps, options.jobs)
+    context = StepContext(
+        plan=planned, builder=session.builder, search=session.search, workspace=workspace, logs=session.logs
+    )
+    return build(context, options.jobs)
 
 
 def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:

@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 import elves
 import zips
-from program import LABEL, PYTHON, Command, Ran, program
+from program import LABEL, PYTHON, REFUSED_TOGETHER, Command, Ran, program
 from wheels import make_wheel
 
 WIDE = {"COLUMNS": "200"}
@@ -259,21 +259,7 @@ def test_a_size_above_the_budget_fails_too(layerforge: Command, pair: tuple[Path
     assert layerforge("inspect", pair[1], "--against", pair[0]).code == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--fail-if-grown", "2%"], "go with --against"),
-        (["--markdown", "x.md"], "go with --against"),
-        (["--against", "layer.zip", "--fail-if-grown", "lots"], "'lots' is no limit"),
-        (["--against", "layer.zip", "--fail-if-grown", "-1%"], "'-1%' is no limit"),
-        (["--against", "layer.zip", "--json", "--markdown", "-"], "standard output"),
-        (["--against", "layer.zip", "--markdown", "layer.zip"], "take the place of a zip"),
-        (["--against", "layer.zip", "--markdown", "absent/x.md"], "there is no folder absent"),
-        (["--against", "layer.zip", "--markdown", "."], "is a folder"),
-        (["--against", "layer.zip", "--markdown", "x.md", "--html", "x.md"], "both name x.md"),
-        (["--against", "absent.zip"], "absent.zip"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "words"), REFUSED_TOGETHER)
 def test_what_does_not_go_together_is_refused(
     layerforge: Command, tmp_path: Path, arguments: list[str], words: str
 ) -> None:

@@ -11,7 +11,7 @@ from layerforge.build.session import Session
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import pythons
 from layerforge.resolve import sources
-from layerforge.resolve.recipe import Budget, BytecodeMode, Compression, Docstrings, Recipe, SourcePackage
+from layerforge.resolve.recipe import Budget, BytecodeMode, Compression, Docstrings, Recipe
 from layerforge.resolve.request import Request
 
 
@@ -60,11 +60,9 @@ def settled(request: Request, options: Options, session: Session) -> Request:
 
 def overridden(recipe: Recipe, options: Options, compiled: tuple[str, ...] = ()) -> Recipe:
     """The recipe with what the command line says of its bytecode, and with what else is compiled."""
-    code, known = recipe.bytecode, {part.name for part in recipe.packages}
-    names = [name for name in dict.fromkeys((*options.from_source, *compiled)) if name not in known]
-    more = tuple(SourcePackage(name=name) for name in names)
+    code = recipe.bytecode
     code = replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings)
-    return replace(recipe, bytecode=code, packages=(*recipe.packages, *more))
+    return replace(recipe.compiling((*options.from_source, *compiled)), bytecode=code)
 
 
 def from_wheels(recipe: Recipe) -> Recipe:

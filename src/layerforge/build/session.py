@@ -28,6 +28,11 @@ class Session:
     """Where source archives lie that need no download."""
 
     @property
+    def logs(self) -> Path:
+        """Folder of what steps wrote, which outlives the build."""
+        return self.store.place("logs")
+
+    @property
     def search(self) -> Search:
         """What is looked up and downloaded with."""
         return Search(store=self.store, folders=self.folders, progress=self.progress)

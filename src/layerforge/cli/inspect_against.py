@@ -31,7 +31,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.text import megabytes
 from layerforge.layer.errors import VerificationError
 from layerforge.report.diff import Changes
-from layerforge.report.growth import GrowthLimit, above_budget, growth_beyond
+from layerforge.report.growth import GrowthLimit, growth_beyond
 from layerforge.resolve import recipe_schema
 
 MOST_REASONS = 10
@@ -117,8 +117,9 @@ def refusal(pair: Pair, limit: GrowthLimit | None) -> VerificationError | None:
         for name, delta in growth_beyond(pair.changes, limit)
     ]
     if pair.new.manifest:
-        budget = above_budget(pair.new.examination, pair.new.manifest.budget)
-        over += [f"{size:,} bytes {name} are above the recipe's budget of {most:,}" for name, size, most in budget]
+        seen, budget = pair.new.examination, pair.new.manifest.budget
+        above = budget.exceeded(seen.unzipped, seen.zipped)
+        over += [f"{size:,} bytes {name} are above the recipe's budget of {most:,}" for name, size, most in above]
     if not over:
         return None
     return VerificationError(

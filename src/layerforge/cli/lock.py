@@ -13,14 +13,12 @@ from layerforge.cli import options as shared
 from layerforge.cli import output_files, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
-from layerforge.core.filing import write_together
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
 from layerforge.resolve import build_environments, locking, recipe_file
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
-from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests
@@ -59,10 +57,8 @@ def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...],
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
     """The request with what the command line, or its requirements file, wants compiled."""
-    known = {part.name for part in request.recipe.packages}
-    names = dict.fromkeys([*map(canonicalize_name, from_source), *request.listed.compiled])
-    more = tuple(SourcePackage(name=name) for name in names if name not in known)
-    return replace(request, recipe=replace(request.recipe, packages=(*request.recipe.packages, *more)))
+    names = (*map(canonicalize_name, from_source), *request.listed.compiled)
+    return replace(request, recipe=request.recipe.compiling(names))
 
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
@@ -78,12 +74,7 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
         environments = EnvironmentResolver(request=request, search=search)
         files[request.build_lock] = build_environments.universal(environments, found, python)
     with progress.step("write") as step, writing(path.parent):
-        by_folder: dict[Path, dict[str, bytes]] = {}
-        for file, content in files.items():
-            target = output_files.reached(file)
-            by_folder.setdefault(target.parent, {})[target.name] = content.encode()
-        for folder, contents in by_folder.items():
-            write_together(folder, contents)
+        output_files.write_together({file: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from layerforge.core import filing
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
-from layerforge.core.filing import write_atomically
 
 _CHOOSE = "name a file in"
 
@@ -19,7 +20,7 @@ def check(file: Path, example: str) -> None:
     ``example`` is a name that it could have.
     """
     with writing(file.parent, choose=_CHOOSE):
-        place = reached(file)
+        place = _reached(file)
         if place.is_dir():
             raise UsageError(f"{file} is a folder", hint=f"name a file, such as {file / example}")
         # A link such as /dev/stdout may lead to a pipe, which has no path of its own.
@@ -47,7 +48,7 @@ def check_folder(output: Path) -> None:
         ) from error
 
 
-def reached(file: Path) -> Path:
+def _reached(file: Path) -> Path:
     """The file itself, or what it is a link to."""
     try:
         return file.resolve()
@@ -61,4 +62,14 @@ def write(file: Path, data: bytes) -> None:
     Raises ``UsageError`` where that may not be, ``StepError`` where no space is left.
     """
     with writing(file.parent, choose=_CHOOSE):
-        write_atomically(reached(file), data)
+        filing.write_atomically(_reached(file), data)
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """The same for several; those of one folder appear at once."""
+    by_folder: dict[Path, dict[str, bytes]] = {}
+    for file, data in files.items():
+        place = _reached(file)
+        by_folder.setdefault(place.parent, {})[place.name] = data
+    for folder, contents in by_folder.items():
+        filing.write_together(folder, contents)

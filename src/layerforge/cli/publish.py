@@ -16,7 +16,7 @@ from layerforge.cli import github, output_files, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
-from layerforge.core.findings import Finding, Severity
+from layerforge.core.findings import Finding
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -35,7 +35,7 @@ from layerforge.publish.survey import survey
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify.rules import judge
-from layerforge.verify.rules_table import Expect
+from layerforge.verify.verdict import errors_of
 
 _LAYER = ("python/", "lib/", "bin/")
 """Where a layer's files lie, one of them at least."""
@@ -216,9 +216,7 @@ def provenance(seen: Examination, progress: Progress) -> tuple[Manifest | None, 
 
 def held(seen: Examination, layer_manifest: Manifest | None, target: Target) -> tuple[Finding, ...]:
     """What the rules have against a layer. Nothing of it is run."""
-    recipe, bad = expected(layer_manifest), layer_manifest.uncompilable if layer_manifest else frozenset()
-    mode = recipe.bytecode.mode if recipe else None
-    return judge(seen, Expect(target=target, recipe=recipe, bytecode=mode, uncompilable=bad))
+    return judge(seen, expected(layer_manifest, target))
 
 
 def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progress, *, in_spite: bool) -> None:
@@ -228,7 +226,7 @@ def refuse_unfit(seen: Examination, findings: Iterable[Finding], progress: Progr
             f"{seen.path} is no layer: nothing in it lies in {', '.join(_LAYER)}",
             hint="zip a folder that holds python/, so that Lambda unpacks it to /opt/python",
         )
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    errors = errors_of(findings)
     if errors and not in_spite:
         raise VerificationError(
             f"{seen.path} is not fit for Lambda, so it is not published",

@@ -16,7 +16,6 @@ from layerforge.cli import engines, github, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
-from layerforge.core.findings import Severity
 from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -28,7 +27,6 @@ from layerforge.layer.errors import VerificationError
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts
-from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, run_data
 
 DEFAULT_MINUTES = 180
@@ -134,15 +132,8 @@ def _verified(
 ) -> Verdict:
     """The verdict on a layer, whose code is run where it may be."""
     with progress.step("verify") as step, store.workspace() as workspace:
-        recipe = expected(layer_manifest)
-        expect = Expect(
-            target=target,
-            recipe=recipe,
-            bytecode=recipe.bytecode.mode if recipe else None,
-            uncompilable=layer_manifest.uncompilable if layer_manifest else frozenset(),
-        )
         why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
-        verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, unrun=why_not)
+        verdict = pipeline.verify_zip(seen.path, expected(layer_manifest, target), runner, workspace, unrun=why_not)
         step.note("", mark(verdict))
     return verdict
 
@@ -155,7 +146,7 @@ def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
     out.line(f"{zip_file}: {verdicts.summary(verdict)}")
     terminal.verdict(out, verdict.findings, verdict.notes)
     github.annotate_findings(verdict.findings, str(zip_file))
-    if any(one.severity is Severity.ERROR for one in verdict.findings):
+    if verdicts.errors_of(verdict.findings):
         raise VerificationError(f"{zip_file} is not fit for Lambda", hint="docs/rules.md explains each rule")
 
 

@@ -21,6 +21,11 @@ FULL_CPU_MB = 1769
 """Memory that comes with one whole processor."""
 
 MOST_CPUS = 6
+"""Processors of the largest function."""
+
+LONGEST_INIT_MS = 10_000
+"""Milliseconds after which Lambda gives an init phase up, to begin it anew in the time of the invocation."""
+
 TMP_BYTES = 512 * MIB
 """What a function's ``/tmp`` holds."""
 
@@ -28,7 +33,3 @@ TMP_BYTES = 512 * MIB
 def share(memory: float, machine: int) -> float:
     """Lambda's share of processors for a function of ``memory`` MB, as far as the machine has as many."""
     return min(memory / FULL_CPU_MB, MOST_CPUS, machine)
-
-
-LONGEST_INIT_MS = 10_000
-"""Milliseconds after which Lambda gives an init phase up, to begin it anew in the time of the invocation."""

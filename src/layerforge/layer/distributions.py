@@ -19,6 +19,12 @@ from layerforge.layer import licences, pyc
 from layerforge.layer.contents import Contents
 from layerforge.layer.errors import VerificationError
 
+MOST_ROWS = 400_000
+"""Lines that all RECORDs together may have: twice the entries of the largest archive."""
+
+MOST_DISTRIBUTIONS = 1_000
+"""Folders of metadata, one for each package. The largest layers have about 150."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecordRow:
@@ -184,10 +190,3 @@ def _tops(one: Distribution, layer: Contents) -> Iterator[str]:
     site = one.info[: -len(posixpath.basename(one.info))]
     names = (layer.read(f"{one.info}/top_level.txt") or b"").decode("utf-8", "replace").split()
     yield from (site + canonicalize_name(name) for name in (one.name, *names))
-
-
-MOST_ROWS = 400_000
-"""Lines that all RECORDs together may have: twice the entries of the largest archive."""
-
-MOST_DISTRIBUTIONS = 1_000
-"""Folders of metadata, one for each package. The largest layers have about 150."""

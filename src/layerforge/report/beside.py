@@ -15,6 +15,7 @@ from layerforge.measure.coldstart.reading import ColdStart, read_coldstart
 from layerforge.report.manifest import Manifest, read_manifest, read_manifest_file
 from layerforge.report.sbom.reading import Sbom, read_sbom
 from layerforge.resolve.recipe import Recipe
+from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict
 
 
@@ -104,14 +105,16 @@ def target_of(
     return runtimes.target(python or known[0], arch or known[1])
 
 
-def expected(layer_manifest: Manifest | None) -> Recipe | None:
-    """What a layer is held against, as its manifest says; ``None`` for a layer of unknown make."""
+def expected(layer_manifest: Manifest | None, target: Target) -> Expect:
+    """What a layer is held against: for one of unknown make the rules alone, else what its manifest promises too."""
     if layer_manifest is None:
-        return None
-    return Recipe(
+        return Expect(target=target)
+    recipe = Recipe(
         name=layer_manifest.name,
         requires=layer_manifest.requires,
         budget=layer_manifest.budget,
         bytecode=layer_manifest.bytecode,
         check=layer_manifest.check,
     )
+    bad = layer_manifest.uncompilable
+    return Expect(target=target, recipe=recipe, bytecode=recipe.bytecode.mode, uncompilable=bad)

@@ -105,7 +105,7 @@ def promised(plan: Plan, manifest: Manifest) -> bool:
 
 def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:
     """Raises ``VerificationError`` for a layer with errors, which is set aside where it can be looked at."""
-    errors = errors_of(verdict) if verdict else []
+    errors = errors_of(verdict.findings) if verdict else []
     if not errors:
         return
     manifest = layer.manifest

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layerforge.core.text import megabytes
-from layerforge.examine.examination import Examination
 from layerforge.report.diff import Changes, Delta
-from layerforge.resolve.recipe import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +30,3 @@ def growth_beyond(changes: Changes, limit: GrowthLimit) -> tuple[tuple[str, Delt
     """Which of the layer's two sizes grew beyond ``limit``."""
     sizes = (("unzipped", changes.unzipped), ("zipped", changes.zipped))
     return tuple((name, delta) for name, delta in sizes if not limit.allows(delta))
-
-
-def above_budget(examination: Examination, budget: Budget) -> tuple[tuple[str, int, int], ...]:
-    """Name, bytes and budget of each size of a layer that is above its recipe's budget."""
-    return budget.exceeded(examination.unzipped, examination.zipped)

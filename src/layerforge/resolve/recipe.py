@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -153,3 +153,8 @@ class Recipe:
     def compiled(self) -> frozenset[str]:
         """Names of the packages that are compiled."""
         return frozenset(part.name for part in self.packages)
+
+    def compiling(self, names: Iterable[str]) -> Recipe:
+        """The recipe that compiles the packages of these names too."""
+        more = tuple(SourcePackage(name=name) for name in dict.fromkeys(names) if name not in self.compiled)
+        return replace(self, packages=(*self.packages, *more))

@@ -37,19 +37,14 @@ class Verdict:
     figures: Figures = Figures()
 
 
-def has_errors(findings: Iterable[Finding]) -> bool:
-    """Whether one of the findings keeps a layer from being written."""
-    return any(finding.severity is Severity.ERROR for finding in findings)
-
-
-def errors_of(verdict: Verdict) -> list[Finding]:
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that keep a layer from being written."""
-    return [finding for finding in verdict.findings if finding.severity is Severity.ERROR]
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def mark(verdict: Verdict) -> Mark:
     """How well a layer did: only one that ran, and that nothing is wrong with, did well."""
-    if errors_of(verdict):
+    if errors_of(verdict.findings):
         return Mark.BAD
     if verdict.skipped:
         return Mark.UNDONE
@@ -58,7 +53,7 @@ def mark(verdict: Verdict) -> Mark:
 
 def summary(verdict: Verdict) -> str:
     """``no findings; run on docker; init 1,119 ms, peak 109.0 MB, import 950 ms (910 ms CPU)``."""
-    errors = len(errors_of(verdict))
+    errors = len(errors_of(verdict.findings))
     warnings = len(verdict.findings) - errors
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}" if verdict.findings else "no findings"
     ran = f"not run: {verdict.skipped}" if verdict.skipped else f"run on {verdict.engine}"

@@ -21,7 +21,7 @@ from layerforge.verify.imports import Imports, imports_of
 from layerforge.verify.notes import notes
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.run_check import Checked, nothing_proved, run_check
-from layerforge.verify.verdict import Figures, Verdict, errors_of, has_errors
+from layerforge.verify.verdict import Figures, Verdict, errors_of
 
 CHECK_SECONDS = 300.0
 """How long a layer's own check may take."""
@@ -45,7 +45,7 @@ def verify(
     """
     findings = rules.judge(examination, expect)
     skipped = engine.refusal(expect.target) or unrun
-    if has_errors(findings):
+    if errors_of(findings):
         skipped = "the rules found errors"
     checked = Checked(findings=(), notes=(), figures=Figures())
     if not skipped:
@@ -76,7 +76,7 @@ def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:
 
 def keep(facts: list[Any], verdict: Verdict, store: Store) -> None:
     """Keeps a verdict, unless it has errors: whoever meets these wants them looked at anew."""
-    if not errors_of(verdict):
+    if not errors_of(verdict.findings):
         value = json.dumps({"about": facts, "verdict": asdict(verdict)}).encode()
         store.put(KIND, digest.of_json(facts), value)
 
@@ -89,4 +89,6 @@ def recall(facts: list[Any], store: Store) -> Verdict | None:
         found = guarded.json_as(kept, KeptVerdict) if kept else None
     except guarded.Unreadable:
         return None
-    return found.verdict if found and digest.of_json(found.about) == key and not errors_of(found.verdict) else None
+    if not found or digest.of_json(found.about) != key or errors_of(found.verdict.findings):
+        return None
+    return found.verdict

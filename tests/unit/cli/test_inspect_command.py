@@ -13,7 +13,7 @@ from fakes import a_manifest
 from layerforge.core import digest
 from layerforge.report.manifest import manifest_json
 from layerforge.resolve.recipe import Budget
-from program import Command
+from program import REFUSED_TOGETHER, Command
 
 
 def a_layer(path: Path, version: str, files: dict[str, bytes] | None = None) -> Path:
@@ -227,20 +227,7 @@ def test_a_layer_that_shrank_stays_within_every_limit(layerforge: Command, pair:
     assert layerforge("inspect", pair[0], "--against", pair[1], "--fail-if-grown", "0").code == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--fail-if-grown", "2%"], "go with --against"),
-        (["--markdown", "x.md"], "go with --against"),
-        (["--against", "layer.zip", "--fail-if-grown", "lots"], "'lots' is no limit"),
-        (["--against", "layer.zip", "--fail-if-grown", "-1%"], "'-1%' is no limit"),
-        (["--against", "layer.zip", "--json", "--markdown", "-"], "standard output"),
-        (["--against", "layer.zip", "--markdown", "layer.zip"], "take the place of a zip"),
-        (["--against", "layer.zip", "--markdown", "absent/x.md"], "there is no folder absent"),
-        (["--against", "layer.zip", "--markdown", "x.md", "--html", "x.md"], "both name x.md"),
-        (["--against", "absent.zip"], "absent.zip"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "words"), REFUSED_TOGETHER)
 def test_options_that_do_not_go_together_are_refused(
     layerforge: Command, tmp_path: Path, arguments: list[str], words: str
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import target
 from layerforge.core.runtimes import Arch
 from layerforge.examine.guess import guess_target
 from layerforge.report import beside as beside_zip
@@ -13,6 +14,7 @@ from layerforge.report import manifest
 from layerforge.report.beside import Beside, beside, expected
 from layerforge.report.manifest import Manifest
 from layerforge.report.sbom.reading import read_sbom
+from layerforge.verify.rules_table import Expect
 from unit.report.page.samples import MANIFEST, SBOM, VERDICT
 from zips import an_examination
 
@@ -125,11 +127,14 @@ def test_a_zip_is_for_what_it_is_told_to_be_else_what_its_manifest_says_else_wha
 
 
 def test_a_layer_is_held_against_what_its_manifest_promises() -> None:
-    recipe = expected(MANIFEST)
+    expect = expected(MANIFEST, target())
+    recipe = expect.recipe
     assert recipe is not None
     assert (recipe.name, recipe.requires, recipe.budget) == (MANIFEST.name, MANIFEST.requires, MANIFEST.budget)
     assert (recipe.bytecode, recipe.check) == (MANIFEST.bytecode, MANIFEST.check)
-    assert expected(None) is None
+    assert (expect.bytecode, expect.uncompilable) == (MANIFEST.bytecode.mode, MANIFEST.uncompilable)
+    assert expected(None, target()) == Expect(target=target())
+    assert expected(None, target()).recipe is None
 
 
 def test_a_file_that_cannot_be_opened_is_said_with_the_reason(layer: Path) -> None:

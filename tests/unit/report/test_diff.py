@@ -18,7 +18,7 @@ from layerforge.layer.distributions import Distribution
 from layerforge.layer.tree import Package
 from layerforge.report import diff_data
 from layerforge.report.diff import ChangedPart, Delta, Side, compare
-from layerforge.report.growth import GrowthLimit, above_budget, growth_beyond
+from layerforge.report.growth import GrowthLimit, growth_beyond
 from layerforge.resolve.recipe import Budget, Bytecode, BytecodeMode
 from zips import a_member, an_examination
 
@@ -226,8 +226,8 @@ def test_either_size_can_be_what_grew() -> None:
 
 def test_a_size_above_the_budget_is_named() -> None:
     seen = an_examination(a_member("a", b"1" * 100))
-    assert above_budget(seen, Budget(unzipped=99, zipped=100)) == (("unzipped", 100, 99),)
-    assert above_budget(seen, Budget()) == ()
+    assert Budget(unzipped=99, zipped=100).exceeded(seen.unzipped, seen.zipped) == (("unzipped", 100, 99),)
+    assert Budget().exceeded(seen.unzipped, seen.zipped) == ()
 
 
 # --- every byte once
