@@ -138,7 +138,7 @@ fetch_sources() {
     own_apt update
     cp "$(fetch_source "$PYTHON")" "$work/context/python.tar.xz"
     local archives=() package
-    for package in openblas lapack libxml2 libxslt; do archives+=("$(fetch_source "$package")"); done
+    for package in openblas lapack libxml2 libxslt snappy; do archives+=("$(fetch_source "$package")"); done
     bash "$here/sources.sh" "$work/context/sources" "${archives[@]}"
 }
 

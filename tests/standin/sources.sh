@@ -2,12 +2,12 @@
 # Lays out the archives that the image carries in the place of upstream's, and writes sources.toml, which tells
 # layerforge what each is taken for.
 #
-#   sources.sh FOLDER OPENBLAS LAPACK LIBXML2 LIBXSLT     the last four are Debian's .orig archives
+#   sources.sh FOLDER OPENBLAS LAPACK LIBXML2 LIBXSLT SNAPPY     all but the first are Debian's .orig archives
 set -euo pipefail
 export LC_ALL=C
 umask 022
 
-readonly folder=$1 openblas=$2 lapack=$3 libxml2=$4 libxslt=$5
+readonly folder=$1 openblas=$2 lapack=$3 libxml2=$4 libxslt=$5 snappy=$6
 
 substitute() { # FILE VERSION INSTEAD_OF REASON: the hash is the one that recipes name
     cat >> "$folder/sources.toml" << END
@@ -56,3 +56,6 @@ version=$(version_in "$libxslt")
 cp "$libxslt" "$folder/libxslt-$version.tar.xz"
 substitute "libxslt-$version.tar.xz" "$version" \
     9acfe68419c4d06a45c550321b3212762d92f41465062ca4ea19e632ee5d216e "Debian's libxslt"
+
+# Upstream's own archive under Debian's name: the hash is enough to find it.
+cp "$snappy" "$folder/snappy-$(version_in "$snappy").tar.gz"
