@@ -17,7 +17,8 @@ from layerforge.layer import tree
 from layerforge.layer.passes.setting import Setting
 from layerforge.layer.tree import Entry, File, Package, Tree
 from layerforge.report.manifest import Manifest
-from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.resolve.sources import Search
 
 
@@ -149,14 +150,14 @@ def a_tree(*entries: Entry, packages: Iterable[Package] = ()) -> Tree:
 
 def a_setting(
     *,
-    recipe: Recipe | None = None,
+    spec: LayerSpec | None = None,
     python: str = "3.13",
     arch: Arch = Arch.X86_64,
     interpreter: Interpreter | None = None,
     store: FakeStore | None = None,
 ) -> Setting:
     return Setting(
-        recipe=recipe or Recipe(name="pkg", requires=("pkg",)),
+        spec=spec or LayerSpec(name="pkg", requires=("pkg",)),
         target=target(python, arch),
         interpreter=interpreter,
         store=store or FakeStore(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from layerforge.build import session as sessions
 from layerforge.build.engine import Engine
-from layerforge.build.options import Options, settled, with_interpreter
+from layerforge.build.options import Options, decided, settled, with_interpreter
 from layerforge.build.plan import Built, Plan, Toolchain, plan
-from layerforge.build.session import Session
+from layerforge.build.session import Session, equipped
 from layerforge.build.steps import build
 from layerforge.build.task import StepContext
 from layerforge.core.faults import writing
@@ -20,48 +20,67 @@ from layerforge.layer.passes.run import optimize
 from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, keep, recall, refuse_unfit
 from layerforge.report.manifest import manifest
 from layerforge.report.provenance import origins
-from layerforge.resolve import build_environments, locking
+from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.compose import compose
+from layerforge.resolve.lock import Pin
 from layerforge.resolve.request import Request
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, summary
 
 
+class Prepared(NamedTuple):
+    """A plan, and what it is carried out with."""
+
+    plan: Plan
+    options: Options
+    session: Session
+
+
 def forge(request: Request, options: Options, session: Session) -> Layer:
     """Builds, verifies and delivers one layer; what was built before comes from the store."""
-    options, session = ready(request.recipe, options, session)
-    planned = prepare(request, options, session)
+    return carry_out(*prepare(request, options, session))
+
+
+def prepare(request: Request, options: Options, session: Session, *, fetches: bool = True) -> Prepared:
+    """The plan of a request, and what it is carried out with. Without ``fetches`` no source is downloaded where locks
+    say all.
+
+    Raises ``UsageError`` where an interpreter is needed that neither this machine nor the image has.
+    """
+    options = with_interpreter(options, session)
+    request, pins, session = composed(request, options, session)
+    toolchain = None
+    if session.builder is not None:
+        environments = EnvironmentResolver(request=request, search=session.search, fetches=fetches)
+        build_pins = build_environments.build_pins(environments, pins, options.target)
+        toolchain = Toolchain(image=session.builder.image, build_pins=build_pins)
+    target, interpreter = options.target, options.interpreter
+    planned = plan(request.spec, target, pins, options.compression, interpreter, options.epoch, toolchain)
+    return Prepared(replace(planned, indexes=request.listed.indexes), options, session)
+
+
+def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
+    """The request with what the recipes of its locked packages say, these packages, and what their steps take."""
+    compiles = session.builder is not None and not options.wheels
+    request = settled(request, options, compiles=compiles)
+    pins = locking.locked_pins(request, options.target, session.search)
+    image = session.builder is not None
+    found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
+    for line in found.said:
+        session.progress.say(line)
+    session = equipped(session, found.spec)
+    spec = sources.substituted(decided(found.spec, options), session.folders, session.progress)
+    return replace(request, spec=spec), pins, session
+
+
+def carry_out(planned: Plan, options: Options, session: Session) -> Layer:
+    """The layer of a plan: from the store, else built; verified and delivered."""
     layer = recall(planned, session.store, session.progress) or build_layer(planned, options, session)
     verdict = judge(planned, layer, session) if options.verify else None
     refuse_unfit(layer, verdict, session.store)
     return deliver(planned, layer, verdict, options.output, session.progress)
-
-
-def ready(recipe: Recipe, options: Options, session: Session) -> tuple[Options, Session]:
-    """Options and session with what a recipe's steps and its bytecode need of the engine's image.
-
-    Raises ``UsageError`` where an interpreter is needed that neither this machine nor the image has.
-    """
-    session = sessions.equipped(session, recipe)
-    return with_interpreter(options, session, recipe), session
-
-
-def prepare(request: Request, options: Options, session: Session, *, fetches: bool = True) -> Plan:
-    """The plan of a request, after ``ready``. Without ``fetches`` no source is downloaded where locks say all."""
-    asked, request = request, settled(request, options, session)
-    pins = locking.locked_pins(request, options.target, session.search)
-    toolchain = None
-    if session.builder is not None:
-        # The recipe's build.lock knows nothing of what the command line adds.
-        unlocked = request.recipe.compiled - asked.recipe.compiled
-        environments = EnvironmentResolver(request=request, search=session.search, fetches=fetches)
-        build_pins = build_environments.build_pins(environments, pins, options.target, unlocked)
-        toolchain = Toolchain(image=session.builder.image, build_pins=build_pins)
-    recipe, target, interpreter = request.recipe, options.target, options.interpreter
-    planned = plan(recipe, target, pins, options.compression, interpreter, options.epoch, toolchain)
-    return replace(planned, indexes=request.listed.indexes)
 
 
 def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer:
@@ -95,10 +114,10 @@ def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
         if known := verifying.recall(facts, session.store):
             step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
             return known
-        mode, bad = planned.recipe.bytecode.mode, layer.manifest.uncompilable
-        expect = Expect(target=planned.target, recipe=planned.recipe, bytecode=mode, uncompilable=bad)
+        mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
+        expect = Expect(target=planned.target, spec=planned.spec, bytecode=mode, uncompilable=bad)
         with session.store.workspace() as workspace, writing(session.store.root):
-            path = workspace / f"{planned.recipe.name}.zip"
+            path = workspace / f"{planned.spec.name}.zip"
             path.write_bytes(layer.data)
             verdict = verify_zip(path, expect, session.engine, workspace)
         verifying.keep(facts, verdict, session.store)
@@ -112,5 +131,5 @@ def verify_zip(path: Path, expect: Expect, engine: Engine, workspace: Path, *, u
     from layerforge.report.advice.advise import could_go
 
     examination = examine(path, expect.target)
-    advice = could_go(examination, expect.target, ours=expect.recipe is not None)
+    advice = could_go(examination, expect.target, ours=expect.spec is not None)
     return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun)

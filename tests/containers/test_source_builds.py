@@ -34,7 +34,7 @@ class Place:
     pids: list[int]
     """Of the builds so far."""
 
-    def recipe(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
+    def spec(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
         sha256 = hashlib.sha256((self.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
         (self.folder / "recipe/recipe.toml").write_text(RECIPE.format(sha256=sha256, script=script))
 
@@ -65,7 +65,7 @@ def place(tmp_path: Path, standin: str) -> Place:
 
     pids: list[int] = []
     made = Place(tmp_path, build, pids)
-    made.recipe()
+    made.spec()
     return made
 
 
@@ -130,7 +130,7 @@ def test_a_library_and_a_package_on_it_become_a_layer_that_runs_in_the_sandbox(p
 
 def test_the_sbom_and_the_licences_tell_what_a_compiled_layer_is_made_of(place: Place, standin: str) -> None:
     (place.folder / "sources/tiny-1.0.tar.gz").write_bytes(archive({**LIBRARY, "tiny-1.0/COPYING": "Tiny is free.\n"}))
-    place.recipe()
+    place.spec()
     path = place.folder / layer_of(place.build("--no-verify"))["path"]
     sbom = path.with_suffix(".sbom.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom) is None
@@ -160,7 +160,7 @@ def test_the_sbom_and_the_licences_tell_what_a_compiled_layer_is_made_of(place: 
 
 
 def test_a_recipe_gets_packages_of_the_images_system_for_its_steps_alone(place: Place, with_a_list: str) -> None:
-    place.recipe('test "$(greeter)" = hello && make && make install PREFIX="$PREFIX"')
+    place.spec('test "$(greeter)" = hello && make && make install PREFIX="$PREFIX"')
     without = place.build("--image", with_a_list)
     assert without.returncode == 6
     assert (
@@ -222,7 +222,7 @@ def test_a_rebuild_with_nothing_changed_starts_no_container(place: Place) -> Non
 def test_a_script_that_fails_or_makes_nothing_is_a_failed_step_with_a_log(
     place: Place, script: str, words: str
 ) -> None:
-    place.recipe(script)
+    place.spec(script)
     done = place.build()
     assert done.returncode == 6, done.stderr
     assert words in done.stderr

@@ -33,7 +33,8 @@ from layerforge.build.plan import Toolchain, plan
 from layerforge.build.steps import build
 from layerforge.build.task import StepContext
 from layerforge.core.errors import LayerforgeError, StepError
-from layerforge.resolve.recipe import Compression, Library, Recipe, Source
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Compression, Library, Source
 from sdists import archive
 from tiny import CHECK, LIBRARY, PACKAGE, RECIPE
 
@@ -73,11 +74,11 @@ class StepHarness:
         """The folder that the library was installed into. ``limits`` are the context's."""
         source = Source(url="https://nowhere.invalid/tiny-1.0.tar.gz", sha256=SHA256)
         library = Library(name="tiny", version="1.0", source=source, script=script, ship=("lib/libtiny.so.1",))
-        recipe = Recipe(name="tiny", requires=("tiny",), libraries=(library,))
+        spec = LayerSpec(name="tiny", requires=("tiny",), libraries=(library,))
         toolchain = Toolchain(image=self.docker.image, build_pins={})
         (self.folder / "work").mkdir()
         context = StepContext(
-            plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
+            plan=plan(spec, target(), (), Compression.FAST, None, 0, toolchain),
             builder=self.docker,
             search=stock(store=self.store),
             workspace=self.folder / "work",
@@ -202,7 +203,7 @@ class Place:
     folder: Path
     image: str
 
-    def recipe(self, *, script: str = "make install", url: str = "") -> None:
+    def spec(self, *, script: str = "make install", url: str = "") -> None:
         """Writes the recipe; with ``url`` its source has to be downloaded from there."""
         text = RECIPE.format(sha256=SHA256, script=script)
         if url:
@@ -254,14 +255,14 @@ def place(tmp_path: Path, standin: str) -> Place:
     (tmp_path / "sources/tiny-1.0.tar.gz").write_bytes(TINY)
     (tmp_path / "recipe/check.py").write_text(CHECK)
     made = Place(tmp_path, standin)
-    made.recipe()
+    made.spec()
     made.package()
     return made
 
 
 def test_a_source_with_another_hash_ends_the_build(place: Place) -> None:
     (place.folder / "other.tar.gz").write_bytes(b"something else")
-    place.recipe(url=(place.folder / "other.tar.gz").as_uri())
+    place.spec(url=(place.folder / "other.tar.gz").as_uri())
     said = place.fails(4)
     assert "other.tar.gz does not have the hash that is asked for" in said
     assert "find out why it changed before you change the hash" in said
@@ -276,8 +277,8 @@ def test_a_source_distribution_with_another_hash_ends_the_build(place: Place) ->
 
 
 def test_a_cycle_in_needs_ends_the_build(place: Place) -> None:
-    recipe = place.folder / "recipe/recipe.toml"
-    recipe.write_text(recipe.read_text().replace("ship = [", 'needs = ["tinypy"]\nship = ['))
+    spec = place.folder / "recipe/recipe.toml"
+    spec.write_text(spec.read_text().replace("ship = [", 'needs = ["tinypy"]\nship = ['))
     said = place.fails(3)
     assert "the `needs` of the recipe tiny form a cycle" in said
     assert "take one of these needs away" in said
@@ -294,7 +295,7 @@ make install
 
 
 def test_a_library_that_needs_a_newer_glibc_than_the_runtimes_refuses_the_layer(place: Place) -> None:
-    place.recipe(script=NEWER)
+    place.spec(script=NEWER)
     said = place.fails(7)
     assert "LF101 lib/libtiny.so.1" in said
     assert "GLIBC_2.99" in said
@@ -360,15 +361,15 @@ def test_ctrl_c_while_the_index_is_asked(place: Place) -> None:
 
 def test_ctrl_c_while_a_source_is_downloaded(place: Place) -> None:
     with a_server_that_never_answers() as (address, asked):
-        place.recipe(url=f"{address}/tiny-1.0.tar.gz")
+        place.spec(url=f"{address}/tiny-1.0.tar.gz")
         said = interrupt(place, place.start(), asked.is_set)
     assert "✓ tiny" not in said
 
 
 def test_ctrl_c_while_a_library_is_compiled_and_the_next_build_is_whole(place: Place) -> None:
-    place.recipe(script="echo compiling; sleep 600")
+    place.spec(script="echo compiling; sleep 600")
     interrupt(place, place.start(), lambda: "compiling" in place.said("tiny"))
-    place.recipe()
+    place.spec()
     with place.start() as child:
         said = child.communicate(timeout=300)[1]
     assert child.returncode == 0, said

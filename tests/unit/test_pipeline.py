@@ -93,7 +93,7 @@ class Line:
         """What would be done for one target, as it is shown."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word)], None)
-        return pipeline.prepare(request, *pipeline.ready(request.recipe, self.options(), self.session), fetches=False)
+        return pipeline.prepare(request, *pipeline.ready(request.spec, self.options(), self.session), fetches=False)
 
     def options(self, out: str = "out", **facts: Any) -> Options:
         plain = Options(
@@ -112,7 +112,7 @@ class Line:
             store=store, progress=self.progress, engine=self.engine, builder=self.builder, folders=self.folders
         )
 
-    def recipe(self, wheel: Path, text: str) -> Path:
+    def spec(self, wheel: Path, text: str) -> Path:
         """A folder with a recipe of the package demo, locked to a wheel; ``text`` goes on where its layer is told."""
         folder = self.folder / "recipe"
         folder.mkdir(exist_ok=True)
@@ -215,7 +215,7 @@ def test_each_pass_sees_what_the_one_before_left_and_the_manifest_tells_of_them_
         "demo/ccc/libx.so.1": library,
     }
     wheel = make_wheel(index, version="2.0", files=files)
-    layer = line.forge(line.recipe(wheel, '[prune]\nremove = ["demo/a/**"]\n'))
+    layer = line.forge(line.spec(wheel, '[prune]\nremove = ["demo/a/**"]\n'))
     compiled = f"python/demo/__pycache__/__init__.cpython-{TAG}.pyc"
     edited: dict[str, list[str]] = {}
     for group in layer.manifest.edits:
@@ -378,13 +378,13 @@ def test_a_record_without_its_zip_is_no_layer(line: Line) -> None:
 
 def test_a_budget_that_changed_since_counts_for_the_layer_of_the_store(line: Line, index: Path) -> None:
     wheel = index / "demo-1.0-py3-none-any.whl"
-    line.forge(line.recipe(wheel, 'budget = { unzipped = "9 MB" }\n'))
-    layer = line.forge(line.recipe(wheel, 'budget = { unzipped = "8 MB" }\n'))
+    line.forge(line.spec(wheel, 'budget = { unzipped = "9 MB" }\n'))
+    layer = line.forge(line.spec(wheel, 'budget = { unzipped = "8 MB" }\n'))
     assert layer.manifest.budget.unzipped == 8_000_000
     assert "install" not in line.progress.steps
     assert len(line.engine.jobs) == 2, "another budget is another verdict"
     with pytest.raises(VerificationError) as caught:
-        line.forge(line.recipe(wheel, "budget = { unzipped = 100 }\n"), out="other")
+        line.forge(line.spec(wheel, "budget = { unzipped = 100 }\n"), out="other")
     assert [finding.rule for finding in caught.value.findings] == ["LF303"]
     assert "install" not in line.progress.steps
     assert not line.written("other")
@@ -507,16 +507,16 @@ class Equipping(FakeBuilder):
 @pytest.fixture
 def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     """A line with a recipe that compiles a library and a package on it, and takes another out of the image."""
-    recipe = line.folder / "recipe"
-    recipe.mkdir()
-    (recipe / "recipe.toml").write_text(RECIPE.replace("SHA256", SHA256))
+    spec = line.folder / "recipe"
+    spec.mkdir()
+    (spec / "recipe.toml").write_text(RECIPE.replace("SHA256", SHA256))
     sdist = make_sdist(index, "made", pyproject=OWN)
     config = line.folder / "uv.toml"
     config.write_text(f'index-url = "{publish(index, line.folder / "simple")}"\n')
     monkeypatch.setenv("UV_CONFIG_FILE", str(config))
     wheel = make_wheel(line.folder / "made", "made")
     made = f"made==1.0 --hash={hash_of(sdist)} --hash={hash_of(wheel)}\n"
-    (recipe / "requirements.lock").write_text(lock_of(index / "demo-1.0-py3-none-any.whl") + made)
+    (spec / "requirements.lock").write_text(lock_of(index / "demo-1.0-py3-none-any.whl") + made)
     line.builder = Equipping(
         {
             "blas": {"lib/libblas.so": b"text"},
@@ -634,13 +634,13 @@ def test_what_the_command_line_adds_to_the_compiled_packages_is_compiled_though_
     make_wheel(index, "helper")
     sdist = make_sdist(index, "demo", pyproject=OWN.replace("[]", '["helper"]'))
     publish(index, compiled.folder / "simple")
-    recipe = compiled.folder / "recipe"
-    (recipe / "build.lock").write_text("# nothing is needed to compile made\n")
-    locked = (recipe / "requirements.lock").read_text()
-    (recipe / "requirements.lock").write_text(locked.replace("demo==1.0 ", f"demo==1.0 --hash={hash_of(sdist)} "))
+    spec = compiled.folder / "recipe"
+    (spec / "build.lock").write_text("# nothing is needed to compile made\n")
+    locked = (spec / "requirements.lock").read_text()
+    (spec / "requirements.lock").write_text(locked.replace("demo==1.0 ", f"demo==1.0 --hash={hash_of(sdist)} "))
     wheel = index / "demo-1.0-py3-none-any.whl"
     compiled.builder.makes = {**compiled.builder.makes, "demo": {wheel.name: wheel.read_bytes()}}
-    layer = compiled.forge(recipe, verify=False, from_source=("demo",))
+    layer = compiled.forge(spec, verify=False, from_source=("demo",))
     assert {one.name: one.origin for one in layer.manifest.packages} == dict.fromkeys(
         ["blas", "demo", "made"], "compiled"
     )
@@ -654,15 +654,15 @@ def test_a_build_lock_that_a_source_has_outgrown_is_found_before_anything_runs_a
     assert isinstance(compiled.builder, Equipping)
     sdist = make_sdist(index, "made", pyproject=OWN.replace("[]", '["helper"]'))
     publish(index, compiled.folder / "simple")
-    recipe = compiled.folder / "recipe"
-    (recipe / "build.lock").write_text("# nothing is needed to compile made\n")
+    spec = compiled.folder / "recipe"
+    (spec / "build.lock").write_text("# nothing is needed to compile made\n")
     demo = lock_of(index / "demo-1.0-py3-none-any.whl")
-    (recipe / "requirements.lock").write_text(f"{demo}made==1.0 --hash={hash_of(sdist)}\n")
-    planned = compiled.plan(recipe)
+    (spec / "requirements.lock").write_text(f"{demo}made==1.0 --hash={hash_of(sdist)}\n")
+    planned = compiled.plan(spec)
     assert compiled.progress.steps == []
     assert [step["step"] for step in as_json(planned)["steps"]] == ["library", "compile", "system", "wheel"]
     with pytest.raises(LockError, match=r"build\.lock is stale: it does not hold what made is compiled with"):
-        compiled.forge(recipe, verify=False)
+        compiled.forge(spec, verify=False)
     assert compiled.builder.tasks == []
 
 
@@ -720,7 +720,7 @@ def test_as_many_steps_run_at_the_same_time_as_the_options_say(compiled: Line) -
 
 def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None:
     layer = line.forge("demo")
-    expect = Expect(target=target(RUNNING), recipe=None, bytecode=None)
+    expect = Expect(target=target(RUNNING), spec=None, bytecode=None)
     (tmp_path / "work").mkdir()
     verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work")
     assert (verdict.engine, verdict.skipped) == ("fake", "")
@@ -733,10 +733,10 @@ def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None
 def test_what_a_recipe_keeps_is_no_advice_but_in_a_zip_of_others_it_is(line: Line, index: Path, tmp_path: Path) -> None:
     files = {"demo/__init__.py": b"", "demo/__init__.pyi": b"# told\n" * 30_000}
     wheel = make_wheel(index, version="2.0", files=files)
-    layer = line.forge(line.recipe(wheel, '[prune]\nkeep = ["demo/*.pyi"]\n'))
+    layer = line.forge(line.spec(wheel, '[prune]\nkeep = ["demo/*.pyi"]\n'))
     assert layer.verdict is not None
     assert layer.verdict.notes == ()
-    expect = Expect(target=target(RUNNING), recipe=None, bytecode=None)
+    expect = Expect(target=target(RUNNING), spec=None, bytecode=None)
     (tmp_path / "work").mkdir()
     foreign = tmp_path / "foreign.zip"
     foreign.write_bytes(layer.path.read_bytes())

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.session import Session
+from layerforge.core import guarded
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import pythons
-from layerforge.resolve import sources
-from layerforge.resolve.recipe import Budget, BytecodeMode, Compression, Docstrings, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.request import Request
 
 
@@ -29,18 +32,19 @@ class Options:
     docstrings: Docstrings | None = None
     verify: bool = True
     from_source: tuple[str, ...] = ()
-    """Packages to compile, beyond the recipe's."""
+    """Packages to compile, beyond those whose recipes say it."""
+    wheels: bool = False
+    """Whether every package comes from its wheel, whatever its recipe says."""
     jobs: int = 1
     """Source steps that run at the same time."""
 
 
-def with_interpreter(options: Options, session: Session, recipe: Recipe) -> Options:
+def with_interpreter(options: Options, session: Session) -> Options:
     """The options with the interpreter of the engine's image, where one is needed and this machine has none.
 
     Raises ``UsageError`` where that has none either.
     """
-    mode = options.bytecode or recipe.bytecode.mode
-    if options.interpreter is not None or mode is BytecodeMode.NONE:
+    if options.interpreter is not None or options.bytecode is BytecodeMode.NONE:
         return options
     if session.builder is None:
         raise interpreters.missing(options.target.python)
@@ -50,24 +54,20 @@ def with_interpreter(options: Options, session: Session, recipe: Recipe) -> Opti
     return replace(options, interpreter=found)
 
 
-def settled(request: Request, options: Options, session: Session) -> Request:
-    """The request with the recipe as it counts: what the command line says, what can be compiled, from what."""
-    recipe = overridden(request.recipe, options, request.listed.compiled)
-    if session.builder is None:
-        recipe = from_wheels(recipe)
-    return replace(request, recipe=sources.substituted(recipe, session.folders, session.progress))
+def settled(request: Request, options: Options, *, compiles: bool) -> Request:
+    """The request as it counts before anything is resolved: with what the command line says of it."""
+    spec = request.spec
+    bytecode = replace(spec.bytecode, mode=options.bytecode or spec.bytecode.mode)
+    spec = replace(spec, bytecode=bytecode).compiling((*options.from_source, *request.listed.compiled))
+    return replace(request, spec=spec, from_sdist=compilable(request) if compiles else ())
 
 
-def overridden(recipe: Recipe, options: Options, compiled: tuple[str, ...] = ()) -> Recipe:
-    """The recipe with what the command line says of its bytecode, and with what else is compiled."""
-    code = recipe.bytecode
-    code = replace(code, mode=options.bytecode or code.mode, docstrings=options.docstrings or code.docstrings)
-    return replace(recipe.compiling((*options.from_source, *compiled)), bytecode=code)
+def decided(spec: LayerSpec, options: Options) -> LayerSpec:
+    """A composed spec with what the command line says of all its packages' docstrings."""
+    return replace(spec, bytecode=spec.bytecode.decided(options.docstrings)) if options.docstrings else spec
 
 
-def from_wheels(recipe: Recipe) -> Recipe:
-    """The recipe where nothing can be compiled: what it promises of the compiled layer is not asked of the wheels."""
-    if not recipe.packages and not recipe.libraries:
-        return recipe
-    check = replace(recipe.check, single=())
-    return replace(recipe, libraries=(), packages=(), system=(), arch_system={}, budget=Budget(), check=check)
+def compilable(request: Request) -> tuple[str, ...]:
+    """Packages that are asked for by name and that their recipes compile."""
+    names = [canonicalize_name(guarded.requirement(text).name) for text in request.spec.requires]
+    return tuple(name for name in names if (found := request.catalogue.find(name)) and found.compiles)

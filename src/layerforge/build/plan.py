@@ -15,8 +15,9 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.core import digest
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import BytecodeMode, Compression, Library, Recipe, Settings, SourcePackage
+from layerforge.resolve.recipe import BytecodeMode, Compression, Library, Settings, SourcePackage
 
 SYSTEM = "system libraries"
 """Name of the step that takes libraries out of the image."""
@@ -67,7 +68,7 @@ PlanStep = WheelStep | SourceStep
 class Plan:
     """Everything that decides the bytes of a layer, before anything happens."""
 
-    recipe: Recipe
+    spec: LayerSpec
     target: Target
     compression: Compression
     interpreter: str
@@ -97,7 +98,7 @@ class Built:
     """Folders with what the layer gets as it is."""
 
 
-SCHEMA = 5
+SCHEMA = 6
 """Raised whenever the same plan would give other bytes than before, of the layer or of what stands beside it."""
 
 SOURCE_SCHEMA = 2
@@ -114,7 +115,7 @@ class Toolchain:
 
 
 def plan(
-    recipe: Recipe,
+    spec: LayerSpec,
     target: Target,
     pins: Sequence[Pin],
     compression: Compression,
@@ -127,12 +128,12 @@ def plan(
     Without a toolchain every package comes from its wheel. Raises ``RecipeError`` where the recipe's ``needs`` name
     what is not there or form a cycle, ``LockError`` where it compiles what is not locked.
     """
-    compiles = recipe.bytecode.mode is not BytecodeMode.NONE
-    source = source_steps(recipe, target, pins, epoch, toolchain) if toolchain else ()
+    compiles = spec.bytecode.mode is not BytecodeMode.NONE
+    source = source_steps(spec, target, pins, epoch, toolchain) if toolchain else ()
     compiled = {step.pin.name for step in source if isinstance(step, PackageStep)}
     wheels = tuple(WheelStep(pin=pin) for pin in pins if pin.name not in compiled)
     keyless = Plan(
-        recipe=recipe,
+        spec=spec,
         target=target,
         compression=compression,
         interpreter=interpreter.version if interpreter and compiles else "",
@@ -144,22 +145,21 @@ def plan(
 
 
 def source_steps(
-    recipe: Recipe, target: Target, pins: Sequence[Pin], epoch: int, toolchain: Toolchain
+    spec: LayerSpec, target: Target, pins: Sequence[Pin], epoch: int, toolchain: Toolchain
 ) -> tuple[SourceStep, ...]:
     """What is compiled, each after what it needs."""
     flags = [compiler_flags.FLAGS[target.arch], compiler_flags.LINK_FLAGS]
     common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch, *flags]
-    parts = {part.name: part for part in _parts(recipe)}
+    parts = {part.name: part for part in _parts(spec)}
     by_name = {pin.name: pin for pin in pins}
     steps: dict[str, LibraryStep | PackageStep] = {}
-    for name in _ordered(recipe):
+    for name in _ordered(spec):
         needs = [steps[need].key for need in parts[name].needs]
         settings = settings_of(parts[name], target.arch)
         _refuse_native(parts[name], settings)
         steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
-    sonames = (*recipe.system, *recipe.arch_system.get(str(target.arch), ()))
-    system = (SystemStep(sonames=sonames, key=digest.of_json([*common, "system", list(sonames)])),)
-    return (*steps.values(), *(system if sonames else ()))
+    system = (SystemStep(sonames=spec.system, key=digest.of_json([*common, "system", list(spec.system)])),)
+    return (*steps.values(), *(system if spec.system else ()))
 
 
 def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
@@ -191,17 +191,17 @@ def _refuse_native(part: Library | SourcePackage, settings: Settings) -> None:
         )
 
 
-def _parts(recipe: Recipe) -> tuple[Library | SourcePackage, ...]:
-    return (*recipe.libraries, *recipe.packages)
+def _parts(spec: LayerSpec) -> tuple[Library | SourcePackage, ...]:
+    return (*spec.libraries, *spec.packages)
 
 
-def _ordered(recipe: Recipe) -> list[str]:
-    parts = _parts(recipe)
+def _ordered(spec: LayerSpec) -> list[str]:
+    parts = _parts(spec)
     known = {part.name for part in parts}
     unknown = [f"{part.name} needs {need}" for part in parts for need in part.needs if need not in known]
     if unknown:
         raise RecipeError(
-            f"the recipe {recipe.name} needs what it does not build",
+            "the recipes need what nothing builds",
             hint=f"`needs` may name {', '.join(sorted(known))}",
             details=tuple(unknown),
         )
@@ -209,7 +209,7 @@ def _ordered(recipe: Recipe) -> list[str]:
         return list(TopologicalSorter({part.name: part.needs for part in parts}).static_order())
     except CycleError as error:
         raise RecipeError(
-            f"the `needs` of the recipe {recipe.name} form a cycle",
+            "the `needs` of the recipes form a cycle",
             hint="take one of these needs away",
             details=(" → ".join(reversed(error.args[1])),),
         ) from error
@@ -238,16 +238,17 @@ def _step(
 
 def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
-    facts = as_json(planned)
+    facts, spec = as_json(planned), planned.spec
     facts["recipe"].pop("budget")
-    return facts
+    data = [[one.package, one.source.sha256, one.into, one.unpack] for one in spec.data]
+    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches]}
 
 
 def as_json(planned: Plan) -> dict[str, Any]:
     """The plan as data for JSON."""
-    recipe = planned.recipe
+    spec = planned.spec
     return {
-        "name": recipe.name,
+        "name": spec.name,
         "python": planned.target.python,
         "arch": str(planned.target.arch),
         "glibc": ".".join(map(str, planned.target.runtime.glibc)),
@@ -255,10 +256,13 @@ def as_json(planned: Plan) -> dict[str, Any]:
         "compression": str(planned.compression),
         "epoch": planned.epoch,
         "recipe": {
-            "requires": list(recipe.requires),
-            "budget": asdict(recipe.budget),
-            "bytecode": _plain(asdict(recipe.bytecode)),
-            "prune": _plain(asdict(recipe.prune)),
+            "requires": list(spec.requires),
+            "budget": asdict(spec.budget),
+            "bytecode": asdict(spec.bytecode),
+            "prune": {name: asdict(one) for name, one in spec.prune.items()},
+            "env": dict(spec.env),
+            "data": [{"package": one.package, "sha256": one.source.sha256, "into": one.into} for one in spec.data],
+            "patches": [{"package": one.package, "name": one.name} for one in spec.patches],
         },
         "steps": [_step_json(step) for step in planned.steps],
         "key": planned.key,
@@ -284,10 +288,6 @@ def _pin_json(pin: Pin) -> dict[str, Any]:
     address = "" if pin.address.startswith("file:") else pin.address
     extras = {"extras": list(pin.extras)} if pin.extras else {}
     return {"name": pin.name, "version": pin.version, "address": address, "hashes": list(pin.hashes), **extras}
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def name_of(step: SourceStep) -> str:

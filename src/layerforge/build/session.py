@@ -10,7 +10,7 @@ from layerforge.core import digest
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.sources import Search
 
 
@@ -38,13 +38,13 @@ class Session:
         return Search(store=self.store, folders=self.folders, progress=self.progress)
 
 
-def equipped(session: Session, recipe: Recipe) -> Session:
-    """The session with what a recipe's steps need of the build image: packages of its system, archives it carries."""
+def equipped(session: Session, spec: LayerSpec) -> Session:
+    """The session with what a layer's steps need of the build image: packages of its system, archives it carries."""
     builder = session.builder
     if builder is None:
         return session
-    if recipe.build_packages:
-        builder = builder.equipped(recipe.build_packages, session.progress)
+    if spec.build_packages:
+        builder = builder.equipped(spec.build_packages, session.progress)
     return replace(session, builder=builder, folders=(*session.folders, *_carried(builder, session.store)))
 
 

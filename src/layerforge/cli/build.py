@@ -16,7 +16,6 @@ from layerforge.cli import engines, fitting, github, helping, job_summary, outpu
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
-from layerforge.core.progress import Progress
 from layerforge.core.text import megabytes
 from layerforge.pipeline import forge
 from layerforge.report import manifest
@@ -41,6 +40,9 @@ def command(
     output: Path,
     no_verify: bool,  # noqa: FBT001
     sources: Path | None,
+    recipes_folder: Path | None,
+    each: bool,  # noqa: FBT001
+    compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -50,14 +52,15 @@ def command(
     "pandas>=3". Bare requirements share one layer.
     """
     out, progress = terminal.notes(), terminal.progress()
+    shared.refuse_both(given["wheels"], compiles, given["from_source"])
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     output_files.check_folder(output)
     store = shared.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file)
+    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folder), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
-        tell_what_is_not_compiled(wanted, asked, where, progress)
+        refuse_compiling(asked, where, always=compiles)
 
     session = where.session(store, progress, sources)
 
@@ -76,26 +79,19 @@ def command(
 
 def origin(request: Request) -> str:
     """The file that asks for a layer, as CI shows findings on it; empty where there is none of the user's."""
-    folder = request.recipe.folder
+    folder = request.spec.folder
     if folder is not None:
         return "" if request.installed else os.path.relpath(folder / recipe_file.FILE)
     return os.path.relpath(request.source) if isinstance(request.source, Path) else ""
 
 
-def tell_what_is_not_compiled(
-    wanted: Iterable[Request], from_source: tuple[str, ...], where: engines.Chosen, progress: Progress
-) -> None:
-    """Says which wheels stand in for what a recipe compiles. Raises ``EngineError`` where compiling is asked for."""
-    if from_source:
+def refuse_compiling(from_source: tuple[str, ...], where: engines.Chosen, *, always: bool) -> None:
+    """Raises ``EngineError`` where compiling is asked for and nothing can."""
+    if from_source or always:
         raise EngineError(
-            f"compiling {', '.join(from_source)} takes a container engine and its image",
+            f"compiling {', '.join(from_source) or 'what recipes say'} takes a container engine and its image",
             hint=compiling(where),
             details=(where.lacking,) if where.lacking else (),
-        )
-    names = [package.name for request in wanted for package in request.recipe.packages]
-    if names:
-        progress.say(
-            f"{', '.join(dict.fromkeys(names))} come from their wheels, and the recipe's budget does not count"
         )
 
 
@@ -107,7 +103,7 @@ def compiling(where: engines.Chosen) -> str:
         way = where.hint
     else:  # the other way out, the host, is none here
         way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
-    return f"{way}; or leave --from-source out"
+    return f"{way}; or leave --from-source and --compile out"
 
 
 def show(out: Screen, layers: Sequence[Layer]) -> None:

@@ -19,9 +19,12 @@ from layerforge.core.text import counted
 from layerforge.resolve import build_environments, locking, recipe_file
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
+from layerforge.resolve.compose import proved
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests
+from layerforge.resolve.targets import requests, stands_alone
 
 
 @click.command("lock")
@@ -34,15 +37,23 @@ from layerforge.resolve.targets import requests
     help="Oldest Python that the lock serves.",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@shared.recipes_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
-def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...], output: Path | None) -> None:
+def command(
+    targets: tuple[str, ...],
+    python: str,
+    from_source: tuple[str, ...],
+    output: Path | None,
+    recipes_folder: Path | None,
+) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
     Bare requirements share one lock. For a recipe that compiles packages, what they are compiled with is locked too,
     in build.lock beside it.
     """
     python = shared.target(python, "x86_64").python
-    wanted = requests(shared.asked(targets), None)
+    known, asked = shared.known_recipes(recipes_folder), shared.asked(targets)
+    wanted = requests(asked, None, known, each=all(stands_alone(target, known) for target in asked))
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
@@ -58,7 +69,8 @@ def command(targets: tuple[str, ...], python: str, from_source: tuple[str, ...],
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
     """The request with what the command line, or its requirements file, wants compiled."""
     names = (*map(canonicalize_name, from_source), *request.listed.compiled)
-    return replace(request, recipe=request.recipe.compiling(names))
+    own = (request.spec.name,) if request.spec.folder is not None else ()
+    return replace(request, spec=request.spec.compiling(names), from_sdist=own)
 
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
@@ -70,23 +82,38 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}
-    if request.recipe.packages and request.build_lock:
-        environments = EnvironmentResolver(request=request, search=search)
-        files[request.build_lock] = build_environments.universal(environments, found, python)
+    if request.build_lock:
+        environments = EnvironmentResolver(request=replace(request, spec=compiled(request, found)), search=search)
+        if beside := build_environments.universal(environments, found, python):
+            files[request.build_lock] = beside
     with progress.step("write") as step, writing(path.parent):
         output_files.write_together({file: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))
+
+
+def compiled(request: Request, found: locks.Lock) -> LayerSpec:
+    """The spec with all that is compiled of a lock on some platform; for a recipe with its own package alone, since
+    what that needs has a ``build.lock`` of its own.
+    """
+    only = request.spec.name if request.spec.folder is not None else ""
+    pins = [pin for pin in found.pins if not only or pin.name == only]
+    spec = request.spec
+    for pin in pins:
+        known = request.catalogue.find(pin.name)
+        if known and isinstance(known.part, SourcePackage) and proved(known, pin):
+            spec = replace(spec, packages=tuple(dict.fromkeys((*spec.packages, known.part))))
+    return spec
 
 
 def place(request: Request) -> Path:
     """Where the lock of a request belongs: in the recipe's folder, beside the file, else in the current folder."""
     if request.installed:
         raise UsageError(
-            f"{request.recipe.name} is a recipe of the installed layerforge",
+            f"{request.spec.name} is a recipe of the installed layerforge",
             hint=f"{request.way_out()}; or copy its folder and lock the copy, or name a file with --output",
         )
-    if request.recipe.folder is not None:
-        return request.recipe.folder / recipe_file.LOCK
+    if request.spec.folder is not None:
+        return request.spec.folder / recipe_file.LOCK
     if isinstance(request.source, Path):
         return request.source.with_suffix(".lock")
-    return Path(f"{request.recipe.name}.lock")
+    return Path(f"{request.spec.name}.lock")

@@ -20,7 +20,9 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.core.store.disk import DiskStore
 from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve.catalogue import Catalogue, catalogue
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
+from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = "3.13"
@@ -111,6 +113,8 @@ _ENGINE = (
         help="Folder of archives that need no download.",
     ),
     click.option("--from-source", multiple=True, metavar="PKG", help="Compile this package too; repeatable."),
+    click.option("--wheels", is_flag=True, help="Take wheels, whatever recipes say: it takes seconds."),
+    click.option("--compile", "compiles", is_flag=True, help="Compile what recipes say without asking."),
     click.option("--image", help="Container image to build and run in.  [default: Lambda's own]"),
     click.option(
         "--engine",
@@ -146,7 +150,31 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return target_options(command)
+    return target_options(recipes_option(each_option(command)))
+
+
+def recipes_option(command: Command) -> Command:
+    """``--recipes``."""
+    return click.option(
+        "--recipes",
+        "recipes_folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of recipes that count before layerforge's own.",
+    )(command)
+
+
+def known_recipes(folder: Path | None) -> Catalogue:
+    """The recipes that a build knows. Raises ``UsageError`` where the folder that is named holds none."""
+    if folder is None:
+        return catalogue()
+    if not any(folder.glob(f"*/{FILE}")):
+        raise UsageError(f"{folder} holds no recipes", hint=f"each is a folder in it with a {FILE}")
+    return catalogue(folder)
+
+
+def each_option(command: Command) -> Command:
+    """``--each``."""
+    return click.option("--each", is_flag=True, help="A layer for each TARGET, not one for all of them.")(command)
 
 
 def result_options(command: Command) -> Command:
@@ -181,6 +209,7 @@ def options(
     from_source: tuple[str, ...],
     jobs: int,
     *,
+    wheels: bool,
     output: Path,
     verify: bool,
     progress: Progress,
@@ -199,8 +228,16 @@ def options(
         docstrings=Docstrings(docstrings) if docstrings else None,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
+        wheels=wheels,
         jobs=jobs,
     )
+
+
+def refuse_both(wheels: bool, compiles: bool, from_source: tuple[str, ...]) -> None:  # noqa: FBT001
+    """Raises ``UsageError`` where wheels are asked for and compiling too."""
+    other = "--compile" if compiles else "--from-source" if from_source else ""
+    if wheels and other:
+        raise UsageError(f"--wheels and {other} contradict each other", hint="leave one of the two out")
 
 
 def source_date_epoch() -> int:

@@ -12,7 +12,7 @@ from layerforge.build.plan import Plan
 from layerforge.cli import engines, helping, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.pipeline import prepare, ready
+from layerforge.pipeline import prepare
 from layerforge.resolve.targets import requests
 
 
@@ -29,6 +29,9 @@ def command(
     output: Path,
     no_verify: bool,  # noqa: FBT001
     sources: Path | None,
+    recipes_folder: Path | None,
+    each: bool,  # noqa: FBT001
+    compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -37,12 +40,13 @@ def command(
     With --json, several layers are a list under "plans".
     """
     progress = terminal.progress()
+    shared.refuse_both(given["wheels"], compiles, given["from_source"])
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     store = shared.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file)
+    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folder), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     session = where.session(store, progress, sources)
-    plans = [prepare(request, *ready(request.recipe, chosen, session), fetches=False) for request in wanted]
+    plans = [prepare(request, chosen, session, fetches=False).plan for request in wanted]
     if as_json:
         found = [plan.as_json(one) for one in plans]
         terminal.print_json(found[0] if len(found) == 1 else {"plans": found})
@@ -53,13 +57,10 @@ def command(
 
 def show(out: Screen, planned: Plan) -> None:
     """A plan for people."""
-    code = planned.recipe.bytecode
-    out.line((f"{planned.recipe.name}-{planned.target.label}", "bold"), f": key {planned.key[:16]}")
+    code = planned.spec.bytecode
+    out.line((f"{planned.spec.name}-{planned.target.label}", "bold"), f": key {planned.key[:16]}")
     for row in plan.as_json(planned)["steps"]:
         what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))
         out.line(f"  {row['step']} {what}")
-    out.line(
-        f"  bytecode {code.mode}, docstrings {code.docstrings}, optimize {code.optimize}, compiled by "
-        f"{planned.interpreter or 'nobody'}"
-    )
+    out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
     out.line(f"  compression {planned.compression}")

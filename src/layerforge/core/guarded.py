@@ -119,15 +119,15 @@ def json_as(found: str | bytes, kind: type[T], deepest: int = MOST_DEPTH) -> T:
     return as_(json_value(found, deepest), kind)
 
 
-def file_as(found: str | bytes, kind: type[T], newest: int, deepest: int = MOST_DEPTH) -> T:
+def file_as(found: str | bytes, kind: type[T], newest: int, *, oldest: int = 1, deepest: int = MOST_DEPTH) -> T:
     """A JSON file that layerforge writes as a ``kind``. One of a schema above ``newest`` is a later layerforge's.
 
-    A file without ``schema`` is taken: those of the first versions say none.
+    One below ``oldest`` means something else by what stands in it. A file without ``schema`` is of the first.
     """
     value = json_value(found, deepest)
-    schema = value.get("schema", newest) if isinstance(value, dict) else newest
-    if type(schema) is not int or not 1 <= schema <= newest:
-        known = "schema 1" if newest == 1 else f"schemas 1 to {newest}"
+    schema = value.get("schema", 1) if isinstance(value, dict) else newest
+    if type(schema) is not int or not oldest <= schema <= newest:
+        known = f"schema {newest}" if newest == oldest else f"schemas {oldest} to {newest}"
         raise Unreadable(f"its schema is {repr(schema)[:20]}, and this layerforge reads {known}")
     return as_(value, kind)
 

@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any
 
 
-def checking(word: str, needed: list[str], others: list[str]) -> Generator[None, str, None]:
-    """Imports every module, whatever becomes of the rest, and waits for the text of the check, which is run where
-    whatever is needed could be imported.
+def checking(word: str, needed: list[str], others: list[str]) -> Generator[None, "list[tuple[str, str]]", None]:
+    """Imports every module, whatever becomes of the rest, and waits for the checks, each a name and a text, which are
+    run one after another where whatever is needed could be imported.
 
     The word is known to nothing that a module could ask for by name, and a generator that runs cannot be called.
     """
@@ -29,9 +29,10 @@ def checking(word: str, needed: list[str], others: list[str]) -> Generator[None,
         print("\nlayerforge-check:" + word + json.dumps(facts), flush=True)
 
     failed = import_all(report, [*needed, *others])
-    script = yield
-    if script and failed.isdisjoint(needed):
-        run(report, script)
+    scripts = yield
+    if failed.isdisjoint(needed):
+        for name, script in scripts:
+            run(report, name, script)
     report(doing="exit")
     report(done=True)
     yield
@@ -60,24 +61,24 @@ def import_all(report: Callable[..., None], names: list[str]) -> set[str]:
     return failed
 
 
-def run(report: Callable[..., None], script: str) -> None:
-    """Runs the check as a program of its own."""
-    report(doing="check.py")
+def run(report: Callable[..., None], name: str, script: str) -> None:
+    """Runs a check as a program of its own."""
+    report(doing=name)
     # A module of its own, so that the check can pickle what it defines, and cannot overwrite anything here.
     module = sys.modules["__main__"] = ModuleType("__main__")
-    vars(module)["__file__"] = "check.py"
+    vars(module)["__file__"] = name
     # The traceback of a failed assertion can then show its line, though there is no such file.
-    linecache.cache["check.py"] = (len(script), None, script.splitlines(keepends=True), "check.py")
+    linecache.cache[name] = (len(script), None, script.splitlines(keepends=True), name)
     try:
-        exec(compile(script, "check.py", "exec"), vars(module))  # noqa: S102
+        exec(compile(script, name, "exec"), vars(module))  # noqa: S102
     except SystemExit as end:
-        if end.code not in {None, 0} or not ended_itself(end):
-            failure(report, "check.py", end)
+        if end.code not in {None, 0} or not ended_itself(end, name):
+            failure(report, name, end)
     except BaseException as error:
-        failure(report, "check.py", error)
+        failure(report, name, error)
 
 
-def ended_itself(error: BaseException) -> bool:
+def ended_itself(error: BaseException, name: str) -> bool:
     """Whether an exception comes from the check's own lines, and not from a module that it uses."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    return bool(frames) and frames[-1][0].f_code.co_filename == "check.py"
+    return bool(frames) and frames[-1][0].f_code.co_filename == name

@@ -3,10 +3,10 @@
 Runs on its own, on the CPython of the target (3.10 to 3.14), with nothing but the standard library. It must be
 started with ``PYTHONHASHSEED=0`` in effect, hence not with ``-I`` or ``-E``, which would make Python overlook it.
 
-Standard input is one JSON object::
+Standard input is one JSON list::
 
-    {"optimize": 0, "files": [{"filename": "/opt/python/a.py", "path": "/somewhere/a.py", "drop": false},
-                              {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true}]}
+    [{"filename": "/opt/python/a.py", "path": "/somewhere/a.py", "drop": false, "optimize": 0},
+     {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true, "optimize": 1}]
 
 Standard output is a frame per file, in that order: ``C`` and the ``.pyc``, or ``E`` and the reason why the file does
 not compile, in UTF-8. A frame is that letter, the length of what follows as four bytes (little-endian), and the bytes.
@@ -158,11 +158,11 @@ def read(job: "dict[str, Any]") -> bytes:
         return file.read()
 
 
-def answer(job: "dict[str, Any]", optimize: int) -> "tuple[bytes, bytes]":
+def answer(job: "dict[str, Any]") -> "tuple[bytes, bytes]":
     """The letter and the bytes of one file's frame."""
     source = read(job)
     try:
-        return b"C", compile_file(source, job["filename"], optimize, drop=job["drop"])
+        return b"C", compile_file(source, job["filename"], job["optimize"], drop=job["drop"])
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         return b"E", reason(error).encode("utf-8", "backslashreplace")
 
@@ -179,9 +179,8 @@ def main(output: BinaryIO) -> None:
     """Reads the jobs and writes the frames."""
     gc.disable()  # there are next to no cycles, and looking for them takes time
     warnings.simplefilter("ignore")
-    jobs = json.load(sys.stdin.buffer)
-    for job in jobs["files"]:
-        kind, data = answer(job, jobs["optimize"])
+    for job in json.load(sys.stdin.buffer):
+        kind, data = answer(job)
         output.write(kind + struct.pack("<I", len(data)) + data)
         sys.stderr.write("+\n")
         sys.stderr.flush()

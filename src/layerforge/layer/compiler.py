@@ -35,6 +35,7 @@ class Module:
     """``co_filename``: its absolute path on Lambda."""
     source: Blob
     drop_docstrings: bool = False
+    optimize: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,6 @@ def compile_all(
     modules: Sequence[Module],
     *,
     interpreter: Interpreter,
-    optimize: int,
     store: Store,
     jobs: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
@@ -62,13 +62,13 @@ def compile_all(
     ``advance`` gets the number of modules that are done, from any thread but never from two at once. Raises
     ``StepError`` where the interpreter cannot be started or dies.
     """
-    keys = [_key(module, interpreter, optimize) for module in modules]
+    keys = [_key(module, interpreter) for module in modules]
     values = [_sound(store.get(KIND, key)) for key in keys]
     ahead = [index for index, value in enumerate(values) if value is None]
     advance(len(modules) - len(ahead))
     batches = _balanced(ahead, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
     work = [[modules[index] for index in batch] for batch in batches]
-    results = _run_all(interpreter, optimize, work, _serially(advance))
+    results = _run_all(interpreter, work, _serially(advance))
     for batch, frames in zip(batches, results, strict=True):
         for index, frame in zip(batch, frames, strict=True):
             store.put(KIND, keys[index], frame)
@@ -76,8 +76,8 @@ def compile_all(
     return [_compiled(value) for value in values if value is not None]
 
 
-def _key(module: Module, interpreter: Interpreter, optimize: int) -> str:
-    parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, optimize]
+def _key(module: Module, interpreter: Interpreter) -> str:
+    parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
     return digest.of_json([_worker_digest(WORKER), *parts])
 
 
@@ -109,13 +109,13 @@ def _serially(advance: Callable[[int], None]) -> Callable[[int], None]:
 
 
 def _run_all(
-    interpreter: Interpreter, optimize: int, work: Sequence[Sequence[Module]], advance: Callable[[int], None]
+    interpreter: Interpreter, work: Sequence[Sequence[Module]], advance: Callable[[int], None]
 ) -> list[list[bytes]]:
     """The frames of every batch, each of which has a worker process and a thread that waits for it."""
     if not work:
         return []
     with ThreadPoolExecutor(len(work)) as pool:
-        futures = [pool.submit(_run, interpreter, optimize, batch, advance) for batch in work]
+        futures = [pool.submit(_run, interpreter, batch, advance) for batch in work]
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
@@ -123,15 +123,13 @@ def _run_all(
             raise
 
 
-def _run(
-    interpreter: Interpreter, optimize: int, batch: Sequence[Module], advance: Callable[[int], None]
-) -> list[bytes]:
+def _run(interpreter: Interpreter, batch: Sequence[Module], advance: Callable[[int], None]) -> list[bytes]:
     """The frames of one batch from one worker process."""
     # -I and -E would make Python overlook the hash seed, on which the order of some constants depends.
     argv: list[str | Path] = [interpreter.path, "-S", "-s", "-B", WORKER]
     env = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
     env |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    jobs = {"optimize": optimize, "files": [_job(module) for module in batch]}
+    jobs = [_job(module) for module in batch]
     try:
         done = process.run(
             argv, env=env, stdin=json.dumps(jobs).encode(), on_line=lambda line: advance(1) if line == "+" else None
@@ -149,7 +147,7 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    return {"filename": module.filename, "drop": module.drop_docstrings, **place}
+    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **place}
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from layerforge.examine.guess import guess_target
 from layerforge.measure.coldstart.reading import ColdStart, read_coldstart
 from layerforge.report.manifest import Manifest, read_manifest, read_manifest_file
 from layerforge.report.sbom.reading import Sbom, read_sbom
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict
 
@@ -109,12 +109,13 @@ def expected(layer_manifest: Manifest | None, target: Target) -> Expect:
     """What a layer is held against: for one of unknown make the rules alone, else what its manifest promises too."""
     if layer_manifest is None:
         return Expect(target=target)
-    recipe = Recipe(
+    spec = LayerSpec(
         name=layer_manifest.name,
         requires=layer_manifest.requires,
         budget=layer_manifest.budget,
         bytecode=layer_manifest.bytecode,
         check=layer_manifest.check,
+        env=layer_manifest.env,
     )
     bad = layer_manifest.uncompilable
-    return Expect(target=target, recipe=recipe, bytecode=recipe.bytecode.mode, uncompilable=bad)
+    return Expect(target=target, spec=spec, bytecode=spec.bytecode.mode, uncompilable=bad)

@@ -91,14 +91,14 @@ def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | Non
         return None
     progress.say(f"{manifest.name} was built before: the store has it")
     # What a layer is held against does not decide its bytes, so it may have changed since.
-    current = replace(manifest, budget=plan.recipe.budget, check=plan.recipe.check)
+    current = replace(manifest, budget=plan.spec.budget, check=plan.spec.check)
     return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
 
 
 def promised(plan: Plan, manifest: Manifest) -> bool:
     """Whether a stored manifest is of the layer that the plan is for."""
-    code = plan.recipe.bytecode
-    wanted = (plan.key, plan.recipe.name, plan.target.python, plan.target.arch, plan.interpreter, plan.compression)
+    code = plan.spec.bytecode
+    wanted = (plan.key, plan.spec.name, plan.target.python, plan.target.arch, plan.interpreter, plan.compression)
     found = (manifest.key, manifest.name, manifest.python, manifest.arch, manifest.interpreter, manifest.compression)
     return (*found, manifest.bytecode, manifest.layerforge) == (*wanted, code, __version__)
 
@@ -122,7 +122,7 @@ def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -
 
 def deliver(plan: Plan, layer: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
     """Writes the zip and what stands beside it: all or none."""
-    stem = f"{plan.recipe.name}-{plan.target.label}"
+    stem = f"{plan.spec.name}-{plan.target.label}"
     files = {
         f"{stem}.manifest.json": manifest_json(layer.manifest, verdict).encode(),
         f"{stem}.sbom.json": layer.sbom.encode(),

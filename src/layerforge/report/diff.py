@@ -286,8 +286,10 @@ def _circumstances(side: Side) -> dict[str, str]:
         "requirements": " ".join(manifest.requires),
         "compression": str(manifest.compression),
         "bytecode": str(manifest.bytecode.mode),
-        "docstrings": str(manifest.bytecode.docstrings),
-        "optimize": str(manifest.bytecode.optimize),
+        "docstrings": manifest.bytecode.told,
+        **{
+            f"optimize of {name}": str(one.optimize) for name, one in manifest.bytecode.packages.items() if one.optimize
+        },
         "budget, unzipped": _bytes(manifest.budget.unzipped),
         "budget, zipped": _bytes(manifest.budget.zipped),
         **{f"origin of {one.name}": one.origin for one in manifest.packages},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from layerforge.layer.tree import Package, Tree
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the file, raised when what stands in it means something else."""
 
 
@@ -46,6 +46,8 @@ class Manifest:
     bytecode: Bytecode
     budget: Budget
     check: Check
+    env: Mapping[str, str]
+    """Variables that a function with the layer has to have."""
     requires: tuple[str, ...]
     sha256: str
     content_sha256: str
@@ -68,16 +70,17 @@ class Manifest:
 def manifest(plan: Plan, tree: Tree, passes: tuple[PassResult, ...], archive: Archive, engine: str) -> Manifest:
     """The manifest of a layer."""
     return Manifest(
-        name=plan.recipe.name,
+        name=plan.spec.name,
         python=plan.target.python,
         arch=plan.target.arch,
         engine=engine,
         interpreter=plan.interpreter,
         compression=plan.compression,
-        bytecode=plan.recipe.bytecode,
-        budget=plan.recipe.budget,
-        check=plan.recipe.check,
-        requires=plan.recipe.requires,
+        bytecode=plan.spec.bytecode,
+        budget=plan.spec.budget,
+        check=plan.spec.check,
+        env=plan.spec.env,
+        requires=plan.spec.requires,
         sha256=archive.sha256,
         content_sha256=archive.content_sha256,
         zip_bytes=archive.zipped,
@@ -142,7 +145,7 @@ class _Verified:
 
 def read_manifest(text: str) -> Manifest:
     """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
-    return guarded.file_as(text, Manifest, SCHEMA)
+    return guarded.file_as(text, Manifest, SCHEMA, oldest=SCHEMA)
 
 
 def read_manifest_file(text: str) -> ManifestFile:

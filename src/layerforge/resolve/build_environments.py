@@ -1,7 +1,8 @@
 """Build environments: what each package that is compiled finds in its container besides the compilers.
 
-A recipe locks them in ``build.lock`` beside its ``requirements.lock``, all in one file. A pin there whose marker names
-extras is for compiling the packages of these names alone, so one may be compiled with another Cython than the next.
+A recipe locks that of its own package in the ``build.lock`` in its folder. What is compiled besides, or in another
+version, may be locked beside a request's own lock, all in one file. A pin there whose marker names extras is for
+compiling the packages of these names alone, so one may be compiled with another Cython than the next.
 """
 
 from __future__ import annotations
@@ -43,22 +44,21 @@ class EnvironmentResolver:
     """Whether a ``build.lock`` is held against what source distributions declare, which have to be had for that."""
 
 
-def build_pins(
-    environments: EnvironmentResolver, pins: Sequence[Pin], target: Target, unlocked: frozenset[str] = frozenset()
-) -> dict[str, tuple[Pin, ...]]:
+def build_pins(environments: EnvironmentResolver, pins: Sequence[Pin], target: Target) -> dict[str, tuple[Pin, ...]]:
     """The build environment of each package that is compiled, for ``target`` and the layer's ``pins``.
 
-    From ``build.lock`` where the request's lock has one, but for the packages in ``unlocked``; else resolved from what
-    the source distribution declares. What the layer holds too has the layer's version, and what the package needs of
-    the same plan is left out. Raises ``LockError`` where a ``build.lock`` does not hold.
+    From the ``build.lock`` of its recipe, or beside the request's lock, where that is for its version; else resolved
+    from what the source distribution declares. What it needs has the layer's version, and nothing else of the layer
+    reaches into it: the same package in two layers is compiled once. What is needed of the same plan is left out.
+    Raises ``LockError`` where a ``build.lock`` does not hold.
     """
-    held = _read(environments.request, target)
     found: dict[str, tuple[Pin, ...]] = {}
-    for part in environments.request.recipe.packages:
-        own, locked = _pins_of(part, pins)[0], held is not None and part.name not in unlocked
-        declared = _requires(environments, own, target) if environments.fetches or not locked else ()
-        requires = (*declared, *environments.request.recipe.build_requires)
-        if held is None or not locked:
+    for part in environments.request.spec.packages:
+        own = _pins_of(part, pins)[0]
+        held = _held(environments.request, part, own, target)
+        declared = _requires(environments, own, target) if environments.fetches or held is None else ()
+        requires = (*declared, *part.build_requires)
+        if held is None:
             chosen = _resolved(environments, part, requires, pins, target)
         else:
             chosen = _locked(environments.request, held, part, requires, pins, target)
@@ -67,37 +67,70 @@ def build_pins(
 
 
 def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str) -> str:
-    """The text of a ``build.lock`` for a request whose lock is ``found``: for every platform, from a Python on."""
+    """The text of a ``build.lock`` for the packages of a request, whose lock is ``found``, that no recipe has one for:
+    for every platform, from a Python on. Empty where there is none.
+    """
     by_package: dict[str, tuple[Pin, ...]] = {}
-    for part in environments.request.recipe.packages:
+    compiled: list[Pin] = []
+    for part in environments.request.spec.packages:
         own = _pins_of(part, found.pins)
+        if part.build_lock != environments.request.build_lock and _serves(part, own):
+            continue
         requires = [one for pin in own for one in _for_all(environments, pin, oldest_python)]
-        requires += environments.request.recipe.build_requires
-        by_package[part.name] = _resolved(environments, part, requires, found.pins, oldest_python)
-    first = locking.header(environments.request, oldest_python)
-    return first + _EXTRAS + lock.render_portable(lock.merge_environments(by_package))
+        chosen = _resolved(environments, part, [*requires, *part.build_requires], found.pins, oldest_python)
+        by_package[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
+        compiled += own
+    if not by_package:
+        return ""
+    first = locking.header(environments.request, oldest_python) + lock.purpose(compiled)
+    extras = _EXTRAS if len(by_package) > 1 else ""
+    return first + extras + lock.render_portable(lock.merge_environments(by_package))
 
 
-def _read(request: Request, target: Target) -> Lock | None:
+def _serves(part: SourcePackage, own: Iterable[Pin]) -> bool:
+    """Whether the package's recipe locks what every one of its pins is compiled with."""
+    if part.build_lock is None:
+        return False
+    held = lock.parse(locking.read(part.build_lock, "write it anew"), part.build_lock.name)
+    return all(held.serves(pin) for pin in own)
+
+
+def _held(request: Request, part: SourcePackage, own: Pin, target: Target) -> Lock | None:
+    """What locks a package's build environment: its recipe, else the request; ``None`` where neither does."""
+    if part.build_lock is not None:
+        found = lock.parse(locking.read(part.build_lock, request.way_out("write")), part.build_lock.name)
+        if found.serves(own) and not (found.oldest_python and lock.older(target.python, found.oldest_python)):
+            return found
     path = request.build_lock
-    if path is None or not path.is_file():
+    if path is None or path == part.build_lock or not path.is_file():
         return None
     found = lock.parse(locking.read(path, request.way_out("write")), path.name)
     lock.check_python(found, target, request.way_out(python=target.python))
-    return found
+    return found if found.serves(own) else None
 
 
 def _locked(
     request: Request, held: Lock, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], target: Target
 ) -> tuple[Pin, ...]:
-    """What ``build.lock`` says for a package, held against what it declares and against what the layer holds."""
-    chosen = lock.applicable(held, target, part.name)
+    """What a ``build.lock`` says for a package, held against what it declares and against what it shares with the
+    layer.
+    """
+    chosen = [pin for pin in lock.applicable(held, target, part.name) if pin.name not in part.needs]
     names = {pin.name for pin in chosen}
-    same = [f"{pin.name}=={pin.version}" for pin in pins if pin.name in names and pin.version]
+    shared = _shared(part, requires)
+    same = [f"{pin.name}=={pin.version}" for pin in pins if pin.name in names & shared and pin.version]
+    own = [text for text in requires if canonicalize_name(Requirement(text).name) not in part.needs]
     stale = f"build.lock is stale: it does not hold what {part.name} is compiled with"
-    lock.check_fresh([*requires, *same], chosen, target, request.way_out(), stale)
+    lock.check_fresh([*own, *same], chosen, target, request.way_out(), stale)
     # Which package a pin is for is settled, and uv would take the extra for one that nobody asked for.
     return tuple(replace(pin, marker="") for pin in chosen)
+
+
+def _shared(part: SourcePackage, requires: Iterable[str]) -> set[str]:
+    """Packages that have the layer's version when another is compiled: what its recipe needs, else what it asks for
+    itself. What these ask for in turn comes as the index has it, so that a layer's other packages change nothing.
+    """
+    return set(part.needs) or {canonicalize_name(Requirement(text).name) for text in requires}
 
 
 def _resolved(
@@ -108,11 +141,13 @@ def _resolved(
     where: Target | str,
 ) -> tuple[Pin, ...]:
     """What a package is compiled with, for a target or, from the Python ``where`` on, for every platform."""
-    text = "\n".join(requires)
-    layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    requires = list(requires)
+    shared = _shared(part, requires)
+    layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins if pin.name in shared)
     with environments.search.progress.step("resolve") as step:
         try:
-            asked = Asked(source=text, constraints=layer, indexes=environments.request.listed.indexes)
+            indexes = environments.request.listed.indexes
+            asked = Asked(source="\n".join(requires), constraints=layer, indexes=indexes)
             locked = uv.compile_lock(asked, where)
             chosen = locking.understood(locked).pins
         except LayerforgeError as error:

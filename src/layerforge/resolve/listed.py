@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -43,6 +43,24 @@ class Listed:
     are named with, without zeros at its end; the version is empty where there is none."""
     all_hashed: bool = False
     """Whether a hash is asked for of every package."""
+
+
+def together(parts: Sequence[Listed]) -> Listed:
+    """What several files, or words, list as one. What is named twice with hashes has to have both."""
+    hashes: dict[tuple[str, str], frozenset[str]] = {}
+    for key, named in (row for part in parts for row in part.hashes):
+        hashes[key] = hashes.get(key, named) & named
+    return Listed(
+        requires=tuple(dict.fromkeys(text for part in parts for text in part.requires)),
+        unread=tuple(line for part in parts for line in part.unread),
+        refused=tuple(line for part in parts for line in part.refused),
+        text="\n".join(part.text for part in parts if part.text),
+        constraints="\n".join(part.constraints for part in parts if part.constraints),
+        indexes=tuple(dict.fromkeys(line for part in parts for line in part.indexes)),
+        compiled=tuple(dict.fromkeys(name for part in parts for name in part.compiled)),
+        hashes=tuple(sorted(hashes.items())),
+        all_hashed=any(part.all_hashed for part in parts),
+    )
 
 
 def unreadable(path: Path, error: guarded.Unreadable) -> RecipeError:

@@ -42,9 +42,16 @@ class Lock:
     pins: tuple[Pin, ...]
     oldest_python: str = ""
     """Minor version that the lock was resolved for; empty where it does not say."""
+    compiles: frozenset[tuple[str, str]] = frozenset()
+    """Names and versions of the packages whose build environments it locks; empty where it does not say."""
+
+    def serves(self, pin: Pin) -> bool:
+        """Whether a package is compiled with what it holds, in its very version."""
+        return not self.compiles or (pin.name, pin.version) in self.compiles
 
 
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
+_COMPILES = re.compile(r"^# For compiling (.+)$", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
@@ -58,6 +65,18 @@ CREDENTIALS_HINT = "give the credentials to uv in a netrc file or a keyring inst
 def header(oldest_python: str, renew: str) -> str:
     """First line of a lock that layerforge writes."""
     return f"# Locked by layerforge for Python {oldest_python} and newer. Renew with: {renew}\n"
+
+
+def purpose(pins: Iterable[Pin]) -> str:
+    """A line of a lock of build environments that says what they are for."""
+    named = sorted({f"{pin.name} {pin.version}" for pin in pins if pin.version})
+    return f"# For compiling {', '.join(named)}\n" if named else ""
+
+
+def _compiles(text: str) -> frozenset[tuple[str, str]]:
+    """What a line of ``purpose`` says."""
+    words = (word.split() for found in _COMPILES.findall(text) for word in found.split(","))
+    return frozenset((pair[0], pair[1]) for pair in words if len(pair) == 2)
 
 
 def parse(text: str, name: str) -> Lock:
@@ -76,7 +95,8 @@ def parse(text: str, name: str) -> Lock:
             details=tuple(problems),
         )
     oldest = _OLDEST.search(text)
-    return Lock(pins=tuple(sorted(pins, key=_order)), oldest_python=oldest[1] if oldest else "")
+    ordered = tuple(sorted(pins, key=_order))
+    return Lock(pins=ordered, oldest_python=oldest[1] if oldest else "", compiles=_compiles(text))
 
 
 def _order(pin: Pin) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
-from layerforge.resolve import file_kinds, lock, recipe_file, standins, uv
+from layerforge.resolve import file_kinds, lock, standins, uv
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.request import Request
@@ -69,6 +69,7 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
     source = listed.text if isinstance(request.source, Path) and not project else request.source
     return Asked(
         source=source,
+        projects=request.projects,
         constraints=listed.constraints,
         indexes=listed.indexes,
         on_warning=progress.warn if progress else None,
@@ -76,8 +77,8 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
 
 
 def _resolved(request: Request, where: Target | str, search: Search) -> str:
-    names = [part.name for part in request.recipe.packages]
-    return standins.compile_lock(_asked(request, search.progress), where, names, search, request.recipe.requires)
+    names = dict.fromkeys([*request.from_sdist, *(part.name for part in request.spec.packages)])
+    return standins.compile_lock(_asked(request, search.progress), where, names, search, request.spec.requires)
 
 
 def _held(found: Lock, request: Request) -> Lock:
@@ -117,8 +118,8 @@ def _kept(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozens
 
 def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
     """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
-    compiled = {part.name for part in request.recipe.packages}
-    direct = [one for one in map(Requirement, request.recipe.requires) if not one.url]
+    compiled = {*request.from_sdist, *request.spec.compiled}
+    direct = [one for one in map(Requirement, request.spec.requires) if not one.url]
     asked = replace(_asked(request), source="\n".join(str(one) for one in direct if one.name not in compiled))
     locked = {pin.name: pin.version for pin in found.pins if pin.version}
     newest = uv.newest(asked, where, wheels=False) if asked.source else {}
@@ -137,7 +138,7 @@ def _for_python(request: Request, target: Target) -> str:
     """What to do where a lock is for newer Pythons than the target's: uv is asked whether a new one could be had."""
     without: list[str] = []
     indexes = request.listed.indexes
-    for text in request.recipe.requires:
+    for text in request.spec.requires:
         requirement = Requirement(text)
         if requirement.url or uv.newest_with_wheel(text, target, indexes):
             continue
@@ -164,7 +165,7 @@ def tell(request: Request, progress: Progress, target: Target | None = None) -> 
     if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
         progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
     if isinstance(request.source, Path):
-        for text in request.recipe.requires:
+        for text in request.spec.requires:
             requirement = Requirement(text)
             package = known_modules().get(canonicalize_name(requirement.name))
             if package and not requirement.specifier and not requirement.url:
@@ -202,16 +203,16 @@ def read(path: Path, hint: str) -> str:
 
 def _warn_of_typo(request: Request, progress: Progress) -> None:
     """A name that is nearly a recipe's may be another's package: say so before anything of it is downloaded."""
-    name, near = request.recipe.name, _near(request)
+    name, near = request.spec.name, _near(request)
     if near:
         progress.warn(f"{name} is no recipe, so it is taken as a package; perhaps you meant {near}")
 
 
 def _near(request: Request) -> str:
     """The recipe that a single bare requirement is nearly called like; empty where there is none."""
-    near = recipe_file.nearest(request.recipe.name)
+    near = request.catalogue.nearest(request.spec.name)
     single = len(request.given) == 1 and isinstance(request.source, str)
-    return near if single and near != request.recipe.name else ""
+    return near if single and near != request.spec.name else ""
 
 
 def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
@@ -219,7 +220,7 @@ def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeErr
     if not near or not error.message.startswith("there is no package"):
         return error
     return RecipeError(
-        f"there is no recipe and no package {request.recipe.name}",
+        f"there is no recipe and no package {request.spec.name}",
         hint=f"perhaps you meant {near}",
         details=error.details,
     )
@@ -232,8 +233,8 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     """
     chosen = lock.applicable(found, target)
     if request.lock is not None:
-        lock.check_fresh(request.recipe.requires, chosen, target, request.way_out())
-    return lock.with_extras(chosen, request.recipe.requires, target)
+        lock.check_fresh(request.spec.requires, chosen, target, request.way_out())
+    return lock.with_extras(chosen, request.spec.requires, target)
 
 
 def locked_pins(request: Request, target: Target, search: Search) -> tuple[Pin, ...]:

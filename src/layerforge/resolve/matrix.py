@@ -76,7 +76,7 @@ def combine(
     for request in requests:
         for target in targets:
             if reason := refusal(request, target):
-                left.append(Unserved(recipe=request.recipe.name, label=target.label, reason=reason))
+                left.append(Unserved(recipe=request.spec.name, label=target.label, reason=reason))
             else:
                 rows.append(_row(request, target))
     if not rows:
@@ -103,7 +103,7 @@ def refusal(request: Request, target: Target) -> str:
 
 def _row(request: Request, target: Target) -> MatrixRow:
     return MatrixRow(
-        recipe=request.recipe.name,
+        recipe=request.spec.name,
         target="\n".join(request.given),
         python=target.python,
         arch=str(target.arch),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -35,31 +35,69 @@ class Compression(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bytecode:
-    """How modules are compiled."""
+class CodeRules:
+    """How the modules of one package are compiled."""
 
-    mode: BytecodeMode = BytecodeMode.BESIDE
     docstrings: Docstrings = Docstrings.KEEP
     keep_docstrings: tuple[str, ...] = ()
-    """Globs below ``python/`` whose docstrings stay where the others are dropped."""
+    """Globs below ``python/`` of the package's files whose docstrings stay where its others are dropped."""
     optimize: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bytecode:
+    """How a layer's modules are compiled."""
+
+    mode: BytecodeMode = BytecodeMode.BESIDE
+    docstrings: Docstrings = Docstrings.KEEP
+    """Of packages that ``packages`` does not name."""
+    packages: Mapping[str, CodeRules] = field(default_factory=dict)
+    """By package, where a recipe says it."""
+
+    def rules_of(self, package: str) -> CodeRules:
+        """What counts for the modules of a package."""
+        return self.packages.get(package) or CodeRules(docstrings=self.docstrings)
+
+    @property
+    def told(self) -> str:
+        """What becomes of docstrings, in words: ``keep``, ``drop``, or ``drop in numpy, scipy``."""
+        others = [name for name, one in sorted(self.packages.items()) if one.docstrings is not self.docstrings]
+        if not others:
+            return str(self.docstrings)
+        other = Docstrings.KEEP if self.docstrings is Docstrings.DROP else Docstrings.DROP
+        return f"{other} in {', '.join(others)}"
+
+    def decided(self, docstrings: Docstrings) -> Bytecode:
+        """The same with what a person says of every package's docstrings; what has to keep them does."""
+        packages = {name: replace(one, docstrings=docstrings) for name, one in self.packages.items()}
+        return replace(self, docstrings=docstrings, packages=packages)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prune:
-    """What a recipe removes beyond the default rules, and what it keeps in spite of them. Globs below ``python/``."""
+    """What of a package goes beyond the default rules, and what stays in spite of them. Globs below ``python/``."""
 
     remove: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckScript:
+    """A program that proves a package."""
+
+    package: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
-    """How a finished layer proves itself."""
+    """How a finished layer, or what it holds of one package, proves itself."""
 
     imports: tuple[str, ...] = ()
-    script: str = ""
-    """Source text of the recipe's ``check.py``; empty where there is none."""
+    covered: tuple[str, ...] = ()
+    """Packages whose modules ``imports`` names; of the others what their files tell is imported."""
+    scripts: tuple[CheckScript, ...] = ()
+    """Run one after another, in one process."""
     single: tuple[str, ...] = ()
     """Globs of library file names of which the layer may hold one copy at most."""
     excused: Mapping[str, str] = field(default_factory=dict)
@@ -100,8 +138,17 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Need:
+    """Another recipe that something is compiled with, and that the layer needs with it."""
+
+    name: str
+    versions: str = ""
+    """Those that will do, as in a requirement; any where it is empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Library:
-    """Native code that a recipe compiles with a script of its own."""
+    """Native code that is compiled with a script of its recipe."""
 
     name: str
     version: str
@@ -113,48 +160,87 @@ class Library:
     """By processor, beyond ``settings``."""
     ship: tuple[str, ...] = ()
     """Globs below the library's prefix that the layer gets."""
+    minutes: float = 0.0
+    """How long it took on two processors; 0 where nobody knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourcePackage:
-    """A Python package that a recipe compiles from its source distribution."""
+    """A Python package that is compiled from its source distribution."""
 
     name: str
     needs: tuple[str, ...] = ()
     settings: Settings = Settings()
     arch_settings: Mapping[str, Settings] = field(default_factory=dict)
     """By processor, beyond ``settings``."""
+    build_requires: tuple[str, ...] = ()
+    """What it is compiled with, beyond what it declares itself."""
+    build_lock: Path | None = None
+    """Where its build environment is locked for the versions that this says; ``None`` where its recipe has none."""
+    minutes: float = 0.0
+    """How long it took on two processors; 0 where nobody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A file that no wheel carries, or an archive of such files."""
+
+    package: str
+    """Whose recipe brings it."""
+    source: Source
+    into: str
+    """Folder below ``/opt``."""
+    unpack: bool = False
+    """Whether it is a zip or tar whose files are wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """A change of a package's installed files."""
+
+    package: str
+    name: str
+    """Of its file in the recipe's ``patches/``."""
+    text: str
+    """A unified diff whose paths are those below ``python/``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetLayer:
+    """What makes a recipe a target of its own."""
+
+    requires: tuple[str, ...]
+    budget: Budget = Budget()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What differs from "install the locked wheels". A bare requirement makes an otherwise empty one."""
+    """What is known of one Python package or one native library. It speaks of that one's own files alone."""
 
     name: str
-    requires: tuple[str, ...]
-    folder: Path | None = None
-    budget: Budget = Budget()
-    bytecode: Bytecode = Bytecode()
-    prune: Prune = Prune()
-    check: Check = Check()
-    libraries: tuple[Library, ...] = ()
-    packages: tuple[SourcePackage, ...] = ()
-    """Packages that are compiled where a container engine is used, and come from their wheels elsewhere."""
-    build_requires: tuple[str, ...] = ()
-    """What the packages are compiled with, beyond what they declare themselves."""
+    """Normalised name of the package, or the library's."""
+    folder: Path
+    versions: str = ""
+    """Of the package, that this was proved for (PEP 440); empty for a library, which has one of its own."""
+    part: Library | SourcePackage | None = None
+    """What is compiled; ``None`` where the package always comes from its wheel."""
+    needs: tuple[Need, ...] = ()
     build_packages: tuple[str, ...] = ()
-    """Packages of the image's own system (dnf, yum or apt) that its steps need beside what the image has."""
+    """Packages of the image's own system (dnf, yum or apt) that compiling needs beside what the image has."""
     system: tuple[str, ...] = ()
     """Sonames of the image's own libraries that the layer ships."""
     arch_system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """More of them, by processor."""
+    prune: Prune = Prune()
+    bytecode: CodeRules = CodeRules()
+    check: Check = Check()
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the function."""
+    data: tuple[Data, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    layer: TargetLayer | None = None
 
     @property
-    def compiled(self) -> frozenset[str]:
-        """Names of the packages that are compiled."""
-        return frozenset(part.name for part in self.packages)
-
-    def compiling(self, names: Iterable[str]) -> Recipe:
-        """The recipe that compiles the packages of these names too."""
-        more = tuple(SourcePackage(name=name) for name in dict.fromkeys(names) if name not in self.compiled)
-        return replace(self, packages=(*self.packages, *more))
+    def compiles(self) -> bool:
+        """Whether its package is compiled where that can be done."""
+        return isinstance(self.part, SourcePackage)

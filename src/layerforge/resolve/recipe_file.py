@@ -1,38 +1,52 @@
-"""Recipes: TOML files that say what differs from "install the locked wheels".
+"""Recipes: TOML files that say what is known of one package or one library.
 
-``recipe_schema`` holds every key of the contract, those of compiled recipes too, so that one recipe file serves every
-engine. Reading a recipe collects all its problems before it gives up.
+``recipe_schema`` holds every key. Reading a recipe collects all its problems before it gives up.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from layerforge.core import guarded, resources
+from layerforge.core import guarded
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
     Budget,
-    Bytecode,
-    BytecodeMode,
     Check,
+    CheckScript,
+    CodeRules,
+    Data,
     Docstrings,
     Library,
+    Need,
+    Patch,
     Prune,
     Recipe,
     Settings,
     Source,
     SourcePackage,
+    TargetLayer,
 )
-from layerforge.resolve.recipe_schema import REQUIRED, REQUIRED_IN_ROWS, SCHEMA, SHOWN, shown, size
+from layerforge.resolve.recipe_schema import (
+    OF_COMPILED,
+    OF_PACKAGES,
+    REQUIRED,
+    REQUIRED_IN_ROWS,
+    SCHEMA,
+    SHOWN,
+    shown,
+    size,
+)
 
 FILE = "recipe.toml"
 LOCK = "requirements.lock"
 BUILD_LOCK = "build.lock"
+PATCHES = "patches"
 
 
 def load(folder: Path) -> Recipe:
@@ -44,7 +58,9 @@ def load(folder: Path) -> Recipe:
         data = guarded.toml(_read(file))
     except guarded.Unreadable as error:
         raise RecipeError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
-    problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_script_problem(data, folder)]
+    if data.get("schema") == 1:
+        raise _first_schema(file, data)
+    problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data), *_script_problem(data, folder)]
     if problems:
         count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise RecipeError(f"{file} has {count}", hint="docs/recipes.md explains every key", details=tuple(problems))
@@ -56,6 +72,17 @@ def _read(file: Path) -> str:
         return guarded.text(file)
     except guarded.Unreadable as error:
         raise RecipeError(f"{file} cannot be read: {error}", hint="a recipe's files are texts") from error
+
+
+def _first_schema(file: Path, data: Mapping[str, Any]) -> RecipeError:
+    """What to say of a recipe that speaks of a whole layer, as they did at first: the recipes that it becomes."""
+    rows = [(kind, row.get("name")) for kind in ("library", "package") for row in data.get(kind, ())]
+    parts = [f"[[{kind}]] {name} becomes {name}/{FILE} with [{kind}]" for kind, name in rows]
+    return RecipeError(
+        f"{file} is of schema 1: a recipe of schema 2 says what is known of one package or one library",
+        hint="docs/recipes.md, From schema 1, says where each key goes",
+        details=(*parts, "[prune], [bytecode] and [check] go to the package whose files they are about"),
+    )
 
 
 def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
@@ -86,11 +113,34 @@ def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
 
 
 def _missing(data: Mapping[str, Any]) -> Iterable[str]:
-    yield from (f"{dotted} is missing" for dotted in REQUIRED if _value(data, dotted) is None)
+    for table, keys in REQUIRED.items():
+        if not table or isinstance(data.get(table), dict):
+            dotted = [f"{table}.{key}" if table else key for key in keys]
+            yield from (f"{one} is missing" for one in dotted if _value(data, one) is None)
     for table, keys in REQUIRED_IN_ROWS.items():
         rows = data.get(table, [])
         for number, row in enumerate(rows if isinstance(rows, list) else []):
             yield from (f"{table}[{number}].{dotted} is missing" for dotted in keys if _value(row, dotted) is None)
+
+
+def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
+    """What does not go together."""
+    kinds = [kind for kind in ("package", "library") if kind in data]
+    if len(kinds) != 1:
+        yield "a recipe has one of the tables [package] and [library]" + (", not both" if kinds else "")
+    if kinds == ["library"]:
+        yield from (f"{one} goes with [package] alone" for one in OF_PACKAGES if _value(data, one) is not None)
+    package = data.get("package")
+    if isinstance(package, dict) and "build" not in package:
+        keys = (key for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package))
+        yield from (f'package.{key} means something only with build = "source"' for key in keys)
+
+
+def _counts(key: str, package: Mapping[str, Any]) -> bool:
+    """Whether a key of ``[package]`` is about compiling; a processor's table may be about libraries alone."""
+    tables = package[key] if key == "arch" else {}
+    rows = tables.values() if isinstance(tables, dict) else ()
+    return key != "arch" or any(isinstance(row, dict) and set(row) & set(OF_COMPILED) for row in rows)
 
 
 def _value(data: Any, dotted: str) -> Any:
@@ -100,61 +150,67 @@ def _value(data: Any, dotted: str) -> Any:
 
 
 def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
-    check = data.get("check")
-    name = check.get("script") if isinstance(check, dict) else None
+    name = _value(data, "check.script")
     if isinstance(name, str) and not (folder / name).is_file():
         yield f"check.script names {name}, which is not there"
 
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
-    layer, bytecode = data["layer"], data.get("bytecode", {})
-    prune, check, build = data.get("prune", {}), data.get("check", {}), data.get("build", {})
+    row = data.get("package") or data["library"]
+    name = canonicalize_name(row["name"]) if "package" in data else row["name"]
+    needs = tuple(_need(text) for text in row.get("needs", ()))
+    build, prune = data.get("build", {}), data.get("prune", {})
     return Recipe(
-        name=layer["name"],
-        requires=tuple(layer["requires"]),
+        name=name,
         folder=folder,
-        budget=Budget(**{key: size(value) for key, value in layer.get("budget", {}).items()}),
-        bytecode=Bytecode(
-            mode=BytecodeMode(bytecode.get("mode", BytecodeMode.BESIDE)),
-            docstrings=Docstrings(bytecode.get("docstrings", Docstrings.KEEP)),
-            keep_docstrings=tuple(bytecode.get("keep_docstrings", ())),
-            optimize=bytecode.get("optimize", 0),
-        ),
-        prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
-        check=Check(
-            imports=tuple(check.get("imports", ())),
-            script=_read(folder / check["script"]) if "script" in check else "",
-            single=tuple(check.get("single", ())),
-            excused=check.get("excused", {}),
-        ),
-        libraries=tuple(_library(row) for row in data.get("library", ())),
-        packages=tuple(_package(row) for row in data.get("package", ())),
-        build_requires=tuple(build.get("requires", ())),
+        versions=row.get("versions", ""),
+        part=_part(data, name, needs, folder),
+        needs=needs,
         build_packages=tuple(sorted(set(build.get("packages", ())))),
-        system=tuple(build.get("system", ())),
-        arch_system={arch: tuple(table.get("system", ())) for arch, table in build.get("arch", {}).items()},
+        system=tuple(row.get("system", ())),
+        arch_system={arch: tuple(table.get("system", ())) for arch, table in row.get("arch", {}).items()},
+        prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
+        bytecode=_code_rules(data.get("bytecode", {})),
+        check=_check(data.get("check", {}), name, folder),
+        env=data.get("env", {}),
+        data=tuple(_data(one, name) for one in data.get("data", ())),
+        patches=tuple(_patches(folder, name)),
+        layer=_layer(data["layer"]) if "layer" in data else None,
     )
 
 
-def _library(row: Mapping[str, Any]) -> Library:
-    return Library(
-        name=row["name"],
-        version=row["version"],
-        source=Source(**row["source"]),
-        script=row["script"],
-        needs=tuple(row.get("needs", ())),
-        settings=_settings(row),
-        arch_settings=_arch_settings(row),
-        ship=tuple(row.get("ship", ())),
-    )
+def _need(text: str) -> Need:
+    requirement = Requirement(text)
+    return Need(name=canonicalize_name(requirement.name), versions=str(requirement.specifier))
 
 
-def _package(row: Mapping[str, Any]) -> SourcePackage:
+def _part(data: Mapping[str, Any], name: str, needs: tuple[Need, ...], folder: Path) -> Library | SourcePackage | None:
+    names = tuple(one.name for one in needs)
+    if "library" in data:
+        row = data["library"]
+        return Library(
+            name=name,
+            version=row["version"],
+            source=Source(**row["source"]),
+            script=row["script"],
+            needs=names,
+            settings=_settings(row),
+            arch_settings=_arch_settings(row),
+            ship=tuple(row.get("ship", ())),
+            minutes=float(row.get("minutes", 0)),
+        )
+    row = data["package"]
+    if "build" not in row:
+        return None
+    build_lock = folder / BUILD_LOCK
     return SourcePackage(
-        name=canonicalize_name(row["name"]),
-        needs=tuple(row.get("needs", ())),
+        name=name,
+        needs=names,
         settings=_settings(row),
         arch_settings=_arch_settings(row),
+        build_requires=tuple(data.get("build", {}).get("requires", ())),
+        build_lock=build_lock if build_lock.is_file() else None,
+        minutes=float(row.get("minutes", 0)),
     )
 
 
@@ -171,17 +227,36 @@ def _arch_settings(row: Mapping[str, Any]) -> dict[str, Settings]:
     return {arch: _settings(table) for arch, table in row.get("arch", {}).items()}
 
 
-def bundled_folder() -> Path:
-    """Where layerforge's own recipes lie: inside the installed package, or in the checkout it runs from."""
-    return resources.carried("recipes", "recipes")
+def _code_rules(table: Mapping[str, Any]) -> CodeRules:
+    return CodeRules(
+        docstrings=Docstrings(table.get("docstrings", Docstrings.KEEP)),
+        keep_docstrings=tuple(table.get("keep_docstrings", ())),
+        optimize=table.get("optimize", 0),
+    )
 
 
-def bundled() -> dict[str, Path]:
-    """Folder of each of layerforge's own recipes, by name."""
-    return {file.parent.name: file.parent for file in sorted(bundled_folder().glob(f"*/{FILE}"))}
+def _check(table: Mapping[str, Any], name: str, folder: Path) -> Check:
+    imports = tuple(table.get("imports", ()))
+    script = CheckScript(package=name, text=_read(folder / table["script"])) if "script" in table else None
+    return Check(
+        imports=imports,
+        covered=(name,) if imports else (),
+        scripts=(script,) if script else (),
+        single=tuple(table.get("single", ())),
+        excused=table.get("excused", {}),
+    )
 
 
-def nearest(name: str) -> str:
-    """The bundled recipe whose name is most like ``name``; empty where none is near."""
-    near = difflib.get_close_matches(name.lower(), list(bundled()), 1, cutoff=0.75)
-    return near[0] if near else ""
+def _data(row: Mapping[str, Any], name: str) -> Data:
+    source = Source(url=row["url"], sha256=row["sha256"])
+    return Data(package=name, source=source, into=row["into"], unpack=row.get("unpack", False))
+
+
+def _patches(folder: Path, name: str) -> Iterator[Patch]:
+    for file in sorted((folder / PATCHES).glob("*.patch")):
+        yield Patch(package=name, name=file.name, text=_read(file))
+
+
+def _layer(table: Mapping[str, Any]) -> TargetLayer:
+    budget = Budget(**{key: size(value) for key, value in table.get("budget", {}).items()})
+    return TargetLayer(requires=tuple(table["requires"]), budget=budget)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from layerforge.core import globs, guarded
-from layerforge.resolve.recipe import LONGEST_NAME, BytecodeMode, Docstrings
+from layerforge.resolve.recipe import LONGEST_NAME, Docstrings
 
 _PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
 """What a library or package may be called: its name is a folder's, in the container and out of it."""
@@ -24,6 +27,13 @@ _SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
 """What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(bytes|kB|MB|GB|KiB|MiB|GiB)?")
+DATA_FOLDERS = ("share/", "etc/")
+"""Where data may lie below ``/opt``: nothing there is a package's, or looked for by a name that others use."""
+
+_LAMBDAS = ("AWS_", "LAMBDA_", "_")
+_TAKEN = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "TZ", "HOME"})
+"""Variables that decide for a whole function, which no package may."""
+
 _UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 Rule = Callable[[Any], str]
 """Looks at a value and says what is wrong with it; empty where nothing is."""
@@ -122,7 +132,63 @@ def _size(value: object) -> str:
 
 
 def _schema_number(value: object) -> str:
-    return "" if value == 1 and value is not True else "must be 1"
+    return "" if value == 2 and type(value) is int else "must be 2"
+
+
+def _versions(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        return 'must be the versions that the recipe was proved for, such as ">=2.5,<3"'
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        return 'must be versions as in a requirement, such as ">=2.5,<3"'
+    return ""
+
+
+def _needs(value: object) -> str:
+    if problem := _texts(value):
+        return problem
+    assert isinstance(value, list)
+    for item in value:
+        try:
+            named = guarded.requirement(item)
+        except guarded.Unreadable as error:
+            return f"holds {shown(item)}, which is no name of a recipe: {error}"
+        if named.url or named.marker or named.extras:
+            return f"holds {shown(item)}: a need is a recipe's name, and its versions where not all will do"
+    return ""
+
+
+def _minutes(value: object) -> str:
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return "" if fits else "must be minutes, a number above 0"
+
+
+def _yes_or_no(value: object) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _own_glob(value: object) -> str:
+    """What is wrong with a glob of a package's own files."""
+    if wrong := _glob(value):
+        return wrong
+    assert isinstance(value, str)
+    first = value.partition("/")[0]
+    return "must begin with a folder or file of the package itself" if first.startswith(("*", "?")) else ""
+
+
+def _data_folder(value: object) -> str:
+    if wrong := _inside(value):
+        return wrong
+    assert isinstance(value, str)
+    return "" if value.startswith(DATA_FOLDERS) else f"must lie below {' or '.join(DATA_FOLDERS)}"
+
+
+def _function_variables(value: Any) -> str:
+    if wrong := _keys(_VARIABLE)(value):
+        return wrong
+    taken = next((one for one in value if one in _TAKEN or one.startswith(_LAMBDAS)), "")
+    return f"must not set {taken}, which is Lambda's own" if taken else ""
 
 
 def _level(value: object) -> str:
@@ -147,62 +213,67 @@ def _config(value: object) -> str:
 _part = _named(_PART, "a name of letters, digits and . _ + - between them")
 _parts = _each(_part)
 _globs = _each(_glob)
-_LIBRARY = {"env": _keys(_VARIABLE), "flags": _keys(_VARIABLE)}
-_PACKAGE = {**_LIBRARY, "config": _config}
 _SYSTEM = {"system": _parts}
+_LIBRARY = {"env": _keys(_VARIABLE), "flags": _keys(_VARIABLE), **_SYSTEM}
+_PACKAGE = {**_LIBRARY, "config": _config}
+_SOURCE = {"url": _text, "sha256": _named(_SHA256, "64 hexadecimal digits")}
 
 SCHEMA: Mapping[str, Any] = {
     "schema": _schema_number,
-    "layer": {"name": _layer_name, "requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
-    "library": [
-        {
-            "name": _part,
-            "version": _text,
-            "source": {"url": _text, "sha256": _named(_SHA256, "64 hexadecimal digits")},
-            "needs": _parts,
-            "script": _text,
-            "ship": _globs,
-            **_LIBRARY,
-            "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
-        }
-    ],
-    "package": [
-        {
-            "name": _part,
-            "build": _one_of("source"),
-            "needs": _parts,
-            **_PACKAGE,
-            "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
-        }
-    ],
-    "build": {
-        "requires": _requirements,
-        "packages": _system_packages,
-        **_SYSTEM,
-        "arch": {"x86_64": _SYSTEM, "arm64": _SYSTEM},
+    "package": {
+        "name": _part,
+        "versions": _versions,
+        "build": _one_of("source"),
+        "needs": _needs,
+        "minutes": _minutes,
+        **_PACKAGE,
+        "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
     },
+    "library": {
+        "name": _part,
+        "version": _text,
+        "source": _SOURCE,
+        "needs": _needs,
+        "script": _text,
+        "ship": _globs,
+        "minutes": _minutes,
+        **_LIBRARY,
+        "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
+    },
+    "build": {"requires": _requirements, "packages": _system_packages},
+    "prune": {"remove": _each(_own_glob), "keep": _each(_own_glob)},
     "bytecode": {
-        "mode": _one_of(*BytecodeMode),
         "docstrings": _one_of(*Docstrings),
-        "keep_docstrings": _globs,
+        "keep_docstrings": _each(_own_glob),
         "optimize": _level,
     },
-    "prune": {"remove": _globs, "keep": _globs},
+    "env": _function_variables,
+    "data": [{**_SOURCE, "into": _data_folder, "unpack": _yes_or_no}],
     "check": {
         "imports": _each(_named(_MODULE, "a module's name")),
         "script": _inside,
         "single": _globs,
         "excused": _flags,
     },
+    "layer": {"requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
 }
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 
-REQUIRED = ("schema", "layer.name", "layer.requires")
-
-REQUIRED_IN_ROWS = {
+REQUIRED = {
+    "": ("schema",),
+    "package": ("name", "versions"),
     "library": ("name", "version", "source.url", "source.sha256", "script"),
-    "package": ("name", "build"),
+    "layer": ("requires",),
 }
+"""Keys that have to be there, by the table that has them, where there is such a table."""
+
+REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into")}
+
+OF_PACKAGES = ("prune", "bytecode", "env", "layer", "check.imports", "check.script", "check.excused", "build.requires")
+"""What no library has: it ships what it names, and packages prove it."""
+
+OF_COMPILED = ("needs", "minutes", "config", "flags", "env")
+"""Keys of ``[package]`` that mean nothing where it is not compiled."""
 
 
 def size(value: int | str) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from layerforge.resolve import recipe_file
+from layerforge.core.text import fitting_name
+from layerforge.resolve import catalogue, listed, recipe_file
+from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.recipe import LONGEST_NAME
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 NOTHING = Listed()
@@ -20,24 +23,30 @@ NOTHING = Listed()
 class Request:
     """One layer that is asked for."""
 
-    recipe: Recipe
+    spec: LayerSpec
     source: str | Path
     """Requirements as text, or a file of them that uv reads itself."""
+    catalogue: Catalogue = field(default_factory=catalogue.catalogue)
+    """The recipes of its packages are looked for there."""
     lock: Path | None = None
     """The lock to build from; ``None`` where the requirements are resolved."""
     given: tuple[str, ...] = ()
     """The words that asked for it."""
     listed: Listed = NOTHING
     """What a requirements file says, or words do, beside the requirements of the recipe."""
+    projects: tuple[Path, ...] = ()
+    """Files of projects that uv reads besides."""
     untaken: tuple[str, ...] = ()
     """What of a project does not come into its layer, a line each."""
     requires_python: str = ""
     """The Pythons that a project is for."""
+    from_sdist: tuple[str, ...] = ()
+    """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
 
     @property
     def installed(self) -> bool:
         """Whether its recipe is one that came with an installed layerforge, whose files are not the user's."""
-        return self.recipe.folder is not None and not _INSTALLED.isdisjoint(self.recipe.folder.parts)
+        return self.spec.folder is not None and not _INSTALLED.isdisjoint(self.spec.folder.parts)
 
     @property
     def renew(self) -> str:
@@ -53,7 +62,7 @@ class Request:
     @property
     def own_lock(self) -> bool:
         """Whether its lock is the one that lies in the recipe's folder."""
-        return self.recipe.folder is not None and self.lock == self.recipe.folder / recipe_file.LOCK
+        return self.spec.folder is not None and self.lock == self.spec.folder / recipe_file.LOCK
 
     @property
     def build_lock(self) -> Path | None:
@@ -69,9 +78,9 @@ class Request:
     def way_out(self, verb: str = "renew", python: str = "") -> str:
         """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
         if self.installed and self.own_lock:
-            return f'name requirements instead of the recipe, such as "{self.recipe.requires[0]}"'
+            return f'name requirements instead of the recipe, such as "{self.spec.requires[0]}"'
         older = f" --python {python}" if python else ""
-        instead = ", or name requirements instead of the recipe" if python and self.recipe.folder else ""
+        instead = ", or name requirements instead of the recipe" if python and self.spec.folder else ""
         return f"{verb} it with `{self.renew}{older}`{instead}"
 
 
@@ -90,3 +99,29 @@ def refuse_lines(request: Request) -> None:
             hint="change what is named: a layer is made of exact versions with hashes",
             details=request.listed.refused[:20],
         )
+
+
+def merged(requests: Sequence[Request]) -> Request:
+    """The one layer that several requests ask for together: all that they list, in their order."""
+    projects = [one.source for one in requests if isinstance(one.source, Path) and one.source.suffix == ".toml"]
+    name = "-".join(dict.fromkeys(one.spec.name for one in requests))
+    requires = tuple(dict.fromkeys(text for one in requests for text in one.spec.requires))
+    known = requests[0].catalogue
+    first = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.first))
+    return Request(
+        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires),
+        source="\n".join(_text(one) for one in requests),
+        projects=tuple(projects),
+        catalogue=replace(known, first=first),
+        given=tuple(word for one in requests for word in one.given),
+        listed=listed.together([one.listed for one in requests]),
+        untaken=tuple(line for one in requests for line in one.untaken),
+        requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
+    )
+
+
+def _text(request: Request) -> str:
+    """What a request lists, as text; nothing for a project, which uv reads itself."""
+    if isinstance(request.source, str):
+        return request.source
+    return "" if request.source.suffix == ".toml" else request.listed.text

@@ -29,7 +29,8 @@ from layerforge.core.progress import Progress
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.recipe import Library, Recipe, Source
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Library, Source
 
 SUBSTITUTES = "sources.toml"
 _KEYS = {"instead_of", "file", "sha256", "version", "reason"}
@@ -47,7 +48,7 @@ class Search:
     progress: Progress
 
 
-def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> Recipe:
+def substituted(spec: LayerSpec, folders: Sequence[Path], progress: Progress) -> LayerSpec:
     """The recipe with the sources that ``sources.toml`` of a folder puts in the place of its own; says each.
 
     What is compiled, and with it plan, manifest and SBOM, then names what it is really made of. Raises ``UsageError``
@@ -55,14 +56,14 @@ def substituted(recipe: Recipe, folders: Sequence[Path], progress: Progress) -> 
     """
     instead = {row["instead_of"]: (row, folder) for folder in reversed(folders) for row in _substitutes(folder)}
     libraries: list[Library] = []
-    for library in recipe.libraries:
+    for library in spec.libraries:
         if library.source.sha256 in instead:
             row, folder = instead[library.source.sha256]
             progress.say(f"{library.name}: {row['file']} instead of {library.version} ({row['reason']})")
             source = Source(url=(folder / row["file"]).resolve().as_uri(), sha256=row["sha256"])
             library = replace(library, source=source, version=row["version"])
         libraries.append(library)
-    return replace(recipe, libraries=tuple(libraries))
+    return replace(spec, libraries=tuple(libraries))
 
 
 def _substitutes(folder: Path) -> Sequence[Mapping[str, str]]:

@@ -17,10 +17,12 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import file_kinds, lock, project_file, recipe_file
 from layerforge.resolve import requirements as listing
+from layerforge.resolve.catalogue import Catalogue, catalogue
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
-from layerforge.resolve.recipe import LONGEST_NAME, Recipe
-from layerforge.resolve.request import Request, refuse_lines
+from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
+from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import hashed
 
@@ -28,21 +30,19 @@ _WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".tx
 PROJECT = project_file.PROJECT
 
 
-def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, ...]:
-    """The layers that ``targets`` ask for: one a recipe, folder or file, and one for all bare requirements together.
+def requests(
+    targets: Sequence[str], given_lock: Path | None, known: Catalogue | None = None, *, each: bool = False
+) -> tuple[Request, ...]:
+    """The layers that ``targets`` ask for: one for all of them together, or with ``each`` one a word.
 
-    A recipe's name or a wheel's path that stands beside a bare requirement is a requirement too.
+    A recipe that stands alone, or that is a folder of the user's, is built from its own lock.
     """
+    known = known or catalogue()
     once = list(dict.fromkeys(targets))
     for target in once:
-        _refuse_ambiguous(target)
-    words = [target for target in once if not _is_path(target) or target.endswith(_WHEEL)]
-    found = [_from_path(target) for target in once if target not in words]
-    names = [canonicalize_name(word.strip()) for word in words]
-    if all(name in recipe_file.bundled() for name in names):
-        found += [_from_recipe(recipe_file.bundled()[name], name) for name in dict.fromkeys(names)]
-    else:
-        found.append(_from_requirements(words))
+        _refuse_ambiguous(target, known)
+    groups = [[target] for target in once] if each else [once]
+    found = [_together(group, known) for group in groups]
     _refuse_same_names(found)
     if given_lock is None:
         for request in found:
@@ -53,11 +53,28 @@ def requests(targets: Sequence[str], given_lock: Path | None) -> tuple[Request, 
     return (replace(found[0], lock=given_lock),)
 
 
+def _together(targets: Sequence[str], known: Catalogue) -> Request:
+    """The one layer that targets ask for."""
+    words = [target for target in targets if not _is_path(target) or target.endswith(_WHEEL)]
+    paths = [_from_path(target, known) for target in targets if target not in words]
+    if len(paths) == len(targets) == 1:
+        return paths[0]
+    if not paths:
+        recipe = known.target(canonicalize_name(words[0].strip())) if len(words) == 1 else None
+        return _from_recipe(recipe, recipe.name, known) if recipe else _from_requirements(words, known)
+    return merged([*paths, *([_from_requirements(words, known)] if words else [])])
+
+
+def stands_alone(target: str, known: Catalogue) -> bool:
+    """Whether a target has a lock of its own: a recipe, a file or a folder."""
+    return (_is_path(target) and not target.endswith(_WHEEL)) or known.target(canonicalize_name(target)) is not None
+
+
 def _refuse_same_names(found: Sequence[Request]) -> None:
     """Layers are files that are called by their names, so a second one would overwrite the first."""
     by_name: dict[str, Request] = {}
     for request in found:
-        name = request.recipe.name.casefold()
+        name = request.spec.name.casefold()
         if name in by_name:
             raise UsageError(
                 f"{' '.join(by_name[name].given)} and {' '.join(request.given)} would both be the layer {name}",
@@ -80,7 +97,7 @@ def _here(word: str) -> bool:
     return bool(word) and os.path.lexists(word)
 
 
-def _refuse_ambiguous(target: str) -> None:
+def _refuse_ambiguous(target: str, known: Catalogue) -> None:
     """Raises ``UsageError`` for a bare name that something on the disk has too, where not that alone can be meant.
 
     A path says that the disk is meant and a requirement with a version that the index is.
@@ -88,8 +105,8 @@ def _refuse_ambiguous(target: str) -> None:
     word = target.strip()
     if word.startswith((".", "/", "~")) or "/" in word:
         return
-    if canonicalize_name(word) in recipe_file.bundled():
-        folder = recipe_file.bundled()[canonicalize_name(word)]
+    if known.target(canonicalize_name(word)):
+        folder = known.places[canonicalize_name(word)]
         meant, other = f"the recipe {folder.name}", shlex.quote(str(folder))
         name = word
     else:
@@ -104,12 +121,12 @@ def _refuse_ambiguous(target: str) -> None:
         )
 
 
-def _existing(target: str) -> Path:
+def _existing(target: str, known: Catalogue) -> Path:
     path = Path(target).expanduser()
     if path.name == recipe_file.FILE:
         path = path.parent
     if not os.path.exists(path):  # noqa: PTH110 - a name that is too long does not exist
-        near = recipe_file.nearest(path.name[:100])
+        near = known.nearest(path.name[:100])
         raise RecipeError(
             f"{path} does not exist",
             hint=f"perhaps you meant the recipe {near}" if near else "`layerforge recipes` lists the recipes",
@@ -117,11 +134,11 @@ def _existing(target: str) -> Path:
     return path
 
 
-def _from_path(target: str) -> Request:
-    path = _existing(target)
+def _from_path(target: str, known: Catalogue) -> Request:
+    path = _existing(target, known)
     if path.is_dir():
         if (path / recipe_file.FILE).exists():
-            return _from_recipe(path, target)
+            return _from_recipe(recipe_file.load(path), target, replace(known, first=(*known.first, path)))
         if not (path / PROJECT).is_file():
             raise _empty_folder(path)
         path = path / PROJECT
@@ -133,10 +150,11 @@ def _from_path(target: str) -> Request:
     file_kinds.refuse_kind(path)
     listed = listing.listed(path)
     facts = file_kinds.facts(path)
-    recipe = Recipe(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
+    spec = LayerSpec(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(
-        recipe=recipe,
+        spec=spec,
         source=path,
+        catalogue=known,
         given=(target,),
         listed=listed,
         untaken=facts.untaken,
@@ -159,14 +177,25 @@ def _empty_folder(path: Path) -> LayerforgeError:
     return RecipeError(message, hint=f"name a recipe's or a project's folder{package}")
 
 
-def _from_recipe(folder: Path, given: str) -> Request:
-    recipe = recipe_file.load(folder)
-    _sound(recipe.requires, given)
-    return Request(recipe=recipe, source="\n".join(recipe.requires), lock=folder / recipe_file.LOCK, given=(given,))
+def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
+    """The layer of a recipe that is a target, from its own lock; of another, the package that it is about."""
+    if recipe.layer is None:
+        if isinstance(recipe.part, Library):
+            raise UsageError(
+                f"{recipe.name} is a library, which no layer is built of alone",
+                hint="build a package whose recipe needs it",
+            )
+        return replace(_from_requirements([f"{recipe.name}{recipe.versions}"], known), given=(given,))
+    requires = recipe.layer.requires
+    _sound(requires, given)
+    spec = LayerSpec(name=recipe.name, requires=requires, folder=recipe.folder, budget=recipe.layer.budget)
+    lock_file = recipe.folder / recipe_file.LOCK
+    return Request(spec=spec, source="\n".join(requires), catalogue=known, lock=lock_file, given=(given,))
 
 
-def _from_requirements(words: Sequence[str]) -> Request:
-    requirements = [_from_wheel(word) if _is_path(word) else parsed(_plain(word)) for word in words]
+def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
+    """The layer of bare requirements. A recipe's name stands for what it requires."""
+    requirements = [one for word in words for one in _requirements(word, known)]
     hashes: dict[tuple[str, str], frozenset[str]] = {}
     for key, named in (hashed(word) for word in words if "--hash" in word):
         hashes[key] = hashes.get(key, named) & named
@@ -174,9 +203,16 @@ def _from_requirements(words: Sequence[str]) -> Request:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
-    recipe = Recipe(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
+    spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
     listed = Listed(hashes=tuple(sorted(hashes.items())))
-    return Request(recipe=recipe, source="\n".join(texts), given=tuple(words), listed=listed)
+    return Request(spec=spec, source="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)
+
+
+def _requirements(word: str, known: Catalogue) -> list[Requirement]:
+    if _is_path(word):
+        return [_from_wheel(word, known)]
+    recipe = known.target(canonicalize_name(word.strip()))
+    return [parsed(text) for text in recipe.layer.requires] if recipe and recipe.layer else [parsed(_plain(word))]
 
 
 def _plain(word: str) -> str:
@@ -196,8 +232,8 @@ def _sound(requires: Iterable[str], where: str) -> tuple[str, ...]:
     return tuple(lock.portable(requirement) for requirement in found)
 
 
-def _from_wheel(target: str) -> Requirement:
-    path = _existing(target)
+def _from_wheel(target: str, known: Catalogue) -> Requirement:
+    path = _existing(target, known)
     try:
         name = parse_wheel_filename(path.name)[0]
     except InvalidWheelFilename as error:

@@ -58,6 +58,8 @@ class Asked:
 
     source: str | Path
     """The text of requirements, or a ``pyproject.toml`` that uv reads itself."""
+    projects: tuple[Path, ...] = ()
+    """More of those."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
     indexes: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
         if isinstance(asked.source, Path):
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
-        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, given]
+        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, given, *map(str, asked.projects)]
         return run_uv(argv, stdin="\n".join([*asked.indexes, text]))
 
 

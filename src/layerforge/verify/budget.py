@@ -24,8 +24,8 @@ def largest(examination: Examination) -> str:
 
 def above_budget(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF303: more than the recipe allows."""
-    if expect.recipe is None:
+    if expect.spec is None:
         return
-    for what, size, most in expect.recipe.budget.exceeded(examination.unzipped, examination.zipped):
+    for what, size, most in expect.spec.budget.exceeded(examination.unzipped, examination.zipped):
         message = f"{size:,} bytes {what}, {size - most:,} above the budget of {most:,}"
         yield finding("LF303", "", f"{message}; the largest packages are {largest(examination)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -44,17 +44,19 @@ class Imports:
         return (*self.needed, *self.optional)
 
 
-def imports_of(examination: Examination) -> Imports:
-    """What to import where no recipe says it.
+def imports_of(examination: Examination, named: Iterable[str] = (), covered: Collection[str] = ()) -> Imports:
+    """What to import: the modules ``named``, and what no recipe says of packages that are not ``covered`` by these.
 
     Of each package the top-level module that has its name, else all of its top-level modules, else what it has below a
     namespace. Private names, tests and the like count where a package has nothing else. A module that comes with no
     package is needed.
     """
-    needed: set[str] = set()
+    needed = set(named)
     others: set[str] = set()
     parts: dict[str, tuple[str, ...]] = {}
     for package, names in _by_package(examination).items():
+        if package in covered:
+            continue
         top = [name for name in names if "." not in name]
         own = [name for name in names if package and canonicalize_name(name.replace(".", "-")) == package]
         if own or top:

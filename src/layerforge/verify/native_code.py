@@ -113,7 +113,7 @@ def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]
 def copies(examination: Examination, expect: Expect) -> Iterator[Finding]:
     """LF105: a second copy of a library that the recipe wants once, and libraries that are byte for byte the same."""
     files = [member for member in examination.members if member.kind is Kind.NATIVE and not member.link]
-    for glob in expect.recipe.check.single if expect.recipe else ():
+    for glob in expect.spec.check.single if expect.spec else ():
         paths = [member.path for member in files if globs.matches(posixpath.basename(member.path), (glob,))]
         if len(paths) > 1:
             message = f"{counted(len(paths), 'file')} match {glob}, of which the recipe wants one: {', '.join(paths)}"

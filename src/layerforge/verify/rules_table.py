@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Target
-from layerforge.resolve.recipe import BytecodeMode, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import BytecodeMode
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
@@ -16,7 +17,7 @@ class Expect:
     """What a layer is held against."""
 
     target: Target
-    recipe: Recipe | None = None
+    spec: LayerSpec | None = None
     bytecode: BytecodeMode | None = None
     """How its modules were to be compiled; ``None`` for a layer of unknown make."""
     uncompilable: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The running check: a program that imports what the layer brings, then runs the recipe's own check."""
+"""The running check: a program that imports what the layer brings, then runs the checks of its packages' recipes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from layerforge.core.limits import LONGEST_INIT_MS
 from layerforge.core.process import signal_name
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
+from layerforge.resolve.recipe import CheckScript
 from layerforge.verify.imports import Imports, holds_code
 from layerforge.verify.rules_table import finding, named
 from layerforge.verify.verdict import Figures
@@ -31,9 +32,9 @@ _LINES = 12
 _OWN_FRAME = re.compile(
     r"""
     (?: \A | (?<=Traceback\ \(most\ recent\ call\ last\):\n) )     # outermost frame, or where the program cut it
-    (?: [ ]{2}File\ "(?!check\.py"|/opt/)[^"\n]*",\ line\ \d+,\ in\ run\n )?
+    (?: [ ]{2}File\ "(?![^"\n/]+/check\.py"|/opt/)[^"\n]*",\ line\ \d+,\ in\ run\n )?
     (?: [ ]{4}.*\n )*                                                # its source, and marks below
-    (?= [ ]{2}File\ "check\.py" )
+    (?= [ ]{2}File\ "[^"\n/]+/check\.py" )
     """,
     re.VERBOSE,
 )
@@ -61,9 +62,14 @@ def init_program(imports: Imports, word: str) -> str:
     return f"{text}\n\nCHECK = {start}\nnext(CHECK)\n"
 
 
-def check_program(script: str) -> str:
-    """Source text of the program behind that, which runs ``script``."""
-    return f"CHECK.send({script!r})\n"
+def check_program(scripts: Sequence[CheckScript]) -> str:
+    """Source text of the program behind that, which runs ``scripts`` one after another."""
+    return f"CHECK.send({[(_called(one), one.text) for one in scripts]!r})\n"
+
+
+def _called(script: CheckScript) -> str:
+    """What a check is called in tracebacks and findings."""
+    return f"{script.package}/check.py"
 
 
 def run_check(
@@ -71,14 +77,14 @@ def run_check(
     target: Target,
     opt: Path,
     imports: Imports,
-    script: str,
+    scripts: Sequence[CheckScript],
     timeout: float,
     *,
     word: str | None = None,
 ) -> Checked:
     """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. ``word`` is a new one in each run."""
     word = secrets.token_hex(16) if word is None else word
-    init, program = init_program(imports, word), check_program(script)
+    init, program = init_program(imports, word), check_program(scripts)
     outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout))
     reports = tuple(_reports(outcome.output, MARKER + word))
     failed = {str(report["failed"]): report for report in reports if "failed" in report}
@@ -173,8 +179,8 @@ def _reports(output: str, marker: str) -> Iterator[Mapping[str, Any]]:
 
 def _failed(report: Mapping[str, Any]) -> Finding:
     what, error = str(report["failed"]), str(report.get("error", ""))
-    if what == "check.py":
-        return finding("LF402", "", _with_lines(error, _trace(report)))
+    if what.endswith("/check.py"):
+        return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)))
     return finding("LF401", "", f"import {what}: {error}", hint=_hint(error))
 
 

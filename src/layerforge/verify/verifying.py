@@ -17,7 +17,7 @@ from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
 from layerforge.resolve.recipe import Check
 from layerforge.verify import rules
-from layerforge.verify.imports import Imports, imports_of
+from layerforge.verify.imports import imports_of
 from layerforge.verify.notes import notes
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.run_check import Checked, nothing_proved, run_check
@@ -50,10 +50,10 @@ def verify(
     checked = Checked(findings=(), notes=(), figures=Figures())
     if not skipped:
         unpack(examination.path, workspace / "opt")
-        check = expect.recipe.check if expect.recipe else Check()
-        imports = Imports(needed=check.imports) if check.imports else imports_of(examination)
-        checked = run_check(engine, expect.target, workspace / "opt", imports, check.script, CHECK_SECONDS)
-        if not imports.names and not check.script:
+        check = expect.spec.check if expect.spec else Check()
+        imports = imports_of(examination, check.imports, check.covered)
+        checked = run_check(engine, expect.target, workspace / "opt", imports, check.scripts, CHECK_SECONDS)
+        if not imports.names and not check.scripts:
             findings += nothing_proved(examination)
     return Verdict(
         engine="" if skipped else engine.name,
@@ -70,7 +70,7 @@ def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:
     month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
     return [
         [month, __version__, sha256, plan.target.label, plan.interpreter, engine.name],
-        [engine.identity, asdict(plan.recipe.check), asdict(plan.recipe.budget)],
+        [engine.identity, asdict(plan.spec.check), asdict(plan.spec.budget)],
     ]
 
 

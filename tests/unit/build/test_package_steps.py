@@ -19,8 +19,9 @@ from layerforge.build.task import StepContext
 from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Compression, Recipe, Settings, SourcePackage
+from layerforge.resolve.recipe import Compression, Settings, SourcePackage
 from sdists import make_sdist, publish
 from wheels import make_wheel
 
@@ -44,14 +45,14 @@ def pin(path: Path) -> Pin:
     return Pin(name=name, version="1.0", hashes=(f"sha256:{digest.of_file(path)}",))
 
 
-def a_context(tmp_path: Path, released: Path, builder: FakeBuilder, recipe: Recipe) -> StepContext:
+def a_context(tmp_path: Path, released: Path, builder: FakeBuilder, spec: LayerSpec) -> StepContext:
     pins = tuple(pin(path) for path in sorted(released.glob("*.tar.gz")))
     build_pins = {"demo": tuple(pin(path) for path in released.glob("helper-*.whl"))}
     toolchain = Toolchain(image=builder.image, build_pins=build_pins)
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     return StepContext(
-        plan=plan(recipe, target(), pins, Compression.FAST, None, 0, toolchain),
+        plan=plan(spec, target(), pins, Compression.FAST, None, 0, toolchain),
         builder=builder,
         search=stock(store=FakeStore()),
         workspace=workspace,
@@ -59,7 +60,7 @@ def a_context(tmp_path: Path, released: Path, builder: FakeBuilder, recipe: Reci
     )
 
 
-COMPILED = Recipe(
+COMPILED = LayerSpec(
     name="demo",
     requires=("demo",),
     packages=(
@@ -133,8 +134,8 @@ def test_a_package_that_needs_a_library_finds_it_where_compilers_look(released: 
     builder.makes = {**builder.makes, "blas": {"lib/x.so": b"elf"}}
     package = replace(COMPILED.packages[1], needs=("blas",))
     library = a_library("blas")
-    recipe = replace(COMPILED, packages=(package,), libraries=(library,))
-    context = a_context(tmp_path, released, builder, recipe)
+    spec = replace(COMPILED, packages=(package,), libraries=(library,))
+    context = a_context(tmp_path, released, builder, spec)
     context.search.store.put("source", library.source.sha256, ARCHIVE)
     built = build(context, 1)
     assert list(built.shipped) == ["blas"]
@@ -144,19 +145,19 @@ def test_a_package_that_needs_a_library_finds_it_where_compilers_look(released: 
 
 @pytest.mark.parametrize("made", [{}, {"a-1-py3-none-any.whl": b"", "b-1-py3-none-any.whl": b""}])
 def test_a_package_makes_one_wheel(made: Mapping[str, bytes], released: Path, tmp_path: Path) -> None:
-    recipe = replace(COMPILED, packages=(SourcePackage(name="base"),))
+    spec = replace(COMPILED, packages=(SourcePackage(name="base"),))
     builder = FakeBuilder({"base": made})
     with pytest.raises(StepError, match=r"did not make \*\.whl|base made 2 wheels instead of one"):
-        build(a_context(tmp_path, released, builder, recipe), 1)
+        build(a_context(tmp_path, released, builder, spec), 1)
 
 
 def test_a_package_that_the_lock_does_not_hold_cannot_be_compiled(released: Path, tmp_path: Path) -> None:
-    recipe = replace(COMPILED, packages=(SourcePackage(name="absent"),))
+    spec = replace(COMPILED, packages=(SourcePackage(name="absent"),))
     with pytest.raises(LockError, match="absent is to be compiled but the lock does not hold it"):
-        a_context(tmp_path, released, a_builder(tmp_path), recipe)
+        a_context(tmp_path, released, a_builder(tmp_path), spec)
 
 
-SYSTEM = Recipe(name="demo", requires=("demo",), system=("libgomp.so.1", "odd name.so"))
+SYSTEM = LayerSpec(name="demo", requires=("demo",), system=("libgomp.so.1", "odd name.so"))
 
 
 def from_image(tmp_path: Path, released: Path, builder: FakeBuilder) -> Built:

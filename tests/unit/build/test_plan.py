@@ -13,6 +13,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SystemStep, Toolchain, as_json, plan
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import (
     Budget,
@@ -23,26 +24,25 @@ from layerforge.resolve.recipe import (
     Docstrings,
     Library,
     Prune,
-    Recipe,
     Settings,
     Source,
     SourcePackage,
 )
 
-RECIPE = Recipe(name="demo", requires=("demo",))
+RECIPE = LayerSpec(name="demo", requires=("demo",))
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
 CPYTHON = Interpreter(path=Path("/usr/bin/python3.13"), version="3.13.0")
 
 
 def made(
     *,
-    recipe: Recipe = RECIPE,
+    spec: LayerSpec = RECIPE,
     on: Target | None = None,
     interpreter: Interpreter | None = CPYTHON,
     epoch: int = 0,
     compression: Compression = Compression.FAST,
 ) -> Plan:
-    return plan(recipe, on or target(), PINS, compression, interpreter, epoch)
+    return plan(spec, on or target(), PINS, compression, interpreter, epoch)
 
 
 def test_the_same_inputs_give_the_same_key() -> None:
@@ -62,7 +62,7 @@ COMPILED = replace(RECIPE, libraries=(ZLIB, BLAS), packages=(DEMO,), system=("li
 class Asked:
     """All that a plan is made of."""
 
-    recipe: Recipe
+    spec: LayerSpec
     target: Target
     pins: tuple[Pin, ...]
     compression: Compression
@@ -73,7 +73,7 @@ class Asked:
 
 TOOLCHAIN = Toolchain(image=IMAGE, build_pins={"demo": (TOOL,), "other": (TOOL,)})
 ASKED = Asked(
-    recipe=COMPILED,
+    spec=COMPILED,
     target=target(),
     pins=PINS,
     compression=Compression.FAST,
@@ -121,7 +121,7 @@ def test_whatever_a_plan_is_made_of_changes_its_key() -> None:
 
 
 def test_whatever_a_plan_of_wheels_is_made_of_changes_its_key() -> None:
-    wheels = replace(ASKED, recipe=RECIPE, toolchain=None)
+    wheels = replace(ASKED, spec=RECIPE, toolchain=None)
     assert_decided_by(
         plan_key,
         wheels,
@@ -144,7 +144,7 @@ def test_whatever_a_plan_of_wheels_is_made_of_changes_its_key() -> None:
 
 def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -> None:
     assert_decided_by(
-        lambda recipe: plan_key(replace(ASKED, recipe=recipe)),
+        lambda spec: plan_key(replace(ASKED, spec=spec)),
         COMPILED,
         {
             "name": "other",
@@ -169,7 +169,7 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
 
 def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
     assert_decided_by(
-        lambda bytecode: plan_key(replace(ASKED, recipe=replace(COMPILED, bytecode=bytecode))),
+        lambda bytecode: plan_key(replace(ASKED, spec=replace(COMPILED, bytecode=bytecode))),
         Bytecode(),
         {
             "mode": BytecodeMode.ONLY,
@@ -179,14 +179,14 @@ def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
         },
     )
     assert_decided_by(
-        lambda prune: plan_key(replace(ASKED, recipe=replace(COMPILED, prune=prune))),
+        lambda prune: plan_key(replace(ASKED, spec=replace(COMPILED, prune=prune))),
         Prune(),
         {"remove": ("a",), "keep": ("a",)},
     )
 
 
 def test_of_a_wheel_its_name_version_hashes_address_and_extras_change_the_key() -> None:
-    wheels = replace(ASKED, recipe=RECIPE)
+    wheels = replace(ASKED, spec=RECIPE)
     assert_decided_by(
         lambda pin: plan_key(replace(wheels, pins=(pin,))),
         replace(PINS[0], address="https://a.test/demo.whl"),
@@ -203,7 +203,7 @@ def test_of_a_wheel_its_name_version_hashes_address_and_extras_change_the_key() 
 
 def test_the_folder_that_a_wheel_lies_in_changes_no_key() -> None:
     keys = {
-        plan_key(replace(ASKED, recipe=RECIPE, pins=(replace(PINS[0], address=f"file:///{folder}/demo.whl"),)))
+        plan_key(replace(ASKED, spec=RECIPE, pins=(replace(PINS[0], address=f"file:///{folder}/demo.whl"),)))
         for folder in ("here", "there")
     }
     assert len(keys) == 1
@@ -231,7 +231,7 @@ def test_another_version_or_schema_makes_every_layer_anew(monkeypatch: pytest.Mo
 
 def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
     def key(library: Library) -> str:
-        return step_key(library.name, replace(ASKED, recipe=replace(COMPILED, libraries=(ZLIB, library))))
+        return step_key(library.name, replace(ASKED, spec=replace(COMPILED, libraries=(ZLIB, library))))
 
     parts = {
         "name": "other",
@@ -259,14 +259,14 @@ def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
 
 def test_what_a_plan_ships_of_a_library_changes_the_layers_key() -> None:
     shipped = replace(COMPILED, libraries=(ZLIB, replace(BLAS, ship=())))
-    assert plan_key(replace(ASKED, recipe=shipped)) != plan_key(ASKED)
+    assert plan_key(replace(ASKED, spec=shipped)) != plan_key(ASKED)
 
 
 def test_of_a_compiled_package_its_settings_and_its_pin_change_its_key() -> None:
     assert_decided_by(
         lambda package: step_key(
             package.name,
-            replace(ASKED, recipe=replace(COMPILED, packages=(package,)), pins=(replace(PINS[0], name=package.name),)),
+            replace(ASKED, spec=replace(COMPILED, packages=(package,)), pins=(replace(PINS[0], name=package.name),)),
         ),
         DEMO,
         {"name": "other", "needs": (), "settings": SETTINGS, "arch_settings": {"x86_64": Settings(env={"A": "1"})}},
@@ -274,7 +274,7 @@ def test_of_a_compiled_package_its_settings_and_its_pin_change_its_key() -> None
     assert_decided_by(
         lambda pin: step_key(
             pin.name,
-            replace(ASKED, pins=(pin,), recipe=replace(COMPILED, packages=(replace(DEMO, name=pin.name),))),
+            replace(ASKED, pins=(pin,), spec=replace(COMPILED, packages=(replace(DEMO, name=pin.name),))),
         ),
         PINS[0],
         {"name": "other", "version": "2", "hashes": (f"sha256:{'b' * 64}",)},
@@ -342,7 +342,7 @@ def test_what_is_done_to_the_whole_layer_changes_the_key_of_no_step(asked: Asked
 
 
 def test_a_change_of_what_is_needed_changes_the_key_of_what_needs_it() -> None:
-    newer = replace(ASKED, recipe=replace(COMPILED, libraries=(replace(ZLIB, version="2"), BLAS)))
+    newer = replace(ASKED, spec=replace(COMPILED, libraries=(replace(ZLIB, version="2"), BLAS)))
     assert step_key("blas", newer) != step_key("blas")
     assert step_key("demo", newer) != step_key("demo")
     assert step_key("system", newer) == step_key("system")
@@ -350,15 +350,15 @@ def test_a_change_of_what_is_needed_changes_the_key_of_what_needs_it() -> None:
 
 def test_the_libraries_of_the_image_have_their_names_in_their_key() -> None:
     for change in ({"system": ("libgomp.so.1",)}, {"arch_system": {"x86_64": ("libquadmath.so.0",)}}):
-        asked = replace(ASKED, recipe=replace(COMPILED, **change))
+        asked = replace(ASKED, spec=replace(COMPILED, **change))
         assert step_key("system", asked) != step_key("system")
-    for_others = replace(ASKED, recipe=replace(COMPILED, arch_system={"arm64": ("libquadmath.so.0",)}))
+    for_others = replace(ASKED, spec=replace(COMPILED, arch_system={"arm64": ("libquadmath.so.0",)}))
     assert step_key("system", for_others) == step_key("system")
 
 
 def test_without_bytecode_the_interpreter_does_not_matter() -> None:
-    recipe = replace(RECIPE, bytecode=Bytecode(mode=BytecodeMode.NONE))
-    assert made(recipe=recipe).key == made(recipe=recipe, interpreter=None).key
+    spec = replace(RECIPE, bytecode=Bytecode(mode=BytecodeMode.NONE))
+    assert made(spec=spec).key == made(spec=spec, interpreter=None).key
 
 
 def test_a_plan_as_json_names_every_step_and_no_folder() -> None:

@@ -13,10 +13,10 @@ from layerforge.build.session import Session, equipped
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.core.store.disk import DiskStore
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.layer_spec import LayerSpec
 
 IMAGE = Image(reference="test", digest="sha256:1", arch=Arch.X86_64, sources="/usr/src/carried")
-PLAIN = Recipe(name="x", requires=("x",))
+PLAIN = LayerSpec(name="x", requires=("x",))
 
 
 @dataclass

@@ -20,16 +20,17 @@ from layerforge.build.task import StepContext
 from layerforge.core.errors import StepError
 from layerforge.core.runtimes import Arch
 from layerforge.resolve.errors import LockError, RecipeError
-from layerforge.resolve.recipe import Compression, Library, Recipe, Settings, Source
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Compression, Library, Settings, Source
 
 
 def a_context(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> StepContext:
-    recipe = Recipe(name="demo", requires=("demo",), libraries=libraries)
+    spec = LayerSpec(name="demo", requires=("demo",), libraries=libraries)
     toolchain = Toolchain(image=builder.image, build_pins={})
     workspace = tmp_path / f"workspace-{len(list(tmp_path.iterdir()))}"
     workspace.mkdir()
     return StepContext(
-        plan=plan(recipe, target(), (), Compression.FAST, None, 0, toolchain),
+        plan=plan(spec, target(), (), Compression.FAST, None, 0, toolchain),
         builder=builder,
         search=stock(store=store or FakeStore(values={("source", SHA256): ARCHIVE})),
         workspace=workspace,

@@ -17,7 +17,8 @@ from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.publish.snippets import tools
 from layerforge.report import manifest
-from layerforge.resolve.recipe import Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Compression
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:layer:numpy:7"
 FAILED = {"region": "us-east-1", "version_arn": None, "status": "failed", "error": "numpy: [denied]"}
@@ -42,7 +43,7 @@ def a_layer(folder: Path, python: str = "3.12", arch: Arch = Arch.ARM64, *, own:
     path = zips.of(folder / "x.zip", {"python/demo.py": b"a = 1\n"})
     sha256 = digest.sha256(path.read_bytes()) if own else "0" * 64
     plan = Plan(
-        recipe=Recipe(name="demo", requires=("demo",)),
+        spec=LayerSpec(name="demo", requires=("demo",)),
         target=target(python, arch),
         compression=Compression.FAST,
         interpreter="",

@@ -11,7 +11,8 @@ from layerforge.build.host import HostEngine
 from layerforge.cli import build, engines
 from layerforge.cli.engines import Chosen, ImageFailure
 from layerforge.core.runtimes import Arch
-from layerforge.resolve.recipe import Recipe, SourcePackage
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 
 FAILURE = ImageFailure(at=0, message="the build image cannot be made", hint="name another with --image")
@@ -54,7 +55,7 @@ def test_a_memory_that_is_something_else_is_none() -> None:
 
 
 def test_the_hint_about_compiling_is_the_one_of_what_lacks() -> None:
-    request = Request(recipe=Recipe(name="a", requires=("a",), packages=(SourcePackage(name="a"),)), source="a")
+    request = Request(spec=LayerSpec(name="a", requires=("a",), packages=(SourcePackage(name="a"),)), source="a")
     where = replace(HOST, lacking="the build image cannot be made", hint="name another with --image")
     with pytest.raises(EngineError) as caught:
         build.tell_what_is_not_compiled([request], ("a",), where, FakeProgress())

@@ -20,7 +20,8 @@ from layerforge.layer.tree import Edit
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.recipe import Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Compression
 from layerforge.verify.verdict import Verdict
 
 COMMAND = re.compile(r"::(error|warning) (?:file=([^,:\r\n]*),)?title=([^,:\r\n]*)::([^\r\n]*)")
@@ -30,7 +31,7 @@ FINDING = Finding(
 
 
 PLAN = Plan(
-    recipe=Recipe(name="demo", requires=("demo",)),
+    spec=LayerSpec(name="demo", requires=("demo",)),
     target=target(),
     compression=Compression.FAST,
     interpreter="3.13.0",

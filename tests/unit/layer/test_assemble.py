@@ -11,14 +11,15 @@ from layerforge.layer import assemble
 from layerforge.layer.tree import File, Link, Tree
 from layerforge.resolve import lock, uv_install
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Compression, Recipe, Settings, SourcePackage
+from layerforge.resolve.recipe import Compression, Settings, SourcePackage
 from wheels import lock_of, make_wheel, record_row
 
 
 def a_plan(text: str) -> Plan:
     return Plan(
-        recipe=Recipe(name="demo", requires=("demo",)),
+        spec=LayerSpec(name="demo", requires=("demo",)),
         target=target(),
         compression=Compression.FAST,
         interpreter="",

@@ -20,7 +20,8 @@ from layerforge.layer.archive import EARLIEST, Archive, archive
 from layerforge.layer.compiler import Module
 from layerforge.layer.passes.run import optimize
 from layerforge.layer.tree import Link, Package, Tree, blob
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression
 
 GOLDEN = {
     5: {
@@ -83,8 +84,8 @@ def the_tree() -> Tree:
 
 
 def the_plan(compression: Compression) -> Plan:
-    recipe = Recipe(name="gold", requires=("gold",), bytecode=Bytecode(mode=BytecodeMode.NONE))
-    return plan.plan(recipe, target(), (), compression, None, EARLIEST)
+    spec = LayerSpec(name="gold", requires=("gold",), bytecode=Bytecode(mode=BytecodeMode.NONE))
+    return plan.plan(spec, target(), (), compression, None, EARLIEST)
 
 
 def the_layer(compression: Compression) -> Archive:

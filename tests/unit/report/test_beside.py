@@ -128,13 +128,13 @@ def test_a_zip_is_for_what_it_is_told_to_be_else_what_its_manifest_says_else_wha
 
 def test_a_layer_is_held_against_what_its_manifest_promises() -> None:
     expect = expected(MANIFEST, target())
-    recipe = expect.recipe
-    assert recipe is not None
-    assert (recipe.name, recipe.requires, recipe.budget) == (MANIFEST.name, MANIFEST.requires, MANIFEST.budget)
-    assert (recipe.bytecode, recipe.check) == (MANIFEST.bytecode, MANIFEST.check)
+    spec = expect.spec
+    assert spec is not None
+    assert (spec.name, spec.requires, spec.budget) == (MANIFEST.name, MANIFEST.requires, MANIFEST.budget)
+    assert (spec.bytecode, spec.check) == (MANIFEST.bytecode, MANIFEST.check)
     assert (expect.bytecode, expect.uncompilable) == (MANIFEST.bytecode.mode, MANIFEST.uncompilable)
     assert expected(None, target()) == Expect(target=target())
-    assert expected(None, target()).recipe is None
+    assert expected(None, target()).spec is None
 
 
 def test_a_file_that_cannot_be_opened_is_said_with_the_reason(layer: Path) -> None:

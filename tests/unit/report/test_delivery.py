@@ -14,7 +14,8 @@ from layerforge.core.runtimes import Arch
 from layerforge.report import delivery
 from layerforge.report.delivery import BuiltLayer
 from layerforge.resolve import lock
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression
 
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
 CPYTHON = Interpreter(path=Path("/usr/bin/python3.13"), version="3.13.0")
@@ -22,7 +23,7 @@ ZIP = b"the bytes of a zip"
 
 
 def a_plan() -> Plan:
-    return plan(Recipe(name="demo", requires=("demo",)), target(), PINS, Compression.FAST, CPYTHON, 0)
+    return plan(LayerSpec(name="demo", requires=("demo",)), target(), PINS, Compression.FAST, CPYTHON, 0)
 
 
 def kept(store: Any, **facts: Any) -> Plan:

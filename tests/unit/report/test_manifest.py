@@ -13,11 +13,12 @@ from layerforge.layer.passes.setting import LeftAlone, PassResult
 from layerforge.layer.tree import Edit, Package, Tree
 from layerforge.report import manifest
 from layerforge.report.manifest import Manifest
-from layerforge.resolve.recipe import Budget, Check, Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Budget, Check, Compression
 from layerforge.verify.verdict import Figures, Verdict, run_data
 
 PLAN = Plan(
-    recipe=Recipe(
+    spec=LayerSpec(
         name="demo",
         requires=("demo>=1",),
         folder=Path("/home/me/recipes/demo"),

@@ -21,8 +21,9 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.report import provenance
 from layerforge.report.provenance import Origin, Taken, Told, ask, origins, public
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Compression, Library, Recipe, Settings, Source, SourcePackage
+from layerforge.resolve.recipe import Compression, Library, Settings, Source, SourcePackage
 from layerforge.resolve.sources import Search
 from sdists import archive
 
@@ -71,7 +72,7 @@ class Builder:
 
 def a_plan(*steps: PlanStep) -> Plan:
     return Plan(
-        recipe=Recipe(name="demo", requires=("demo",)),
+        spec=LayerSpec(name="demo", requires=("demo",)),
         target=target(),
         compression=Compression.FAST,
         interpreter="",

@@ -14,8 +14,9 @@ from layerforge.cli import lock as lock_command
 from layerforge.core.errors import LayerforgeError, StepError, UsageError
 from layerforge.resolve import build_environments, lock, markers, targets
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Recipe, SourcePackage
+from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 from sdists import make_sdist, publish
 from wheels import digest, make_wheel
@@ -60,8 +61,8 @@ class Place:
     ) -> dict[str, dict[str, str]]:
         """Versions of each build environment; ``more`` are compiled too, though the recipe does not say so."""
         [request] = targets.requests([str(self.folder)], given)
-        parts = (*request.recipe.packages, *(SourcePackage(name=name) for name in more))
-        request = replace(request, recipe=replace(request.recipe, packages=parts))
+        parts = (*request.spec.packages, *(SourcePackage(name=name) for name in more))
+        request = replace(request, spec=replace(request.spec, packages=parts))
         held = lock.applicable(lock.parse((self.folder / "requirements.lock").read_text(), "x"), target(python))
         search = stock(store=self.store)
         environments = build_environments.EnvironmentResolver(request=request, search=search, fetches=fetches)
@@ -292,7 +293,7 @@ class Asked(FakeStore):
 def test_what_a_package_declares_is_kept_by_name_version_and_hashes() -> None:
     def key(pin: Pin) -> str:
         store = Asked()
-        request = Request(recipe=Recipe(name="mine", requires=("fast",)), source="fast")
+        request = Request(spec=LayerSpec(name="mine", requires=("fast",)), source="fast")
         environments = build_environments.EnvironmentResolver(request=request, search=stock(store=store))
         build_environments._requires(environments, pin, target())
         [found] = store.keys

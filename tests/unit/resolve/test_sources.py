@@ -19,7 +19,8 @@ from layerforge.core.errors import StepError, UsageError
 from layerforge.layer import licences
 from layerforge.resolve import sources, unpack_source
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.recipe import Library, Recipe, Source
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Library, Source
 from sdists import archive
 
 DATA = archive({"demo-1/Makefile": "all:\n"})
@@ -32,7 +33,7 @@ def a_library(name: str, sha256: str) -> Library:
     return Library(name=name, version="2.0", source=source, script="make")
 
 
-RECIPE = Recipe(name="mine", requires=("mine",), libraries=(a_library("demo", OURS), a_library("other", OTHER)))
+RECIPE = LayerSpec(name="mine", requires=("mine",), libraries=(a_library("demo", OURS), a_library("other", OTHER)))
 
 
 def a_folder(folder: Path, version: str = "1.9", instead_of: str = OURS, more: str = "") -> Path:

@@ -26,19 +26,19 @@ def a_recipe(folder: Path, lock: str = "") -> Path:
 
 def test_a_recipes_name_asks_for_the_bundled_recipe() -> None:
     [request] = targets.requests(["numpy"], None)
-    assert request.recipe.folder == recipe_file.bundled()["numpy"]
+    assert request.spec.folder == recipe_file.bundled()["numpy"]
     assert request.lock == recipe_file.bundled()["numpy"] / "requirements.lock"
     assert request.renew == "layerforge lock numpy"
 
 
 def test_several_recipes_are_several_layers() -> None:
-    assert [one.recipe.name for one in targets.requests(["numpy", "pillow"], None)] == ["numpy", "pillow"]
+    assert [one.spec.name for one in targets.requests(["numpy", "pillow"], None)] == ["numpy", "pillow"]
 
 
 def test_bare_requirements_share_a_layer_and_a_recipes_name_beside_them_is_one_of_them() -> None:
     [request] = targets.requests(["pandas>=3", "pyarrow"], None)
-    assert request.recipe.name == "pandas-pyarrow"
-    assert request.recipe.requires == ("pandas>=3", "pyarrow")
+    assert request.spec.name == "pandas-pyarrow"
+    assert request.spec.requires == ("pandas>=3", "pyarrow")
     assert request.lock is None
 
 
@@ -46,9 +46,9 @@ def test_a_folder_a_recipe_file_and_a_requirements_file_are_paths(tmp_path: Path
     folder = a_recipe(tmp_path / "mine")
     (tmp_path / "needs.txt").write_text("demo\n")
     found = targets.requests([str(folder), str(tmp_path / "needs.txt")], None)
-    assert [one.recipe.name for one in found] == ["mine", "needs"]
+    assert [one.spec.name for one in found] == ["mine", "needs"]
     assert found[1].source == tmp_path / "needs.txt"
-    assert targets.requests([str(folder / "recipe.toml")], None)[0].recipe == found[0].recipe
+    assert targets.requests([str(folder / "recipe.toml")], None)[0].spec == found[0].spec
 
 
 def test_a_path_that_is_not_there_suggests_the_nearest_recipe() -> None:
@@ -74,9 +74,9 @@ def test_what_lies_on_the_disk_is_never_asked_of_the_index(
     (tmp_path / "helpers/pyproject.toml").write_text('[project]\nname = "My.Helpers"\ndependencies = ["demo"]\n')
     [request] = targets.requests([name], None)
     assert isinstance(request.source, Path)
-    assert request.recipe.requires == ("demo",)
+    assert request.spec.requires == ("demo",)
     [request] = targets.requests([f"{name}>=0"], None)
-    assert request.recipe.requires == (f"{name}>=0",)
+    assert request.spec.requires == (f"{name}>=0",)
 
 
 @pytest.mark.parametrize("name", ["./helpers", "helpers"])
@@ -88,7 +88,7 @@ def test_the_hint_for_a_folder_that_asks_for_nothing_works(
     with pytest.raises(RecipeError, match=r"without recipe\.toml") as caught:
         targets.requests([name], None)
     assert '"helpers>=0"' in caught.value.hint
-    assert targets.requests(["helpers>=0"], None)[0].recipe.name == "helpers"
+    assert targets.requests(["helpers>=0"], None)[0].spec.name == "helpers"
 
 
 def test_a_name_that_could_be_either_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +99,8 @@ def test_a_name_that_could_be_either_is_asked_about(tmp_path: Path, monkeypatch:
         targets.requests(["numpy"], None)
     recipes = str(recipe_file.bundled()["numpy"])
     assert recipes in caught.value.hint
-    assert targets.requests(["./numpy"], None)[0].recipe.name == "mine"
-    assert targets.requests([recipes], None)[0].recipe.name == "numpy"
+    assert targets.requests(["./numpy"], None)[0].spec.name == "mine"
+    assert targets.requests([recipes], None)[0].spec.name == "numpy"
     with pytest.raises(UsageError, match="could be a package too") as caught:
         targets.requests(["helpers[fast]"], None)
     assert '"helpers[fast]>=0"' in caught.value.hint
@@ -160,7 +160,7 @@ def test_a_modules_name_leads_to_its_package_before_anything_is_resolved(name: s
     with pytest.raises(UsageError, match="is a module of the package") as caught:
         targets.requests([name], None)
     assert f'"{name}>=0"' in caught.value.hint
-    assert targets.requests([f"{name}>=0"], None)[0].recipe.requires == (f"{name}>=0",)
+    assert targets.requests([f"{name}>=0"], None)[0].spec.requires == (f"{name}>=0",)
 
 
 def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
     )
     (tmp_path / "uv.lock").write_text("")
     [request] = targets.requests([str(tmp_path)], None)
-    assert request.recipe.name == "My-Shop"
+    assert request.spec.name == "My-Shop"
     progress = FakeProgress()
     locking.tell(request, progress, target())
     told = "\n".join(progress.lines)
@@ -351,7 +351,7 @@ def test_a_file_that_is_resolved_is_not_held_against_its_own_lines(index: Path, 
     progress = FakeProgress()
     found = locking.locked(request, target(), stock(progress))
     assert [pin.name for pin in locking.pins(request, found, target())] == ["demo", "other"]
-    assert request.recipe.requires == ("demo", "other==1.0")
+    assert request.spec.requires == ("demo", "other==1.0")
     assert progress.warnings == []
 
 
@@ -399,12 +399,12 @@ def test_two_layers_of_one_name_are_refused_with_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["Scikit_Learn", "scikit.learn ", " SCIKIT-LEARN"])
 def test_a_recipes_name_is_normalised(word: str) -> None:
     [request] = targets.requests([word], None)
-    assert request.recipe.folder == recipe_file.bundled()["scikit-learn"]
+    assert request.spec.folder == recipe_file.bundled()["scikit-learn"]
 
 
 def test_a_requirement_that_is_named_twice_counts_once() -> None:
     [request] = targets.requests(["six", "six ", "six"], None)
-    assert (request.recipe.name, request.recipe.requires) == ("six", ("six",))
+    assert (request.spec.name, request.spec.requires) == ("six", ("six",))
 
 
 def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
@@ -413,8 +413,8 @@ def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
     wheel = make_wheel(tmp_path, "my-demo", "4.0")
     monkeypatch.chdir(tmp_path)
     [request] = targets.requests([wheel.name, "lxml"], None)
-    assert request.recipe.name == "my-demo-lxml"
-    assert request.recipe.requires == ("my-demo==4.0", "lxml")
+    assert request.spec.name == "my-demo-lxml"
+    assert request.spec.requires == ("my-demo==4.0", "lxml")
     assert request.source == f"my-demo @ {wheel.as_uri()}\nlxml"
 
 
@@ -441,7 +441,7 @@ def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["demo"]\n')
     [request] = targets.requests([str(tmp_path)], None)
     assert request.source == tmp_path / "pyproject.toml"
-    assert request.recipe.requires == ("demo",)
+    assert request.spec.requires == ("demo",)
 
 
 @pytest.mark.parametrize("line", ["-e ./project", "./project"])

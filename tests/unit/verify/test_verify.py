@@ -20,7 +20,8 @@ from layerforge.examine.examination import Examination, Kind, Member
 from layerforge.examine.examine import examine
 from layerforge.layer.distributions import Distribution, RecordRow
 from layerforge.layer.pyc import PycFacts, PycState
-from layerforge.resolve.recipe import Budget, BytecodeMode, Check, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Budget, BytecodeMode, Check
 from layerforge.verify import rules_table
 from layerforge.verify.imports import Imports, imports_of, top_level_imports
 from layerforge.verify.notes import notes
@@ -41,8 +42,8 @@ def expect(
     single: tuple[str, ...] = (),
     budget: Budget | None = None,
 ) -> Expect:
-    recipe = Recipe(name="pkg", requires=("pkg",), check=Check(single=single), budget=budget or Budget())
-    return Expect(target=target(python, arch), recipe=recipe, bytecode=bytecode)
+    spec = LayerSpec(name="pkg", requires=("pkg",), check=Check(single=single), budget=budget or Budget())
+    return Expect(target=target(python, arch), spec=spec, bytecode=bytecode)
 
 
 def found(rule: str, examination: Examination, held: Expect | None = None) -> list[Finding]:

@@ -16,7 +16,8 @@ from layerforge.core import digest
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Arch
 from layerforge.resolve import lock
-from layerforge.resolve.recipe import Budget, Check, Compression, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Budget, Check, Compression
 from layerforge.verify import verifying
 from layerforge.verify.verdict import Verdict
 
@@ -25,7 +26,7 @@ CPYTHON = Interpreter(path=Path("/usr/bin/python3.13"), version="3.13.0")
 
 
 def a_plan() -> Plan:
-    return plan(Recipe(name="demo", requires=("demo",)), target(), PINS, Compression.FAST, CPYTHON, 0)
+    return plan(LayerSpec(name="demo", requires=("demo",)), target(), PINS, Compression.FAST, CPYTHON, 0)
 
 
 CLEAN = Verdict(engine="fake", skipped="", findings=(), notes=("a note",))
@@ -116,22 +117,22 @@ def test_each_thing_that_a_verdict_depends_on_changes_its_key(monkeypatch: pytes
 
 def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdicts_key() -> None:
     base = Asked(plan=a_plan())
-    recipe = base.plan.recipe
+    spec = base.plan.spec
     parts = {
         "target": target("3.12"),
         "interpreter": "3.13.1",
-        "recipe": replace(recipe, check=Check(imports=("a",))),
+        "recipe": replace(spec, check=Check(imports=("a",))),
     }
     # What these decide is in the bytes, whose digest is in the key.
     never = {"compression": Compression.MAX, "steps": (), "epoch": 1, "key": "another", "indexes": ("--no-index",)}
     assert_decided_by(lambda plan: replace(base, plan=plan).key, base.plan, parts, never)
     assert_decided_by(
-        lambda check: replace(base, plan=replace(base.plan, recipe=replace(recipe, check=check))).key,
+        lambda check: replace(base, plan=replace(base.plan, spec=replace(spec, check=check))).key,
         Check(),
         {"imports": ("a",), "script": "1", "single": ("a",), "excused": {"a": "b"}},
     )
     assert_decided_by(
-        lambda budget: replace(base, plan=replace(base.plan, recipe=replace(recipe, budget=budget))).key,
+        lambda budget: replace(base, plan=replace(base.plan, spec=replace(spec, budget=budget))).key,
         Budget(),
         {"zipped": 1, "unzipped": 1},
     )

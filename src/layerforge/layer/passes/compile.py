@@ -12,7 +12,7 @@ from layerforge.layer.compiler import Compiled, Module
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
+from layerforge.resolve.recipe import BytecodeMode, CodeRules, Docstrings
 
 OUTDATED = "bytecode that came with the wheels"
 ADDED = "bytecode"
@@ -36,16 +36,15 @@ def compile_modules(layer: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]
 
 def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     """Every source below ``python/`` and what became of it."""
-    options = setting.recipe.bytecode
+    options = setting.spec.bytecode
     if options.mode is BytecodeMode.NONE:
         return
     if setting.interpreter is None:
         raise interpreters.missing(setting.target.python)
     files = [file for file in layer.files if _is(file, ".py")]
     results = compiler.compile_all(
-        [_module(file, options) for file in files],
+        [_module(file, options.rules_of(file.package)) for file in files],
         interpreter=setting.interpreter,
-        optimize=options.optimize,
         store=setting.store,
         advance=setting.step.advance,
     )
@@ -56,12 +55,13 @@ def _is(file: File, suffix: str) -> bool:
     return file.path.startswith(f"{SITE}/") and file.path.endswith(suffix)
 
 
-def _module(file: File, options: Bytecode) -> Module:
-    kept = globs.matches(file.path.removeprefix(f"{SITE}/"), options.keep_docstrings)
+def _module(file: File, rules: CodeRules) -> Module:
+    kept = globs.matches(file.path.removeprefix(f"{SITE}/"), rules.keep_docstrings)
     return Module(
         filename=f"{OPT}{file.path}",
         source=file.blob,
-        drop_docstrings=options.docstrings is Docstrings.DROP and not kept,
+        drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
+        optimize=rules.optimize,
     )
 
 
@@ -69,7 +69,7 @@ def _edit(source: File, compiled: Compiled, entries: Mapping[str, Entry], settin
     """What to do about one source."""
     if compiled.pyc is None:
         return LeftAlone(path=source.path, reason=f"{UNCOMPILABLE}: {compiled.reason}")
-    mode = setting.recipe.bytecode.mode
+    mode = setting.spec.bytecode.mode
     path = pyc_path(source.path, setting.target.cache_tag, mode)
     new = File(path=path, blob=tree.blob(compiled.pyc), package=source.package)
     if mode is BytecodeMode.ONLY:

@@ -15,8 +15,10 @@ from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, File, Tree, drop
+from layerforge.resolve.recipe import Prune
 
-RECIPE = "the recipe's own rules"
+RECIPE = "the rules of its recipe"
+_NOTHING = Prune()
 SCRIPT = "scripts that start the build machine's interpreter"
 _INIT = re.compile(r"(?:^|/)__init__\.py$")
 _TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
@@ -75,7 +77,6 @@ def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tupl
 
 def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
     """Name of the rule that wants an entry gone, by path."""
-    patterns = setting.recipe.prune
     root = f"{SITE}/"
     default = by_default(
         [path.removeprefix(root) for path in (one.path for one in tree.entries) if path.startswith(root)]
@@ -83,6 +84,7 @@ def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
     doomed: dict[str, str] = {}
     for entry in tree.entries:
         below, _, name = entry.path.partition("/")
+        patterns = setting.spec.prune.get(entry.package, _NOTHING)
         if below == "bin" and _is_script(entry):
             doomed[entry.path] = SCRIPT
         elif below != SITE or globs.matches(name, patterns.keep):

@@ -9,7 +9,7 @@ from layerforge.core.progress import Step
 from layerforge.core.runtimes import Target
 from layerforge.core.store.protocol import Store
 from layerforge.layer.tree import Edit
-from layerforge.resolve.recipe import Recipe
+from layerforge.resolve.layer_spec import LayerSpec
 
 UNCOMPILABLE = "does not compile"
 """How the reason begins for which the bytecode pass leaves a source alone."""
@@ -41,7 +41,7 @@ class PassResult:
 class Setting:
     """What a pass may look at besides the tree."""
 
-    recipe: Recipe
+    spec: LayerSpec
     target: Target
     interpreter: Interpreter | None
     store: Store

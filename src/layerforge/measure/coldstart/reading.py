@@ -89,7 +89,7 @@ def read_coldstart(text: str) -> ColdStart:
     The file is what ``layerforge coldstart`` writes: ``imports`` holds the tree, ``sizes``, and those of ``against``,
     hold the runs.
     """
-    data = guarded.file_as(text, _Measured, SCHEMA, DEEPEST)
+    data = guarded.file_as(text, _Measured, SCHEMA, deepest=DEEPEST)
     other = data.against or _Layer()
     other_name = f"{other.zip} (the other)" if other.zip == data.zip else other.zip
     return ColdStart(

@@ -17,8 +17,8 @@ from layerforge.layer.passes import strip
 from layerforge.layer.pyc import PycState
 from layerforge.report.advice import sources
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving, info, whole
-from layerforge.resolve import recipe_file
-from layerforge.resolve.recipe import BytecodeMode, Recipe
+from layerforge.resolve.catalogue import Catalogue, catalogue
+from layerforge.resolve.recipe import BytecodeMode, Library, Recipe
 
 SMALLEST_PROVIDED = 1_000_000
 """Bytes from which on what the runtime has too is worth a line: small ones are there because another package needs
@@ -178,7 +178,7 @@ def several_libraries(evidence: LayerEvidence) -> Iterator[Proposal]:
             yield Proposal(
                 kind="several-libraries",
                 what=f"{name} is there {len(group)} times: {sizes}; one copy would do",
-                how=_recipe_for(evidence, patterns, {one.package for one in group}),
+                how=_recipe_for(patterns, {one.package for one in group}),
                 savings=whole(others),
             )
 
@@ -193,21 +193,22 @@ def _builds(family: Iterable[Member]) -> Iterator[list[Member]]:
     return (list(by_digest.values()) for by_digest in stems.values() if len(by_digest) > 1)
 
 
-def _recipe_for(evidence: LayerEvidence, patterns: tuple[str, ...], owners: set[str]) -> str:
-    """How to get by with one copy: by the bundled recipe that compiles all of ``owners``, if there is one."""
-    recipes = [recipe_file.load(folder) for folder in recipe_file.bundled().values()]
-    names = set(evidence.tops)
-    fitting = [one for one in recipes if owners <= {part.name for part in one.packages} and _ships(one, patterns)]
-    if not fitting:
-        return "compile the packages on one copy, in a recipe of your own (docs/recipes.md)"
-    best = max(fitting, key=lambda one: (len({part.name for part in one.packages} & names), -len(one.packages)))
-    return f"`layerforge build {best.name}` compiles them on one copy, in a container"
+def _recipe_for(patterns: tuple[str, ...], owners: set[str]) -> str:
+    """How to get by with one copy: by compiling all of ``owners``, where their recipes do."""
+    known = catalogue()
+    recipes = [found for name in sorted(owners) if (found := known.find(name)) and found.compiles]
+    if len(recipes) < len(owners) or not all(_ships(one, patterns, known) for one in recipes):
+        return "compile the packages on one copy, by recipes of your own (docs/recipes.md)"
+    return "`layerforge build` compiles them on one copy where there is a container engine"
 
 
-def _ships(one: Recipe, patterns: tuple[str, ...]) -> bool:
-    names = [posixpath.basename(path) for library in one.libraries for path in library.ship]
-    names += [*one.system, *(soname for sonames in one.arch_system.values() for soname in sonames)]
-    return any(globs.matches(name, patterns) for name in names)
+def _ships(recipe: Recipe, patterns: tuple[str, ...], known: Catalogue) -> bool:
+    """Whether what a recipe compiles takes the library from its needs, or from the image."""
+    names = [*recipe.system, *(soname for sonames in recipe.arch_system.values() for soname in sonames)]
+    if isinstance(recipe.part, Library):
+        names += [posixpath.basename(path) for path in recipe.part.ship]
+    needs = [found for need in recipe.needs if (found := known.find(need.name))]
+    return any(globs.matches(name, patterns) for name in names) or any(_ships(one, patterns, known) for one in needs)
 
 
 def symbols(evidence: LayerEvidence) -> Iterator[Proposal]:

@@ -167,7 +167,7 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
         "interpreter": manifest.interpreter,
         "compression": str(manifest.compression),
         "bytecode": str(manifest.bytecode.mode),
-        "docstrings": str(manifest.bytecode.docstrings),
+        "docstrings": manifest.bytecode.told,
         "requires": list(manifest.requires),
         "budget": asdict(manifest.budget),
         "saved": saved(manifest),

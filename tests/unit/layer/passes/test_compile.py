@@ -17,7 +17,8 @@ from layerforge.layer.passes.compile import compile_modules
 from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Edit, File, Link, Tree
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
@@ -27,7 +28,7 @@ INTERPRETER = Interpreter(path=Path(sys.executable), version=sys.version.split()
 
 def a_compiling_setting(options: Bytecode, *, interpreter: Interpreter | None = INTERPRETER) -> Setting:
     return a_setting(
-        recipe=Recipe(name="pkg", requires=("pkg",), bytecode=options), python=RUNNING, interpreter=interpreter
+        spec=LayerSpec(name="pkg", requires=("pkg",), bytecode=options), python=RUNNING, interpreter=interpreter
     )
 
 

@@ -11,13 +11,14 @@ from layerforge.core import guarded
 from layerforge.layer.passes import prune
 from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Edit, Link
-from layerforge.resolve.recipe import Prune, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Prune
 
 
 def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """Reason by path of what goes, and of what is spared."""
-    recipe = Recipe(name="pkg", requires=("pkg",), prune=patterns or Prune())
-    said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(recipe=recipe)))
+    spec = LayerSpec(name="pkg", requires=("pkg",), prune=patterns or Prune())
+    said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(spec=spec)))
     gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
     return gone, {item.path: item.reason for item in said if isinstance(item, LeftAlone)}
 

@@ -14,7 +14,8 @@ from layerforge.build.plan import Plan, plan
 from layerforge.layer.passes.run import PASSES, describe, optimize
 from layerforge.layer.passes.setting import LeftAlone, PassResult
 from layerforge.layer.tree import Edit, Package, Tree
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Docstrings, Recipe
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression, Docstrings
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = RUNNING.replace(".", "")
@@ -25,8 +26,8 @@ DEMO = Package(name="demo", version="1", info=INFO)
 
 def a_plan(mode: BytecodeMode) -> Plan:
     code = Bytecode(mode=mode, docstrings=Docstrings.DROP)
-    recipe = Recipe(name="demo", requires=("demo",), bytecode=code)
-    return plan(recipe, target(RUNNING), (), Compression.FAST, HERE, 0)
+    spec = LayerSpec(name="demo", requires=("demo",), bytecode=code)
+    return plan(spec, target(RUNNING), (), Compression.FAST, HERE, 0)
 
 
 def a_layer() -> Tree:

@@ -1,0 +1,89 @@
+"""The recipes that a build knows: a project's own, then layerforge's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from layerforge.core import resources
+from layerforge.resolve import recipe_file
+from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Recipes by name, each in a folder that is called as it is; those of earlier folders come first."""
+
+    folders: tuple[Path, ...]
+    first: tuple[Path, ...] = ()
+    """Folders of single recipes, which come before all others."""
+
+    @cached_property
+    def places(self) -> Mapping[str, Path]:
+        """Folder of each recipe, by name."""
+        found: dict[str, Path] = {}
+        for folder in (*self.first, *self._others):
+            found.setdefault(canonicalize_name(folder.absolute().name), folder)
+        return found
+
+    @cached_property
+    def _others(self) -> tuple[Path, ...]:
+        return tuple(file.parent for folder in self.folders for file in sorted(folder.glob(f"*/{recipe_file.FILE}")))
+
+    def find(self, name: str) -> Recipe | None:
+        """The recipe for a package or library. Raises ``RecipeError`` where it has mistakes, or another name."""
+        folder = self.places.get(name)
+        if folder is None:
+            return None
+        if name not in self._read:
+            self._read[name] = _called(recipe_file.load(folder))
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, Recipe]:
+        return {}
+
+    def all(self) -> Iterator[Recipe]:
+        """Every recipe, by name."""
+        found = (self.find(name) for name in sorted(self.places))
+        return (recipe for recipe in found if recipe)
+
+    def target(self, name: str) -> Recipe | None:
+        """The recipe of that name, where it is a target of its own."""
+        recipe = self.find(name)
+        return recipe if recipe and recipe.layer else None
+
+    def shadowed(self, name: str) -> bool:
+        """Whether a later folder has a recipe of that name too, which does not count then."""
+        places = {folder.absolute() for folder in (*self.first, *self._others)}
+        return sum(canonicalize_name(folder.name) == name for folder in places) > 1
+
+    def nearest(self, name: str) -> str:
+        """The name of a target that is most like ``name``; empty where none is near."""
+        near = difflib.get_close_matches(name.lower(), list(self.places), 3, cutoff=0.75)
+        return next((one for one in near if self.target(one)), "")
+
+
+def _called(recipe: Recipe) -> Recipe:
+    if canonicalize_name(recipe.folder.absolute().name) != canonicalize_name(recipe.name):
+        raise RecipeError(
+            f"{recipe.folder} holds the recipe {recipe.name}",
+            hint=f"name the folder {recipe.name}: recipes are found by the names of their folders",
+        )
+    return recipe
+
+
+def bundled_folder() -> Path:
+    """Where layerforge's own recipes lie: inside the installed package, or in the checkout it runs from."""
+    return resources.carried("recipes", "recipes")
+
+
+def catalogue(*own: Path) -> Catalogue:
+    """The recipes of the folders ``own``, the first one's first, then those that come with layerforge."""
+    return Catalogue(folders=(*own, bundled_folder()))

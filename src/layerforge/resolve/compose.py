@@ -1,0 +1,199 @@
+"""From the recipes of a layer's locked packages to what is to be done for that layer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.specifiers import SpecifierSet
+
+from layerforge.core.runtimes import Target
+from layerforge.resolve import lock
+from layerforge.resolve.catalogue import Catalogue
+from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import Budget, Check, Library, Recipe, SourcePackage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """A spec with what recipes say, and what a person is told of it."""
+
+    spec: LayerSpec
+    said: tuple[str, ...] = ()
+    """A line each."""
+
+
+def compose(
+    spec: LayerSpec, pins: Sequence[Pin], catalogue: Catalogue, target: Target, *, compiling: bool, image: bool
+) -> Composition:
+    """The union of what the recipes say of the packages that are locked, in versions that they were proved for.
+
+    With ``compiling`` their packages come from source, with what they need; with ``image`` there is one to take
+    libraries of the system from. Raises ``RecipeError`` where recipes contradict each other or need what is not there.
+    """
+    applied, outside = _applied(pins, catalogue)
+    asked = spec.compiled
+    wanted, unmet = _compiled(applied, {pin.name for pin in pins}, catalogue, asked) if compiling else (set(), {})
+    parts = {name: recipe.part for name in wanted if isinstance((recipe := applied[name]).part, SourcePackage)}
+    libraries = _libraries([applied[name] for name in sorted(wanted)], catalogue)
+    at_work = [one for one in applied.values() if not one.compiles or one.name in wanted]
+    left = [one.name for one in applied.values() if one.compiles and one.name not in wanted]
+    composed = replace(
+        spec,
+        budget=Budget() if left else spec.budget,
+        bytecode=replace(spec.bytecode, packages={one.name: one.bytecode for one in applied.values()}),
+        prune={one.name: one.prune for one in applied.values() if one.prune.remove or one.prune.keep},
+        check=_check(applied.values(), [*at_work, *libraries]),
+        libraries=tuple(one.part for one in libraries if isinstance(one.part, Library)),
+        packages=(*parts.values(), *(part for part in spec.packages if part.name not in parts)),
+        build_packages=tuple(sorted({name for one in [*at_work, *libraries] for name in one.build_packages})),
+        system=tuple(_system([*libraries, *at_work], target)) if image else (),
+        env=_env(applied.values()),
+        data=tuple(one for recipe in applied.values() for one in recipe.data),
+        patches=tuple(one for recipe in applied.values() for one in recipe.patches),
+    )
+    return Composition(spec=composed, said=(*outside, *unmet.values(), *_shadowing(applied, libraries, catalogue)))
+
+
+def _applied(pins: Iterable[Pin], catalogue: Catalogue) -> tuple[dict[str, Recipe], list[str]]:
+    """The recipe of each package that has one for its version, and a line for each that has one for others."""
+    applied: dict[str, Recipe] = {}
+    outside: list[str] = []
+    for pin in pins:
+        recipe = catalogue.find(pin.name)
+        if recipe is None or isinstance(recipe.part, Library):
+            continue
+        if proved(recipe, pin):
+            applied[pin.name] = recipe
+        else:
+            what = _version(pin) or "from an address"
+            outside.append(
+                f"{pin.name} {what} is not among the versions of its recipe, {recipe.versions}: "
+                "it comes from its wheel, by the general rules"
+            )
+    return applied, outside
+
+
+def proved(recipe: Recipe, pin: Pin) -> bool:
+    """Whether a pin's version is among those that the package's recipe was proved for."""
+    version = _version(pin)
+    return bool(version) and SpecifierSet(recipe.versions).contains(version, prereleases=True)
+
+
+def _version(pin: Pin) -> str:
+    return pin.version or lock.wheel_version(pin.address)
+
+
+def _compiled(
+    applied: Mapping[str, Recipe], locked: Collection[str], catalogue: Catalogue, asked: frozenset[str]
+) -> tuple[set[str], dict[str, str]]:
+    """Packages to compile from their recipes, and a line on each that is not, since something that it needs is not."""
+    wanted = {name for name, recipe in applied.items() if recipe.compiles}
+    unmet: dict[str, str] = {}
+    while True:
+        lacking = {
+            name: need.name
+            for name in sorted(wanted)
+            for need in applied[name].needs
+            if not _is_library(applied[name], need.name, catalogue, locked) and need.name not in wanted
+        }
+        if not lacking:
+            return wanted, unmet
+        for name, need in lacking.items():
+            why = f"{name} comes from its wheel, since {need}, which it is compiled with, does"
+            if name in asked:
+                raise RecipeError(
+                    f"{name} cannot be compiled: {need} comes from its wheel", hint=f"--from-source {need}"
+                )
+            unmet[name] = why
+        wanted -= lacking.keys()
+
+
+def _is_library(recipe: Recipe, name: str, catalogue: Catalogue, locked: Collection[str]) -> bool:
+    """Whether a need of a recipe is a library. Raises ``RecipeError`` where it is neither that nor in the layer."""
+    found = catalogue.find(name)
+    if found and isinstance(found.part, Library):
+        return True
+    if found is None:
+        near = catalogue.nearest(name)
+        hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
+        raise RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
+    if name not in locked:
+        raise RecipeError(
+            f"the recipe {recipe.name} needs {name}, which is not in the layer",
+            hint=f"name {name} as a requirement too, or take wheels with --wheels",
+        )
+    return False
+
+
+def _libraries(recipes: Iterable[Recipe], catalogue: Catalogue) -> list[Recipe]:
+    """The libraries that recipes need, and that these need themselves, by name."""
+    found: dict[str, Recipe] = {}
+    ahead = list(recipes)
+    for recipe in ahead:
+        for need in recipe.needs:
+            other = catalogue.find(need.name)
+            if other is None:
+                raise RecipeError(
+                    f"the recipe {recipe.name} needs {need.name}, and there is no such recipe",
+                    hint="`needs` names recipes: write one for it",
+                )
+            _refuse_version(recipe, need.versions, other)
+            if isinstance(other.part, Library) and other.name not in found:
+                found[other.name] = other
+                ahead.append(other)
+    return [found[name] for name in sorted(found)]
+
+
+def _refuse_version(recipe: Recipe, versions: str, other: Recipe) -> None:
+    """Raises ``RecipeError`` where a recipe needs other versions of a library than the one that there is."""
+    if isinstance(other.part, Library) and not SpecifierSet(versions).contains(other.part.version, prereleases=True):
+        raise RecipeError(
+            f"the recipe {recipe.name} needs {other.name} {versions}, and its recipe is for {other.part.version}",
+            hint=f"a layer has one {other.name}: bring the two recipes to the same version",
+            details=(str(other.folder),),
+        )
+
+
+def _check(applied: Iterable[Recipe], proving: Iterable[Recipe]) -> Check:
+    """What proves the layer. Of libraries only those that ``proving`` recipes are about are asked to be there once."""
+    checks = [one.check for one in applied]
+    return Check(
+        imports=tuple(sorted({name for one in checks for name in one.imports})),
+        covered=tuple(sorted({name for one in checks for name in one.covered})),
+        scripts=tuple(script for one in checks for script in one.scripts),
+        single=tuple(sorted({glob for one in proving for glob in one.check.single})),
+        excused={glob: why for one in checks for glob, why in one.excused.items()},
+    )
+
+
+def _system(recipes: Iterable[Recipe], target: Target) -> Iterator[str]:
+    """Sonames of the image's libraries, each once, in a steady order."""
+    named = {name for one in recipes for name in (*one.system, *one.arch_system.get(str(target.arch), ()))}
+    yield from sorted(named)
+
+
+def _env(applied: Iterable[Recipe]) -> dict[str, str]:
+    """The variables of the function. Raises ``RecipeError`` where two recipes want different values."""
+    found: dict[str, tuple[str, str]] = {}
+    for recipe in applied:
+        for name, value in recipe.env.items():
+            other, before = found.setdefault(name, (recipe.name, value))
+            if before != value:
+                raise RecipeError(
+                    f"the recipes {other} and {recipe.name} want different values of {name}",
+                    hint="a function has one: take it out of one of the two",
+                    details=(f"{other}: {before}", f"{recipe.name}: {value}"),
+                )
+    return {name: found[name][1] for name in sorted(found)}
+
+
+def _shadowing(applied: Iterable[str], libraries: Iterable[Recipe], catalogue: Catalogue) -> Iterator[str]:
+    names = sorted({*applied, *(one.name for one in libraries)})
+    hidden = [name for name in names if catalogue.shadowed(name)]
+    if hidden:
+        places = sorted({str(catalogue.places[name].parent) for name in hidden})
+        what = "the recipe" if len(hidden) == 1 else "the recipes"
+        yield f"{what} {', '.join(hidden)} of {', '.join(places)} count instead of layerforge's own"
