@@ -96,12 +96,11 @@ def compiled(request: Request, found: locks.Lock) -> LayerSpec:
     what that needs has a ``build.lock`` of its own.
     """
     only = request.spec.name if request.spec.folder is not None else ""
-    pins = [pin for pin in found.pins if not only or pin.name == only]
     spec = request.spec
-    for pin in pins:
+    for pin in (pin for pin in found.pins if not only or pin.name == only):
         known = request.catalogue.find(pin.name)
-        if known and isinstance(known.part, SourcePackage) and proved(known, pin):
-            spec = replace(spec, packages=tuple(dict.fromkeys((*spec.packages, known.part))))
+        if known and isinstance(known.part, SourcePackage) and pin.name not in spec.compiled and proved(known, pin):
+            spec = replace(spec, packages=(*spec.packages, known.part))
     return spec
 
 

@@ -210,6 +210,8 @@ class TargetLayer:
     """What makes a recipe a target of its own."""
 
     requires: tuple[str, ...]
+    leave_out: tuple[str, ...] = ()
+    """Packages that stay out, and what only they need."""
     budget: Budget = Budget()
 
 

@@ -259,4 +259,5 @@ def _patches(folder: Path, name: str) -> Iterator[Patch]:
 
 def _layer(table: Mapping[str, Any]) -> TargetLayer:
     budget = Budget(**{key: size(value) for key, value in table.get("budget", {}).items()})
-    return TargetLayer(requires=tuple(table["requires"]), budget=budget)
+    left = tuple(canonicalize_name(name) for name in table.get("leave-out", ()))
+    return TargetLayer(requires=tuple(table["requires"]), leave_out=left, budget=budget)

@@ -255,7 +255,7 @@ SCHEMA: Mapping[str, Any] = {
         "single": _globs,
         "excused": _flags,
     },
-    "layer": {"requires": _requirements, "budget": {"unzipped": _size, "zipped": _size}},
+    "layer": {"requires": _requirements, "leave-out": _parts, "budget": {"unzipped": _size, "zipped": _size}},
 }
 """A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
 

@@ -188,7 +188,14 @@ def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
         return replace(_from_requirements([f"{recipe.name}{recipe.versions}"], known), given=(given,))
     requires = recipe.layer.requires
     _sound(requires, given)
-    spec = LayerSpec(name=recipe.name, requires=requires, folder=recipe.folder, budget=recipe.layer.budget)
+    wanted = recipe.layer
+    spec = LayerSpec(
+        name=recipe.name,
+        requires=requires,
+        folder=recipe.folder,
+        leave_out=wanted.leave_out,
+        budget=wanted.budget,
+    )
     lock_file = recipe.folder / recipe_file.LOCK
     return Request(spec=spec, source="\n".join(requires), catalogue=known, lock=lock_file, given=(given,))
 
