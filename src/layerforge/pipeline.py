@@ -17,6 +17,7 @@ from layerforge.examine.examine import examine
 from layerforge.layer.archive import archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.passes.run import optimize
+from layerforge.layer.patches import patched
 from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, keep, recall, refuse_unfit
 from layerforge.report.manifest import manifest
 from layerforge.report.provenance import origins
@@ -88,9 +89,11 @@ def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer
     with session.store.workspace() as workspace:
         built = _built(planned, options, session, workspace)
         tree = assemble(planned, built, workspace, session.progress)
+        tree, changes, patches = patched(tree, planned.spec.patches, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
         packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
-        layer_manifest = manifest(planned, tree, passes, packed, session.engine.name)
+        results = (*changes, *passes)
+        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches=patches)
         found = origins(planned, session.builder, session.search, workspace, session.logs)
         layer = described(layer_manifest, tree, found, packed.data)
     keep(planned, layer, session.store)

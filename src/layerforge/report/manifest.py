@@ -13,6 +13,7 @@ from layerforge.core import guarded
 from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
+from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
@@ -60,6 +61,8 @@ class Manifest:
     """Of the plan."""
     layerforge: str
     """Version that made the layer."""
+    patches: tuple[AppliedPatch, ...] = ()
+    """Changes of packages' files by their recipes."""
 
     @property
     def uncompilable(self) -> frozenset[str]:
@@ -67,7 +70,15 @@ class Manifest:
         return frozenset(left.path for left in self.left if left.reason.startswith(UNCOMPILABLE))
 
 
-def manifest(plan: Plan, tree: Tree, passes: tuple[PassResult, ...], archive: Archive, engine: str) -> Manifest:
+def manifest(
+    plan: Plan,
+    tree: Tree,
+    passes: tuple[PassResult, ...],
+    archive: Archive,
+    engine: str,
+    *,
+    patches: tuple[AppliedPatch, ...] = (),
+) -> Manifest:
     """The manifest of a layer."""
     return Manifest(
         name=plan.spec.name,
@@ -90,6 +101,7 @@ def manifest(plan: Plan, tree: Tree, passes: tuple[PassResult, ...], archive: Ar
         left=tuple(left for result in passes for left in result.left),
         key=plan.key,
         layerforge=__version__,
+        patches=patches,
     )
 
 

@@ -18,7 +18,7 @@ from layerforge.layer import licences
 from layerforge.layer.licences import Text
 from layerforge.resolve import sources
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Library
+from layerforge.resolve.recipe import Library, Patch
 from layerforge.resolve.sources import Search
 
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
@@ -124,6 +124,8 @@ class Origins:
     """First line of what each says of its version."""
     taken: tuple[Taken, ...] = ()
     """Packages of the image that are in the layer."""
+    patches: Mapping[str, tuple[Patch, ...]] = field(default_factory=dict)
+    """Changes of a package's files, by its name."""
 
 
 def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path, logs: Path) -> Origins:
@@ -147,11 +149,16 @@ def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path
                 archives |= _wheel(step.pin)
             case SystemStep():
                 sonames = step.sonames
-    known = Origins(archives=archives, needs=needs, texts=tuple(texts))
+    known = Origins(archives=archives, needs=needs, texts=tuple(texts), patches=_patches(plan))
     if builder is None or all(isinstance(step, WheelStep) for step in plan.steps):
         return known
     told = ask(builder, sonames, search.store, workspace, logs)
     return replace(known, image=builder.image, compilers=told.compilers, taken=told.taken, texts=(*texts, *told.texts))
+
+
+def _patches(plan: Plan) -> dict[str, tuple[Patch, ...]]:
+    names = sorted({one.package for one in plan.spec.patches})
+    return {name: tuple(one for one in plan.spec.patches if one.package == name) for name in names}
 
 
 def public(url: str) -> str:

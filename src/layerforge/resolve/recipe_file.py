@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge.core import guarded
+from layerforge.resolve import patch_file
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
     Budget,
@@ -61,6 +62,7 @@ def load(folder: Path) -> Recipe:
     if data.get("schema") == 1:
         raise _first_schema(file, data)
     problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data), *_script_problem(data, folder)]
+    problems += _patch_problems(data, folder)
     if problems:
         count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise RecipeError(f"{file} has {count}", hint="docs/recipes.md explains every key", details=tuple(problems))
@@ -153,6 +155,29 @@ def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
     name = _value(data, "check.script")
     if isinstance(name, str) and not (folder / name).is_file():
         yield f"check.script names {name}, which is not there"
+
+
+def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """What is wrong with the files in ``patches/``, of which none is passed over."""
+    for file in _visible(folder / PATCHES):
+        name = f"{PATCHES}/{file.name}"
+        if "library" in data:
+            yield f"{name}: patches go with [package] alone; the script of a library can change its sources"
+        elif file.suffix != ".patch":
+            yield f"{name} is not called *.patch"
+        else:
+            yield from _unsound(file, name)
+
+
+def _unsound(file: Path, name: str) -> Iterator[str]:
+    try:
+        patch_file.read(guarded.text(file))
+    except guarded.Unreadable as error:
+        yield f"{name}: {error}"
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
 
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
@@ -253,7 +278,7 @@ def _data(row: Mapping[str, Any], name: str) -> Data:
 
 
 def _patches(folder: Path, name: str) -> Iterator[Patch]:
-    for file in sorted((folder / PATCHES).glob("*.patch")):
+    for file in _visible(folder / PATCHES):
         yield Patch(package=name, name=file.name, text=_read(file))
 
 

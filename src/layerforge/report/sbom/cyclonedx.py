@@ -6,15 +6,24 @@ import posixpath
 import uuid
 from collections.abc import Iterator, Mapping
 
-from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
+from cyclonedx.model import (
+    AttachedText,
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    Property,
+    XsUri,
+)
 from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.component import Component, ComponentType, Diff, Patch, PatchClassification, Pedigree
 from cyclonedx.model.license import DisjunctiveLicense, LicenseAcknowledgement, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_supported_id
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from layerforge import __version__
+from layerforge.core import digest
 from layerforge.report.provenance import Origin
 from layerforge.report.sbom.parts import Document, Inside, SbomPart, SharedLibrary
 
@@ -96,6 +105,7 @@ def _component(part: SbomPart, refs: set[str]) -> Component:
         licenses=_licences(part.licence),
         hashes=[_hash(archive.sha256)] if archive and not archive.compiled else (),
         external_references=_references(archive) if archive else (),
+        pedigree=_pedigree(part) if part.patches else None,
         properties=_properties(
             {
                 "origin": part.origin,
@@ -108,6 +118,16 @@ def _component(part: SbomPart, refs: set[str]) -> Component:
     component.components.update(_library(one, refs) for one in part.libraries)
     component.components.update(_inside(one, ref, refs) for one in part.inside)
     return component
+
+
+def _pedigree(part: SbomPart) -> Pedigree:
+    """What its recipe changes of a package; the format has no place for the names and hashes of patches but notes."""
+    texts = (AttachedText(content=one.text, content_type="text/x-patch") for one in part.patches)
+    names = [f"{one.name} (sha256 {digest.sha256(one.text.encode())})" for one in part.patches]
+    return Pedigree(
+        patches=[Patch(type=PatchClassification.UNOFFICIAL, diff=Diff(text=text)) for text in texts],
+        notes=f"changed by its recipe: {', '.join(sorted(names))}",
+    )
 
 
 def _references(archive: Origin) -> list[ExternalReference]:

@@ -64,6 +64,7 @@ def _part(
         inside=tuple(_inside(package, files)),
         requires=required.union(origins.needs.get(package.name, ())),
         sonames=_sonames(files) if linked else frozenset(),
+        patches=origins.patches.get(package.name, ()),
     )
     if package.info:
         return replace(part, purl=pypi(package.name, package.version))

@@ -11,6 +11,7 @@ from packageurl import PackageURL
 from packaging.utils import is_normalized_name
 
 from layerforge.report.provenance import Origin
+from layerforge.resolve.recipe import Patch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ class SbomPart:
     """Names of the parts that it needs; some may not be there."""
     sonames: frozenset[str] = frozenset()
     """Libraries that its native code is linked to, wherever they are."""
+    patches: tuple[Patch, ...] = ()
+    """What its recipe changes of its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
