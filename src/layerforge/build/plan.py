@@ -17,7 +17,7 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import BytecodeMode, Compression, Library, Settings, SourcePackage
+from layerforge.resolve.recipe import BytecodeMode, Compression, Data, Library, Settings, SourcePackage
 
 SYSTEM = "system libraries"
 """Name of the step that takes libraries out of the image."""
@@ -240,7 +240,7 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
     facts, spec = as_json(planned), planned.spec
     facts["recipe"].pop("budget")
-    data = [[one.package, one.source.sha256, one.into, one.unpack] for one in spec.data]
+    data = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
     return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches]}
 
 
@@ -261,12 +261,16 @@ def as_json(planned: Plan) -> dict[str, Any]:
             "bytecode": asdict(spec.bytecode),
             "prune": {name: asdict(one) for name, one in spec.prune.items()},
             "env": dict(spec.env),
-            "data": [{"package": one.package, "sha256": one.source.sha256, "into": one.into} for one in spec.data],
+            "data": [_data_json(one) for one in spec.data],
             "patches": [{"package": one.package, "name": one.name} for one in spec.patches],
         },
         "steps": [_step_json(step) for step in planned.steps],
         "key": planned.key,
     }
+
+
+def _data_json(data: Data) -> dict[str, Any]:
+    return {"package": data.package, "name": data.name, "sha256": data.source.sha256, "into": data.into}
 
 
 def _step_json(step: PlanStep) -> dict[str, Any]:

@@ -187,11 +187,15 @@ class Data:
 
     package: str
     """Whose recipe brings it."""
+    name: str
+    """Of the file, as its address ends."""
     source: Source
     into: str
     """Folder below ``/opt``."""
     unpack: bool = False
     """Whether it is a zip or tar whose files are wanted."""
+    files: tuple[str, ...] = ()
+    """Globs of the archive's files that are wanted; all of them where it is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ from layerforge.resolve.recipe_schema import (
     REQUIRED_IN_ROWS,
     SCHEMA,
     SHOWN,
+    file_name,
     shown,
     size,
 )
@@ -132,6 +133,10 @@ def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
         yield "a recipe has one of the tables [package] and [library]" + (", not both" if kinds else "")
     if kinds == ["library"]:
         yield from (f"{one} goes with [package] alone" for one in OF_PACKAGES if _value(data, one) is not None)
+    rows = data.get("data")
+    for number, row in enumerate(rows if isinstance(rows, list) else []):
+        if isinstance(row, dict) and "files" in row and row.get("unpack") is not True:
+            yield f"data[{number}].files goes with unpack = true alone: they are an archive's"
     package = data.get("package")
     if isinstance(package, dict) and "build" not in package:
         keys = (key for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package))
@@ -274,7 +279,14 @@ def _check(table: Mapping[str, Any], name: str, folder: Path) -> Check:
 
 def _data(row: Mapping[str, Any], name: str) -> Data:
     source = Source(url=row["url"], sha256=row["sha256"])
-    return Data(package=name, source=source, into=row["into"], unpack=row.get("unpack", False))
+    return Data(
+        package=name,
+        name=file_name(row["url"]),
+        source=source,
+        into=row["into"].rstrip("/"),
+        unpack=row.get("unpack", False),
+        files=tuple(row.get("files", ())),
+    )
 
 
 def _patches(folder: Path, name: str) -> Iterator[Patch]:

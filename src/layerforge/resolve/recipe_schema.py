@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -177,6 +178,19 @@ def _own_glob(value: object) -> str:
     return "must begin with a folder or file of the package itself" if first.startswith(("*", "?")) else ""
 
 
+def file_name(url: str) -> str:
+    """What the file at an address is called: the last part of its path; empty where that is no name."""
+    try:
+        name = unquote(urlsplit(url).path.rpartition("/")[2], errors="strict")
+    except ValueError:
+        return ""
+    return name if name.isprintable() and "/" not in name and name not in {".", ".."} else ""
+
+
+def _address(value: object) -> str:
+    return "" if isinstance(value, str) and file_name(value) else "must be an address that ends with the name of a file"
+
+
 def _data_folder(value: object) -> str:
     if wrong := _inside(value):
         return wrong
@@ -248,7 +262,7 @@ SCHEMA: Mapping[str, Any] = {
         "optimize": _level,
     },
     "env": _function_variables,
-    "data": [{**_SOURCE, "into": _data_folder, "unpack": _yes_or_no}],
+    "data": [{**_SOURCE, "url": _address, "into": _data_folder, "unpack": _yes_or_no, "files": _globs}],
     "check": {
         "imports": _each(_named(_MODULE, "a module's name")),
         "script": _inside,
@@ -269,7 +283,17 @@ REQUIRED = {
 
 REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into")}
 
-OF_PACKAGES = ("prune", "bytecode", "env", "layer", "check.imports", "check.script", "check.excused", "build.requires")
+OF_PACKAGES = (
+    "prune",
+    "bytecode",
+    "env",
+    "data",
+    "layer",
+    "check.imports",
+    "check.script",
+    "check.excused",
+    "build.requires",
+)
 """What no library has: it ships what it names, and packages prove it."""
 
 OF_COMPILED = ("needs", "minutes", "config", "flags", "env")
