@@ -54,7 +54,16 @@ def compose(
         data=tuple(one for recipe in applied.values() for one in recipe.data),
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
     )
-    return Composition(spec=composed, said=(*outside, *unmet.values(), *_shadowing(applied, libraries, catalogue)))
+    wheels = _from_wheels(left, budget=spec.budget != Budget()) if not image else ()
+    said = (*outside, *unmet.values(), *wheels, *_shadowing(applied, libraries, catalogue))
+    return Composition(spec=composed, said=said)
+
+
+def _from_wheels(left: Sequence[str], *, budget: bool) -> Iterator[str]:
+    """What is said where nothing can be compiled."""
+    if left:
+        more = ", and the budget does not count" if budget else ""
+        yield f"{', '.join(left)} from their wheels: what compiles them is a container engine{more}"
 
 
 def _applied(pins: Iterable[Pin], catalogue: Catalogue) -> tuple[dict[str, Recipe], list[str]]:

@@ -19,6 +19,7 @@ from layerforge.core.text import counted
 from layerforge.resolve import file_kinds, lock, standins, uv
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Lock, Pin
+from layerforge.resolve.recipe import Library
 from layerforge.resolve.request import Request
 from layerforge.resolve.requirement import PACKAGE_NAME, known_modules
 from layerforge.resolve.sources import Search
@@ -216,7 +217,13 @@ def _near(request: Request) -> str:
 
 
 def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
-    near = _near(request)
+    near, found = _near(request), request.catalogue.find(request.spec.name)
+    if found and isinstance(found.part, Library) and error.message.startswith("there is no package"):
+        return RecipeError(
+            f"{found.name} is a library, which no layer is built of alone",
+            hint="build a package whose recipe needs it: `layerforge recipes` lists them",
+            details=error.details,
+        )
     if not near or not error.message.startswith("there is no package"):
         return error
     return RecipeError(

@@ -56,7 +56,7 @@ RULES_TABLE: tuple[Rule, ...] = (
         "A needed library is missing",
         ERROR,
         hint="put the library into the layer's lib/ folder, or let the container engine ship its own "
-        "([build] system = [...] in a recipe), or, if nothing imports this file, leave the file out",
+        "(`system = [...]` in a recipe), or, if nothing imports this file, leave the file out",
     ),
     _rule(
         "LF104",

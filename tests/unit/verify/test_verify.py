@@ -187,8 +187,8 @@ def test_a_library_that_nothing_brings_is_missing() -> None:
 def test_the_hint_of_a_missing_library_tells_how_a_recipe_ships_one() -> None:
     hint = alone("LF103", an_examination(an_elf("python/l/l.so", needed=("libgomp.so.1",)))).hint
     assert "container engine" in hint
-    assert "[build] system" in hint
-    assert "`[build] system" in DOC.read_text("utf-8").partition("## LF103")[2].partition("## LF104")[0]
+    assert "`system = " in hint
+    assert "`system = " in DOC.read_text("utf-8").partition("## LF103")[2].partition("## LF104")[0]
 
 
 def test_a_library_that_lies_where_the_loader_does_not_look_is_missing_and_its_place_is_named() -> None:
