@@ -122,6 +122,7 @@ def a_manifest(*packages: Package, **facts: Any) -> Manifest:
         bytecode=Bytecode(),
         budget=Budget(),
         check=Check(),
+        env={},
         requires=("demo",),
         sha256="a" * 64,
         content_sha256="b" * 64,

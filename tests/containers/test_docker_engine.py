@@ -667,7 +667,7 @@ def test_the_images_interpreter_makes_bytecode_where_this_machine_has_none(
     assert interpreters.from_image(docker, "3.13", tmp_path / "pythons", progress) == found
     assert len(progress.lines) == 1
     module = Module(filename="/opt/python/a.py", source=tree.blob(b"x = 1\n"))
-    [made] = compiler.compile_all([module], interpreter=found, optimize=0, store=FakeStore())
+    [made] = compiler.compile_all([module], interpreter=found, store=FakeStore())
     assert made.pyc is not None
     # Of another version than the runtime's it would be of no use.
     assert interpreters.from_image(docker, "3.12", tmp_path / "pythons", progress) is None

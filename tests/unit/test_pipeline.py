@@ -93,7 +93,7 @@ class Line:
         """What would be done for one target, as it is shown."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word)], None)
-        return pipeline.prepare(request, *pipeline.ready(request.spec, self.options(), self.session), fetches=False)
+        return pipeline.prepare(request, self.options(), self.session, fetches=False).plan
 
     def options(self, out: str = "out", **facts: Any) -> Options:
         plain = Options(

@@ -20,9 +20,12 @@ from layerforge.resolve.recipe import (
     Bytecode,
     BytecodeMode,
     Check,
+    CodeRules,
     Compression,
+    Data,
     Docstrings,
     Library,
+    Patch,
     Prune,
     Settings,
     Source,
@@ -55,6 +58,8 @@ BLAS = replace(ZLIB, name="blas", needs=("zlib",), settings=Settings(env={"A": "
 DEMO = SourcePackage(name="demo", needs=("zlib",))
 SETTINGS = Settings(flags={"CFLAGS": "-O1"})
 TOOL = Pin(name="tool", version="1", hashes=(f"sha256:{'d' * 64}",))
+DATA = Data(package="demo", source=Source(url="https://a.test/d", sha256="e" * 64), into="share/demo")
+PATCH = Patch(package="demo", name="a.patch", text="--- a\n+++ b\n")
 COMPILED = replace(RECIPE, libraries=(ZLIB, BLAS), packages=(DEMO,), system=("libgfortran.so.5",))
 
 
@@ -150,18 +155,20 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
             "name": "other",
             "requires": ("demo", "more"),
             "bytecode": Bytecode(docstrings=Docstrings.DROP),
-            "prune": Prune(remove=("a",)),
+            "leave_out": ("boto3",),
+            "prune": {"demo": Prune(remove=("a",))},
             "libraries": (ZLIB, replace(BLAS, version="2")),
             "packages": (replace(DEMO, needs=()),),
             "system": ("libgomp.so.1",),
-            "arch_system": {"x86_64": ("libquadmath.so.0",)},
+            "env": {"HOME_OF_DEMO": "/opt/share/demo"},
+            "data": (DATA,),
+            "patches": (PATCH,),
         },
         {
             "folder": Path("/elsewhere"),
             "budget": Budget(zipped=1, unzipped=1),
-            "check": Check(script="assert True"),
-            # What these two stand for comes in with the toolchain: the pins it compiles with, and its image.
-            "build_requires": ("meson",),
+            "check": Check(imports=("demo",)),
+            # What these stand for comes in with the toolchain: its image.
             "build_packages": ("gcc",),
         },
     )
@@ -174,12 +181,16 @@ def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
         {
             "mode": BytecodeMode.ONLY,
             "docstrings": Docstrings.DROP,
-            "keep_docstrings": ("a/*",),
-            "optimize": 2,
+            "packages": {"demo": CodeRules()},
         },
     )
     assert_decided_by(
-        lambda prune: plan_key(replace(ASKED, spec=replace(COMPILED, prune=prune))),
+        lambda rules: plan_key(replace(ASKED, spec=replace(COMPILED, bytecode=Bytecode(packages={"demo": rules})))),
+        CodeRules(),
+        {"docstrings": Docstrings.DROP, "keep_docstrings": ("a/*",), "optimize": 2},
+    )
+    assert_decided_by(
+        lambda prune: plan_key(replace(ASKED, spec=replace(COMPILED, prune={"demo": prune}))),
         Prune(),
         {"remove": ("a",), "keep": ("a",)},
     )
@@ -349,11 +360,8 @@ def test_a_change_of_what_is_needed_changes_the_key_of_what_needs_it() -> None:
 
 
 def test_the_libraries_of_the_image_have_their_names_in_their_key() -> None:
-    for change in ({"system": ("libgomp.so.1",)}, {"arch_system": {"x86_64": ("libquadmath.so.0",)}}):
-        asked = replace(ASKED, spec=replace(COMPILED, **change))
-        assert step_key("system", asked) != step_key("system")
-    for_others = replace(ASKED, spec=replace(COMPILED, arch_system={"arm64": ("libquadmath.so.0",)}))
-    assert step_key("system", for_others) == step_key("system")
+    asked = replace(ASKED, spec=replace(COMPILED, system=("libgomp.so.1",)))
+    assert step_key("system", asked) != step_key("system")
 
 
 def test_without_bytecode_the_interpreter_does_not_matter() -> None:

@@ -43,9 +43,9 @@ def checked(
     capsys: pytest.CaptureFixture[str], script: str, needed: tuple[str, ...] = (), others: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """What a whole check reports."""
-    check: Generator[None, str, None] = check_layer.checking(WORD, [*needed], [*others])
+    check: Generator[None, list[tuple[str, str]], None] = check_layer.checking(WORD, [*needed], [*others])
     next(check)
-    check.send(script)
+    check.send([("pkg/check.py", script)] if script else [])
     return reports(capsys.readouterr().out)
 
 
@@ -59,7 +59,7 @@ def test_every_step_is_told_before_it_begins_and_the_end_last(capsys: pytest.Cap
     assert without_times(found) == [
         {"doing": "import lf_good"},
         {"doing": "import lf_other"},
-        {"doing": "check.py"},
+        {"doing": "pkg/check.py"},
         {"doing": "exit"},
         {"done": True},
     ]
@@ -93,7 +93,7 @@ def test_a_module_that_ends_the_program_has_failed_whatever_status_it_names(caps
 def test_the_check_runs_where_all_that_it_needs_could_be_imported(
     needed: tuple[str, ...], others: tuple[str, ...], runs: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ({"doing": "check.py"} in checked(capsys, "pass\n", needed, others)) is runs
+    assert ({"doing": "pkg/check.py"} in checked(capsys, "pass\n", needed, others)) is runs
 
 
 def test_without_a_check_none_is_begun(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,18 +130,18 @@ def test_a_check_may_end_itself_with_success(script: str, capsys: pytest.Capture
 @pytest.mark.usefixtures("modules")
 def test_a_module_that_ends_the_check_with_success_has_not_proved_anything(capsys: pytest.CaptureFixture[str]) -> None:
     found = checked(capsys, "import lf_good\nlf_good.leave()\n")
-    assert [facts["failed"] for facts in found if "failed" in facts] == ["check.py"]
+    assert [facts["failed"] for facts in found if "failed" in facts] == ["pkg/check.py"]
 
 
 def test_an_exception_that_was_raised_nowhere_is_not_the_checks_own() -> None:
-    assert not check_layer.ended_itself(SystemExit(0))
+    assert not check_layer.ended_itself(SystemExit(0), "pkg/check.py")
 
 
 def test_the_check_is_the_main_module_and_can_pickle_what_it_defines(capsys: pytest.CaptureFixture[str]) -> None:
     script = """
 import pickle, sys
 class Mine: pass
-assert __name__ == '__main__' and __file__ == 'check.py'
+assert __name__ == '__main__' and __file__ == 'pkg/check.py'
 assert type(pickle.loads(pickle.dumps(Mine()))) is Mine
 checking = None
 """

@@ -187,7 +187,9 @@ def test_why_a_module_does_not_compile_is_one_line(error: Exception, expected: s
 
 
 def test_a_source_that_is_no_text_is_told_as_such() -> None:
-    kind, data = worker.answer({"data": base64.b64encode(b"x = '\xff'\n"), "filename": "m.py", "drop": False}, 0)
+    kind, data = worker.answer(
+        {"data": base64.b64encode(b"x = '\xff'\n"), "filename": "m.py", "drop": False, "optimize": 0}
+    )
     assert kind == b"E"
     assert data.decode().startswith("SyntaxError")
     assert "utf-8" in data.decode()

@@ -32,13 +32,12 @@ class Asked:
 
     module: Module
     interpreter: Interpreter
-    optimize: int = 0
 
 
 def kept_under(asked: Asked) -> str:
     """The only key under which the store holds what became of a module."""
     store = FakeStore()
-    compiler.compile_all([asked.module], interpreter=asked.interpreter, optimize=asked.optimize, store=store)
+    compiler.compile_all([asked.module], interpreter=asked.interpreter, store=store)
     [(kind, key)] = store.values
     assert kind == compiler.KIND
     return key
@@ -101,5 +100,5 @@ def test_the_worker_leaves_no_bytecode_behind_and_knows_no_site_packages(
     (tmp_path / "probe.py").write_bytes(PROBE)
     monkeypatch.setattr(compiler, "WORKER", tmp_path / "probe.py")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    [told] = compiler.compile_all([a_module("")], interpreter=running, optimize=0, store=FakeStore())
+    [told] = compiler.compile_all([a_module("")], interpreter=running, store=FakeStore())
     assert json.loads(told.reason) == [1, 1, 1, "0"]

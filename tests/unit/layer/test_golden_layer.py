@@ -114,6 +114,6 @@ def test_the_golden_module_has_the_bytecode_that_is_pinned_beside_the_schema(tmp
     if interpreter is None or (interpreter.version not in pinned and pinned):
         pytest.skip(f"no CPython of {', '.join(pinned)} on this machine")
     module = Module(filename="/opt/python/gold/__init__.py", source=blob(MODULE.encode()), drop_docstrings=True)
-    [compiled] = compiler.compile_all([module], interpreter=interpreter, optimize=0, store=FakeStore())
+    [compiled] = compiler.compile_all([module], interpreter=interpreter, store=FakeStore())
     assert compiled.pyc is not None
     assert digest.sha256(compiled.pyc) == pinned.get(interpreter.version), RAISE

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def a_module(text: str | bytes, *, name: str = "mod", drop: bool = False) -> Mod
 
 
 def compiled(modules: list[Module], interpreter: Interpreter, *, optimize: int = 0, jobs: int = 1) -> list[Compiled]:
-    return compiler.compile_all(modules, interpreter=interpreter, optimize=optimize, store=FakeStore(), jobs=jobs)
+    asked = [replace(module, optimize=optimize) for module in modules]
+    return compiler.compile_all(asked, interpreter=interpreter, store=FakeStore(), jobs=jobs)
 
 
 def pyc(module: Module, interpreter: Interpreter, *, optimize: int = 0) -> bytes:
@@ -474,8 +476,8 @@ def test_what_the_store_has_is_not_compiled_again(running: Interpreter) -> None:
     store, advanced = FakeStore(), list[int]()
     modules = [a_module("x = 1\n", name="a"), a_module("x =\n", name="b")]
     broken = Interpreter(path=Path("/nonexistent/python"), version=running.version)
-    first = compiler.compile_all(modules, interpreter=running, optimize=0, store=store)
-    again = compiler.compile_all(modules, interpreter=broken, optimize=0, store=store, advance=advanced.append)
+    first = compiler.compile_all(modules, interpreter=running, store=store)
+    again = compiler.compile_all(modules, interpreter=broken, store=store, advance=advanced.append)
     assert first == again
     assert sum(advanced) == 2
 
@@ -483,23 +485,23 @@ def test_what_the_store_has_is_not_compiled_again(running: Interpreter) -> None:
 @pytest.mark.parametrize("frame", [b"", b"[]", b"E\xff", b"X"])
 def test_what_the_store_has_that_is_no_frame_is_compiled_again(frame: bytes, running: Interpreter) -> None:
     store, module = FakeStore(), a_module("x = 1\n")
-    [right] = compiler.compile_all([module], interpreter=running, optimize=0, store=store)
+    [right] = compiler.compile_all([module], interpreter=running, store=store)
     [key] = store.values
     store.values[key] = frame
-    assert compiler.compile_all([module], interpreter=running, optimize=0, store=store) == [right]
+    assert compiler.compile_all([module], interpreter=running, store=store) == [right]
     assert store.values[key] != frame
 
 
 def test_progress_counts_every_module_once(running: Interpreter) -> None:
     advanced = list[int]()
     modules = [a_module(f"x = {number}\n", name=f"m{number}") for number in range(7)]
-    compiler.compile_all(modules, interpreter=running, optimize=0, store=FakeStore(), jobs=3, advance=advanced.append)
+    compiler.compile_all(modules, interpreter=running, store=FakeStore(), jobs=3, advance=advanced.append)
     assert sum(advanced) == 7
 
 
 def test_nothing_to_compile_starts_nothing() -> None:
     broken = Interpreter(path=Path("/nonexistent/python"), version="3.13.0")
-    assert compiler.compile_all([], interpreter=broken, optimize=0, store=FakeStore()) == []
+    assert compiler.compile_all([], interpreter=broken, store=FakeStore()) == []
 
 
 @pytest.mark.parametrize(

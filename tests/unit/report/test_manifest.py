@@ -14,7 +14,7 @@ from layerforge.layer.tree import Edit, Package, Tree
 from layerforge.report import manifest
 from layerforge.report.manifest import Manifest
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Budget, Check, Compression
+from layerforge.resolve.recipe import Budget, Check, CheckScript, Compression
 from layerforge.verify.verdict import Figures, Verdict, run_data
 
 PLAN = Plan(
@@ -23,7 +23,9 @@ PLAN = Plan(
         requires=("demo>=1",),
         folder=Path("/home/me/recipes/demo"),
         budget=Budget(zipped=5),
-        check=Check(imports=("demo",), script="assert True", single=("libgomp*",)),
+        check=Check(
+            imports=("demo",), scripts=(CheckScript(package="demo", text="assert True"),), single=("libgomp*",)
+        ),
     ),
     target=target(),
     compression=Compression.FAST,

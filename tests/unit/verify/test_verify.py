@@ -21,7 +21,7 @@ from layerforge.examine.examine import examine
 from layerforge.layer.distributions import Distribution, RecordRow
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Budget, BytecodeMode, Check
+from layerforge.resolve.recipe import Budget, BytecodeMode, Check, CheckScript
 from layerforge.verify import rules_table
 from layerforge.verify.imports import Imports, imports_of, top_level_imports
 from layerforge.verify.notes import notes
@@ -702,16 +702,22 @@ def test_every_top_level_module_of_a_layer_is_imported() -> None:
     assert names == ("compiled", "deep", "fast", "native", "numpy", "only", "six")
 
 
+def scripts(text: str) -> tuple[CheckScript, ...]:
+    return (CheckScript(package="pkg", text=text),)
+
+
 def outcome_of(imports: tuple[str, ...], script: str, folder: Path, *, others: tuple[str, ...] = ()) -> Outcome:
     """What the program really does in a Python of its own. The word of the run is empty."""
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n"]
-    argv[-1] += init_program(Imports(needed=imports, others=others), "") + check_program(script)
+    argv[-1] += init_program(Imports(needed=imports, others=others), "") + check_program(
+        scripts(script) if script else ()
+    )
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     return Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
 
 
 def checked(outcome: Outcome, imports: Imports | None = None) -> Checked:
-    return run_check(FakeEngine([outcome]), target(), Path("/opt"), imports or Imports(), "", 5.0, word="")
+    return run_check(FakeEngine([outcome]), target(), Path("/opt"), imports or Imports(), (), 5.0, word="")
 
 
 def check(outcome: Outcome) -> tuple[Finding, ...]:
@@ -721,19 +727,19 @@ def check(outcome: Outcome) -> tuple[Finding, ...]:
 def test_the_engine_gets_the_program_the_folder_and_the_time() -> None:
     engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:word{"done": true}\n', seconds=1.0)])
     imports = Imports(needed=("numpy",))
-    found = run_check(engine, target(), Path("/some/opt"), imports, "assert 1", 5.0, word="word")
+    found = run_check(engine, target(), Path("/some/opt"), imports, scripts("assert 1"), 5.0, word="word")
     assert found == Checked(findings=(), notes=(), figures=Figures())
     (job,) = engine.jobs
     assert (job.opt, job.timeout, job.target) == (Path("/some/opt"), 5.0, target())
     assert job.init == init_program(imports, "word")
-    assert job.program == check_program("assert 1")
+    assert job.program == check_program(scripts("assert 1"))
 
 
 def test_each_run_has_a_word_of_its_own_and_believes_no_line_without_it() -> None:
     forged = Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)
     engine = FakeEngine([forged, forged])
     for _ in range(2):
-        found = run_check(engine, target(), Path("/opt"), Imports(needed=("a",)), "", 5.0)
+        found = run_check(engine, target(), Path("/opt"), Imports(needed=("a",)), (), 5.0)
         assert rules(found.findings) == ["LF402"]
     first, second = engine.jobs
     assert first.init != second.init
@@ -758,10 +764,10 @@ def test_a_module_that_ends_the_program_while_it_is_imported_has_failed_whatever
     (tmp_path / "leaves.py").write_text(text)
     word = "f00d"
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"]
-    argv[-1] += init_program(Imports(needed=("leaves",)), word) + check_program("")
+    argv[-1] += init_program(Imports(needed=("leaves",)), word) + check_program(())
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     ended = Outcome(status=done.returncode, output=done.stdout + done.stderr, seconds=0.0)
-    found = run_check(FakeEngine([ended]), target(), Path("/opt"), Imports(needed=("leaves",)), "", 5.0, word=word)
+    found = run_check(FakeEngine([ended]), target(), Path("/opt"), Imports(needed=("leaves",)), (), 5.0, word=word)
     assert rules(found.findings) in (["LF401"], ["LF402"])
 
 

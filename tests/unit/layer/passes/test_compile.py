@@ -18,7 +18,7 @@ from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Edit, File, Link, Tree
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, Docstrings
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Docstrings
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
@@ -40,7 +40,8 @@ def proposed(
     keep_docstrings: tuple[str, ...] = (),
     optimize: int = 0,
 ) -> list[Edit | LeftAlone]:
-    options = Bytecode(mode=mode, docstrings=docstrings, keep_docstrings=keep_docstrings, optimize=optimize)
+    rules = CodeRules(docstrings=docstrings, keep_docstrings=keep_docstrings, optimize=optimize)
+    options = Bytecode(mode=mode, packages={"pkg": rules})
     return list(compile_modules(layer, a_compiling_setting(options)))
 
 

@@ -17,7 +17,7 @@ from layerforge.resolve.recipe import Prune
 
 def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """Reason by path of what goes, and of what is spared."""
-    spec = LayerSpec(name="pkg", requires=("pkg",), prune=patterns or Prune())
+    spec = LayerSpec(name="pkg", requires=("pkg",), prune={"pkg": patterns or Prune()})
     said = list(prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting(spec=spec)))
     gone = {item.path: item.reason for item in said if isinstance(item, Edit)}
     return gone, {item.path: item.reason for item in said if isinstance(item, LeftAlone)}
