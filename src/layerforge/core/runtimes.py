@@ -64,6 +64,8 @@ class Runtime:
     """Sonames that the runtime itself provides."""
     packages: frozenset[str]
     """Top-level Python packages that the runtime itself provides."""
+    programs: frozenset[str]
+    """Paths of the programs that may start a script there."""
     versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Oldest and newest version that it may have of some of them."""
 
@@ -79,6 +81,11 @@ class Target:
     def python(self) -> str:
         """The runtime's minor version."""
         return self.runtime.python
+
+    @property
+    def program(self) -> str:
+        """Path of the runtime's own interpreter."""
+        return f"/var/lang/bin/python{self.python}"
 
     @property
     def label(self) -> str:
@@ -116,6 +123,7 @@ def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Ru
         deprecated=row["deprecated"].isoformat(),
         libraries=frozenset(system["libraries"]),
         packages=frozenset(data["shared"]["packages"]),
+        programs=frozenset(path.format(python=python) for path in data["shared"]["programs"]),
         versions={name: tuple(both) for name, both in data["shared"]["versions"].items()},
     )
 

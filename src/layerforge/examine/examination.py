@@ -42,6 +42,8 @@ class Member:
     foreign: str = ""
     """Format of native code that is no ELF file: ``Mach-O`` (macOS) or ``PE`` (Windows)."""
     pyc: PycFacts | None = None
+    started_by: str = ""
+    """What starts a script, as its first line names it: a path, or a name on PATH; empty for what is no script."""
     unsafe: str = ""
     """Why the path must not be written to a disk; empty where it may."""
 

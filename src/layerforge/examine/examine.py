@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 
-from layerforge.core import digest, elf, elf_layout
+from layerforge.core import digest, elf, elf_layout, shebang
 from layerforge.core.elf import ElfFacts
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.runtimes import Target, runtimes
@@ -36,6 +36,9 @@ SMALL = 8 << 20
 
 MOST_NATIVE = LAMBDA_UNZIPPED_LIMIT
 """Bytes of a file of native code that is looked into. What is larger fits into no layer."""
+
+LONGEST_START = 4096
+"""Bytes of a script that name what starts it. A kernel takes 255 of its first line, and no path is longer than this."""
 
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _KINDS = {".py": Kind.PYTHON, ".pyi": Kind.PYTHON, ".pyc": Kind.BYTECODE}
@@ -145,6 +148,7 @@ def _looked_at(entry: ZipEntry, archive: _Zip, package: str, magic: int) -> Memb
         damaged=native.damaged,
         foreign=native.foreign,
         pyc=_pyc(entry.name, data, archive, magic) if is_pyc else None,
+        started_by="" if entry.is_link else _started_by(data),
         unsafe=entry.unsafe,
     )
 
@@ -191,6 +195,11 @@ def _native(entry: ZipEntry, data: bytes) -> _Native:
     if path.endswith(".so") and not data.startswith(_LINKER_SCRIPT):
         return _Native(damaged="it does not begin as an ELF file does")
     return _Native()
+
+
+def _started_by(data: bytes) -> str:
+    started = shebang.start(data[:LONGEST_START]) if data.startswith(shebang.MARK) else None
+    return started.program if started else ""
 
 
 def _kind(path: str, native: _Native) -> Kind:

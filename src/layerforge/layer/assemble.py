@@ -17,7 +17,7 @@ from layerforge.core.errors import StepError
 from layerforge.core.paths import SITE
 from layerforge.core.progress import Progress, Step
 from layerforge.core.text import counted, megabytes
-from layerforge.layer import collisions
+from layerforge.layer import collisions, programs
 from layerforge.layer.distributions import distributions, rows
 from layerforge.layer.tree import Blob, Entry, File, Link, Package, Tree
 from layerforge.resolve import lock, uv_install
@@ -52,7 +52,10 @@ def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> T
             uv_install.install(text, plan.target, own, downloads.read, indexes=plan.indexes, with_dependencies=False)
             return own
 
-        tree = with_shipped(read(folder, alone, progress.say), plan, built)
+        installed = programs.for_runtime(read(folder, alone, progress.say), plan.target)
+        tree = with_shipped(installed, plan, built)
+        for line in programs.told(programs.unstartable(tree, plan.target.runtime)):
+            progress.say(line)
         step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}")
     return tree
 

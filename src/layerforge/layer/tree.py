@@ -162,7 +162,12 @@ def blob(data: bytes) -> Blob:
 
 def holds_elf(blob: Blob) -> bool:
     """Whether ``blob`` claims to be ELF. Reads four bytes of it."""
+    return is_elf(head(blob, 4))
+
+
+def head(blob: Blob, count: int) -> bytes:
+    """The first bytes of a blob; no others are read."""
     if isinstance(blob.source, bytes):
-        return is_elf(blob.source)
+        return blob.source[:count]
     with blob.source.open("rb", buffering=0) as file:
-        return is_elf(file.read(4))
+        return file.read(count)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from layerforge.core import shebang
 from layerforge.core.runtimes import Target
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.uv import (
@@ -90,10 +91,10 @@ def install_for_image(text: str, target: Target, into: Path, indexes: tuple[str,
     """
     install(text, target, into, lambda _line: None, indexes=indexes)
     for script in (into / "bin").glob("*"):
-        data = script.read_bytes() if script.is_file() else b""
-        if data.startswith(b"#!") and b"python" in data.partition(b"\n")[0]:
+        started = shebang.start(script.read_bytes()) if script.is_file() else None
+        if started and shebang.is_python(started.program):
             script.unlink()  # it may be a hard link into uv's cache
-            script.write_bytes(f"#!/var/lang/bin/python{target.python}\n".encode() + data.partition(b"\n")[2])
+            script.write_bytes(f"#!{target.program}\n".encode() + started.body)
             script.chmod(0o755)
 
 

@@ -21,6 +21,7 @@ from layerforge.verify.bytecode_and_metadata import (
     unusable,
     without_bytecode,
 )
+from layerforge.verify.dead_programs import dead_programs
 from layerforge.verify.native_code import (
     copies,
     damaged,
@@ -53,6 +54,7 @@ RULES: tuple[Callable[[Examination, Expect], Iterable[Finding]], ...] = (
     dead_links,
     misplaced,
     unsafe_names,
+    dead_programs,
 )
 
 

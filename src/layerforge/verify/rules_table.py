@@ -167,6 +167,13 @@ RULES_TABLE: tuple[Rule, ...] = (
         hint="make the zip again on Linux or macOS, from inside the folder, with relative names",
     ),
     _rule(
+        "LF308",
+        "A program that nothing starts",
+        WARNING,
+        hint="have its first line name an interpreter that Lambda has, as /bin/sh or /var/lang/bin/python3, or put the "
+        "interpreter into the layer's bin/ folder; `layerforge build` mends programs in Python",
+    ),
+    _rule(
         "LF401",
         "A module cannot be imported",
         ERROR,

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,28 @@ def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_p
     assert isinstance(tool := paths["bin/tool"], File)
     assert tool.executable
     assert not any(path.endswith(".lock") for path in paths)
+
+
+def test_programs_start_the_runtimes_python_and_what_nothing_starts_is_told(index: Path, tmp_path: Path) -> None:
+    data = "demo-1.0.data/scripts"
+    files = {
+        "demo/__init__.py": b"def main(): ...\n",
+        "demo-1.0.dist-info/entry_points.txt": b"[console_scripts]\nrun = demo:main\n",
+        f"{data}/tool": b"#!python\nprint(1)\n",
+        f"{data}/plain": b"#!/bin/sh\n",
+        f"{data}/gem": b"#!/usr/bin/env ruby\n",
+    }
+    progress = FakeProgress()
+    tree = assemble.assemble(a_plan(lock_of(make_wheel(index, files=files))), Built(), tmp_path, progress)
+    programs = {path: tree.read(path) or b"" for path in tree.paths if path.startswith("bin/")}
+    assert {path: data.partition(b"\n")[0] for path, data in programs.items()} == {
+        "bin/run": b"#!/var/lang/bin/python3.13",
+        "bin/tool": b"#!/var/lang/bin/python3.13",
+        "bin/plain": b"#!/bin/sh",
+        "bin/gem": b"#!/usr/bin/env ruby",
+    }
+    assert progress.lines == ["left out, since Lambda lacks what starts them: bin/gem (ruby)"]
+    assert not any(str(Path(sys.executable).parent).encode() in data for data in programs.values())
 
 
 def test_a_lock_file_of_a_package_is_one_of_its_files(index: Path, tmp_path: Path) -> None:

@@ -24,17 +24,17 @@ from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression
 
 GOLDEN = {
-    5: {
-        "content": "b0126d1d8702cbc674bdcf1b7f6fe9ab9cc7a7659f041f33cca42e7794f541ea",
-        Compression.FAST: "48e9591e2386265cfc647fb219e0413006d64c8d5461545109baf14ec4706763",
-        Compression.SMALL: "2ad568a23d221a9feb42a8aa421f4f8b1be969a3e1358d0d48d36429bee21bce",
-        Compression.MAX: "4b9d61c17c01c87b9d67529f784d6e64f728f6742545afa27a4ebc8271ea2833",
+    6: {
+        "content": "9079986fd3a8520fb9b8a5c7c34a7d7e6e2fde3e4ada2bee876739d555958fcd",
+        Compression.FAST: "a0014357d18f5908ace7fae00abe1c660b9b24b82cbc39194ba649564191ef8a",
+        Compression.SMALL: "cf076caf6791d9dd861b3901f328029dbfb4733c0b4b5a5be62a739e6e35f255",
+        Compression.MAX: "72dae9d40d8be8db2ce916472ca89c3315764a97ebbeb1b85854eb7c4a25fe78",
     },
 }
 """SHA-256 of the golden layer's content and of its zips, by ``plan.SCHEMA``."""
 
 COMPILED = {
-    5: {
+    6: {
         "3.13.0": "369ce11e1b18f060b668510c841898d88191155e2e2fd3fa8171fa03d85f8c7f",
     },
 }

@@ -82,11 +82,10 @@ def _function(folder: Path, job: Job) -> Path:
 
 
 def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: Path) -> dict[str, Any]:
-    python = f"/var/lang/bin/python{job.target.python}"
     mounts = (Mount(source=job.opt, target="/opt"), Mount(source=task, target="/var/task"))
     return LOCKED | {
         "image": image.digest,
-        "entrypoint": [python, "-I", "-S", "-B", "/var/task/sandbox_client.py", str(job.invocations)],
+        "entrypoint": [job.target.program, "-I", "-S", "-B", "/var/task/sandbox_client.py", str(job.invocations)],
         "environment": _environment(memory, job.timeout) | dict(job.env),
         "user": USER,
         "working_dir": "/var/task",

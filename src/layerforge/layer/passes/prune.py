@@ -10,16 +10,20 @@ from functools import cache
 
 from layerforge.core import globs, resources
 from layerforge.core.paths import SITE
+from layerforge.layer import programs
 from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.setting import LeftAlone, Setting
-from layerforge.layer.tree import Edit, Entry, File, Tree, drop
+from layerforge.layer.tree import Edit, Tree, drop, holds_elf
 from layerforge.resolve.recipe import Prune
 
 RECIPE = "the rules of its recipe"
 _NOTHING = Prune()
-SCRIPT = "scripts that start the build machine's interpreter"
+UNSTARTABLE = "programs that nothing on Lambda can start"
+_PROGRAMS = f"../{programs.BIN}"
+"""Where programs lie as seen from the folder on ``sys.path``."""
+
 _INIT = re.compile(r"(?:^|/)__init__\.py$")
 _TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
 _NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
@@ -49,7 +53,12 @@ def rules() -> tuple[PruneRule, ...]:
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
     doomed = _doomed(tree, setting)
-    files = [Source(name=_name(file.path), package=file.package, read=file.blob.read) for file in tree.files]
+    # Programs are code too, but for native ones, which may be very large.
+    files = [
+        Source(name=_name(file.path), package=file.package, read=file.blob.read)
+        for file in tree.files
+        if not (file.path.startswith(programs.BIN) and holds_elf(file.blob))
+    ]
     spared = needed(files, {_name(path): rule for path, rule in doomed.items()})
     for entry in tree.entries:
         name = _name(entry.path)
@@ -75,18 +84,24 @@ def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tupl
     return spared | {name: ("imported", by) for name, by in _imported(found, doomed, spared).items()}
 
 
+def _is_code(name: str) -> bool:
+    """Whether a file by its name on ``sys.path`` is a module, or a program of those beside it."""
+    return name.endswith(".py") or name.startswith(_PROGRAMS)
+
+
 def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
     """Name of the rule that wants an entry gone, by path."""
     root = f"{SITE}/"
     default = by_default(
         [path.removeprefix(root) for path in (one.path for one in tree.entries) if path.startswith(root)]
     )
+    unstartable = programs.unstartable(tree, setting.target.runtime)
     doomed: dict[str, str] = {}
     for entry in tree.entries:
         below, _, name = entry.path.partition("/")
         patterns = setting.spec.prune.get(entry.package, _NOTHING)
-        if below == "bin" and _is_script(entry):
-            doomed[entry.path] = SCRIPT
+        if entry.path in unstartable:
+            doomed[entry.path] = UNSTARTABLE
         elif below != SITE or globs.matches(name, patterns.keep):
             continue
         elif globs.matches(name, patterns.remove):
@@ -162,10 +177,6 @@ class _Around:
         return all(inside[inside.index(True) :]) if True in inside else not parts
 
 
-def _is_script(entry: Entry) -> bool:
-    return isinstance(entry, File) and entry.blob.read()[:2] == b"#!"
-
-
 @cache
 def _guarded() -> frozenset[str]:
     """Ids of the rules that spare what code names."""
@@ -178,7 +189,7 @@ def _imported(files: Mapping[str, Source], doomed: Mapping[str, str], safe: Coll
     """
     modules = [name for name, rule in doomed.items() if rule in _guarded() and name.endswith(".py")]
     by_module = {module_name(name): name for name in modules if name not in safe}
-    queue = [name for name in files if name.endswith(".py") and (name not in doomed or name in safe)]
+    queue = [name for name in files if _is_code(name) and (name not in doomed or name in safe)]
     words = _telling_words(modules, [name for name in queue if name not in safe])
     spared: dict[str, str] = {}
     while queue and by_module:
@@ -195,8 +206,8 @@ def _imported(files: Mapping[str, Source], doomed: Mapping[str, str], safe: Coll
 def _named(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
     """Doomed files that the code which stays names, each with the code's name."""
     owners = {name: file.package for name, file in files.items() if doomed.get(name) in _guarded()}
-    code = (file for name, file in files.items() if name not in doomed and name.endswith(naming.ENDINGS))
-    return naming.named(owners, code)
+    kept = (file for name, file in files.items() if name not in doomed)
+    return naming.named(owners, (file for file in kept if _is_code(file.name) or file.name.endswith(naming.ENDINGS)))
 
 
 def _read_lazily(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from layerforge.core.paths import site_dir
 from layerforge.examine.examination import Kind, Member
 from layerforge.layer.passes import prune
 from layerforge.layer.passes.naming import Source
+from layerforge.layer.programs import BIN
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, whole
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
@@ -104,12 +105,13 @@ def _names_in(evidence: LayerEvidence, member: Member, others: dict[str, frozens
 def droppable(evidence: LayerEvidence) -> dict[str, str]:
     """Rule by path, of the files that the default rules drop: what the code of the layer needs is not among them."""
     found: dict[str, str] = {}
+    programs = [one for one in evidence.examination.members if one.path.startswith(BIN) and one.started_by]
     for folder, members in _by_site(evidence).items():
         doomed = prune.by_default([member.path.removeprefix(folder) for member in members])
+        named = [(one, one.path.removeprefix(folder)) for one in members if not one.link]
         files = (
-            Source(name=one.path.removeprefix(folder), package=one.package, read=partial(evidence.read, one.path))
-            for one in members
-            if not one.link
+            Source(name=name, package=one.package, read=partial(evidence.read, one.path))
+            for one, name in [*named, *((one, f"../{one.path}") for one in programs)]
         )
         needed = prune.needed(files, doomed)
         found |= {folder + name: rule for name, rule in doomed.items() if name not in needed}

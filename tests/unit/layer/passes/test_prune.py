@@ -174,9 +174,34 @@ def test_every_rule_says_why_and_is_named_once() -> None:
     assert all(rule.why and rule.globs for rule in prune.rules())
 
 
-def test_scripts_go_and_programs_stay_in_bin() -> None:
-    gone, _ = run({"bin/f2py": b"#!/home/me/.venv/bin/python\n", "bin/ruff": b"\x7fELF"})
-    assert gone == {"bin/f2py": prune.SCRIPT}
+def test_programs_that_lambda_can_start_stay_and_others_go() -> None:
+    files = {
+        "bin/tool": b"#!/var/lang/bin/python3.13\n",
+        "bin/plain": b"#!/bin/sh\n",
+        "bin/named": b"#!/usr/bin/env tool\n",
+        "bin/ruff": b"\x7fELF",
+        "bin/tool.cmd": b"@echo off\r\n",
+        "bin/gem": b"#!/usr/bin/ruby\n",
+        "bin/server": b"#!/usr/bin/env node\n",
+        "python/pkg/run": b"#!/usr/bin/ruby\n",
+    }
+    assert run(files) == (dict.fromkeys(["bin/gem", "bin/server"], prune.UNSTARTABLE), {})
+
+
+def test_what_a_program_imports_is_spared_as_if_a_module_did() -> None:
+    files = {
+        "bin/tool": b"#!/var/lang/bin/python3.13\nfrom pkg.tests.helper_test import run\n",
+        "bin/gem": b"#!/usr/bin/ruby\nimport pkg.tests.other_test\n",
+        "python/pkg/__init__.py": b"",
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/helper_test.py": b"from . import deeper_test\n",
+        "python/pkg/tests/deeper_test.py": b"",
+        "python/pkg/tests/other_test.py": b"",
+    }
+    gone, spared = run(files)
+    assert gone == {"bin/gem": prune.UNSTARTABLE, "python/pkg/tests/other_test.py": "tests"}
+    assert spared["python/pkg/tests/helper_test.py"] == "imported by bin/tool"
+    assert "python/pkg/tests/deeper_test.py" in spared
 
 
 def test_a_recipe_removes_more_and_keeps_some() -> None:
