@@ -31,6 +31,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.layer.errors import VerificationError
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
+from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.verify.rules_table import Expect
@@ -86,14 +87,18 @@ class Line:
     def forge(self, *words: str | Path, given: Path | None = None, out: str = "out", **facts: Any) -> Layer:
         """The layer of one target."""
         self.progress = FakeProgress()
-        [request] = targets.requests([str(word) for word in words], given)
+        [request] = targets.requests([str(word) for word in words], given, self.known)
         return pipeline.forge(request, self.options(out, **facts), self.session)
 
     def plan(self, word: str | Path) -> Plan:
         """What would be done for one target, as it is shown."""
         self.progress = FakeProgress()
-        [request] = targets.requests([str(word)], None)
+        [request] = targets.requests([str(word)], None, self.known)
         return pipeline.prepare(request, self.options(), self.session, fetches=False).plan
+
+    @property
+    def known(self) -> Catalogue:
+        return Catalogue(folders=(self.folder / "recipes",))
 
     def options(self, out: str = "out", **facts: Any) -> Options:
         plain = Options(
@@ -114,9 +119,11 @@ class Line:
 
     def spec(self, wheel: Path, text: str) -> Path:
         """A folder with a recipe of the package demo, locked to a wheel; ``text`` goes on where its layer is told."""
-        folder = self.folder / "recipe"
-        folder.mkdir(exist_ok=True)
-        (folder / "recipe.toml").write_text(f'schema = 1\n[layer]\nname = "demo"\nrequires = ["demo"]\n{text}')
+        folder = self.folder / "recipes" / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        package = '[package]\nname = "demo"\nversions = ">=0"\n'
+        layer = '[layer]\nrequires = ["demo"]\n'
+        (folder / "recipe.toml").write_text(f"schema = 2\n{package}{layer}{text}")
         (folder / "requirements.lock").write_text(lock_of(wheel))
         return folder
 
@@ -469,25 +476,36 @@ def test_an_image_without_an_interpreter_is_as_none_at_all(line: Line, monkeypat
 # --- compiled
 
 
-RECIPE = """
-schema = 1
-[layer]
+RECIPES = {
+    "demo": """
+schema = 2
+[package]
 name = "demo"
+versions = "==1.*"
+[layer]
 requires = ["demo", "made"]
-[[library]]
+""",
+    "made": """
+schema = 2
+[package]
+name = "made"
+versions = "==1.*"
+build = "source"
+needs = ["blas"]
+system = ["libgomp.so.1"]
+[build]
+packages = ["cmake"]
+""",
+    "blas": """
+schema = 2
+[library]
 name = "blas"
 version = "1.0"
 source = { url = "https://nowhere.invalid/blas.tar.gz", sha256 = "SHA256" }
 script = "make install"
 ship = ["lib/*.so"]
-[[package]]
-name = "made"
-build = "source"
-needs = ["blas"]
-[build]
-packages = ["cmake"]
-system = ["libgomp.so.1"]
-"""
+""",
+}
 
 
 OWN = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
@@ -506,10 +524,11 @@ class Equipping(FakeBuilder):
 
 @pytest.fixture
 def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
-    """A line with a recipe that compiles a library and a package on it, and takes another out of the image."""
-    spec = line.folder / "recipe"
-    spec.mkdir()
-    (spec / "recipe.toml").write_text(RECIPE.replace("SHA256", SHA256))
+    """A line with recipes that compile a library and a package on it, and take another library out of the image."""
+    for name, text in RECIPES.items():
+        (line.folder / "recipes" / name).mkdir(parents=True)
+        (line.folder / "recipes" / name / "recipe.toml").write_text(text.replace("SHA256", SHA256))
+    spec = line.folder / "recipes" / "demo"
     sdist = make_sdist(index, "made", pyproject=OWN)
     config = line.folder / "uv.toml"
     config.write_text(f'index-url = "{publish(index, line.folder / "simple")}"\n')
@@ -529,7 +548,7 @@ def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line) -> None:
-    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     shown = [step for step in compiled.progress.steps if step in {*STEPS, "install"}]
     assert shown == ["blas", SYSTEM, "made", "install"]
     assert [(one.name, one.origin) for one in layer.manifest.packages] == [
@@ -549,7 +568,7 @@ SAID = "cc: cc 14.2\nlibgomp.so.1 deb debian-12 libgomp1 14.2.0-1 amd64 gcc-14 G
 def test_what_is_compiled_is_told_of_beside_the_zip_with_the_image_that_did_it(compiled: Line) -> None:
     assert isinstance(compiled.builder, Equipping)
     compiled.builder.outcomes = {"origins": replace(FINE, output=SAID)}
-    compiled.forge(compiled.folder / "recipe", verify=False)
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     bill = json.loads(compiled.written()[f"{STEM}.sbom.json"])
     parts = {one["name"]: one for one in bill["components"]}
     assert {name: one["version"] for name, one in parts.items()} == {
@@ -573,7 +592,7 @@ def test_a_step_finds_the_archive_in_the_users_folder_and_its_needs_where_they_w
     compiled.folders = (compiled.folder / "archives",)
     (compiled.folder / "archives").mkdir()
     (compiled.folder / "archives" / "any name").write_bytes(ARCHIVE)
-    compiled.forge(compiled.folder / "recipe", verify=False)
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     tasks = {task.name: task for task in compiled.builder.tasks}
     assert {mount.target for mount in tasks["made"].mounts} == {
         "/work",
@@ -597,16 +616,16 @@ def test_a_step_finds_the_archive_that_the_image_carries(compiled: Line) -> None
     assert isinstance(compiled.builder, Equipping)
     compiled.store = "empty store"
     compiled.builder.image = replace(IMAGE, sources="/usr/src/carried")
-    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     # There is no such host as that of the recipe.
     assert "lib/libblas.so" in names_in(layer.path)
 
 
 def test_the_layer_of_a_plan_that_was_carried_out_needs_no_step_at_all(compiled: Line) -> None:
     assert isinstance(compiled.builder, Equipping)
-    first = compiled.forge(compiled.folder / "recipe", verify=False)
+    first = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     compiled.builder.tasks.clear()
-    again = compiled.forge(compiled.folder / "recipe", out="again", verify=False)
+    again = compiled.forge(compiled.folder / "recipes" / "demo", out="again", verify=False)
     assert compiled.builder.tasks == []
     assert not STEPS & set(compiled.progress.steps)
     assert compiled.written("again") == compiled.written()
@@ -617,13 +636,13 @@ def test_a_step_that_fails_leaves_neither_a_layer_nor_a_workspace(compiled: Line
     assert isinstance(compiled.builder, Equipping)
     compiled.builder.outcomes = {"made": replace(FINE, status=2, output="x.c:1: error: no")}
     with pytest.raises(StepError, match="made failed with status 2"):
-        compiled.forge(compiled.folder / "recipe", verify=False)
+        compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     assert not compiled.written()
     assert not list((compiled.session.store.folder / "work").glob("tmp*"))
     # What the others made is kept.
     compiled.builder.outcomes = {}
     compiled.builder.tasks.clear()
-    compiled.forge(compiled.folder / "recipe", verify=False)
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made"]
 
 
@@ -634,8 +653,8 @@ def test_what_the_command_line_adds_to_the_compiled_packages_is_compiled_though_
     make_wheel(index, "helper")
     sdist = make_sdist(index, "demo", pyproject=OWN.replace("[]", '["helper"]'))
     publish(index, compiled.folder / "simple")
-    spec = compiled.folder / "recipe"
-    (spec / "build.lock").write_text("# nothing is needed to compile made\n")
+    spec = compiled.folder / "recipes" / "demo"
+    (spec.parent / "made" / "build.lock").write_text("# nothing is needed to compile made\n")
     locked = (spec / "requirements.lock").read_text()
     (spec / "requirements.lock").write_text(locked.replace("demo==1.0 ", f"demo==1.0 --hash={hash_of(sdist)} "))
     wheel = index / "demo-1.0-py3-none-any.whl"
@@ -654,8 +673,8 @@ def test_a_build_lock_that_a_source_has_outgrown_is_found_before_anything_runs_a
     assert isinstance(compiled.builder, Equipping)
     sdist = make_sdist(index, "made", pyproject=OWN.replace("[]", '["helper"]'))
     publish(index, compiled.folder / "simple")
-    spec = compiled.folder / "recipe"
-    (spec / "build.lock").write_text("# nothing is needed to compile made\n")
+    spec = compiled.folder / "recipes" / "demo"
+    (spec.parent / "made" / "build.lock").write_text("# nothing is needed to compile made\n")
     demo = lock_of(index / "demo-1.0-py3-none-any.whl")
     (spec / "requirements.lock").write_text(f"{demo}made==1.0 --hash={hash_of(sdist)}\n")
     planned = compiled.plan(spec)
@@ -667,19 +686,19 @@ def test_a_build_lock_that_a_source_has_outgrown_is_found_before_anything_runs_a
 
 
 def test_what_is_built_is_what_a_plan_shows(compiled: Line) -> None:
-    shown = as_json(compiled.plan(compiled.folder / "recipe"))
-    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    shown = as_json(compiled.plan(compiled.folder / "recipes" / "demo"))
+    layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     assert shown["key"] == layer.manifest.key
     names = [step.get("name") or step["sonames"] for step in shown["steps"]]
     assert names == ["blas", "made", ["libgomp.so.1"], "demo"]
 
 
 def test_the_second_layer_compiles_nothing_again(compiled: Line) -> None:
-    compiled.forge(compiled.folder / "recipe", verify=False)
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     assert isinstance(compiled.builder, Equipping)
     assert sorted(task.name for task in compiled.builder.tasks if task.name in STEPS) == sorted(STEPS)
     compiled.builder.tasks.clear()
-    compiled.forge(compiled.folder / "recipe", out="other", verify=False, compression=Compression.SMALL)
+    compiled.forge(compiled.folder / "recipes" / "demo", out="other", verify=False, compression=Compression.SMALL)
     assert "made" in compiled.progress.steps
     assert not [task.name for task in compiled.builder.tasks if task.name in STEPS]
 
@@ -688,7 +707,7 @@ def test_a_recipe_is_built_of_wheels_where_nothing_can_be_compiled(compiled: Lin
     compiled.builder = None
     make_wheel(index, "made")
     publish(index, compiled.folder / "simple")
-    layer = compiled.forge(compiled.folder / "recipe", verify=False)
+    layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     assert [(one.name, one.origin) for one in layer.manifest.packages] == [("demo", "wheel"), ("made", "wheel")]
     assert not [name for name in names_in(layer.path) if name.startswith("lib/")]
 
@@ -711,7 +730,7 @@ class Meeting(FakeBuilder):
 def test_as_many_steps_run_at_the_same_time_as_the_options_say(compiled: Line) -> None:
     assert isinstance(compiled.builder, Equipping)
     compiled.builder = Meeting(compiled.builder.makes)
-    compiled.forge(compiled.folder / "recipe", verify=False, jobs=2)
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False, jobs=2)
     assert not compiled.builder.both.broken
 
 

@@ -112,7 +112,7 @@ def test_without_a_check_none_is_begun(capsys: pytest.CaptureFixture[str]) -> No
 )
 def test_a_check_that_fails_is_told_with_its_error(script: str, error: str, capsys: pytest.CaptureFixture[str]) -> None:
     [failed] = [facts for facts in checked(capsys, script) if "failed" in facts]
-    assert (failed["failed"], failed["error"]) == ("check.py", error)
+    assert (failed["failed"], failed["error"]) == ("pkg/check.py", error)
 
 
 def test_a_failed_assertion_shows_its_line_though_there_is_no_such_file(capsys: pytest.CaptureFixture[str]) -> None:

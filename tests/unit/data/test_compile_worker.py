@@ -207,11 +207,16 @@ def test_files_are_answered_in_order_and_each_is_counted(
 ) -> None:
     (tmp_path / "a.py").write_text("'''Doc.'''\n")
     files = [
-        {"filename": "/opt/python/a.py", "path": str(tmp_path / "a.py"), "drop": False},
-        {"filename": "/opt/python/b.py", "data": base64.b64encode(b"x =\n").decode(), "drop": True},
-        {"filename": "/opt/python/c.py", "data": base64.b64encode(b"'''Doc.'''\n").decode(), "drop": True},
+        {"filename": "/opt/python/a.py", "path": str(tmp_path / "a.py"), "drop": False, "optimize": 0},
+        {"filename": "/opt/python/b.py", "data": base64.b64encode(b"x =\n").decode(), "drop": True, "optimize": 0},
+        {
+            "filename": "/opt/python/c.py",
+            "data": base64.b64encode(b"'''Doc.'''\n").decode(),
+            "drop": True,
+            "optimize": 0,
+        },
     ]
-    asked = json.dumps({"optimize": 0, "files": files}).encode()
+    asked = json.dumps(files).encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked)))
     output = io.BytesIO()
     try:

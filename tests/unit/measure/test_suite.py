@@ -713,7 +713,7 @@ def test_a_lock_beside_the_layer_that_cannot_be_read_is_named(tmp_path: Path) ->
 
 
 def test_a_recipe_gives_a_reason_for_each_test_that_it_excuses(tmp_path: Path) -> None:
-    text = 'schema = 1\n[layer]\nname = "demo"\nrequires = ["demo"]\n[check.excused]\n'
+    text = 'schema = 2\n[package]\nname = "demo"\nversions = ">=0"\n[check.excused]\n'
     file = tmp_path / "recipe.toml"
     file.write_text(text + '"demo/tests/test_a.py::**" = "meant"\n')
     assert recipe_file.load(tmp_path).check.excused == {"demo/tests/test_a.py::**": "meant"}

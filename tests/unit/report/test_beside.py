@@ -103,7 +103,8 @@ def test_without_a_manifest_nothing_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"schema": 2}, "its schema is 2, and this layerforge reads schema 1"),
+        ({"schema": 3}, "its schema is 3, and this layerforge reads schema 2"),
+        ({"schema": 1}, "its schema is 1, and this layerforge reads schema 2"),
         ({"requires": [5]}, "Expected `str`, got `int`"),
         ({"sha256": "ef"}, "demo.manifest.json does not belong to demo.zip"),
     ],

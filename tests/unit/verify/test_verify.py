@@ -955,13 +955,13 @@ run()
 @pytest.mark.parametrize(
     ("script", "lines"),
     [
-        ("assert 0", [HEAD, 'File "check.py", line 1, in <module>']),
-        ("def broken(:", [HEAD, 'File "check.py", line 1']),
+        ("assert 0", [HEAD, 'File "pkg/check.py", line 1, in <module>']),
+        ("def broken(:", [HEAD, 'File "pkg/check.py", line 1']),
         (
             CHAINED,
             [
-                *(HEAD, 'File "check.py", line 6, in run', 'File "check.py", line 3, in lower'),
-                *(HEAD, 'File "check.py", line 9, in <module>', 'File "check.py", line 8, in run'),
+                *(HEAD, 'File "pkg/check.py", line 6, in run', 'File "pkg/check.py", line 3, in lower'),
+                *(HEAD, 'File "pkg/check.py", line 9, in <module>', 'File "pkg/check.py", line 8, in run'),
             ],
         ),
     ],
@@ -976,13 +976,18 @@ def test_the_traceback_of_a_check_begins_at_the_check(script: str, lines: list[s
 
 def failed(*trace: str) -> list[str]:
     """What is shown of a traceback."""
-    report = json.dumps({"failed": "check.py", "error": "ValueError: 1", "trace": trace})
+    report = json.dumps({"failed": "pkg/check.py", "error": "ValueError: 1", "trace": trace})
     (one,) = check(Outcome(status=0, output=f'layerforge-check:{report}\nlayerforge-check:{{"done": true}}', seconds=0))
     return [line.removeprefix("    ") for line in one.message.splitlines()[1:]]
 
 
 OWN = ['  File "/tmp/x/program.py", line 58, in run', "    exec(code)", "    ~~~~^^^^^^"]
-CHECKS = ['  File "check.py", line 9, in <module>', "    f()", '  File "/opt/python/p.py", line 1, in f', "Error: 1"]
+CHECKS = [
+    '  File "pkg/check.py", line 9, in <module>',
+    "    f()",
+    '  File "/opt/python/p.py", line 1, in f',
+    "Error: 1",
+]
 
 
 @pytest.mark.parametrize("own", [[], OWN[:1], OWN[:2], OWN])
@@ -996,7 +1001,7 @@ def test_frames_of_the_program_are_left_out_where_the_traceback_was_cut_in_them(
 
 
 def test_frames_of_a_package_that_calls_back_into_the_check_stay() -> None:
-    back = ['  File "/opt/python/p.py", line 7, in run', "    call()", '  File "check.py", line 2, in call']
+    back = ['  File "/opt/python/p.py", line 7, in run', "    call()", '  File "pkg/check.py", line 2, in call']
     assert failed(HEAD, *OWN, *CHECKS[:-1], *back, CHECKS[-1]) == [HEAD, *CHECKS[:-1], *back, CHECKS[-1]]
 
 
@@ -1028,9 +1033,9 @@ def test_a_crash_shows_the_last_lines_that_were_written() -> None:
 
 
 def test_a_check_that_runs_out_of_time_says_where_it_was() -> None:
-    output = 'layerforge-check:{"doing": "check.py"}\nlayerforge-check:{"half'
+    output = 'layerforge-check:{"doing": "pkg/check.py"}\nlayerforge-check:{"half'
     (one,) = check(Outcome(status=-9, output=output, seconds=5.0, timed_out=True))
-    assert (one.rule, one.message) == ("LF404", "did not end within 5 seconds; it was at: check.py")
+    assert (one.rule, one.message) == ("LF404", "did not end within 5 seconds; it was at: pkg/check.py")
 
 
 def test_a_check_that_fails_after_its_end_has_failed() -> None:

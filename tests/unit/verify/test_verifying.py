@@ -17,7 +17,7 @@ from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Arch
 from layerforge.resolve import lock
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Budget, Check, Compression
+from layerforge.resolve.recipe import Budget, Check, CheckScript, Compression
 from layerforge.verify import verifying
 from layerforge.verify.verdict import Verdict
 
@@ -121,7 +121,7 @@ def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdic
     parts = {
         "target": target("3.12"),
         "interpreter": "3.13.1",
-        "recipe": replace(spec, check=Check(imports=("a",))),
+        "spec": replace(spec, check=Check(imports=("a",))),
     }
     # What these decide is in the bytes, whose digest is in the key.
     never = {"compression": Compression.MAX, "steps": (), "epoch": 1, "key": "another", "indexes": ("--no-index",)}
@@ -129,7 +129,13 @@ def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdic
     assert_decided_by(
         lambda check: replace(base, plan=replace(base.plan, spec=replace(spec, check=check))).key,
         Check(),
-        {"imports": ("a",), "script": "1", "single": ("a",), "excused": {"a": "b"}},
+        {
+            "imports": ("a",),
+            "covered": ("a",),
+            "scripts": (CheckScript(package="a", text="1"),),
+            "single": ("a",),
+            "excused": {"a": "b"},
+        },
     )
     assert_decided_by(
         lambda budget: replace(base, plan=replace(base.plan, spec=replace(spec, budget=budget))).key,
