@@ -16,6 +16,7 @@ from layerforge.core.faults import writing
 from layerforge.examine.examine import examine
 from layerforge.layer.archive import archive
 from layerforge.layer.assemble import assemble
+from layerforge.layer.data_files import fetched, laid, with_data
 from layerforge.layer.passes.run import optimize
 from layerforge.layer.patches import patched
 from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, keep, recall, refuse_unfit
@@ -87,13 +88,15 @@ def carry_out(planned: Plan, options: Options, session: Session) -> Layer:
 def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer:
     """Carries a plan out, and keeps the result."""
     with session.store.workspace() as workspace:
+        # Before anything is compiled: what cannot be had is to be known in seconds.
+        data = fetched(planned.spec.data, session.search, workspace)
         built = _built(planned, options, session, workspace)
-        tree = assemble(planned, built, workspace, session.progress)
+        tree = with_data(assemble(planned, built, workspace, session.progress), data)
         tree, changes, patches = patched(tree, planned.spec.patches, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
         packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
         results = (*changes, *passes)
-        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches=patches)
+        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))
         found = origins(planned, session.builder, session.search, workspace, session.logs)
         layer = described(layer_manifest, tree, found, packed.data)
     keep(planned, layer, session.store)

@@ -93,7 +93,7 @@ def _shipped(folder: Path, globs: Iterable[str], package: str) -> Iterator[Entry
         if path.is_symlink():
             yield Link(path=name, target=str(path.readlink()), package=package)
         else:
-            yield _file(name, path, package)
+            yield on_disk(name, path, package)
 
 
 def _leads_out(path: Path, root: Path) -> bool:
@@ -105,7 +105,8 @@ def _leads_out(path: Path, root: Path) -> bool:
     return target.startswith("/") or not Path(reached).is_relative_to(root)
 
 
-def _file(name: str, path: Path, package: str = "") -> File:
+def on_disk(name: str, path: Path, package: str = "") -> File:
+    """The file at ``path`` as one of a layer, called ``name`` there."""
     data = path.read_bytes()
     blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
     return File(path=name, blob=blob, executable=bool(path.stat().st_mode & stat.S_IXUSR), package=package)
@@ -176,7 +177,7 @@ def _entry(folder: Path, path: Path) -> Entry:
     relative = path.relative_to(folder).as_posix()
     if path.is_symlink():
         return _link(relative, str(path.readlink()))
-    return _file(layer_path(relative), path)
+    return on_disk(layer_path(relative), path)
 
 
 def _link(relative: str, target: str) -> Link:

@@ -12,6 +12,7 @@ from layerforge.build.plan import Plan
 from layerforge.core import guarded
 from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
+from layerforge.layer.data_files import LaidData
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
@@ -63,6 +64,8 @@ class Manifest:
     """Version that made the layer."""
     patches: tuple[AppliedPatch, ...] = ()
     """Changes of packages' files by their recipes."""
+    data: tuple[LaidData, ...] = ()
+    """Files that no wheel carries."""
 
     @property
     def uncompilable(self) -> frozenset[str]:
@@ -76,8 +79,8 @@ def manifest(
     passes: tuple[PassResult, ...],
     archive: Archive,
     engine: str,
-    *,
     patches: tuple[AppliedPatch, ...] = (),
+    data: tuple[LaidData, ...] = (),
 ) -> Manifest:
     """The manifest of a layer."""
     return Manifest(
@@ -102,6 +105,7 @@ def manifest(
         key=plan.key,
         layerforge=__version__,
         patches=patches,
+        data=data,
     )
 
 

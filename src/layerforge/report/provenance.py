@@ -18,7 +18,7 @@ from layerforge.layer import licences
 from layerforge.layer.licences import Text
 from layerforge.resolve import sources
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Library, Patch
+from layerforge.resolve.recipe import Data, Library, Patch
 from layerforge.resolve.sources import Search
 
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
@@ -126,6 +126,8 @@ class Origins:
     """Packages of the image that are in the layer."""
     patches: Mapping[str, tuple[Patch, ...]] = field(default_factory=dict)
     """Changes of a package's files, by its name."""
+    data: tuple[Data, ...] = ()
+    """Files that no wheel carries; their addresses as recipes have them."""
 
 
 def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path, logs: Path) -> Origins:
@@ -149,7 +151,7 @@ def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path
                 archives |= _wheel(step.pin)
             case SystemStep():
                 sonames = step.sonames
-    known = Origins(archives=archives, needs=needs, texts=tuple(texts), patches=_patches(plan))
+    known = Origins(archives=archives, needs=needs, texts=tuple(texts), patches=_patches(plan), data=plan.spec.data)
     if builder is None or all(isinstance(step, WheelStep) for step in plan.steps):
         return known
     told = ask(builder, sonames, search.store, workspace, logs)

@@ -17,6 +17,7 @@ _NOWHERE = "/dev/null"
 _HEAD = re.compile(r"^@@", re.M)
 _CONVERTED = re.compile(r"^@@[^\n]*\r$", re.M)
 _QUOTED = re.compile(r'"(.*)"')
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|[\\\"])")
 _MARKER = "\\ No newline at end of file"
 _LINK, _SUBMODULE, _PROGRAM = "120000", "160000", "100755"
 
@@ -117,9 +118,13 @@ def _name(raw: str) -> str:
     if not quoted:
         return raw
     try:
-        return quoted[1].encode("latin-1").decode("unicode_escape").encode("latin-1").decode()
-    except ValueError as error:
+        return _ESCAPED.sub(_unescaped, quoted[1].encode()).decode()
+    except UnicodeDecodeError as error:
         raise Unreadable(f"it names the file {raw[:80]}, which cannot be read") from error
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)]) if len(found[1]) == 3 else found[1]
 
 
 def _path(source: str, target: str) -> str:

@@ -30,7 +30,7 @@ from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Library, Source
+from layerforge.resolve.recipe import Data, Library, Source
 
 SUBSTITUTES = "sources.toml"
 _KEYS = {"instead_of", "file", "sha256", "version", "reason"}
@@ -60,10 +60,21 @@ def substituted(spec: LayerSpec, folders: Sequence[Path], progress: Progress) ->
         if library.source.sha256 in instead:
             row, folder = instead[library.source.sha256]
             progress.say(f"{library.name}: {row['file']} instead of {library.version} ({row['reason']})")
-            source = Source(url=(folder / row["file"]).resolve().as_uri(), sha256=row["sha256"])
-            library = replace(library, source=source, version=row["version"])
+            library = replace(library, source=_stand_in(row, folder), version=row["version"])
         libraries.append(library)
-    return replace(spec, libraries=tuple(libraries))
+    data: list[Data] = []
+    for one in spec.data:
+        if one.source.sha256 in instead:
+            row, folder = instead[one.source.sha256]
+            progress.say(f"{one.package}: {row['file']} instead of {one.name} ({row['reason']})")
+            # In the layer the file keeps its name, by which it is looked for.
+            one = replace(one, source=_stand_in(row, folder))
+        data.append(one)
+    return replace(spec, libraries=tuple(libraries), data=tuple(data))
+
+
+def _stand_in(row: Mapping[str, str], folder: Path) -> Source:
+    return Source(url=(folder / row["file"]).resolve().as_uri(), sha256=row["sha256"])
 
 
 def _substitutes(folder: Path) -> Sequence[Mapping[str, str]]:

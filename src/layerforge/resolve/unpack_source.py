@@ -60,7 +60,7 @@ class Bounds:
 BOUNDS = Bounds()
 
 
-class _Meter:
+class Meter:
     """Counts what is unpacked. Raises ``TooMuch`` before that is more than the bounds allow."""
 
     def __init__(self, bounds: Bounds, archive: int) -> None:
@@ -79,7 +79,7 @@ class _Meter:
 
 
 def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
-    meter = _Meter(bounds, archive.stat().st_size)
+    meter = Meter(bounds, archive.stat().st_size)
     if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():

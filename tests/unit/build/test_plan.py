@@ -58,7 +58,7 @@ BLAS = replace(ZLIB, name="blas", needs=("zlib",), settings=Settings(env={"A": "
 DEMO = SourcePackage(name="demo", needs=("zlib",))
 SETTINGS = Settings(flags={"CFLAGS": "-O1"})
 TOOL = Pin(name="tool", version="1", hashes=(f"sha256:{'d' * 64}",))
-DATA = Data(package="demo", source=Source(url="https://a.test/d", sha256="e" * 64), into="share/demo")
+DATA = Data(package="demo", name="d", source=Source(url="https://a.test/d", sha256="e" * 64), into="share/demo")
 PATCH = Patch(package="demo", name="a.patch", text="--- a\n+++ b\n")
 COMPILED = replace(RECIPE, libraries=(ZLIB, BLAS), packages=(DEMO,), system=("libgfortran.so.5",))
 

@@ -25,7 +25,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from layerforge import __version__
 from layerforge.core import digest
 from layerforge.report.provenance import Origin
-from layerforge.report.sbom.parts import Document, Inside, SbomPart, SharedLibrary
+from layerforge.report.sbom.parts import DataFile, Document, Inside, SbomPart, SharedLibrary
 
 _LAYER = "layer"
 _SHARED = "lib/"
@@ -47,7 +47,8 @@ def text(document: Document) -> str:
     bom.metadata.properties.update(_properties(facts))
     parts = [_component(part, refs) for part in document.parts]
     loose = [_library(one, refs) for one in document.loose]
-    every = [*parts, *loose]
+    data = [_data_file(one, refs) for one in document.data]
+    every = [*parts, *loose, *data]
     bom.components.update(every)
     bom.register_dependency(layer, every)
     for number, needed in _needs(document):
@@ -68,11 +69,12 @@ def _ref(plain: str, taken: set[str]) -> str:
 
 
 def _needs(document: Document) -> Iterator[tuple[int, list[int]]]:
-    """By number, parts first and loose libraries behind them, which ones each requires or is linked to."""
+    """By number, parts first, then loose libraries and data, which ones each requires, is linked to or reads."""
     places = {part.name: number for number, part in reversed(list(enumerate(document.parts)))}
     groups = [part.libraries for part in document.parts] + [(one,) for one in document.loose]
     linked = [part.sonames for part in document.parts] + [frozenset(one.needed) for one in document.loose]
     required = [part.requires for part in document.parts] + [frozenset[str]() for _ in document.loose]
+    data = list(enumerate((one.package for one in document.data), len(groups)))
     shared = {
         name: number
         for number, group in enumerate(groups)
@@ -84,6 +86,7 @@ def _needs(document: Document) -> Iterator[tuple[int, list[int]]]:
         own = {name for one in group for name in _names(one)}
         needed = {shared[name] for name in linked[number] - own if name in shared}
         needed |= {places[name] for name in required[number] if name in places}
+        needed |= {place for place, name in data if places.get(name) == number}
         yield number, sorted(needed - {number})
 
 
@@ -135,6 +138,20 @@ def _references(archive: Origin) -> list[ExternalReference]:
         return []
     kind = ExternalReferenceType.SOURCE_DISTRIBUTION
     return [ExternalReference(type=kind, url=XsUri(archive.url), hashes=[_hash(archive.sha256)])]
+
+
+def _data_file(one: DataFile, refs: set[str]) -> Component:
+    origin, kind = one.origin, ExternalReferenceType.DISTRIBUTION
+    hashes = [_hash(origin.sha256)]
+    where = [ExternalReference(type=kind, url=XsUri(origin.url), hashes=hashes)] if origin.url else []
+    return Component(
+        name=one.name,
+        type=ComponentType.FILE,
+        bom_ref=_ref(f"data:{one.into}/{one.name}", refs),
+        hashes=hashes,
+        external_references=where,
+        properties=_properties({"path": one.path, "into": one.into, "origin": "data"}),
+    )
 
 
 def _library(one: SharedLibrary, refs: set[str]) -> Component:

@@ -14,11 +14,12 @@ from layerforge.core import digest, elf, elf_layout, runtimes
 from layerforge.core.elf import ElfFacts
 from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
-from layerforge.report.provenance import Origin, Origins, Taken
+from layerforge.report.provenance import Origin, Origins, Taken, public
 from layerforge.report.sbom.cyclonedx import text
-from layerforge.report.sbom.parts import Document, Inside, SbomPart, SharedLibrary, is_library, pypi
+from layerforge.report.sbom.parts import DataFile, Document, Inside, SbomPart, SharedLibrary, is_library, pypi
 from layerforge.report.sbom.vendored import declared_components, is_metadata, is_sbom, requires
 from layerforge.resolve import markers
+from layerforge.resolve.recipe import Data
 
 
 def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> str:
@@ -40,9 +41,16 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
         content_sha256=manifest.content_sha256,
         parts=(*parts, *(part for part in taken if part.libraries)),
         loose=tuple(library for library in loose if library.path not in named),
+        data=tuple(_data_file(one) for one in origins.data),
         facts=_facts(manifest, origins),
     )
     return text(document)
+
+
+def _data_file(data: Data) -> DataFile:
+    origin = Origin(sha256=data.source.sha256, url=public(data.source.url))
+    path = "" if data.unpack else f"{data.into}/{data.name}"
+    return DataFile(name=data.name, package=data.package, origin=origin, path=path, into=data.into)
 
 
 def _part(

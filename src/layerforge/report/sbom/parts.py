@@ -66,6 +66,20 @@ class SbomPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """A file that a recipe brought, as it was fetched."""
+
+    name: str
+    package: str
+    """Whose recipe it was."""
+    origin: Origin
+    path: str
+    """In the layer; empty for an archive, of which the layer has files."""
+    into: str
+    """Folder of the layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """What an SBOM says."""
 
@@ -75,6 +89,7 @@ class Document:
     parts: tuple[SbomPart, ...]
     loose: tuple[SharedLibrary, ...] = ()
     """Libraries that belong to no part."""
+    data: tuple[DataFile, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """More about the layer as a whole."""
 
