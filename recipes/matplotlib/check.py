@@ -3,37 +3,28 @@
 import datetime
 import importlib.metadata
 import io
-import os
-import tempfile
 from pathlib import Path
 
-# Matplotlib writes a font cache when it is imported, and the home folder of a function is read-only or missing.
-CONFIG = tempfile.TemporaryDirectory()
-os.environ.setdefault("MPLCONFIGDIR", CONFIG.name)
-
-import matplotlib as mpl  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib import dates, font_manager, pyplot  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from PIL import Image  # noqa: E402
+import matplotlib as mpl
+import numpy as np
+from matplotlib import dates, font_manager, pyplot
+from matplotlib.figure import Figure
+from PIL import Image
 
 STARTS = {"png": b"\x89PNG", "jpg": b"\xff\xd8", "webp": b"RIFF", "svg": b"<?xml", "pdf": b"%PDF-"}
 FAMILIES = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral", "cmr10")
 
 
 def main() -> None:
-    for name in ("matplotlib", "numpy", "pillow"):
-        assert importlib.metadata.version(name)
     assert mpl.__version__ == importlib.metadata.version("matplotlib")
     assert pyplot.get_backend().lower() == "agg"
     fonts()
     formats()
     other_charts()
-    CONFIG.cleanup()
 
 
 def fonts() -> None:
-    # Not always CONFIG: when a layer is verified, its modules have been imported before this script starts.
+    # Written at the first import, into a temporary folder where the home folder is read-only or missing.
     assert list(Path(mpl.get_cachedir()).glob("fontlist-*.json")), "no font cache was written"
     for family in FAMILIES:
         file = font_manager.findfont(family, fallback_to_default=False)

@@ -23,6 +23,7 @@ def linear_algebra() -> None:
     left, values, right = np.linalg.svd(matrix)
     assert np.allclose(left * values @ right, matrix)
     assert np.isclose(np.linalg.det(matrix), 18.0)
+    assert np.isclose(np.linalg.det(np.linalg.qr(matrix)[0]) ** 2, 1.0)
     assert np.allclose(np.linalg.eigvalsh(matrix).sum(), np.trace(matrix))
     # Large enough for every kernel and thread of the BLAS; sums of small integers are exact in double precision.
     size = 512
