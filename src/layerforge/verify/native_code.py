@@ -111,13 +111,11 @@ def outside_paths(examination: Examination, expect: Expect) -> Iterator[Finding]
 
 
 def copies(examination: Examination, expect: Expect) -> Iterator[Finding]:
-    """LF105: a second copy of a library that the recipe wants once, and libraries that are byte for byte the same."""
+    """LF105: a second copy of a library that a recipe wants once, and libraries that are byte for byte the same."""
     files = [member for member in examination.members if member.kind is Kind.NATIVE and not member.link]
     for glob in expect.spec.check.single if expect.spec else ():
-        paths = [member.path for member in files if globs.matches(posixpath.basename(member.path), (glob,))]
-        if len(paths) > 1:
-            message = f"{counted(len(paths), 'file')} match {glob}, of which the recipe wants one: {', '.join(paths)}"
-            yield finding("LF105", paths[1], message, severity=ERROR)
+        matching = [member for member in files if globs.matches(posixpath.basename(member.path), (glob,))]
+        yield from _unwanted(matching, glob, expect)
     big = sorted((member for member in files if member.size >= _SMALLEST_COPY), key=_contents)
     for _, group in groupby(big, _contents):
         first, *others = group
@@ -126,6 +124,26 @@ def copies(examination: Examination, expect: Expect) -> Iterator[Finding]:
             paths = [member.path for member in others]
             message = f"has the same bytes as {', '.join(paths)}; one copy would save {wasted}"
             yield finding("LF105", first.path, message)
+
+
+def _unwanted(files: list[Member], glob: str, expect: Expect) -> Iterator[Finding]:
+    """What is wrong with libraries that match one glob.
+
+    A layer decides over its own folders and over what it compiles. What a wheel brings for itself is loaded from
+    there, and nothing but compiling that package would change it: that is told, and does not end a build.
+    """
+    compiled = expect.spec.compiled if expect.spec else frozenset()
+    by_owner: dict[str, list[str]] = {}
+    for member in files:
+        by_owner.setdefault("" if member.package in compiled else member.package, []).append(member.path)
+    paths = [path for found in by_owner.values() for path in found]
+    matched = f"{counted(len(paths), 'file')} match {glob}, of which the recipe wants one: {', '.join(sorted(paths))}"
+    if twice := [found for found in by_owner.values() if len(found) > 1]:
+        yield finding("LF105", twice[0][1], matched, severity=ERROR)
+    elif "" in by_owner and len(by_owner) > 1:
+        others = sorted(by_owner.keys() - {""})
+        what = "the wheel" if len(others) == 1 else "the wheels"
+        yield finding("LF105", by_owner[others[0]][0], f"{matched}; {what} of {', '.join(others)} came with another")
 
 
 def _contents(member: Member) -> str:

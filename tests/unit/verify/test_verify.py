@@ -289,6 +289,25 @@ def test_only_libraries_that_match_one_glob_are_copies_of_one_another() -> None:
     assert one.message == ("2 files match liby*, of which the recipe wants one: lib/liby.so.1, python/p/liby-9.so")
 
 
+def test_a_copy_that_a_wheel_came_with_is_told_beside_the_layers_own_alone() -> None:
+    own = an_elf("lib/libx.so.0", b"1", package="")
+    vendored = [an_elf(f"python/{name}.libs/libx-{name}.so", package=name) for name in ("a", "b")]
+    held = expect(single=("libx*",))
+    one = alone("LF105", an_examination(own, *vendored), held)
+    assert (one.severity, one.path) == (Severity.WARNING, "python/a.libs/libx-a.so")
+    assert one.message.endswith("; the wheels of a, b came with another")
+    assert found("LF105", an_examination(*vendored), held) == []
+
+
+def test_a_copy_in_what_the_layer_compiled_is_as_wrong_as_one_in_its_own_folders() -> None:
+    members = (an_elf("lib/libx.so.0", b"1", package=""), an_elf("python/p/libx.so", b"2", package="p"))
+    held = expect(single=("libx*",))
+    assert held.spec
+    compiled = replace(held, spec=held.spec.compiling(["p"]))
+    assert alone("LF105", an_examination(*members), held).severity is Severity.WARNING
+    assert alone("LF105", an_examination(*members), compiled).severity is Severity.ERROR
+
+
 @pytest.mark.parametrize(("size", "told"), [(4095, False), (4096, True)])
 def test_libraries_with_the_same_bytes_are_told_from_one_page_on(size: int, told: bool) -> None:
     members = [an_elf("lib/a.so", b"1" * size), an_elf("lib/b.so", b"1" * size)]
