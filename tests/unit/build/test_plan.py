@@ -111,7 +111,7 @@ def test_whatever_a_plan_is_made_of_changes_its_key() -> None:
         plan_key,
         ASKED,
         {
-            "recipe": replace(COMPILED, name="other"),
+            "spec": replace(COMPILED, name="other"),
             "target": target("3.12"),
             "pins": (replace(PINS[0], version="2"),),
             "compression": Compression.MAX,
@@ -131,7 +131,7 @@ def test_whatever_a_plan_of_wheels_is_made_of_changes_its_key() -> None:
         plan_key,
         wheels,
         {
-            "recipe": replace(RECIPE, name="other"),
+            "spec": replace(RECIPE, name="other"),
             "target": target("3.12"),
             "pins": (replace(PINS[0], version="2"),),
             "compression": Compression.MAX,
@@ -155,7 +155,6 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
             "name": "other",
             "requires": ("demo", "more"),
             "bytecode": Bytecode(docstrings=Docstrings.DROP),
-            "leave_out": ("boto3",),
             "prune": {"demo": Prune(remove=("a",))},
             "libraries": (ZLIB, replace(BLAS, version="2")),
             "packages": (replace(DEMO, needs=()),),
@@ -166,6 +165,8 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
         },
         {
             "folder": Path("/elsewhere"),
+            # What stays out is not among the pins.
+            "leave_out": ("boto3",),
             "budget": Budget(zipped=1, unzipped=1),
             "check": Check(imports=("demo",)),
             # What these stand for comes in with the toolchain: its image.
@@ -253,7 +254,7 @@ def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
         "settings": SETTINGS,
         "arch_settings": {"x86_64": SETTINGS},
     }
-    assert_decided_by(key, BLAS, parts, {"ship": ()})
+    assert_decided_by(key, BLAS, parts, {"ship": (), "minutes": 1.0})
     assert key(replace(BLAS, arch_settings={"arm64": SETTINGS})) == key(BLAS), "they are for another processor"
     assert_decided_by(
         lambda source: key(replace(BLAS, source=source)),
@@ -265,6 +266,32 @@ def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
         lambda settings: key(replace(BLAS, settings=settings)),
         Settings(),
         {"env": {"A": "1"}, "flags": {"A": "1"}, "config": {"A": ("1",)}},
+    )
+
+
+def test_all_of_data_but_its_address_changes_the_key() -> None:
+    assert_decided_by(
+        lambda data: plan_key(replace(ASKED, spec=replace(COMPILED, data=(data,)))),
+        DATA,
+        {
+            "package": "other",
+            "name": "e",
+            "source": replace(DATA.source, sha256="f" * 64),
+            "into": "share/other",
+            "unpack": True,
+            "files": ("a/**",),
+        },
+    )
+    moved = replace(DATA, source=replace(DATA.source, url="https://b.test/d"))
+    with_data = [plan_key(replace(ASKED, spec=replace(COMPILED, data=(one,)))) for one in (DATA, moved)]
+    assert with_data[0] == with_data[1]
+
+
+def test_all_of_a_patch_changes_the_key() -> None:
+    assert_decided_by(
+        lambda patch: plan_key(replace(ASKED, spec=replace(COMPILED, patches=(patch,)))),
+        PATCH,
+        {"package": "other", "name": "b.patch", "text": "--- b\n+++ b\n"},
     )
 
 
@@ -281,6 +308,8 @@ def test_of_a_compiled_package_its_settings_and_its_pin_change_its_key() -> None
         ),
         DEMO,
         {"name": "other", "needs": (), "settings": SETTINGS, "arch_settings": {"x86_64": Settings(env={"A": "1"})}},
+        # What it is compiled with comes in with the toolchain: its build environment.
+        {"build_requires": ("tool",), "build_lock": Path("/elsewhere/build.lock"), "minutes": 1.0},
     )
     assert_decided_by(
         lambda pin: step_key(

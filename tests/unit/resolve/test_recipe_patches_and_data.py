@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import target
-from layerforge.build.plan import as_json, plan
 from layerforge.resolve import recipe_file
 from layerforge.resolve.errors import RecipeError
-from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Compression, Data, Patch, Source
+from layerforge.resolve.recipe import Data, Patch, Source
 
 SHA256 = "a" * 64
 PACKAGE = 'schema = 2\n[package]\nname = "demo"\nversions = ">=1"\n'
@@ -114,32 +111,3 @@ def test_data_is_a_file_with_its_name_or_the_files_of_an_archive(tmp_path: Path)
 )
 def test_data_that_cannot_be_is_told(facts: dict[str, str], why: str, tmp_path: Path) -> None:
     assert why in "; ".join(mistakes(a_folder(tmp_path, PACKAGE + rows(**facts))))
-
-
-DATA = Data(package="demo", name="a", source=Source(url="https://example.org/a", sha256=SHA256), into="share/demo")
-PATCH = Patch(package="demo", name="a.patch", text=DIFF)
-
-
-@pytest.mark.parametrize(
-    ("data", "patch"),
-    [
-        (replace(DATA, name="b"), PATCH),
-        (replace(DATA, into="share/other"), PATCH),
-        (replace(DATA, unpack=True), PATCH),
-        (replace(DATA, unpack=True, files=("b",)), PATCH),
-        (replace(DATA, source=Source(url="https://example.org/a", sha256="b" * 64)), PATCH),
-        (DATA, replace(PATCH, text=DIFF.replace("+b", "+c"))),
-    ],
-)
-def test_whatever_of_them_decides_the_layer_is_in_its_key(data: Data, patch: Patch) -> None:
-    spec = LayerSpec(name="demo", requires=("demo",), data=(DATA,), patches=(PATCH,))
-    plans = [
-        plan(one, target(), (), Compression.FAST, None, 0)
-        for one in (spec, replace(spec, data=(data,), patches=(patch,)))
-    ]
-    assert plans[0].key != plans[1].key
-    moved = replace(DATA, source=Source(url="https://mirror.example.org/a", sha256=SHA256))
-    assert plan(replace(spec, data=(moved,)), target(), (), Compression.FAST, None, 0).key == plans[0].key
-    assert as_json(plans[0])["recipe"]["data"] == [
-        {"package": "demo", "name": "a", "sha256": SHA256, "into": "share/demo"}
-    ]
