@@ -24,7 +24,7 @@ from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import SourcePackage
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests, stands_alone
+from layerforge.resolve.targets import requests, stand_alone
 
 
 @click.command("lock")
@@ -53,7 +53,7 @@ def command(
     """
     python = shared.target(python, "x86_64").python
     known, asked = shared.known_recipes(recipes_folder), shared.asked(targets)
-    wanted = requests(asked, None, known, each=all(stands_alone(target, known) for target in asked))
+    wanted = requests(asked, None, known, each=stand_alone(asked, known))
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:

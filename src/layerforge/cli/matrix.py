@@ -11,7 +11,8 @@ from layerforge.cli import options as shared
 from layerforge.cli import terminal
 from layerforge.core.runtimes import Arch
 from layerforge.resolve import matrix
-from layerforge.resolve.targets import requests
+from layerforge.resolve.catalogue import catalogue
+from layerforge.resolve.targets import requests, stand_alone
 
 
 @click.command("matrix")
@@ -40,7 +41,9 @@ def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[st
     FOLDER holds recipes; TARGET is what `layerforge build` takes. What a recipe's lock cannot serve is left out.
     """
     wanted = [shared.target(python, arch) for python in dict.fromkeys(pythons) for arch in dict.fromkeys(arches)]
-    rows, left = matrix.combine(requests(matrix.expanded(targets), None), wanted)
+    known, asked = catalogue(), matrix.expanded(targets)
+    found = requests(asked, None, known, each=stand_alone(asked, known))
+    rows, left = matrix.combine(found, wanted)
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     click.echo(json.dumps({"include": [asdict(row) for row in rows]}))

@@ -65,9 +65,12 @@ def _together(targets: Sequence[str], known: Catalogue) -> Request:
     return merged([*paths, *([_from_requirements(words, known)] if words else [])])
 
 
-def stands_alone(target: str, known: Catalogue) -> bool:
-    """Whether a target has a lock of its own: a recipe, a file or a folder."""
-    return (_is_path(target) and not target.endswith(_WHEEL)) or known.target(canonicalize_name(target)) is not None
+def stand_alone(targets: Iterable[str], known: Catalogue) -> bool:
+    """Whether every target has a lock of its own: a recipe, a file or a folder."""
+    return all(
+        (_is_path(one) and not one.endswith(_WHEEL)) or known.target(canonicalize_name(one)) is not None
+        for one in targets
+    )
 
 
 def _refuse_same_names(found: Sequence[Request]) -> None:
