@@ -14,6 +14,7 @@ from layerforge.build.steps import build
 from layerforge.build.task import StepContext
 from layerforge.core.faults import writing
 from layerforge.examine.examine import examine
+from layerforge.layer import variables
 from layerforge.layer.archive import archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.data_files import fetched, laid, with_data
@@ -80,6 +81,8 @@ def composed(request: Request, options: Options, session: Session) -> tuple[Requ
 def carry_out(planned: Plan, options: Options, session: Session) -> Layer:
     """The layer of a plan: from the store, else built; verified and delivered."""
     layer = recall(planned, session.store, session.progress) or build_layer(planned, options, session)
+    for line in variables.unsettled(planned.spec.env, layer.manifest.env):
+        session.progress.say(line)
     verdict = judge(planned, layer, session) if options.verify else None
     refuse_unfit(layer, verdict, session.store)
     return deliver(planned, layer, verdict, options.output, session.progress)
@@ -121,7 +124,8 @@ def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
             step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
             return known
         mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
-        expect = Expect(target=planned.target, spec=planned.spec, bytecode=mode, uncompilable=bad)
+        spec = replace(planned.spec, env=layer.manifest.env)
+        expect = Expect(target=planned.target, spec=spec, bytecode=mode, uncompilable=bad)
         with session.store.workspace() as workspace, writing(session.store.root):
             path = workspace / f"{planned.spec.name}.zip"
             path.write_bytes(layer.data)

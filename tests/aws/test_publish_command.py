@@ -44,6 +44,7 @@ def test_json_has_the_form_of_the_contract(aws: Proxy, layer: Path, said: Any) -
             "region",
             "runtimes",
             "architectures",
+            "env",
             "layer_arn",
             "version_arn",
             "version",

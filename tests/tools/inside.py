@@ -42,8 +42,10 @@ def _translated(text: str) -> dict[str, Any]:
 
 
 def _layers(template: Any) -> dict[str, Any]:
+    function = _of_type(template, "AWS::Lambda::Function")[0]
     return {
-        "layers": _of_type(template, "AWS::Lambda::Function")[0]["Layers"],
+        "layers": function["Layers"],
+        "variables": function.get("Environment", {}).get("Variables"),
         "made": _of_type(template, "AWS::Lambda::LayerVersion"),
         "mappings": template.get("Mappings"),
     }
@@ -98,7 +100,7 @@ def terraform_fmt(texts: list[str]) -> Any:
 
 
 def zappa(texts: list[str]) -> Any:
-    """Region and layers of every stage, for each file of settings."""
+    """Region, layers and variables of every stage, for each file of settings."""
     from zappa.cli import ZappaCLI
 
     Path("app.py").write_text("def app(environ, start): pass\n")
@@ -113,11 +115,11 @@ def _zappa_stage(program: Any, stage: str) -> Any:
     program.check_stage_name(stage)
     program.api_stage = stage
     program.load_settings("zappa_settings.json")
-    return [program.aws_region, program.layers]
+    return [program.aws_region, program.layers, program.aws_environment_variables]
 
 
 def chalice(texts: list[str]) -> Any:
-    """Layers of the function that every stage would deploy, for each configuration."""
+    """Layers and variables of the function that every stage would deploy, for each configuration."""
     Path(".chalice").mkdir()
     Path("app.py").write_text(
         "from chalice import Chalice\napp = Chalice(app_name='demo')\n"
@@ -137,7 +139,7 @@ def _chalice_stages(config: dict[str, Any]) -> Any:
         made = CLIFactory(str(Path.cwd()), environ=dict(os.environ)).create_config_obj(chalice_stage_name=stage)
         validate_configuration(made)
         [function] = ApplicationGraphBuilder().build(made, stage).resources
-        found[stage] = function.layers
+        found[stage] = [function.layers, function.environment_variables]
     return found
 
 

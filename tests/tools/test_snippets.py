@@ -70,6 +70,11 @@ def local(
     return LocalLayer(name="numpy", path=path, runtime=f"python{python}", arch=str(arch), zipped=zipped)
 
 
+WORDS = {"DEMO_DATA": "/opt/share/a 'b' \"c\" \\d:/opt/é", "NO": "1", "HCL": "%{x} $HOME #{y}"}
+"""Variables that have to be quoted everywhere."""
+SET = tuple(replace(one, env=WORDS) for one in MANY)
+
+
 def a_zip(path: Path) -> bytes:
     with zipfile.ZipFile(path, "w") as made:
         made.writestr("python/a.py", "")
@@ -87,7 +92,9 @@ def looked_up(found: dict[str, Any], region: str) -> list[str]:
 # --- SAM and CDK -----------------------------------------------------------------------------------------------------
 
 LOCAL = [
-    local(ODD, python, arch) for python, arch in (("3.10", Arch.X86_64), ("3.13", Arch.ARM64), ("3.14", Arch.ARM64))
+    local(ODD, "3.10", Arch.X86_64),
+    local(ODD, "3.13", Arch.ARM64),
+    replace(local(ODD, "3.14", Arch.ARM64), env=WORDS),
 ]
 
 
@@ -108,10 +115,11 @@ def check_made(layer: LocalLayer, found: Any) -> None:
 
 
 def test_sam_translates_what_attaches_and_makes_layers(tools: Tools, tmp_path: Path) -> None:
-    published = [f"{SAM}{sam.sam(versions)}Resources:\n{FUNCTION}" for versions in (ONE, CHINA, MANY)]
+    published = [f"{SAM}{sam.sam(versions)}Resources:\n{FUNCTION}" for versions in (ONE, CHINA, SET)]
     zips = [SAM + sam.sam_local(one).replace("Resources:\n", f"Resources:\n{FUNCTION}") for one in LOCAL]
     *attached, first, second, third = found = tools.ask("sam", [*published, *zips], tmp_path / "sam")
     check_attached(*attached)
+    assert [one["variables"] for one in found] == [None, None, WORDS, None, None, WORDS]
     for layer, made in zip(LOCAL, (first, second, third), strict=True):
         check_made(layer, made)
         assert made["uploaded"] == [ODD]
@@ -123,11 +131,12 @@ def test_cdk_synthesizes_what_attaches_and_makes_layers(tools: Tools, tmp_path: 
         pytest.skip("there is no node")
     a_zip(tmp_path / ODD)
     zips = [replace(one, path=str(tmp_path / ODD)) for one in LOCAL]
-    published = [(cdk.cdk(versions), "PYTHON_3_13", "X86_64") for versions in (ONE, CHINA, MANY)]
+    published = [(cdk.cdk(versions), "PYTHON_3_13", "X86_64") for versions in (ONE, CHINA, SET)]
     words = [("PYTHON_3_10", "X86_64"), ("PYTHON_3_13", "ARM_64"), ("PYTHON_3_14", "ARM_64")]
     cases = [(cdk.cdk_local(one), *word) for one, word in zip(zips, words, strict=True)]
     *attached, first, second, third = tools.ask("cdk", [*published, *cases], tmp_path / "cdk")
     check_attached(*attached)
+    assert [one["variables"] for one in (*attached, first, second, third)] == [None, None, WORDS, None, None, WORDS]
     for layer, found in zip(zips, (first, second, third), strict=True):
         check_made(layer, found)
 
@@ -154,10 +163,20 @@ def test_terraform_looks_the_arns_up_by_region(tools: Tools, tmp_path: Path) -> 
     assert '"current"' in found["data"][0]['"aws_region"']
 
 
+def test_terraform_reads_the_variables(tools: Tools, tmp_path: Path) -> None:
+    found = tools.ask("terraform", terraform.terraform(SET), tmp_path / "hcl")
+    [table] = found["locals"]
+    rows = {json.loads(name): json.loads(value) for name, value in table["layer_variables"].items()}
+    assert {name: value.replace("%%{", "%{") for name, value in rows.items()} == WORDS
+
+
 FILES = {
     "one Region": for_versions("terraform", CHINA),
     "several": for_versions("terraform", (*MANY, version("numpy", "ap-southeast-1", 3))),
+    "variables": for_versions("terraform", SET),
+    "variables of one Region": for_versions("terraform", SET[:1]),
     "zip": for_zip("terraform", local(ODD)),
+    "zip with variables": for_zip("terraform", replace(local(ODD), env=WORDS)),
     "bucket": for_zip("terraform", local(large=True)),
 }
 
@@ -211,6 +230,13 @@ def test_serverless_finds_the_arns_of_the_region_it_deploys_to(node_modules: Pat
     assert found["provider"]["layers"] == ARNS[region]
 
 
+def test_serverless_gives_the_variables_to_all_functions(node_modules: Path, tmp_path: Path) -> None:
+    found = serverless(node_modules, tmp_path, serverless_snippets.serverless(SET), "us-east-1")
+    assert found["provider"]["environment"] == WORDS
+    found = serverless(node_modules, tmp_path, serverless_local(replace(local(ODD), env=WORDS)), "eu-west-1")
+    assert found["provider"]["environment"] == WORDS
+
+
 def test_serverless_takes_the_arns_of_a_single_region(node_modules: Path, tmp_path: Path) -> None:
     found = serverless(node_modules, tmp_path, serverless_snippets.serverless(CHINA), "cn-north-1")
     assert found["provider"]["layers"] == [CHINA[0].arn]
@@ -233,15 +259,15 @@ def test_serverless_makes_the_layer_from_its_zip(node_modules: Path, tmp_path: P
 
 
 def test_zappa_loads_a_stage_for_each_region(tools: Tools, tmp_path: Path) -> None:
-    one, many = tools.ask("zappa", [zappa_chalice.zappa(ONE), zappa_chalice.zappa(MANY)], tmp_path / "zappa")
-    assert one == {"dev": ["eu-west-1", [ONE[0].arn]]}
-    assert many == {region.replace("-", "_"): [region, arns] for region, arns in ARNS.items()}
+    one, many = tools.ask("zappa", [zappa_chalice.zappa(ONE), zappa_chalice.zappa(SET)], tmp_path / "zappa")
+    assert one == {"dev": ["eu-west-1", [ONE[0].arn], {}]}
+    assert many == {region.replace("-", "_"): [region, arns, WORDS] for region, arns in ARNS.items()}
 
 
 def test_chalice_loads_the_layers_of_each_stage(tools: Tools, tmp_path: Path) -> None:
-    one, many = tools.ask("chalice", [zappa_chalice.chalice(TWO), zappa_chalice.chalice(MANY)], tmp_path / "chalice")
-    assert one == {"dev": ARNS["eu-west-1"]}
-    assert many == ARNS
+    one, many = tools.ask("chalice", [zappa_chalice.chalice(TWO), zappa_chalice.chalice(SET)], tmp_path / "chalice")
+    assert one == {"dev": [ARNS["eu-west-1"], {}]}
+    assert many == {region: [arns, WORDS] for region, arns in ARNS.items()}
 
 
 # --- the AWS command line --------------------------------------------------------------------------------------------
@@ -297,6 +323,17 @@ def test_the_aws_command_line_attaches_in_each_region(tools: Tools, tmp_path: Pa
     assert ran.returncode == 0, ran.stderr
     assert {path.rpartition("functions/")[2] for _, path, _ in asked.requests} == {"demo/configuration"}
     assert [json.loads(body) for _, _, body in asked.requests] == [{"Layers": arns} for arns in ARNS.values()]
+
+
+def test_the_aws_command_line_sets_the_variables(tools: Tools, tmp_path: Path, lambda_: tuple[str, Asked]) -> None:
+    endpoint, asked = lambda_
+    a_zip(tmp_path / "numpy.zip")
+    layer = replace(local("numpy.zip"), env=WORDS)
+    ran = commands(tools, tmp_path, aws_cli.cli(SET) + aws_cli.cli_local(layer, ["eu-west-1"]), endpoint)
+    assert ran.returncode == 0, ran.stderr
+    bodies = [json.loads(body) for _, path, body in asked.requests if path.endswith("/configuration")]
+    assert [one["Environment"] for one in bodies] == [{"Variables": WORDS}] * 3
+    assert [one.get("Layers") for one in bodies] == [*ARNS.values(), None]
 
 
 def test_the_aws_command_line_publishes_the_zip(tools: Tools, tmp_path: Path, lambda_: tuple[str, Asked]) -> None:

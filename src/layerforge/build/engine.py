@@ -25,7 +25,8 @@ class Job:
     init: str = ""
     """Source text that runs before the program, in the same namespace: in Lambda's init phase, where there is one."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the function, beyond those that every function has. On the host, an interpreter ignores its own."""
+    """Variables of the function, beyond those that every function has, which count before these. On the host, an
+    interpreter ignores its own."""
     memory: int | None = None
     """Bytes of the function, where functions have a size; ``None`` is the engine's own."""
     processors: float | None = None

@@ -14,6 +14,7 @@ from layerforge.build.host_view import OPTIONS, EnclosureOrder, View, enclose, l
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine, this_machine
 from layerforge.core import faults
+from layerforge.core.paths import moved
 from layerforge.core.runtimes import Target, arch_of
 
 PRELUDE = """
@@ -106,7 +107,7 @@ def _enclosed(job: Job, view: View, folder: Path) -> Outcome:
         place.chmod(0o755)
     arguments = ("-c", PRELUDE, "/var/task/program.py", "", *_folders(job, Path("/opt")))
     shown = {"/opt": str(job.opt.absolute()), "/var/task": str(task)}
-    return _outcome(job, view, order_of(view, folder, arguments, shown, job.timeout))
+    return _outcome(job, view, order_of(view, folder, arguments, shown, job.timeout, job.env))
 
 
 def _plainly(job: Job, view: View, folder: Path) -> Outcome:
@@ -117,6 +118,7 @@ def _plainly(job: Job, view: View, folder: Path) -> Outcome:
     cwd.mkdir(mode=0o500)
     opt = job.opt.absolute()
     env = {
+        **{name: moved(value, str(opt)) for name, value in job.env.items()},
         "HOME": NOWHERE,
         "TMPDIR": str(tmp),
         "LANG": "C.UTF-8",

@@ -119,15 +119,21 @@ def _tried(view: View) -> str:
 
 
 def order_of(
-    view: View, folder: Path, arguments: Iterable[str], shown: Mapping[str, str], timeout: float
+    view: View,
+    folder: Path,
+    arguments: Iterable[str],
+    shown: Mapping[str, str],
+    timeout: float,
+    env: Mapping[str, str] | None = None,
 ) -> EnclosureOrder:
-    """What ``enclose.py`` is told for one run below ``folder``."""
+    """What ``enclose.py`` is told for one run below ``folder``; ``env`` has what is set besides."""
     root = folder / "root"
     root.mkdir()
     return EnclosureOrder(
         root=str(root),
         argv=(view.executable, *OPTIONS, *arguments),
         env={
+            **(env or {}),
             "HOME": "/home/sbx_user1051",
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",

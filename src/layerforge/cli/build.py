@@ -118,6 +118,8 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
         out.line(f"  zip {zipped} · unzipped {unzipped}, {share:.0%} of what Lambda takes")
         out.line(f"  {difference(layer_manifest)}")
         out.line(f"  sha256 {layer_manifest.sha256}")
+        for line in terminal.variables(layer_manifest.env):
+            out.line(f"  {line}")
         if layer.verdict is None:
             out.line(("  not verified", "yellow"))
         else:
@@ -168,6 +170,7 @@ def as_data(layer: Layer) -> dict[str, Any]:
         "packages": [
             {"name": one.name, "version": one.version, "origin": one.origin} for one in layer_manifest.packages
         ],
+        "env": dict(layer_manifest.env),
         "saved": manifest.saved(layer_manifest),
         "findings": verdict.findings_json(layer.verdict.findings) if layer.verdict else [],
         "figures": asdict(layer.verdict.figures) if layer.verdict else None,

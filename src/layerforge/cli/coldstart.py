@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,13 +89,13 @@ def command(
     own = own_function(modules, handler_file, event)
     seen = [examine.examine(path) for path in (zip_file, against) if path]
     progress = terminal.progress()
-    layer_manifest = manifest(seen[0], progress.warn)
-    target = target_of(seen[0], layer_manifest, python, arch)
-    function = own or of_imports(default_modules(seen[0], layer_manifest.requires if layer_manifest else ()))
+    manifests = [manifest(one, progress.warn) for one in seen]
+    target = target_of(seen[0], manifests[0], python, arch)
+    function = own or of_imports(default_modules(seen[0], manifests[0].requires if manifests[0] else ()))
     say_function(function, progress, chosen=own is not None)
     place = connect(image, target, progress)
     with shared.open_store(progress).workspace() as workspace:
-        subjects = unpack(seen, workspace)
+        subjects = unpack(seen, [one.env if one else {} for one in manifests], workspace)
         order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
         data = run(
             order,
@@ -205,15 +205,18 @@ def connect(image: str | None, target: Target, progress: Progress) -> RunPlace:
     return RunPlace(engine=engine, image=found.reference)
 
 
-def unpack(seen: Iterable[Examination], workspace: Path) -> tuple[MeasuredLayer, ...]:
-    """The layers, each unpacked in a folder of its own."""
-    return tuple(_unpacked(one, workspace / str(number)) for number, one in enumerate(seen))
+def unpack(
+    seen: Iterable[Examination], envs: Iterable[Mapping[str, str]], workspace: Path
+) -> tuple[MeasuredLayer, ...]:
+    """The layers, each unpacked in a folder of its own, with the variables of their functions."""
+    pairs = enumerate(zip(seen, envs, strict=True))
+    return tuple(_unpacked(one, env, workspace / str(number)) for number, (one, env) in pairs)
 
 
-def _unpacked(seen: Examination, opt: Path) -> MeasuredLayer:
+def _unpacked(seen: Examination, env: Mapping[str, str], opt: Path) -> MeasuredLayer:
     with writing(opt):
         unpacking.unpack(seen.path, opt)
-    return MeasuredLayer(examination=seen, opt=opt)
+    return MeasuredLayer(examination=seen, opt=opt, env=env)
 
 
 def emulated(target: Target) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,14 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
 def show(out: Screen, subject: InspectedLayer) -> None:
     """The tables for people, then what is wrong and what is worth knowing."""
     tables(out, subject.target, subject.examination, subject.summary)
+    for line in terminal.variables(variables(subject)):
+        out.line(f"  {line}\n")
     terminal.verdict(out, subject.findings, subject.notes)
+
+
+def variables(subject: InspectedLayer) -> Mapping[str, str]:
+    """Variables that a function with the layer has to have, as its manifest says."""
+    return subject.beside.manifest.env if subject.beside.manifest else {}
 
 
 def advice_on(subject: InspectedLayer) -> tuple[Advice, ...]:
@@ -230,6 +237,7 @@ def as_data(subject: InspectedLayer, found: Iterable[Advice]) -> dict[str, Any]:
         "largest": [{"path": one.path, "unzipped": one.size, "zipped": one.zipped} for one in summary.largest],
         "duplicates": [{"bytes": one.size, "wasted": one.wasted, "paths": one.paths} for one in summary.duplicates],
         "overhead_bytes": summary.overhead,
+        "env": dict(variables(subject)),
         "symbols": newest_symbols(one.elf.versions for one in elves if one.elf),
         "native": [{"path": one.path, **asdict(one.elf)} for one in elves if one.elf],
         "bytecode": dict(Counter(str(one.pyc.state) for one in seen.members if one.pyc is not None)),

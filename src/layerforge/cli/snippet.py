@@ -91,6 +91,7 @@ def local(zip_file: Path) -> LocalLayer:
         runtime=described.runtimes[0],
         arch=described.architectures[0],
         zipped=seen.zipped,
+        env=described.env,
     )
 
 

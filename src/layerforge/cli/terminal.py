@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def verdict(out: Screen, findings: Iterable[Finding], known: Iterable[str], inde
         out.line(f"{indent}      → {one.hint}")
     for text in known:
         out.line(f"{indent}  {text}")
+
+
+def variables(env: Mapping[str, str]) -> Iterator[str]:
+    """A line on the variables that a function with a layer has to have, where there are any."""
+    if env:
+        told = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
+        yield f"the function's variables: {told}"
 
 
 def print_json(value: Any) -> None:

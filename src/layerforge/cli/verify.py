@@ -109,6 +109,7 @@ def command(
             selection=select,
             jobs=jobs or os.cpu_count() or 1,
             seconds=60 * (time_limit or DEFAULT_MINUTES),
+            env=layer_manifest.env if layer_manifest else {},
         )
         suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 SITE = "python"
@@ -29,3 +30,23 @@ def below_site(path: str) -> str:
     """The rest of ``path`` below that folder; empty where it lies in none."""
     folder = site_dir(path)
     return path.removeprefix(folder) if folder else ""
+
+
+def in_layer(value: str) -> tuple[str, ...]:
+    """Paths of a layer that a variable of the function names, whose value is one or a list with ``:`` between them.
+
+    ``/opt/share/a:/usr/share/b:/opt/c`` names ``share/a`` and ``c``, and ``https://opt/share`` none.
+    """
+    return tuple(path.removeprefix(OPT) for part in value.split(":") if (path := _below_opt(part)))
+
+
+def moved(value: str, opt: str) -> str:
+    """The value of a variable where the layer lies at ``opt``."""
+    parts = ((part, _below_opt(part)) for part in value.split(":"))
+    return ":".join(f"{opt}/{path.removeprefix(OPT)}" if path else part for part, path in parts)
+
+
+def _below_opt(text: str) -> str:
+    """A path below ``/opt`` without its detours; empty where it is none."""
+    path = posixpath.normpath(text)
+    return path if path.startswith(OPT) else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Artifact:
     """At most 256 characters, the last of them layerforge's mark."""
     licence: str
     """SPDX expression of at most 512 characters; empty where it is not known."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with the layer has to have."""
 
     @property
     def code_sha256(self) -> str:
@@ -164,6 +166,7 @@ def artifact(examination: Examination, manifest: Manifest | None, target: Target
         architectures=(str(target.arch),),
         description=describe(stem, wanted_first(versions, manifest), examination.content_sha256),
         licence=licence(packages),
+        env=manifest.env if manifest else {},
     )
 
 

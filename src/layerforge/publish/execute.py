@@ -84,6 +84,7 @@ def _nothing_yet(job: PublishJob) -> Result:
         status=Status.FAILED,
         runtimes=wanted.runtimes,
         architectures=wanted.architectures,
+        env=wanted.env,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -35,6 +35,8 @@ class Result:
     runtimes: tuple[str, ...] = ()
     """Of the layer, ``python3.13``."""
     architectures: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with the layer has to have."""
     version: LayerVersion | None = None
     """The wanted version, also where something failed once it was there."""
     code_sha256: str = ""
@@ -150,6 +152,7 @@ def _result_data(result: Result) -> dict[str, Any]:
         "region": result.region,
         "runtimes": list(result.runtimes),
         "architectures": list(result.architectures),
+        "env": dict(result.env),
         "layer_arn": version.layer_arn if version else None,
         "version_arn": version.arn if version else None,
         "version": version.number if version else None,
@@ -168,6 +171,7 @@ class PublishedRow:
     error: str | None = None
     runtimes: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from layerforge.layer.data_files import LaidData
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
+from layerforge.layer.variables import settled
+from layerforge.resolve import recipe_schema
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
 
@@ -49,7 +51,7 @@ class Manifest:
     budget: Budget
     check: Check
     env: Mapping[str, str]
-    """Variables that a function with the layer has to have."""
+    """Variables that a function with the layer has to have, of those that recipes set."""
     requires: tuple[str, ...]
     sha256: str
     content_sha256: str
@@ -93,7 +95,7 @@ def manifest(
         bytecode=plan.spec.bytecode,
         budget=plan.spec.budget,
         check=plan.spec.check,
-        env=plan.spec.env,
+        env=settled(plan.spec.env, tree),
         requires=plan.spec.requires,
         sha256=archive.sha256,
         content_sha256=archive.content_sha256,
@@ -161,7 +163,10 @@ class _Verified:
 
 def read_manifest(text: str) -> Manifest:
     """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
-    return guarded.file_as(text, Manifest, SCHEMA, oldest=SCHEMA)
+    found = guarded.file_as(text, Manifest, SCHEMA, oldest=SCHEMA)
+    if wrong := recipe_schema.function_variables(found.env):
+        raise guarded.Unreadable(f"env {wrong}")
+    return found
 
 
 def read_manifest_file(text: str) -> ManifestFile:

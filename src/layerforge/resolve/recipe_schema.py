@@ -198,9 +198,12 @@ def _data_folder(value: object) -> str:
     return "" if value.startswith(DATA_FOLDERS) else f"must lie below {' or '.join(DATA_FOLDERS)}"
 
 
-def _function_variables(value: Any) -> str:
+def function_variables(value: Any) -> str:
+    """What is wrong with the variables of a function; empty where nothing is."""
     if wrong := _keys(_VARIABLE)(value):
         return wrong
+    if broken := next((one for one, text in value.items() if not text.isprintable()), ""):
+        return f"must have values of one line, and {broken} has {shown(value[broken])}"
     taken = next((one for one in value if one in _TAKEN or one.startswith(_LAMBDAS)), "")
     return f"must not set {taken}, which is Lambda's own" if taken else ""
 
@@ -261,7 +264,7 @@ SCHEMA: Mapping[str, Any] = {
         "keep_docstrings": _each(_own_glob),
         "optimize": _level,
     },
-    "env": _function_variables,
+    "env": function_variables,
     "data": [{**_SOURCE, "url": _address, "into": _data_folder, "unpack": _yes_or_no, "files": _globs}],
     "check": {
         "imports": _each(_named(_MODULE, "a module's name")),

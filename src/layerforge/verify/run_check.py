@@ -80,12 +80,15 @@ def run_check(
     scripts: Sequence[CheckScript],
     timeout: float,
     *,
+    env: Mapping[str, str] | None = None,
     word: str | None = None,
 ) -> Checked:
-    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds. ``word`` is a new one in each run."""
+    """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds, ``env`` has the function's variables.
+    ``word`` is a new one in each run.
+    """
     word = secrets.token_hex(16) if word is None else word
     init, program = init_program(imports, word), check_program(scripts)
-    outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout))
+    outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout, env=env or {}))
     reports = tuple(_reports(outcome.output, MARKER + word))
     failed = {str(report["failed"]): report for report in reports if "failed" in report}
     excused = _excused(imports, failed)

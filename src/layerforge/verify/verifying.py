@@ -50,9 +50,10 @@ def verify(
     checked = Checked(findings=(), notes=(), figures=Figures())
     if not skipped:
         unpack(examination.path, workspace / "opt")
-        check = expect.spec.check if expect.spec else Check()
+        check, env = (expect.spec.check, expect.spec.env) if expect.spec else (Check(), {})
         imports = imports_of(examination, check.imports, check.covered)
-        checked = run_check(engine, expect.target, workspace / "opt", imports, check.scripts, CHECK_SECONDS)
+        opt, scripts = workspace / "opt", check.scripts
+        checked = run_check(engine, expect.target, opt, imports, scripts, CHECK_SECONDS, env=env)
         if not imports.names and not check.scripts:
             findings += nothing_proved(examination)
     return Verdict(
@@ -70,7 +71,7 @@ def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:
     month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
     return [
         [month, __version__, sha256, plan.target.label, plan.interpreter, engine.name],
-        [engine.identity, asdict(plan.spec.check), asdict(plan.spec.budget)],
+        [engine.identity, asdict(plan.spec.check), asdict(plan.spec.budget), dict(plan.spec.env)],
     ]
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,36 @@ def test_what_is_told_in_the_init_phase_can_be_read_from_no_file_and_no_input(tm
     )
     outcome = run(tmp_path, program, init="word = 'secret-word'\n", namespaces=namespaces)
     assert outcome.output == "False\n"
+
+
+def an_environment(opt: Path, env: Mapping[str, str], *, namespaces: bool) -> dict[str, str]:
+    """The environment of a program that is given ``env``."""
+    opt.chmod(0o755)
+    engine = HostEngine(interpreter=interpreters.find(RUNNING), machine=LAMBDA_LIKE, namespaces=namespaces)
+    program = "import json, os; print(json.dumps(dict(os.environ)))"
+    outcome = engine.run(Job(target=target(RUNNING), opt=opt, program=program, timeout=60.0, env=env))
+    found: dict[str, str] = json.loads(outcome.output)
+    return found
+
+
+@ways
+def test_a_program_has_the_functions_variables_and_finds_what_they_name(tmp_path: Path, namespaces: bool) -> None:
+    (tmp_path / "share").mkdir(0o755)
+    given = {"DEMO_DATA": "/opt/share:/usr/share", "LEVEL": "a b"}
+    found = an_environment(tmp_path, given, namespaces=namespaces)
+    opt = "/opt" if namespaces else str(tmp_path)
+    assert (found["DEMO_DATA"], found["LEVEL"]) == (f"{opt}/share:/usr/share", "a b")
+
+
+@ways
+def test_the_functions_variables_change_nothing_that_the_engine_decides(tmp_path: Path, namespaces: bool) -> None:
+    plain = an_environment(tmp_path, {}, namespaces=namespaces)
+    given = {"HOME": "/x", "PATH": "/x", "LD_LIBRARY_PATH": "/x"}
+    changing = {"TMPDIR"}  # a folder of the run's own
+    found = an_environment(tmp_path, given, namespaces=namespaces)
+    assert {key: value for key, value in found.items() if key not in changing} == {
+        key: value for key, value in plain.items() if key not in changing
+    }
 
 
 # --- refusals

@@ -60,7 +60,7 @@ def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 17
     order = Experiment(
         target=target(),
         function=of_imports(["top"]),
-        subjects=command.unpack(seen, folder / "work"),
+        subjects=command.unpack(seen, [{} for _ in seen], folder / "work"),
         memories=memories,
         runs=3,
     )

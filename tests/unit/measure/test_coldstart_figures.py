@@ -538,3 +538,13 @@ def test_the_legend_tells_layers_of_one_name_apart_and_shortens_long_ones() -> N
     [long] = plot._names([{"zip": "n" * 400 + ".zip"}])
     assert len(long) <= 81
     assert long.endswith(".zip")
+
+
+def test_each_layers_function_has_the_variables_that_belong_to_the_layer(tmp_path: Path) -> None:
+    order = an_order(tmp_path, "a.zip", "b.zip", memories=(512,), runs=1)
+    first, second = order.subjects
+    order = replace(order, subjects=(replace(first, env={"DEMO_DATA": "/opt/share/demo"}), second))
+    engine = FakeLambda(lambda job: ended())
+    measure(order, engine, FakeProgress())
+    own = {"DEMO_DATA": "/opt/share/demo"}
+    assert [job.env for job in engine.jobs] == [{**own, **VARIABLE}, VARIABLE, own, {}]

@@ -580,11 +580,12 @@ def prove(
     builder: FakeBuilder,
     *selection: str,
     excused: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
     progress: FakeProgress | None = None,
 ) -> Proof:
     layer = a_layer(tmp_path)
     put_lock(layer, tmp_path / "index")
-    order = replace(an_order(layer, *selection), excused=excused or {})
+    order = replace(an_order(layer, *selection), excused=excused or {}, env=env or {})
     progress = progress or FakeProgress()
     return suite.prove(order, builder, DiskStore(root=tmp_path / "store", progress=progress), progress)
 
@@ -618,6 +619,15 @@ def test_a_layer_is_held_against_its_packages_tests(tmp_path: Path, packages: Pa
     assert (result["flaky"], result["both"], result["unused_excuses"]) == (["t::sometimes"], ["t::old"], ["t::never"])
     names = json.loads(json.dumps(result))["only_on_layer"]
     assert [row["id"] for row in names] == ["t::bad"]
+
+
+def test_the_layers_side_alone_has_the_functions_variables(tmp_path: Path, packages: Path) -> None:
+    builder = FakeBuilder(
+        {"wheels": {"t::a": "passed"}, "layer": {"t::a": "failed"}, "alone": {"t::a": "failed"}},
+    )
+    prove(tmp_path, builder, env={"DEMO_DATA": "/opt/share/demo"})
+    found = [(task.name.split("-")[1], task.env.get("DEMO_DATA")) for task in builder.tasks]
+    assert found == [("wheels", None), ("layer", "/opt/share/demo"), ("alone", "/opt/share/demo")]
 
 
 def test_the_layer_gets_tests_and_their_helpers_and_keeps_its_own_files(tmp_path: Path, packages: Path) -> None:
@@ -809,6 +819,8 @@ def test_of_a_request_the_package_and_the_target_change_the_key_of_its_run(decis
         "selection": ("demo/tests",),
         "jobs": 4,
         "seconds": 1.0,
+        # The wheels do without.
+        "env": {"A": "1"},
     }
     assert_decided_by(lambda order: replace(decisive, order=order).key, decisive.order, parts, never)
     arm = replace(decisive.order, target=target(arch=Arch.ARM64))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import zips
+from fakes import a_manifest
+from layerforge.core import digest
+from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
-from layerforge.publish.snippets import aws_cli, cdk, sam, serverless, terraform
-from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
+from layerforge.publish.snippets import aws_cli, cdk, sam, serverless, terraform, tools, zappa_chalice
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, variables
+from layerforge.report.manifest import manifest_json
 from program import Command, inside
 
 BASE = "arn:aws:lambda"
@@ -192,3 +197,91 @@ def test_what_gives_no_lines_is_refused(layerforge: Command, tmp_path: Path, arg
     ran = layerforge("snippet", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+# --- variables of the function
+
+WORDS = {"DEMO_DATA": '/opt/share/a "b"', "NO": "1"}
+
+
+def with_variables(*names: str) -> tuple[PublishedVersion, ...]:
+    return tuple(replace(one, env=WORDS) for one in versions(*names))
+
+
+def test_terraform_has_the_variables_as_a_table_of_their_own() -> None:
+    text = terraform.terraform(with_variables("numpy"))
+    assert (
+        "  layer_variables = {\n"
+        '    "DEMO_DATA" = "/opt/share/a \\"b\\""\n'
+        '    "NO"        = "1"\n'
+        "  }\n"
+        "  layers = local.layer_arns[data.aws_region.current.id]\n"
+    ) in text
+    assert text.endswith("#   environment {\n#     variables = merge(local.layer_variables, {})\n#   }\n")
+
+
+def test_sam_and_serverless_give_the_variables_to_all_functions() -> None:
+    rows = ['"DEMO_DATA": "/opt/share/a \\"b\\""', '"NO": "1"']
+    lines = sam.sam(with_variables("numpy")).splitlines()
+    assert lines[-4:] == ["    Environment:", "      Variables:", *(f"        {row}" for row in rows)]
+    assert sam.sam_local(replace(local(), env=WORDS)).splitlines()[-4:] == lines[-4:]
+    lines = serverless.serverless(with_variables("numpy")).splitlines()
+    assert lines[-3:] == ["  environment:", *(f"    {row}" for row in rows)]
+    assert serverless.serverless_local(replace(local(), env=WORDS)).splitlines()[-3:] == lines[-3:]
+
+
+def test_serverless_is_given_no_variable_that_it_would_change() -> None:
+    with pytest.raises(UsageError, match="Serverless would take a part of DEMO's value as a variable"):
+        serverless.serverless_local(replace(local(), env={"DEMO": "${env:HOME}"}))
+
+
+def test_the_cdk_adds_each_variable_to_the_function() -> None:
+    line = """function.add_environment("DEMO_DATA", "/opt/share/a \\"b\\"")\n"""
+    assert line in cdk.cdk(with_variables("numpy"))
+    assert line in cdk.cdk_local(replace(local(), env=WORDS))
+
+
+def test_the_command_line_sets_the_variables_and_says_that_others_go() -> None:
+    environment = f"--environment '{json.dumps({'Variables': WORDS})}'\n"
+    text = aws_cli.cli(with_variables("numpy"))
+    assert text.count(environment) == 2
+    assert "# --environment replaces all of its variables: add those of its own.\n" in text
+    text = aws_cli.cli_local(replace(local(), env=WORDS), ["eu-west-1", "us-east-1"])
+    assert text.count(environment) == text.count("aws lambda publish-layer-version") == 2
+    assert '--region us-east-1 \\\n  --function-name "$FUNCTION" \\\n  --environment' in text
+
+
+def test_zappa_has_the_variables_in_each_stage_and_chalice_above_all_of_them() -> None:
+    stages = json.loads(zappa_chalice.zappa(with_variables("numpy")))
+    assert [stage["aws_environment_variables"] for stage in stages.values()] == [WORDS, WORDS]
+    assert json.loads(zappa_chalice.chalice(with_variables("numpy")))["environment_variables"] == WORDS
+
+
+def test_variables_of_several_layers_are_told_together_unless_they_contradict_each_other() -> None:
+    first, second = (replace(one, env={one.name.upper(): "1", "SAME": "x"}) for one in versions("a", "b")[:2])
+    assert variables((first, second)) == {"A": "1", "B": "1", "SAME": "x"}
+    with pytest.raises(UsageError, match="a and b want different values of SAME") as caught:
+        variables((first, replace(second, env={"SAME": "y"})))
+    assert caught.value.details == ("a: x", "b: y")
+
+
+def test_a_layer_without_variables_is_attached_without_a_word_on_them() -> None:
+    for tool in tools.TOOLS:
+        assert "nvironment" not in tools.for_versions(tool, versions("numpy"))
+        assert "variables" not in tools.for_versions(tool, versions("numpy"))
+
+
+def test_the_variables_of_a_zip_are_those_of_the_manifest_beside_it(layerforge: Command, tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "pkg.zip", zips.sound())
+    made = a_manifest(sha256=digest.sha256(path.read_bytes()), env=WORDS)
+    (tmp_path / "pkg.manifest.json").write_text(manifest_json(made))
+    ran = layerforge("snippet", "pkg.zip", "--for", "sam")
+    assert '"DEMO_DATA": "/opt/share/a' in ran.out
+
+
+@pytest.mark.parametrize("env", [{"PATH": "/x"}, {"A B": "1"}, {"A": "1\n2"}])
+def test_variables_that_no_layer_can_have_are_refused(layerforge: Command, tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "arns.json").write_text(result({**row("eu-west-1"), "env": env}))
+    ran = layerforge("snippet", "arns.json", "--for", "sam")
+    assert (ran.code, ran.out) == (2, "")
+    assert "env must" in ran.err

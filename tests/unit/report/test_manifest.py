@@ -110,3 +110,18 @@ def test_a_verdict_reads_back_as_it_was_and_its_figures_stay_out_of_the_manifest
 def test_a_verdict_that_was_kept_before_there_were_figures_can_still_be_read() -> None:
     kept = '{"engine": "host", "skipped": "", "findings": [], "notes": []}'
     assert guarded.json_as(kept, Verdict) == Verdict(engine="host", skipped="", findings=(), notes=())
+
+
+def test_of_the_variables_that_recipes_set_those_count_that_name_something_in_the_layer() -> None:
+    env = {"DEMO_LIBS": "/opt/python/demo.libs", "DEMO_DATA": "/opt/share/demo", "LEVEL": "1"}
+    plan = replace(PLAN, spec=replace(PLAN.spec, env=env))
+    made = manifest.manifest(plan, a_layer(DEMO), PASSES, ARCHIVE, "host")
+    assert made.env == {"DEMO_LIBS": "/opt/python/demo.libs", "LEVEL": "1"}
+    assert manifest.read_manifest(manifest.manifest_json(made)) == made
+
+
+@pytest.mark.parametrize("env", [{"LD_LIBRARY_PATH": "/x"}, {"AWS_REGION": "x"}, {"A=B": "1"}, {"A": "1\x00"}])
+def test_a_manifest_with_variables_that_no_recipe_can_set_is_refused(env: dict[str, str]) -> None:
+    text = manifest.manifest_json(replace(a_manifest(DEMO), env=env))
+    with pytest.raises(guarded.Unreadable, match="env must"):
+        manifest.read_manifest(text)

@@ -444,3 +444,9 @@ def test_an_sbom_of_more_components_than_any_package_has_is_passed_over(number: 
     document = {"bomFormat": "CycloneDX", "components": [{"name": "top", "version": "1", "components": flat}]}
     found = vendored.declared_components("python/x-1.dist-info/sboms/x.cdx.json", json.dumps(document).encode(), "x")
     assert len(found) == (number if told else 0)
+
+
+def test_the_variables_of_the_function_are_among_the_layers_properties() -> None:
+    made = replace(a_manifest(DEMO), env={"DEMO_DATA": "/opt/share/demo"})
+    data = json.loads(sbom_of_build.of_build(made, a_layer(DEMO)))
+    assert properties(data["metadata"])["env:DEMO_DATA"] == "/opt/share/demo"

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+import zips
 from fakes import FakeEngine, FakeStore, target
 from keys import assert_decided_by
+from layerforge.build.engine import Outcome
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan, plan
 from layerforge.core import digest
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Arch
+from layerforge.examine import examine
 from layerforge.resolve import lock
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Budget, Check, CheckScript, Compression
 from layerforge.verify import verifying
+from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict
 
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
@@ -144,6 +148,21 @@ def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdic
     )
     arm = replace(base, plan=replace(base.plan, target=target(arch=Arch.ARM64)))
     assert arm.key != base.key
+
+
+def test_the_variables_that_a_layer_runs_with_change_a_verdicts_key() -> None:
+    base = Asked(plan=a_plan())
+    spec = replace(base.plan.spec, env={"DEMO_DATA": "/opt/share/demo"})
+    assert replace(base, plan=replace(base.plan, spec=spec)).key != base.key
+
+
+def test_a_layer_runs_with_the_variables_of_its_function(tmp_path: Path) -> None:
+    engine = FakeEngine(outcomes=[Outcome(status=0, output="", seconds=1.0)])
+    seen = examine.examine(zips.of(tmp_path / "pkg.zip", zips.sound()))
+    spec = LayerSpec(name="demo", requires=("demo",), env={"DEMO_DATA": "/opt/share/demo"})
+    expect = Expect(target=target("3.11"), spec=spec)
+    verifying.verify(seen, expect, engine, tmp_path / "work", advice=(), unrun="")
+    assert [job.env for job in engine.jobs] == [{"DEMO_DATA": "/opt/share/demo"}]
 
 
 def test_a_verdict_holds_for_a_month() -> None:

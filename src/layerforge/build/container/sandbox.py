@@ -86,7 +86,7 @@ def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: P
     return LOCKED | {
         "image": image.digest,
         "entrypoint": [job.target.program, "-I", "-S", "-B", "/var/task/sandbox_client.py", str(job.invocations)],
-        "environment": _environment(memory, job.timeout) | dict(job.env),
+        "environment": dict(job.env) | _environment(memory, job.timeout),
         "user": USER,
         "working_dir": "/var/task",
         "mounts": binds(mounts),

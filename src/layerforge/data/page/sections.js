@@ -79,11 +79,13 @@ const terms = (facts) => Object.entries(facts).map(([term, text]) => h("div", {}
 function madeFacts(page) {
   const made = page.made;
   if (!made) return { "made by": "unknown: no manifest of these bytes lies beside the zip" };
+  const variables = Object.entries(made.env).map(([name, value]) => `${name}=${value}`);
   const code = made.interpreter ? `, compiled by ${made.interpreter}` : "";
   return {
     "made by": `layerforge ${made.by}, engine ${made.engine}, compression ${made.compression}`,
     "bytecode": `${made.bytecode}, docstrings ${made.docstrings}${code}`,
     "requires": made.requires.join(", "),
+    ...(variables.length ? { "function's variables": variables.join(", ") } : {}),
   };
 }
 

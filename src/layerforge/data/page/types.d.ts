@@ -73,6 +73,8 @@ interface Made {
   bytecode: string;
   docstrings: string;
   requires: string[];
+  /** Variables that a function with the layer has to have. */
+  env: Record<string, string>;
   budget: { unzipped: Bytes | null; zipped: Bytes | null };
   saved: { pass: string; bytes: Bytes; files: number }[];
   edits: Edits[];

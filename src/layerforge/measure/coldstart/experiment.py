@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +42,8 @@ class MeasuredLayer:
     examination: Examination
     opt: Path
     """Where it lies unpacked."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with it has."""
 
     @property
     def name(self) -> str:

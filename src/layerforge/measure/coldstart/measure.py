@@ -94,7 +94,8 @@ def nearest(memories: Iterable[int]) -> int:
 def _imports(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> tuple[Import, ...]:
     drop_page_cache(subject.opt)
     # What is imported by an invocation does not belong to the init phase.
-    job = replace(_job(order, engine, subject, memory), env=VARIABLE, program="", invocations=1)
+    env = {**subject.env, **VARIABLE}
+    job = replace(_job(order, engine, subject, memory), env=env, program="", invocations=1)
     outcome = _start(order.function, engine, subject, job)
     return () if isinstance(outcome, str) else weighed(parse_importtime(outcome.output), subject.examination)
 
@@ -148,6 +149,7 @@ def _job(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int)
         init=order.function.init,
         program=order.function.program,
         timeout=TIMEOUT,
+        env=subject.env,
         memory=memory * MIB,
         processors=share(memory, engine.processors),
         invocations=2,

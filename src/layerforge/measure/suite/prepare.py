@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layerforge.build.engine import Builder
@@ -46,6 +46,8 @@ class SuiteRequest:
     jobs: int
     seconds: float
     """How long each side may take."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with the layer has. The wheels do without: what these name is in the layer."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
@@ -15,7 +16,7 @@ from layerforge.examine.examination import Examination
 from layerforge.layer.distributions import Distribution
 from layerforge.measure.suite.compare import Proof, compare, excuses, unused, without
 from layerforge.measure.suite.prepare import PreparedSuite, SuiteRequest, prepare
-from layerforge.measure.suite.pytest_run import End, SuiteRun, counts, dump, load, run_alone, run_suite
+from layerforge.measure.suite.pytest_run import End, SuiteRun, TestEnvironment, counts, dump, load, run_alone, run_suite
 
 MOST_ALONE = 300
 """Tests that are run once more alone, at most."""
@@ -43,9 +44,16 @@ def prove(order: SuiteRequest, builder: Builder, store: DiskStore, progress: Pro
         wheels = _on_wheels(ready, store, progress)
         name = f"{ready.name}-layer-{ready.key[:12]}"
         with progress.step("layer") as step:
-            layer = run_suite(ready.room, name, ready.layer, ready.arguments, workspace / "layer-work", step)
+            layer = run_suite(
+                on_layer(order, ready), name, ready.layer, ready.arguments, workspace / "layer-work", step
+            )
             step.note(_summary(layer))
         return _judge(order, ready, layer, wheels, progress)
+
+
+def on_layer(order: SuiteRequest, ready: PreparedSuite) -> TestEnvironment:
+    """The environment of the layer's side: with the function's variables."""
+    return replace(ready.room, settings={**order.env, **ready.room.settings})
 
 
 def _on_wheels(ready: PreparedSuite, store: DiskStore, progress: Progress) -> SuiteRun:
@@ -93,7 +101,7 @@ def _judge(order: SuiteRequest, ready: PreparedSuite, layer: SuiteRun, wheels: S
     blamed = (*compared.worse, *compared.gone)
     excused = excuses((*blamed, *compared.skipped), order.excused)
     compared = without(compared, excused)
-    alone = _alone(ready, compared.worse, progress)
+    alone = _alone(on_layer(order, ready), ready, compared.worse, progress)
     flaky = tuple(name for name in compared.worse if name in alone.tests and not alone.tests[name].failing)
     spent = {"wheels": wheels.seconds, "layer": layer.seconds, "alone": alone.seconds}
     return Proof(
@@ -112,7 +120,7 @@ def _judge(order: SuiteRequest, ready: PreparedSuite, layer: SuiteRun, wheels: S
     )
 
 
-def _alone(ready: PreparedSuite, names: Sequence[str], progress: Progress) -> SuiteRun:
+def _alone(room: TestEnvironment, ready: PreparedSuite, names: Sequence[str], progress: Progress) -> SuiteRun:
     """Runs tests that failed on the layer once more, each alone."""
     chosen = [name for name in names if "::" in name][:MOST_ALONE]
     if len(chosen) == MOST_ALONE:
@@ -121,6 +129,6 @@ def _alone(ready: PreparedSuite, names: Sequence[str], progress: Progress) -> Su
         return SuiteRun(tests=dict[str, End](), seconds=0.0, total=0)
     with progress.step("alone") as step:
         name = f"{ready.name}-alone-{ready.key[:12]}"
-        run = run_alone(ready.room, name, ready.layer, chosen, ready.workspace / "alone-work", step)
+        run = run_alone(room, name, ready.layer, chosen, ready.workspace / "alone-work", step)
         step.note(f"{counted(len(chosen), 'test')} once more: {_summary(run)}")
     return run

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from layerforge.publish.snippets.quoting import by_region
-from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, variables
 from layerforge.publish.snippets.serverless import refuse_variables
 
 
 def cli(versions: tuple[PublishedVersion, ...]) -> str:
     """Commands of the AWS CLI that give the layers to ``$FUNCTION``, one a Region."""
+    env = variables(versions)
     commands = (
-        f"aws lambda update-function-configuration --region {region} \\\n"
-        f'  --function-name "$FUNCTION" \\\n'
-        f"  --layers {' '.join(one.arn for one in several)}\n"
+        _update_command(region, f"--layers {' '.join(one.arn for one in several)}", env)
         for region, several in by_region(versions).items()
     )
-    return "# --layers replaces the whole list of the function's layers.\n" + "".join(commands)
+    return "# --layers replaces the whole list of the function's layers.\n" + _replacing(env) + "".join(commands)
+
+
+def _replacing(env: Mapping[str, str]) -> str:
+    return "# --environment replaces all of its variables: add those of its own.\n" if env else ""
+
+
+def _update_command(region: str, what: str, env: Mapping[str, str]) -> str:
+    where = f" --region {region}" if region else ""
+    environment = f"--environment {shlex.quote(json.dumps({'Variables': dict(env)}))}" if env else ""
+    parts = [f"aws lambda update-function-configuration{where}", '--function-name "$FUNCTION"', what, environment]
+    return " \\\n  ".join(filter(None, parts)) + "\n"
 
 
 def cli_local(layer: LocalLayer, regions: Iterable[str] = ()) -> str:
     """Commands of the AWS CLI that publish the layer, through ``$BUCKET`` where Lambda takes it no other way."""
-    return "".join(_publish_command(layer, region) for region in regions) or _publish_command(layer, "")
+    return "".join(map(partial(_local_commands, layer), regions)) or _local_commands(layer, "")
+
+
+def _local_commands(layer: LocalLayer, region: str) -> str:
+    """The layer, and what a function with it has to have in its environment."""
+    update = _replacing(layer.env) + _update_command(region, "", layer.env) if layer.env else ""
+    return _publish_command(layer, region) + update
 
 
 def _publish_command(layer: LocalLayer, region: str) -> str:

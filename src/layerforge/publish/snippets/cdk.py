@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 from layerforge.publish.snippets.quoting import identifiers, mapping_of, quoted, variable
-from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, variables
 
 
 def cdk(versions: tuple[PublishedVersion, ...]) -> str:
@@ -30,12 +31,17 @@ def cdk(versions: tuple[PublishedVersion, ...]) -> str:
         ]
         found = {name: f'arns.find_in_map(Aws.REGION, "{word}")' for name, word in names.items()}
     layers = (f'    lambda_.LayerVersion.from_layer_version_arn(self, "{names[key]}", {found[key]}),' for key in found)
-    return "\n".join([*start, "function.add_layers(", *layers, ")", ""])
+    return "\n".join([*start, "function.add_layers(", *layers, ")", *_variables(variables(versions)), ""])
+
+
+def _variables(env: Mapping[str, str]) -> Iterator[str]:
+    return (f"function.add_environment({quoted(name)}, {quoted(value)})" for name, value in env.items())
 
 
 def cdk_local(layer: LocalLayer) -> str:
     """For the constructor of a CDK stack in Python. ``cdk deploy`` uploads the zip."""
     name, [word] = variable(layer.name), identifiers([layer.name]).values()
+    variables = "".join(f"{line}\n" for line in _variables(layer.env))
     return f"""\
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -50,4 +56,4 @@ from aws_cdk import aws_lambda as lambda_
     removal_policy=RemovalPolicy.RETAIN,
 )
 function.add_layers({name})
-"""
+{variables}"""

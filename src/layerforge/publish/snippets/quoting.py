@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from layerforge.publish.snippets.results import PublishedVersion
@@ -78,6 +78,11 @@ def lines_of(lines: Iterable[str], depth: int = 0) -> str:
 def json_text(value: Any) -> str:
     """A value as JSON for people."""
     return json.dumps(value, indent=2) + "\n"
+
+
+def pairs_of(texts: Mapping[str, str]) -> list[str]:
+    """Texts as pairs of a YAML mapping. Names are quoted too: to YAML some, such as ``NO``, would be no texts."""
+    return [f"{quoted(name)}: {quoted(text)}" for name, text in texts.items()]
 
 
 def items_of(texts: Iterable[str]) -> list[str]:

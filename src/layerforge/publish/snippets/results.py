@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LONGEST_LAYER_NAME
 from layerforge.publish.results import PublishedRow, read_published
+from layerforge.resolve import recipe_schema
 
 MOST_LAYERS = 5
 """Layers that a function may have."""
@@ -33,6 +34,8 @@ class PublishedVersion:
     """Those that it is for, ``python3.13``; none where the result does not say, as those of old do not."""
     architectures: tuple[str, ...] = ()
     """Processors that it is for; none where the result does not say."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with it has to have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,8 @@ class LocalLayer:
     arch: str
     zipped: int
     """Bytes."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a function with it has to have."""
 
     @property
     def direct(self) -> bool:
@@ -101,6 +106,8 @@ def _version(row: PublishedRow) -> PublishedVersion:
     match = _ARN.fullmatch(row.version_arn or "")
     if match is None:
         raise ValueError(f"{row.version_arn!r} is no ARN of a layer's version")
+    if wrong := recipe_schema.function_variables(row.env):
+        raise ValueError(f"env {wrong}")
     return PublishedVersion(
         region=match["region"],
         name=match["name"],
@@ -108,6 +115,7 @@ def _version(row: PublishedRow) -> PublishedVersion:
         arn=match[0],
         runtimes=tuple(sorted(row.runtimes)),
         architectures=tuple(sorted(row.architectures)),
+        env=row.env,
     )
 
 
@@ -145,6 +153,24 @@ def chosen(found: Results, wanted: Wanted, where: str) -> tuple[PublishedVersion
     _refuse_mixed(kept, lambda one: one.runtimes, "Pythons", "--python", where)
     _refuse_mixed(kept, lambda one: one.architectures, "processors", "--arch", where)
     return kept
+
+
+def variables(versions: Iterable[PublishedVersion]) -> dict[str, str]:
+    """The variables of a function that has all these layers, by name.
+
+    Raises ``UsageError`` where two of them want different values.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for one in versions:
+        for name, value in one.env.items():
+            other, before = found.setdefault(name, (one.name, value))
+            if before != value:
+                raise UsageError(
+                    f"{other} and {one.name} want different values of {name}, and a function has one",
+                    hint="choose with --layer, and ask once for each function",
+                    details=(f"{other}: {before}", f"{one.name}: {value}"),
+                )
+    return {name: found[name][1] for name in sorted(found)}
 
 
 def _word(text: str) -> tuple[str, ...]:

@@ -169,6 +169,7 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
         "bytecode": str(manifest.bytecode.mode),
         "docstrings": manifest.bytecode.told,
         "requires": list(manifest.requires),
+        "env": dict(manifest.env),
         "budget": asdict(manifest.budget),
         "saved": saved(manifest),
         "edits": [

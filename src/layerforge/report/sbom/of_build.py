@@ -145,6 +145,7 @@ def _facts(manifest: Manifest, origins: Origins) -> dict[str, str]:
         "arch": str(manifest.arch),
         "engine": manifest.engine,
         "interpreter": manifest.interpreter,
+        **{f"env:{name}": value for name, value in manifest.env.items()},
     }
     if origins.image:
         facts |= {"image": origins.image.reference, "image_digest": origins.image.digest}
