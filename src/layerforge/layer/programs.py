@@ -81,6 +81,13 @@ def _entry_points(tree: Tree) -> Iterator[tuple[tuple[str, str], tuple[str, str]
                 yield (package.name, BIN + point[1]), (point[2], point[3])
 
 
+def called(tree: Tree) -> Mapping[str, str]:
+    """The module that each program of an entry point calls, by its path."""
+    points = dict(_entry_points(tree))
+    both = ((file.path, points.get((file.package, file.path))) for file in tree.files if is_script(file))
+    return {path: point[0] for path, point in both if point}
+
+
 def _is_name(dotted: str) -> bool:
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in dotted.split("."))
 

@@ -170,6 +170,13 @@ def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> No
     }
 
 
+def test_what_a_program_imports_could_not_go(tmp_path: Path) -> None:
+    tests = {f"python/a/tests/{name}.py": MIB for name in ("__init__", "test_a", "test_b")}
+    program = {"bin/a": b"#!/var/lang/bin/python3.13\nfrom a.tests import test_a\n"}
+    seen = evidence(tmp_path, {"python/a/__init__.py": b"", **tests, **program})
+    assert list(droppable(seen)) == ["python/a/tests/test_b.py"]
+
+
 def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -> None:
     lazy = b"import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
     files = {

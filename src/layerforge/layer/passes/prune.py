@@ -21,6 +21,7 @@ from layerforge.resolve.recipe import Prune
 RECIPE = "the rules of its recipe"
 _NOTHING = Prune()
 UNSTARTABLE = "programs that nothing on Lambda can start"
+CALLS_NOTHING = "programs of modules that their recipe removes"
 _PROGRAMS = f"../{programs.BIN}"
 """Where programs lie as seen from the folder on ``sys.path``."""
 
@@ -67,6 +68,10 @@ def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
             yield LeftAlone(path=entry.path, reason=f"{how} by {posixpath.normpath(f'{SITE}/{by}')}")
         elif entry.path in doomed:
             yield drop(entry, doomed[entry.path])
+    gone = {module_name(name) for path in doomed if (name := _name(path)) not in spared}
+    yield from (
+        drop(tree.by_path[path], CALLS_NOTHING) for path, module in programs.called(tree).items() if module in gone
+    )
 
 
 def _name(path: str) -> str:

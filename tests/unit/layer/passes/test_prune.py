@@ -10,7 +10,7 @@ from fakes import a_file, a_setting, a_tree
 from layerforge.core import guarded
 from layerforge.layer.passes import prune
 from layerforge.layer.passes.setting import LeftAlone
-from layerforge.layer.tree import Edit, Link
+from layerforge.layer.tree import Edit, Link, Package
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Prune
 
@@ -186,6 +186,20 @@ def test_programs_that_lambda_can_start_stay_and_others_go() -> None:
         "python/pkg/run": b"#!/usr/bin/ruby\n",
     }
     assert run(files) == (dict.fromkeys(["bin/gem", "bin/server"], prune.UNSTARTABLE), {})
+
+
+def test_a_program_goes_with_its_module_where_a_recipe_removes_that() -> None:
+    points = b"[console_scripts]\nadmin = pkg.admin:main\ntool = pkg.tests.test_tool:main\n"
+    tree = a_tree(
+        *(a_file(f"bin/{name}", b"#!/var/lang/bin/python3.13\n") for name in ("admin", "tool", "gem")),
+        a_file("bin/native", b"\x7fELF"),
+        *(a_file(f"python/pkg/{name}") for name in ("__init__.py", "admin/__init__.py", "tests/test_tool.py")),
+        a_file("python/pkg-1.dist-info/entry_points.txt", points),
+        packages=[Package(name="pkg", version="1", info="python/pkg-1.dist-info")],
+    )
+    spec = LayerSpec(name="pkg", requires=("pkg",), prune={"pkg": Prune(remove=("pkg/admin/**",))})
+    gone = {item.path: item.reason for item in prune.prune(tree, a_setting(spec=spec)) if isinstance(item, Edit)}
+    assert gone == {"bin/admin": prune.CALLS_NOTHING, "python/pkg/admin/__init__.py": prune.RECIPE}
 
 
 def test_what_a_program_imports_is_spared_as_if_a_module_did() -> None:
