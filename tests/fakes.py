@@ -97,6 +97,7 @@ class FakeEngine:
     refuses: str = ""
     jobs: list[Job] = field(default_factory=list)
     name: str = "fake"
+    has_runtime_packages: bool = True
 
     @property
     def identity(self) -> str:

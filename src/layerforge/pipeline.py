@@ -9,6 +9,7 @@ from typing import NamedTuple
 from layerforge.build.engine import Engine
 from layerforge.build.options import Options, decided, settled, with_interpreter
 from layerforge.build.plan import Built, Plan, Toolchain, plan
+from layerforge.build.runtime_packages import ALONE, Provided, provided
 from layerforge.build.session import Session, equipped
 from layerforge.build.steps import build
 from layerforge.build.task import StepContext
@@ -68,7 +69,8 @@ def composed(request: Request, options: Options, session: Session) -> tuple[Requ
     """The request with what the recipes of its locked packages say, these packages, and what their steps take."""
     compiles = session.builder is not None and not options.wheels
     request = settled(request, options, compiles=compiles)
-    pins = locking.locked_pins(request, options.target, session.search)
+    chosen = locking.locked_pins(request, options.target, session.search)
+    request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
     image = session.builder is not None
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
@@ -119,8 +121,12 @@ def _built(planned: Plan, options: Options, session: Session, workspace: Path) -
 def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
     """The verdict on a layer. Where the same bytes ran well under the same checks before, they are not run again."""
     facts = verifying.about(planned, layer.manifest.sha256, session.engine)
+    known = verifying.recall(facts, session.store)
+    beside = ALONE
+    if known is None:
+        beside = provided(planned.spec, planned.target, session.engine, session.store, session.progress)
     with session.progress.step("verify") as step:
-        if known := verifying.recall(facts, session.store):
+        if known:
             step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
             return known
         mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
@@ -129,17 +135,22 @@ def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
         with session.store.workspace() as workspace, writing(session.store.root):
             path = workspace / f"{planned.spec.name}.zip"
             path.write_bytes(layer.data)
-            verdict = verify_zip(path, expect, session.engine, workspace)
-        verifying.keep(facts, verdict, session.store)
+            verdict = verify_zip(path, expect, session.engine, workspace, beside, unrun=beside.lacking)
+        if not beside.lacking:
+            verifying.keep(facts, verdict, session.store)
         step.note(summary(verdict), mark(verdict))
     return verdict
 
 
-def verify_zip(path: Path, expect: Expect, engine: Engine, workspace: Path, *, unrun: str = "") -> Verdict:
-    """The verdict on any zip, whoever made it; ``unrun`` is why its code is not to be run."""
+def verify_zip(
+    path: Path, expect: Expect, engine: Engine, workspace: Path, beside: Provided = ALONE, *, unrun: str = ""
+) -> Verdict:
+    """The verdict on any zip, whoever made it, run ``beside`` what Lambda has; ``unrun`` is why its code is not to be
+    run.
+    """
     # A build that comes from the store needs none of what this imports.
     from layerforge.report.advice.advise import could_go
 
     examination = examine(path, expect.target)
     advice = could_go(examination, expect.target, ours=expect.spec is not None)
-    return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun)
+    return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun, runtime=beside.folder)

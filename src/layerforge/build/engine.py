@@ -33,6 +33,8 @@ class Job:
     """How much of the machine's processors the function gets; ``None`` goes by its memory, in whole ones."""
     invocations: int = 1
     """How often the program is run, where functions are invoked; elsewhere once."""
+    runtime: Path | None = None
+    """Folder with the packages of Lambda's own Python, where the program is to have them and the engine has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,10 @@ class Engine(Protocol):
     @property
     def identity(self) -> str:
         """Changes with whatever may change how a program fares, and is known without running anything."""
+
+    @property
+    def has_runtime_packages(self) -> bool:
+        """Whether programs find the packages of Lambda's own Python, such as boto3."""
 
     def refusal(self, target: Target) -> str:
         """Why this engine cannot run the target's code; empty where it can."""

@@ -36,6 +36,9 @@ library. Both outputs become one, in order.
 
 It imports nothing that is not loaded anyway, so that the program cannot lean on it."""
 
+RUNTIME = "/var/runtime"
+"""Where Lambda's own Python has its packages."""
+
 NOWHERE = "/proc/sbx_user1051"
 """A home that is not there, and that nobody can make."""
 
@@ -52,6 +55,7 @@ class HostEngine:
     namespaces: bool = True
     """Whether to shut programs off from this machine where its kernel lets us."""
     name: str = "host"
+    has_runtime_packages: bool = False
 
     @property
     def identity(self) -> str:
@@ -74,7 +78,8 @@ class HostEngine:
         return ""
 
     def run(self, job: Job) -> Outcome:
-        """Runs a job with ``sys.path`` as Lambda has it: the layer's two folders, then the standard library.
+        """Runs a job with ``sys.path`` as Lambda has it: the layer's two folders, the runtime's packages where the job
+        brings them, then the standard library.
 
         Where the kernel lets us, the program has a root of its own, that holds the layer, the interpreter and what
         Lambda's runtime has, no network and no other process; where not, ``Outcome.open`` says so, and
@@ -105,8 +110,10 @@ def _enclosed(job: Job, view: View, folder: Path) -> Outcome:
     # The program runs as another user, to whom /opt lies open whoever made this one, and with whatever umask.
     for place in (task, job.opt):
         place.chmod(0o755)
-    arguments = ("-c", PRELUDE, "/var/task/program.py", "", *_folders(job, Path("/opt")))
+    arguments = ("-c", PRELUDE, "/var/task/program.py", "", *_folders(job, Path("/opt"), RUNTIME))
     shown = {"/opt": str(job.opt.absolute()), "/var/task": str(task)}
+    if job.runtime:
+        shown[RUNTIME] = str(job.runtime.absolute())
     return _outcome(job, view, order_of(view, folder, arguments, shown, job.timeout, job.env))
 
 
@@ -125,11 +132,14 @@ def _plainly(job: Job, view: View, folder: Path) -> Outcome:
         "PATH": str(opt / "bin"),
         "LD_LIBRARY_PATH": str(opt / "lib"),
     }
-    argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, opt))
+    runtime = str(job.runtime.absolute()) if job.runtime else ""
+    argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, opt, runtime))
     order = EnclosureOrder(root="", argv=argv, env=env, cwd=str(cwd), limits=limits_for(job.timeout))
     outcome = _outcome(job, view, order)
     open_ = f"this machine's files, network and processes were in sight ({view.refused})"
-    return replace(outcome, open=open_, foreign=_foreign(maps, (*view.own, str(opt), str(tmp))))
+    return replace(
+        outcome, open=open_, foreign=_foreign(maps, (*view.own, str(opt), str(tmp), *filter(None, [runtime])))
+    )
 
 
 def _foreign(maps: Path, known: Iterable[str]) -> tuple[str, ...]:
@@ -156,10 +166,11 @@ def _outcome(job: Job, view: View, order: EnclosureOrder) -> Outcome:
     )
 
 
-def _folders(job: Job, opt: Path) -> tuple[str, ...]:
-    """Where Lambda looks for a layer's modules, in its order."""
+def _folders(job: Job, opt: Path, runtime: str) -> tuple[str, ...]:
+    """Where Lambda looks for modules, in its order: those of a layer come before those of its own Python."""
     site = opt / "python"
-    return (str(site / "lib" / f"python{job.target.python}" / "site-packages"), str(site))
+    own = (runtime,) if job.runtime else ()
+    return (str(site / "lib" / f"python{job.target.python}" / "site-packages"), str(site), *own)
 
 
 def _dotted(numbers: tuple[int, ...]) -> str:

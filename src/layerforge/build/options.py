@@ -13,9 +13,10 @@ from layerforge.build.session import Session
 from layerforge.core import guarded
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import pythons
+from layerforge.resolve import excluding
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
-from layerforge.resolve.request import Request
+from layerforge.resolve.request import Request, leaving_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Options:
     """Packages to compile, beyond those whose recipes say it."""
     wheels: bool = False
     """Whether every package comes from its wheel, whatever its recipe says."""
+    leave_out: tuple[str, ...] = ()
+    """Packages that stay out of the layers; see ``LayerSpec.leave_out``."""
     jobs: int = 1
     """Source steps that run at the same time."""
 
@@ -56,9 +59,11 @@ def with_interpreter(options: Options, session: Session) -> Options:
 
 def settled(request: Request, options: Options, *, compiles: bool) -> Request:
     """The request as it counts before anything is resolved: with what the command line says of it."""
+    request = leaving_out(request, options.leave_out)
     spec = request.spec
     bytecode = replace(spec.bytecode, mode=options.bytecode or spec.bytecode.mode)
     spec = replace(spec, bytecode=bytecode).compiling((*options.from_source, *request.listed.compiled))
+    excluding.refuse_compiled(options.leave_out, spec.compiled)
     return replace(request, spec=spec, from_sdist=compilable(request) if compiles else ())
 
 

@@ -257,6 +257,7 @@ def as_json(planned: Plan) -> dict[str, Any]:
         "epoch": planned.epoch,
         "recipe": {
             "requires": list(spec.requires),
+            "left_out": [{"name": one.name, "version": one.version, "why": str(one.why)} for one in spec.left_out],
             "budget": asdict(spec.budget),
             "bytecode": asdict(spec.bytecode),
             "prune": {name: asdict(one) for name, one in spec.prune.items()},

@@ -21,7 +21,7 @@ from layerforge.pipeline import forge
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
-from layerforge.resolve import recipe_file
+from layerforge.resolve import left_out, recipe_file
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
 from layerforge.verify import verdict
@@ -113,6 +113,8 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
         out.line()
         out.line((str(layer.path), "bold"))
         out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in layer_manifest.packages)}")
+        if layer_manifest.left_out:
+            out.line(f"  left out: {left_out.told(layer_manifest.left_out)}")
         share = layer_manifest.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT
         zipped, unzipped = megabytes(layer_manifest.zip_bytes), megabytes(layer_manifest.unzipped_bytes)
         out.line(f"  zip {zipped} · unzipped {unzipped}, {share:.0%} of what Lambda takes")
@@ -171,6 +173,7 @@ def as_data(layer: Layer) -> dict[str, Any]:
             {"name": one.name, "version": one.version, "origin": one.origin} for one in layer_manifest.packages
         ],
         "env": dict(layer_manifest.env),
+        "left_out": [asdict(one) for one in layer_manifest.left_out],
         "saved": manifest.saved(layer_manifest),
         "findings": verdict.findings_json(layer.verdict.findings) if layer.verdict else [],
         "figures": asdict(layer.verdict.figures) if layer.verdict else None,

@@ -16,13 +16,13 @@ from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, locking, recipe_file
+from layerforge.resolve import build_environments, excluding, locking, recipe_file
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import SourcePackage
-from layerforge.resolve.request import Request
+from layerforge.resolve.request import Request, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
@@ -37,12 +37,14 @@ from layerforge.resolve.targets import requests, stand_alone
     help="Oldest Python that the lock serves.",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@shared.leave_out_option
 @shared.recipes_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
     python: str,
     from_source: tuple[str, ...],
+    leave_out: tuple[str, ...],
     output: Path | None,
     recipes_folder: Path | None,
 ) -> None:
@@ -61,7 +63,10 @@ def command(
     places = [output or place(request) for request in wanted]
     progress = terminal.progress()
     store = shared.open_store(progress)
-    wanted = tuple(with_compiled(request, from_source) for request in wanted)
+    left = tuple(canonicalize_name(name) for name in leave_out)
+    wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
+    for request in wanted:
+        excluding.refuse_compiled(left, request.spec.compiled)
     for request, path in zip(wanted, places, strict=True):
         write(replace(request, lock=path) if output else request, python, path, store, progress)
 

@@ -130,6 +130,7 @@ def build_options(command: Command) -> Command:
     """What decides the bytes of a layer, and where it is made."""
     for option in (
         *_ENGINE,
+        leave_out_option,
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
@@ -151,6 +152,16 @@ def build_options(command: Command) -> Command:
     ):
         command = option(command)
     return target_options(recipes_option(each_option(command)))
+
+
+def leave_out_option(command: Command) -> Command:
+    """``--leave-out``."""
+    return click.option(
+        "--leave-out",
+        multiple=True,
+        metavar="NAME",
+        help="Leave out this package and what only it needs; `runtime` is all that Lambda's Python has. Repeatable.",
+    )(command)
 
 
 def recipes_option(command: Command) -> Command:
@@ -207,6 +218,7 @@ def options(
     bytecode: str | None,
     docstrings: str | None,
     from_source: tuple[str, ...],
+    leave_out: tuple[str, ...],
     jobs: int,
     *,
     wheels: bool,
@@ -229,6 +241,7 @@ def options(
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
+        leave_out=tuple(canonicalize_name(name) for name in leave_out),
         jobs=jobs,
     )
 

@@ -12,6 +12,7 @@ from layerforge import pipeline
 from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
+from layerforge.build.runtime_packages import ALONE, provided
 from layerforge.cli import engines, github, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
@@ -132,9 +133,11 @@ def _verified(
     run_it: bool,
 ) -> Verdict:
     """The verdict on a layer, whose code is run where it may be."""
+    expect = expected(layer_manifest, target)
+    why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
+    beside = ALONE if why_not else provided(expect.spec, target, runner, store, progress)
     with progress.step("verify") as step, store.workspace() as workspace:
-        why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
-        verdict = pipeline.verify_zip(seen.path, expected(layer_manifest, target), runner, workspace, unrun=why_not)
+        verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
         step.note("", mark(verdict))
     return verdict
 

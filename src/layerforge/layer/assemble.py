@@ -20,7 +20,7 @@ from layerforge.core.text import counted, megabytes
 from layerforge.layer import collisions, programs
 from layerforge.layer.distributions import distributions, rows
 from layerforge.layer.tree import Blob, Entry, File, Link, Package, Tree
-from layerforge.resolve import lock, uv_install
+from layerforge.resolve import excluding, lock, uv_install
 from layerforge.resolve.errors import LockError
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
@@ -43,7 +43,8 @@ def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> T
         downloads = Downloads(step)
         wheels = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
         wheels += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
-        uv_install.install(lock.render(wheels), plan.target, folder, downloads.read, indexes=plan.indexes)
+        text, out = lock.render(wheels), sorted(excluding.names(plan.spec, plan.target.runtime))
+        uv_install.install(text, plan.target, folder, downloads.read, indexes=plan.indexes, excludes=out)
         pins = {pin.name: pin for pin in wheels}
 
         def alone(name: str) -> Path:

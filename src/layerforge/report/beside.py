@@ -112,6 +112,7 @@ def expected(layer_manifest: Manifest | None, target: Target) -> Expect:
     spec = LayerSpec(
         name=layer_manifest.name,
         requires=layer_manifest.requires,
+        left_out=layer_manifest.left_out,
         budget=layer_manifest.budget,
         bytecode=layer_manifest.bytecode,
         check=layer_manifest.check,

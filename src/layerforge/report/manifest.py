@@ -18,6 +18,7 @@ from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
 from layerforge.layer.variables import settled
 from layerforge.resolve import recipe_schema
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
 
@@ -53,6 +54,8 @@ class Manifest:
     env: Mapping[str, str]
     """Variables that a function with the layer has to have, of those that recipes set."""
     requires: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """What is not in the layer on purpose."""
     sha256: str
     content_sha256: str
     zip_bytes: int
@@ -97,6 +100,7 @@ def manifest(
         check=plan.spec.check,
         env=settled(plan.spec.env, tree),
         requires=plan.spec.requires,
+        left_out=plan.spec.left_out,
         sha256=archive.sha256,
         content_sha256=archive.content_sha256,
         zip_bytes=archive.zipped,

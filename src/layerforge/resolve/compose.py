@@ -35,7 +35,8 @@ def compose(
     """
     applied, outside = _applied(pins, catalogue)
     asked = spec.compiled
-    wanted, unmet = _compiled(applied, {pin.name for pin in pins}, catalogue, asked) if compiling else (set(), {})
+    locked, gone = {pin.name for pin in pins}, {one.name for one in spec.left_out}
+    wanted, unmet = _compiled(applied, locked, gone, catalogue, asked) if compiling else (set(), {})
     parts = {name: recipe.part for name in wanted if isinstance((recipe := applied[name]).part, SourcePackage)}
     libraries = _libraries([applied[name] for name in sorted(wanted)], catalogue)
     at_work = [one for one in applied.values() if not one.compiles or one.name in wanted]
@@ -96,7 +97,11 @@ def _version(pin: Pin) -> str:
 
 
 def _compiled(
-    applied: Mapping[str, Recipe], locked: Collection[str], catalogue: Catalogue, asked: frozenset[str]
+    applied: Mapping[str, Recipe],
+    locked: Collection[str],
+    gone: Collection[str],
+    catalogue: Catalogue,
+    asked: frozenset[str],
 ) -> tuple[set[str], dict[str, str]]:
     """Packages to compile from their recipes, and a line on each that is not, since something that it needs is not."""
     wanted = {name for name, recipe in applied.items() if recipe.compiles}
@@ -106,7 +111,7 @@ def _compiled(
             name: need.name
             for name in sorted(wanted)
             for need in applied[name].needs
-            if not _is_library(applied[name], need.name, catalogue, locked) and need.name not in wanted
+            if not _is_library(applied[name], need.name, catalogue, locked, gone) and need.name not in wanted
         }
         if not lacking:
             return wanted, unmet
@@ -120,7 +125,9 @@ def _compiled(
         wanted -= lacking.keys()
 
 
-def _is_library(recipe: Recipe, name: str, catalogue: Catalogue, locked: Collection[str]) -> bool:
+def _is_library(
+    recipe: Recipe, name: str, catalogue: Catalogue, locked: Collection[str], gone: Collection[str]
+) -> bool:
     """Whether a need of a recipe is a library. Raises ``RecipeError`` where it is neither that nor in the layer."""
     found = catalogue.find(name)
     if found and isinstance(found.part, Library):
@@ -130,9 +137,10 @@ def _is_library(recipe: Recipe, name: str, catalogue: Catalogue, locked: Collect
         hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
         raise RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
     if name not in locked:
+        way = f"let {name} in, without --leave-out" if name in gone else f"name {name} as a requirement too"
         raise RecipeError(
-            f"the recipe {recipe.name} needs {name}, which is not in the layer",
-            hint=f"name {name} as a requirement too, or take wheels with --wheels",
+            f"the recipe {recipe.name} needs {name}, which is {'left out of' if name in gone else 'not in'} the layer",
+            hint=f"{way}, or take wheels with --wheels",
         )
     return False
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage
 
 
@@ -19,6 +20,8 @@ class LayerSpec:
     """Of the recipe that is the target, where one is."""
     leave_out: tuple[str, ...] = ()
     """Packages that stay out, and what only they need; ``runtime`` stands for what Lambda's own Python has."""
+    left_out: tuple[LeftOut, ...] = ()
+    """The packages that do stay out, once the layer is locked."""
     budget: Budget = field(default_factory=Budget)
     bytecode: Bytecode = field(default_factory=Bytecode)
     prune: Mapping[str, Prune] = field(default_factory=dict)

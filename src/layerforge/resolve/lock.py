@@ -14,7 +14,9 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from layerforge.core import digest, guarded
 from layerforge.core.runtimes import Target, version
+from layerforge.resolve import left_out
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.markers import both_markers, environment, required
 
 
@@ -44,6 +46,8 @@ class Lock:
     """Minor version that the lock was resolved for; empty where it does not say."""
     compiles: frozenset[tuple[str, str]] = frozenset()
     """Names and versions of the packages whose build environments it locks; empty where it does not say."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What it is without on purpose."""
 
     def serves(self, pin: Pin) -> bool:
         """Whether a package is compiled with what it holds, in its very version."""
@@ -96,7 +100,12 @@ def parse(text: str, name: str) -> Lock:
         )
     oldest = _OLDEST.search(text)
     ordered = tuple(sorted(pins, key=_order))
-    return Lock(pins=ordered, oldest_python=oldest[1] if oldest else "", compiles=_compiles(text))
+    return Lock(
+        pins=ordered,
+        oldest_python=oldest[1] if oldest else "",
+        compiles=_compiles(text),
+        left_out=left_out.read(text),
+    )
 
 
 def _order(pin: Pin) -> tuple[str, str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -11,13 +11,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import Version
 
-from layerforge.core import guarded
+from layerforge.core import guarded, runtimes
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Target
+from layerforge.core.runtimes import Arch, Target
 from layerforge.core.text import counted
-from layerforge.resolve import file_kinds, lock, standins, uv
+from layerforge.resolve import excluding, file_kinds, left_out, lock, standins, uv
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.recipe import Library
 from layerforge.resolve.request import Request
@@ -33,8 +34,16 @@ _PATCHES = 40
 """More than any minor version of Python has releases."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What a layer holds, and what it is without on purpose."""
+
+    pins: tuple[Pin, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
 def locked(request: Request, target: Target, search: Search) -> Lock:
-    """The lock of a request: read where there is one, else resolved for ``target``.
+    """The lock of a request: read where there is one, else resolved for ``target``, without what is to stay out.
 
     Raises ``LockError`` where it has none of the hashes that the request names.
     """
@@ -56,7 +65,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
             text = _resolved(request, target, search)
         except LayerforgeError as error:
             raise _perhaps_a_recipe(request, error) from error
-        found = _held(understood(text), request)
+        found = _with_left_out(_held(understood(text), request), request, target, search)
         step.note(counted(len(found.pins), "package"))
     _tell_older(request, found, target, progress)
     return found
@@ -78,8 +87,91 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
 
 
 def _resolved(request: Request, where: Target | str, search: Search) -> str:
+    excludes = _excludes(request, where)
+    asked = replace(_asked(request, search.progress), excludes=tuple(sorted(excludes)))
+    return standins.compile_lock(asked, where, _compiled(request, excludes), search, request.spec.requires)
+
+
+def _excludes(request: Request, where: Target | str) -> frozenset[str]:
+    """What is to stay out of a layer, whoever requires it."""
+    one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
+    return excluding.excluded(request.spec.leave_out, one.runtime)
+
+
+def _compiled(request: Request, excludes: frozenset[str]) -> list[str]:
+    """Packages of which source distributions count too."""
     names = dict.fromkeys([*request.from_sdist, *(part.name for part in request.spec.packages)])
-    return standins.compile_lock(_asked(request, search.progress), where, names, search, request.spec.requires)
+    return [name for name in names if name not in excludes]
+
+
+def _within(
+    request: Request, pins: Iterable[Pin], excludes: frozenset[str], where: Target | str, search: Search
+) -> Lock:
+    """What the requirements come to when every one of ``pins`` has its version. Raises ``LayerforgeError``."""
+    pins = tuple(pins)
+    fixed = lock.render(replace(pin, hashes=(), extras=(), marker=pin.marker) for pin in pins)
+    asked = _asked(request)
+    asked = replace(asked, constraints=f"{asked.constraints}\n{fixed}", excludes=tuple(sorted(excludes)))
+    versions = [f"{pin.name}=={pin.version}" for pin in pins if pin.version]
+    names = _compiled(request, excludes)
+    return understood(standins.compile_lock(asked, where, names, search, [*versions, *request.spec.requires]))
+
+
+def _with_left_out(found: Lock, request: Request, where: Target | str, search: Search) -> Lock:
+    """What was resolved without what is to stay out, with what that is. Raises ``LockError`` for unknown names."""
+    words = request.spec.leave_out
+    if not words:
+        return found
+    one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
+    try:
+        whole = _within(request, found.pins, frozenset(), where, search).pins
+    except LayerforgeError:
+        # That it cannot be had at all may be why it stays out.
+        return replace(found, left_out=excluding.unresolved(words, one.runtime))
+    kept = {pin.name for pin in found.pins}
+    excluding.refuse_unknown(request.leave_out, {pin.name for pin in whole})
+    gone = [pin for pin in whole if pin.name not in kept]
+    sizes = excluding.wheel_sizes(gone, where, request.listed.indexes)
+    return replace(found, left_out=excluding.left_out(words, one.runtime, whole, kept, sizes))
+
+
+def _leave_out(request: Request, found: Lock, pins: Sequence[Pin], target: Target, search: Search) -> Chosen:
+    """The pins of a given lock without those that are to stay out, and those that only they need.
+
+    What nothing requires stays, since it is in the lock for a reason of its own. Raises ``LockError`` for names that
+    the lock does not have, ``LayerforgeError`` where uv cannot tell what requires what.
+    """
+    words, excludes = request.spec.leave_out, _excludes(request, target)
+    before = frozenset(one.name for one in found.left_out)
+    names = {pin.name for pin in pins}
+    if not before | names >= set(request.leave_out) - {excluding.RUNTIME}:
+        # A lock that others wrote without it does not say so.
+        whole = _whole(request, pins, before, target, search)
+        excluding.refuse_unknown(request.leave_out, before | names | whole)
+        absent = excluding.unresolved(sorted((whole & excludes) - names - before), target.runtime)
+        found = replace(found, left_out=(*found.left_out, *absent))
+    if excludes.isdisjoint(names):
+        return Chosen(pins=tuple(pins), left_out=found.left_out)
+    rest = _names(request, pins, excludes | before, target, search)
+    loose = names - rest - excludes
+    kept = (names & rest) | (loose - _whole(request, pins, before, target, search) if loose else loose)
+    sizes = excluding.wheel_sizes([pin for pin in pins if pin.name not in kept], target, request.listed.indexes)
+    more = excluding.left_out(words, target.runtime, pins, kept, sizes)
+    every = sorted((*found.left_out, *more), key=lambda one: one.name)
+    return Chosen(pins=tuple(pin for pin in pins if pin.name in kept), left_out=tuple(every))
+
+
+def _names(request: Request, pins: Iterable[Pin], out: frozenset[str], target: Target, search: Search) -> set[str]:
+    return {pin.name for pin in _within(request, pins, out, target, search).pins}
+
+
+def _whole(request: Request, pins: Sequence[Pin], out: frozenset[str], target: Target, search: Search) -> set[str]:
+    """Names of all that is required, in the lock or not; those in it where that cannot be told."""
+    try:
+        return _names(request, pins, out, target, search)
+    except LayerforgeError:
+        # A closed network need not have what is left out.
+        return {pin.name for pin in pins}
 
 
 def _held(found: Lock, request: Request) -> Lock:
@@ -240,26 +332,44 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     """
     chosen = lock.applicable(found, target)
     if request.lock is not None:
-        lock.check_fresh(request.spec.requires, chosen, target, request.way_out())
+        lock.check_fresh(_required(request, found, chosen, target), chosen, target, request.way_out())
     return lock.with_extras(chosen, request.spec.requires, target)
 
 
-def locked_pins(request: Request, target: Target, search: Search) -> tuple[Pin, ...]:
+def _required(request: Request, found: Lock, chosen: Iterable[Pin], target: Target) -> list[str]:
+    """What a lock has to hold: what is required, but for what is left out on purpose and not in it."""
+    absent = {one.name for one in found.left_out} | _excludes(request, target)
+    absent -= {pin.name for pin in chosen}
+    return [text for text in request.spec.requires if canonicalize_name(Requirement(text).name) not in absent]
+
+
+def locked_pins(request: Request, target: Target, search: Search) -> Chosen:
     """What a layer for ``target`` holds. Raises ``LockError`` where that is nothing."""
-    found = pins(request, locked(request, target, search), target)
-    if not found:
+    found = locked(request, target, search)
+    chosen = Chosen(pins=pins(request, found, target), left_out=found.left_out)
+    if request.lock is not None and request.spec.leave_out:
+        chosen = _leave_out(request, found, chosen.pins, target, search)
+    if not chosen.pins:
+        excluding.refuse_nothing(chosen.left_out)
         raise LockError(
             f"nothing is required on Python {target.python} for {target.arch}",
             hint="is the file empty, or do all its markers name other systems?",
         )
-    return found
+    if chosen.left_out:
+        search.progress.say(f"left out: {left_out.told(chosen.left_out)}")
+    elif request.leave_out:
+        search.progress.say("nothing is left out: none of what Lambda's own Python has would be in the layer")
+    return chosen
 
 
 def universal(request: Request, oldest_python: str, search: Search) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     found = _held(understood(_resolved(request, oldest_python, search)), request)
+    found = _with_left_out(found, request, oldest_python, search)
+    if not found.pins:
+        excluding.refuse_nothing(found.left_out)
     _tell_older(request, found, oldest_python, search.progress)
-    return header(request, oldest_python) + lock.render_portable(found.pins)
+    return header(request, oldest_python) + left_out.lines(found.left_out) + lock.render_portable(found.pins)
 
 
 def header(request: Request, oldest_python: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Request:
     """What of a project does not come into its layer, a line each."""
     requires_python: str = ""
     """The Pythons that a project is for."""
+    leave_out: tuple[str, ...] = ()
+    """What is to stay out beyond what a recipe says itself, as the command line names it."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
 
@@ -51,13 +53,13 @@ class Request:
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        return shlex.join(["layerforge", "lock", *self.given, *self._output(str)])
+        return shlex.join(["layerforge", "lock", *self.given, *self._left_out, *self._output(str)])
 
     @property
     def shareable_renew(self) -> str:
         """The same command without any path that only this machine has."""
         words = [_shareable(word) for word in self.given]
-        return shlex.join(["layerforge", "lock", *words, *self._output(_shareable)])
+        return shlex.join(["layerforge", "lock", *words, *self._left_out, *self._output(_shareable)])
 
     @property
     def own_lock(self) -> bool:
@@ -71,6 +73,10 @@ class Request:
             return None
         own = self.lock.name == recipe_file.LOCK
         return self.lock.with_name(recipe_file.BUILD_LOCK if own else f"{self.lock.stem}.{recipe_file.BUILD_LOCK}")
+
+    @property
+    def _left_out(self) -> tuple[str, ...]:
+        return tuple(word for name in self.leave_out for word in ("--leave-out", name))
 
     def _output(self, told: Callable[[str], str]) -> tuple[str, ...]:
         return () if self.lock is None or self.own_lock else ("-o", told(str(self.lock)))
@@ -91,6 +97,13 @@ def _shareable(word: str) -> str:
     return "FOLDER" if path.is_dir() or path.name == recipe_file.FILE else path.name
 
 
+def leaving_out(request: Request, words: Iterable[str]) -> Request:
+    """The request with what the command line leaves out too."""
+    words = tuple(words)
+    left = tuple(dict.fromkeys((*request.spec.leave_out, *words)))
+    return replace(request, spec=replace(request.spec, leave_out=left), leave_out=words)
+
+
 def refuse_lines(request: Request) -> None:
     """Raises ``LockError`` where a line cannot be locked."""
     if request.listed.refused:
@@ -106,10 +119,11 @@ def merged(requests: Sequence[Request]) -> Request:
     projects = [one.source for one in requests if isinstance(one.source, Path) and one.source.suffix == ".toml"]
     name = "-".join(dict.fromkeys(one.spec.name for one in requests))
     requires = tuple(dict.fromkeys(text for one in requests for text in one.spec.requires))
+    left = tuple(dict.fromkeys(name for one in requests for name in one.spec.leave_out))
     known = requests[0].catalogue
     first = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.first))
     return Request(
-        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires),
+        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
         source="\n".join(_text(one) for one in requests),
         projects=tuple(projects),
         catalogue=replace(known, first=first),

@@ -213,7 +213,9 @@ def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
     name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
-    spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name))
+    recipes = [found for word in words if (found := known.target(canonicalize_name(word.strip())))]
+    left = tuple(dict.fromkeys(name for one in recipes if one.layer for name in one.layer.leave_out))
+    spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name), leave_out=left)
     listed = Listed(hashes=tuple(sorted(hashes.items())))
     return Request(spec=spec, source="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)
 

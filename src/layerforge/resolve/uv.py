@@ -62,6 +62,8 @@ class Asked:
     """More of those."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
+    excludes: tuple[str, ...] = ()
+    """Packages that do not come in, whoever requires them."""
     indexes: tuple[str, ...] = ()
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
     on_warning: Callable[[str], None] | None = None
@@ -99,14 +101,43 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     platform = target_options(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
     given, text = (str(asked.source), "") if isinstance(asked.source, Path) else ("-", asked.source)
     with tempfile.TemporaryDirectory() as folder:
-        constrained = Path(folder) / "constraints.txt"
-        constrained.write_text(asked.constraints, "utf-8")
-        limits = ["--constraints", str(constrained)] if asked.constraints.strip() else []
+        limits = [*limit("constraints", asked.constraints, folder), *excluding(asked.excludes, folder)]
         if isinstance(asked.source, Path):
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
         argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, given, *map(str, asked.projects)]
         return run_uv(argv, stdin="\n".join([*asked.indexes, text]))
+
+
+def limit(option: str, text: str, folder: str) -> list[str]:
+    """An option with the file that it takes, which is written into ``folder``; nothing where the text is empty."""
+    if not text.strip():
+        return []
+    file = Path(folder) / f"{option}.txt"
+    file.write_text(text, "utf-8")
+    return [f"--{option}", str(file)]
+
+
+def excluding(names: Iterable[str], folder: str) -> list[str]:
+    """Options that keep packages out, whoever requires them."""
+    return limit("excludes", "\n".join(names), folder)
+
+
+def wheel_sizes(asked: Asked, target: Target) -> dict[str, int]:
+    """Bytes of the wheel of each requirement by itself, by name; of those whose index says them.
+
+    Raises ``LayerforgeError`` where uv fails.
+    """
+    done = run_compile(asked, target, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *WHEELS])
+    if done.status:
+        raise failure(done.stderr, None, done.status)
+    return sizes_in(done.stdout)
+
+
+def sizes_in(pylock: bytes) -> dict[str, int]:
+    """Bytes of the largest wheel of each package of a lock in the format of PEP 751, by name, where it says any."""
+    sizes = {row["name"]: [one.get("size", 0) for one in row.get("wheels", ())] for row in _rows(pylock)}
+    return {canonicalize_name(name): max(found) for name, found in sizes.items() if any(found)}
 
 
 def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,7 @@ from layerforge.resolve.uv import (
     PLAIN,
     WHEELS,
     Asked,
+    excluding,
     failure,
     refuse_unsafe,
     run_compile,
@@ -44,18 +46,21 @@ def install(
     *,
     indexes: tuple[str, ...] = (),
     with_dependencies: bool = True,
+    excludes: Iterable[str] = (),
 ) -> None:
     """Installs the wheels of a lock's text into the folder ``into``, every hash enforced.
 
     The dependencies are resolved again from the pins alone, so a lock that lacks one is found out; but where the lock
-    is not meant to hold them, they are left out.
+    is not meant to hold them, they are left out. So is what ``excludes`` names, whoever requires it.
     """
     if outside := [name for address in _LOCAL_WHEEL.findall(lock) for name in _outside(address)]:
         # Where the wheel is in uv's cache already, uv has nothing to say of it.
         raise refuse_unsafe(outside)
     argv = ["pip", "install", *OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
-    argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"]), "-r", "-"]
-    done = run_uv(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
+    argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"])]
+    with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
+        argv += [*excluding(excludes, folder), "-r", "-"]
+        done = run_uv(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
         raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status, indexes)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from layerforge.build.engine import Engine, Job, Outcome
 from layerforge.core import guarded, resources
@@ -16,7 +18,9 @@ from layerforge.core.limits import LONGEST_INIT_MS
 from layerforge.core.process import signal_name
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import CheckScript
+from layerforge.resolve.requirement import known_modules
 from layerforge.verify.imports import Imports, holds_code
 from layerforge.verify.rules_table import finding, named
 from layerforge.verify.verdict import Figures
@@ -81,20 +85,24 @@ def run_check(
     timeout: float,
     *,
     env: Mapping[str, str] | None = None,
+    runtime: Path | None = None,
+    left_out: Iterable[LeftOut] = (),
     word: str | None = None,
 ) -> Checked:
     """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds, ``env`` has the function's variables.
+    ``runtime`` is where the packages of Lambda's own Python lie; ``left_out`` is what may be missing for a reason.
     ``word`` is a new one in each run.
     """
     word = secrets.token_hex(16) if word is None else word
     init, program = init_program(imports, word), check_program(scripts)
-    outcome = engine.run(Job(target=target, opt=opt, init=init, program=program, timeout=timeout, env=env or {}))
+    job = Job(target=target, opt=opt, init=init, program=program, timeout=timeout, env=env or {}, runtime=runtime)
+    outcome = engine.run(job)
     reports = tuple(_reports(outcome.output, MARKER + word))
     failed = {str(report["failed"]): report for report in reports if "failed" in report}
     excused = _excused(imports, failed)
     return Checked(
         findings=(
-            *(_failed(report) for name, report in failed.items() if name not in excused),
+            *(_failed(report, tuple(left_out)) for name, report in failed.items() if name not in excused),
             *_ended(outcome, reports, timeout),
             *_loaded(outcome),
         ),
@@ -180,11 +188,23 @@ def _reports(output: str, marker: str) -> Iterator[Mapping[str, Any]]:
                 yield data
 
 
-def _failed(report: Mapping[str, Any]) -> Finding:
+def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut]) -> Finding:
     what, error = str(report["failed"]), str(report.get("error", ""))
+    missing = _left_out(error, left_out)
     if what.endswith("/check.py"):
-        return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)))
-    return finding("LF401", "", f"import {what}: {error}", hint=_hint(error))
+        return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)), hint=missing)
+    return finding("LF401", "", f"import {what}: {error}", hint=missing or _hint(error))
+
+
+def _left_out(error: str, left_out: Sequence[LeftOut]) -> str:
+    """What to do where a module is missing because its package, or one of several, was left out; else empty."""
+    match = _MISSING.search(error)
+    if match is None or not left_out:
+        return ""
+    module = canonicalize_name(match[1])
+    package = known_modules().get(module, module)
+    names = [one.name for one in left_out if one.name == package] or [one.name for one in left_out]
+    return f"--leave-out has taken {' or '.join(names)} away, which is needed at once: let that in"
 
 
 def _trace(report: Mapping[str, Any]) -> list[str]:
@@ -192,6 +212,7 @@ def _trace(report: Mapping[str, Any]) -> list[str]:
     return _OWN_FRAME.sub("", "\n".join(map(str, report.get("trace", ())))).splitlines()
 
 
+_MISSING = re.compile(r"No module named '([^'.]+)")
 _BY_NAME = (
     "Lambda's runtime does not have the library that is looked for by its name: put it into the layer's lib/ folder"
 )

@@ -38,10 +38,17 @@ class KeptVerdict:
 
 
 def verify(
-    examination: Examination, expect: Expect, engine: Engine, workspace: Path, *, advice: tuple[str, ...], unrun: str
+    examination: Examination,
+    expect: Expect,
+    engine: Engine,
+    workspace: Path,
+    *,
+    advice: tuple[str, ...],
+    unrun: str,
+    runtime: Path | None = None,
 ) -> Verdict:
     """Holds any layer against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
-    against it. ``advice`` goes with the notes.
+    against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie.
     """
     findings = rules.judge(examination, expect)
     skipped = engine.refusal(expect.target) or unrun
@@ -52,8 +59,18 @@ def verify(
         unpack(examination.path, workspace / "opt")
         check, env = (expect.spec.check, expect.spec.env) if expect.spec else (Check(), {})
         imports = imports_of(examination, check.imports, check.covered)
-        opt, scripts = workspace / "opt", check.scripts
-        checked = run_check(engine, expect.target, opt, imports, scripts, CHECK_SECONDS, env=env)
+        opt, out = workspace / "opt", expect.spec.left_out if expect.spec else ()
+        checked = run_check(
+            engine,
+            expect.target,
+            opt,
+            imports,
+            check.scripts,
+            CHECK_SECONDS,
+            env=env,
+            runtime=runtime,
+            left_out=out,
+        )
         if not imports.names and not check.scripts:
             findings += nothing_proved(examination)
     return Verdict(
@@ -72,6 +89,7 @@ def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:
     return [
         [month, __version__, sha256, plan.target.label, plan.interpreter, engine.name],
         [engine.identity, asdict(plan.spec.check), asdict(plan.spec.budget), dict(plan.spec.env)],
+        [one.name for one in plan.spec.left_out],
     ]
 
 

@@ -191,6 +191,28 @@ def test_the_layer_comes_before_the_standard_library_as_on_lambda(tmp_path: Path
     assert said(tmp_path, "import this\n") == ["shadowed"]
 
 
+@ways
+def test_the_runtimes_packages_come_behind_the_layer_where_a_job_brings_them(
+    tmp_path: Path,
+    namespaces: bool,
+) -> None:
+    opt, runtime = tmp_path / "opt", tmp_path / "runtime"
+    for folder, names in ((opt / "python", ("one",)), (runtime, ("one", "two"))):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / f"{name}.py").write_text(f"HERE = {folder.name!r}\n")
+    for folder in (opt, runtime):
+        folder.chmod(0o755)
+    engine = HostEngine(interpreter=interpreters.find(RUNNING), machine=LAMBDA_LIKE, namespaces=namespaces)
+    program = "import one, two, sys\nprint(one.HERE, two.HERE, sys.path[2])\n"
+    job = Job(target=target(RUNNING), opt=opt, program=program, timeout=60.0, runtime=runtime)
+    outcome = engine.run(job)
+    place = "/var/runtime" if namespaces else str(runtime)
+    assert outcome.output.split() == ["python", "runtime", place], outcome.output
+    alone = engine.run(replace(job, runtime=None))
+    assert "No module named 'two'" in alone.output
+
+
 def test_nothing_installed_on_this_machine_is_visible(tmp_path: Path) -> None:
     program = "import sys\nfor p in sys.path: print(p)\ntry:\n    import pytest\nexcept ImportError: print('none')\n"
     lines = said(tmp_path, program)

@@ -30,6 +30,7 @@ class DockerEngine:
     spare: int = SPARE
     """Bytes of the disk that a source step may not take."""
     name: str = "docker"
+    has_runtime_packages: bool = True
 
     @property
     def processors(self) -> int:

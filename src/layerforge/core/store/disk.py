@@ -47,7 +47,7 @@ MOST = 2 * 2**30
 _LOOKS, _LOOK_SECONDS = 20, 0.1
 """How long it is waited for that whoever removes a workspace comes to its end."""
 
-BESIDES = ("logs", "refused", "image-sources")
+BESIDES = ("logs", "refused", "image-sources", "runtime-packages")
 """Folders of what is kept besides the values."""
 
 BY_CONTENT = frozenset({"archive", "source"})
