@@ -23,9 +23,8 @@ _FUNCTION = "/var/task/"
 """The function's own code, of which a layer knows nothing."""
 
 _PATH = ("/var/lang/bin", "/usr/local/bin", "/usr/bin", "/bin", "/opt/bin")
-_SECTION = re.compile(r"\[\s*(.*?)\s*\]")
 _SCRIPTS = frozenset({"console_scripts", "gui_scripts"})
-_POINT = re.compile(r"([^=#;][^=]*?)\s*=\s*([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?")
+_OBJECT = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?")
 _MOST_NAMED = 5
 
 _TEXT = (
@@ -75,10 +74,11 @@ def _entry_points(tree: Tree) -> Iterator[tuple[tuple[str, str], tuple[str, str]
         text = tree.read(f"{package.info}/entry_points.txt") or b""
         section = ""
         for line in map(str.strip, text.decode("utf-8", "replace").splitlines()):
-            if head := _SECTION.fullmatch(line):
-                section = head[1]
-            elif section in _SCRIPTS and (point := _POINT.fullmatch(line)) and _is_name(f"{point[2]}.{point[3]}"):
-                yield (package.name, BIN + point[1]), (point[2], point[3])
+            name, _, value = line.partition("=")
+            if line.startswith("[") and line.endswith("]"):
+                section = line[1:-1].strip()
+            elif section in _SCRIPTS and (found := _OBJECT.fullmatch(value)) and _is_name(f"{found[1]}.{found[2]}"):
+                yield (package.name, BIN + name.rstrip()), (found[1], found[2])
 
 
 def called(tree: Tree) -> Mapping[str, str]:
@@ -109,9 +109,10 @@ def _with_path(body: bytes, target: Target) -> bytes:
     """A script with that line before its first statement; as it is where that is not plain to see."""
     head = _HEAD.match(body)
     at = head.end() if head else 0
-    if b"\0" in body or _UNCLEAR.search(body[at:]) or (at and not body[:at].endswith(b"\n")):
+    line = _path_line(target)
+    if line in body or b"\0" in body or _UNCLEAR.search(body[at:]) or (at and not body[:at].endswith(b"\n")):
         return body
-    return body[:at] + _path_line(target) + body[at:]
+    return body[:at] + line + body[at:]
 
 
 def lacks(program: str, runtime: Runtime, paths: Container[str]) -> bool:

@@ -177,6 +177,48 @@ def test_a_script_that_python_takes_says_the_same_with_the_path_set(pieces: list
     assert [one for one in map(ast.dump, after.body) if one not in added] == list(map(ast.dump, before.body))
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"#!",
+                b"/bin/sh",
+                b"/usr/bin/env",
+                b" -S",
+                b"python",
+                b"'''exec' ",
+                b' "$0" "$@"',
+                b"' '''",
+                b"\n",
+                b" ",
+                b"\r",
+                b"\0",
+                b"\xff",
+                b"'",
+                b'"""',
+                b"\\",
+                b"#",
+                b";",
+                b"from __future__ import",
+                b"(",
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_a_script_holds_it_is_read_and_installing_it_again_changes_nothing(pieces: list[bytes]) -> None:
+    data = b"#!" + b"".join(pieces)
+    [once] = installed(a_file("bin/tool", data)).values()
+    assert once == data or once.startswith(LINE[:-1])
+    assert installed(a_file("bin/tool", once)) == {"bin/tool": once}
+
+
+@pytest.mark.parametrize("line", ["a" + " " * 200_000 + "b", "[" + " " * 200_000, "a = b" + " " * 200_000 + "c"])
+def test_a_long_line_of_entry_points_is_no_longer_work_than_it_is(line: str) -> None:
+    text = f"[console_scripts]\n{line}\ntool = pkg:main\n"
+    assert b"pkg import main" in installed(points(text), a_file("bin/tool", HERE.encode()))["bin/tool"]
+
+
 def test_a_program_finds_the_packages_of_the_layer_first_and_those_on_the_path_once(tmp_path: Path) -> None:
     line = PATH.replace(b"/opt/", f"{tmp_path}/".encode())
     (tmp_path / "python").mkdir()
