@@ -562,6 +562,22 @@ def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line
     assert "taken from the build image: libgomp.so.1" in licences
 
 
+MEND = "--- made/__init__.py\n+++ made/__init__.py\n@@ -1 +1 @@\n-VALUE = 1\n+VALUE = 2\n"
+
+
+def test_what_was_compiled_is_patched_as_a_wheel_is_and_not_compiled_again_for_another_patch(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    patches = compiled.folder / "recipes" / "made" / "patches"
+    patches.mkdir()
+    for value in ("2", "3"):
+        compiled.builder.tasks.clear()
+        (patches / "mend.patch").write_text(MEND.replace("= 2", f"= {value}"))
+        layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
+        assert text_in(layer.path, "python/made/__init__.py") == f"VALUE = {value}\n"
+        assert [(one.package, one.name) for one in layer.manifest.patches] == [("made", "mend.patch")]
+    assert not [task.name for task in compiled.builder.tasks if task.name in STEPS]
+
+
 SAID = "cc: cc 14.2\nlibgomp.so.1 deb debian-12 libgomp1 14.2.0-1 amd64 gcc-14 GPL-3.0-or-later\n"
 """What the image answers when it is asked for its compilers and for the packages of its libraries."""
 
