@@ -24,7 +24,6 @@ from rich.console import Console
 import measure
 from layerforge.core import process, runtimes
 from layerforge.core.limits import FULL_CPU_MB
-from layerforge.resolve import recipe_file
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -42,9 +41,8 @@ MOST = 0.33
 @click.option("--output", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 def main(image: str, layer: Path | None, today: Path | None, runs: int, output: Path) -> None:
     """Compare the cold starts of the compiled scikit-learn layer with those of today's."""
-    lock = (recipe_file.bundled()[NAME] / recipe_file.LOCK).resolve()
     target = runtimes.target(PYTHON, ARCH)
-    setting = Setting(name=NAME, lock=lock, target=target, zip_program=measure.find_zip_program())
+    setting = Setting(name=NAME, lock=measure.lock_of(NAME), target=target, zip_program=measure.find_zip_program())
     output.mkdir(parents=True, exist_ok=True)
     load = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory(prefix="layerforge-bench-") as name:

@@ -32,6 +32,7 @@ from layerforge.core import process, runtimes
 from layerforge.examine.examination import Examination
 from layerforge.examine.examine import examine
 from layerforge.resolve import recipe_file
+from layerforge.resolve.catalogue import catalogue
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -115,8 +116,7 @@ def main(image: str, runs: int, output: Path) -> None:
     target = runtimes.target(PYTHON, ARCH)
     if refusal := engine.refusal(target):
         raise click.ClickException(f"the layers cannot be run here: {refusal}")
-    lock = (recipe_file.bundled()[NAME] / recipe_file.LOCK).resolve()
-    setting = Setting(name=NAME, lock=lock, target=target, zip_program=measure.find_zip_program())
+    setting = Setting(name=NAME, lock=measure.lock_of(NAME), target=target, zip_program=measure.find_zip_program())
     with tempfile.TemporaryDirectory(prefix="layerforge-bench-") as name:
         bench = Bench(
             setting=setting, engine=engine, image=image, runs=runs, folder=Path(name).resolve(), screen=screen
@@ -269,17 +269,14 @@ def rebuild(bench: Bench) -> tuple[float, int]:
 
 def changed_steps(bench: Bench) -> list[str]:
     """Source steps whose key changes where scikit-learn's flags do."""
-    folder = bench.folder / "recipe"
-    folder.mkdir()
-    original = recipe_file.bundled()[NAME]
+    folder = bench.folder / "recipe" / NAME
+    folder.mkdir(parents=True)
+    original = catalogue().places[NAME]
     for file in original.iterdir():
         if file.is_file():
             (folder / file.name).write_bytes(file.read_bytes())
     text = (folder / recipe_file.FILE).read_text("utf-8")
-    own = text.index(f'name = "{NAME}"\nbuild')
-    (folder / recipe_file.FILE).write_text(
-        text[:own] + text[own:].replace('CFLAGS = "', 'CFLAGS = "-DCHANGED ', 1), "utf-8"
-    )
+    (folder / recipe_file.FILE).write_text(text.replace('CFLAGS = "', 'CFLAGS = "-DCHANGED ', 1), "utf-8")
     before, after = keys(bench, original), keys(bench, folder)
     return [name for name in before if before[name] != after.get(name)]
 

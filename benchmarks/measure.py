@@ -24,6 +24,8 @@ from layerforge.core import process
 from layerforge.core.paths import SITE
 from layerforge.core.runtimes import Arch, Target
 from layerforge.examine.unpack import unpack
+from layerforge.resolve import recipe_file
+from layerforge.resolve.catalogue import catalogue
 
 LAYER_ZIP = "layer.zip"
 IMPORT_SECONDS = 300.0
@@ -151,6 +153,11 @@ def run_layerforge(
     return timed(
         forge_command(setting, output, options), programs(setting), {**env, "LAYERFORGE_CACHE": str(store)}, output
     )
+
+
+def lock_of(name: str) -> Path:
+    """The lock of a recipe that comes along."""
+    return (catalogue().places[name] / recipe_file.LOCK).resolve()
 
 
 def find_zip(output: Path) -> Path:

@@ -49,7 +49,7 @@ from layerforge.build import interpreters
 from layerforge.build.host import HostEngine
 from layerforge.core import runtimes
 from layerforge.core.paths import SITE
-from layerforge.resolve import recipe_file
+from layerforge.resolve.catalogue import catalogue
 from measure import Setting
 
 HERE = Path(__file__).parent
@@ -65,6 +65,7 @@ IMPORTS: Mapping[str, tuple[str, ...]] = {
     "scipy": ("scipy.optimize", "scipy.stats"),
 }
 """What a typical function imports, by target; for another one, the first imports that its recipe checks."""
+TARGETS = tuple(recipe.name for recipe in catalogue().all() if recipe.layer)
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     DEFAULT: (),
     BESIDE: ("--bytecode", "beside"),
@@ -95,7 +96,7 @@ class Bench:
 
 
 @click.command()
-@click.option("--target", type=click.Choice(sorted(recipe_file.bundled())), default=USUAL_TARGET, show_default=True)
+@click.option("--target", type=click.Choice(TARGETS), default=USUAL_TARGET, show_default=True)
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Timed builds of each way.")
 @click.option(
     "--output",
@@ -122,9 +123,8 @@ def prepare(name: str, runs: int, folder: Path, screen: Console, *, quick: bool)
     engine = HostEngine(interpreter=interpreters.find(PYTHON))
     if refusal := engine.refusal(target):
         raise click.ClickException(f"the layers cannot be imported here: {refusal}")
-    lock = recipe_file.bundled()[name] / recipe_file.LOCK
     return Bench(
-        setting=Setting(name=name, lock=lock.resolve(), target=target, zip_program=measure.find_zip_program()),
+        setting=Setting(name=name, lock=measure.lock_of(name), target=target, zip_program=measure.find_zip_program()),
         engine=engine,
         imports=imports_of(name),
         builds=1 if quick else runs,
@@ -189,7 +189,8 @@ def time_imports(bench: Bench, zips: Mapping[str, Path]) -> dict[str, tuple[floa
 
 def imports_of(name: str) -> tuple[str, ...]:
     """What is imported from a target's layer."""
-    return IMPORTS.get(name) or recipe_file.load(recipe_file.bundled()[name]).check.imports[:2]
+    recipe = catalogue().find(name)
+    return IMPORTS.get(name) or (recipe.check.imports[:2] if recipe else ())
 
 
 def packages_of(layer: Path) -> dict[str, str]:

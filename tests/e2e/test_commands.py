@@ -27,7 +27,8 @@ def layerforge(index: Path, tmp_path: Path) -> Command:
 
 def a_recipe(folder: Path, lock: str, extra: str = "", requires: str = "demo") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    text = f'schema = 1\n[layer]\nname = "mine"\nrequires = ["{requires}"]\n{extra}'
+    head = f'schema = 2\n[package]\nname = "demo"\nversions = ">=1"\n[layer]\nrequires = ["{requires}"]\n'
+    text = head + extra
     (folder / "recipe.toml").write_text(text)
     (folder / "requirements.lock").write_text(lock)
     return folder
@@ -93,19 +94,19 @@ def test_the_same_layer_comes_out_wherever_and_however_it_is_built(
 
 def test_the_second_build_comes_from_the_store(layerforge: Command, index: Path, tmp_path: Path) -> None:
     lock = lock_of(make_wheel(index))
-    spec = a_recipe(tmp_path / "mine", lock)
-    first = layerforge("build", spec, "--python", PYTHON, "--json")
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock)
+    first = layerforge("build", recipe, "--python", PYTHON, "--json")
     shutil.rmtree(index)
     shutil.rmtree(tmp_path / "uv-cache")
     traced = {"PYTHONPROFILEIMPORTTIME": "1"}
-    command = ("build", spec, "--python", PYTHON, "--engine", "host", "--json", "--output", "elsewhere")
+    command = ("build", recipe, "--python", PYTHON, "--engine", "host", "--json", "--output", "elsewhere")
     second = layerforge(*command, env=traced)
     assert second.code == 0, second.err
     loaded = {line.rpartition("|")[2].strip() for line in second.err.splitlines() if line.startswith("import time:")}
     assert "layerforge.pipeline" in loaded
     assert not loaded & {"boto3", "docker", "cyclonedx", "rich.progress"}
     assert second.json["layers"][0]["sha256"] == first.json["layers"][0]["sha256"]
-    assert (tmp_path / "elsewhere" / f"mine-{LABEL}.zip").is_file()
+    assert (tmp_path / "elsewhere" / f"demo-{LABEL}.zip").is_file()
 
 
 def test_a_corrupted_store_is_noticed_and_the_layer_made_again(
@@ -166,10 +167,10 @@ def test_what_ran_on_one_python_counts_for_no_other(layerforge: Command, index: 
 
 
 def test_a_layer_that_failed_once_is_run_again(layerforge: Command, index: Path, tmp_path: Path) -> None:
-    spec = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
     # No file of this machine can be seen by the check, so it fails for ever; the clock tells the runs apart.
-    (spec / "check.py").write_text("import time\nraise ValueError(time.time_ns())\n")
-    first, second = (layerforge("build", spec, "--python", PYTHON) for _ in range(2))
+    (recipe / "check.py").write_text("import time\nraise ValueError(time.time_ns())\n")
+    first, second = (layerforge("build", recipe, "--python", PYTHON) for _ in range(2))
     assert (first.code, second.code) == (7, 7)
     words = [re.search(r"ValueError: (\d+)", ran.err) for ran in (first, second)]
     assert words[0] is not None
@@ -178,10 +179,10 @@ def test_a_layer_that_failed_once_is_run_again(layerforge: Command, index: Path,
 
 
 def test_verify_takes_the_check_and_budget_from_the_manifest(layerforge: Command, index: Path, tmp_path: Path) -> None:
-    spec = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
-    (spec / "check.py").write_text("import demo\nassert demo.VALUE == 2\n")
-    assert layerforge("build", spec, "--python", PYTHON, "--no-verify").code == 0
-    ran = layerforge("verify", f"dist/mine-{LABEL}.zip", "--json")
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
+    (recipe / "check.py").write_text("import demo\nassert demo.VALUE == 2\n")
+    assert layerforge("build", recipe, "--python", PYTHON, "--no-verify").code == 0
+    ran = layerforge("verify", f"dist/demo-{LABEL}.zip", "--json")
     assert ran.code == 7
     assert [one["rule"] for one in ran.json["findings"]] == ["LF402"]
 
@@ -211,16 +212,16 @@ def test_compiling_without_a_container_engine_is_an_engine_error(layerforge: Com
 
 def test_a_recipes_check_and_budget_decide(layerforge: Command, index: Path, tmp_path: Path) -> None:
     lock = lock_of(make_wheel(index))
-    spec = a_recipe(tmp_path / "mine", lock, '[check]\nscript = "check.py"\n')
-    (spec / "check.py").write_text("import demo\nassert demo.VALUE == 2, 'wrong value'\n")
-    ran = layerforge("build", spec, "--python", PYTHON)
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock, '[check]\nscript = "check.py"\n')
+    (recipe / "check.py").write_text("import demo\nassert demo.VALUE == 2, 'wrong value'\n")
+    ran = layerforge("build", recipe, "--python", PYTHON)
     assert ran.code == 7
     assert "LF402" in ran.err
     assert "wrong value" in ran.err
-    (spec / "check.py").write_text("import demo\nassert demo.VALUE == 1\n")
-    assert layerforge("build", spec, "--python", PYTHON).code == 0
-    a_recipe(tmp_path / "mine", lock, 'budget = { unzipped = "10 bytes" }\n')
-    ran = layerforge("build", spec, "--python", PYTHON)
+    (recipe / "check.py").write_text("import demo\nassert demo.VALUE == 1\n")
+    assert layerforge("build", recipe, "--python", PYTHON).code == 0
+    a_recipe(tmp_path / "mine" / "demo", lock, 'budget = { unzipped = "10 bytes" }\n')
+    ran = layerforge("build", recipe, "--python", PYTHON)
     assert ran.code == 7
     assert "LF303" in ran.err
 
@@ -267,8 +268,8 @@ def test_no_network_is_a_lock_error_that_says_what_to_check(layerforge: Command,
 
 
 def test_a_stale_lock_is_told_before_anything_is_installed(layerforge: Command, index: Path, tmp_path: Path) -> None:
-    spec = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)), requires="demo>=2")
-    ran = layerforge("build", spec, "--python", PYTHON)
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock_of(make_wheel(index)), requires="demo>=2")
+    ran = layerforge("build", recipe, "--python", PYTHON)
     assert ran.code == 4
     assert "the lock is stale" in ran.err
     assert "layerforge lock" in ran.err
@@ -277,8 +278,8 @@ def test_a_stale_lock_is_told_before_anything_is_installed(layerforge: Command, 
 
 def test_a_wrong_hash_in_the_lock_is_refused(layerforge: Command, index: Path, tmp_path: Path) -> None:
     make_wheel(index)
-    spec = a_recipe(tmp_path / "mine", f"demo==1.0 --hash=sha256:{'0' * 64}\n")
-    ran = layerforge("build", spec, "--python", PYTHON)
+    recipe = a_recipe(tmp_path / "mine" / "demo", f"demo==1.0 --hash=sha256:{'0' * 64}\n")
+    ran = layerforge("build", recipe, "--python", PYTHON)
     assert ran.code == 4
     assert "does not have the hash" in ran.err
     assert not list((tmp_path / "dist").iterdir())
@@ -294,14 +295,14 @@ def test_a_layer_above_lambdas_limit_names_what_is_largest(layerforge: Command, 
 
 def test_lock_then_build_never_resolves_again(layerforge: Command, index: Path, tmp_path: Path) -> None:
     make_wheel(index)
-    spec = a_recipe(tmp_path / "mine", "")
-    ran = layerforge("lock", spec, "--python", PYTHON)
+    recipe = a_recipe(tmp_path / "mine" / "demo", "")
+    ran = layerforge("lock", recipe, "--python", PYTHON)
     assert ran.code == 0, ran.err
-    text = (spec / "requirements.lock").read_text()
+    text = (recipe / "requirements.lock").read_text()
     assert "demo==1.0" in text
     assert "://" not in text
     make_wheel(index, version="2.0")
-    ran = layerforge("build", spec, "--python", PYTHON, "--json")
+    ran = layerforge("build", recipe, "--python", PYTHON, "--json")
     assert ran.json["layers"][0]["packages"][0]["version"] == "1.0"
 
 
@@ -315,11 +316,11 @@ def test_the_lock_beside_a_layer_builds_it_again(layerforge: Command, index: Pat
 
 
 def test_a_plan_is_printed_as_data_before_anything_happens(layerforge: Command, index: Path, tmp_path: Path) -> None:
-    spec = a_recipe(tmp_path / "mine", lock_of(make_wheel(index)))
-    ran = layerforge("plan", spec, "--python", PYTHON, "--json")
+    recipe = a_recipe(tmp_path / "mine" / "demo", lock_of(make_wheel(index)))
+    ran = layerforge("plan", recipe, "--python", PYTHON, "--json")
     assert ran.code == 0, ran.err
     assert [step["name"] for step in ran.json["steps"]] == ["demo"]
-    assert "wheel demo 1.0" in layerforge("plan", spec, "--python", PYTHON).out
+    assert "wheel demo 1.0" in layerforge("plan", recipe, "--python", PYTHON).out
     assert not (tmp_path / "dist").exists()
 
 
@@ -370,18 +371,18 @@ def test_a_job_summary_is_written_where_github_asks_for_one(layerforge: Command,
 
 
 def _slow_recipe(index: Path, folder: Path) -> Path:
-    spec = a_recipe(folder, lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
-    (spec / "check.py").write_text("import time\ntime.sleep(60)\n")
-    return spec
+    recipe = a_recipe(folder, lock_of(make_wheel(index)), '[check]\nscript = "check.py"\n')
+    (recipe / "check.py").write_text("import time\ntime.sleep(60)\n")
+    return recipe
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_build_leaves_nothing_half_written(
     layerforge: Command, index: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    spec = _slow_recipe(index, tmp_path / "mine")
+    recipe = _slow_recipe(index, tmp_path / "mine" / "demo")
     env = {**os.environ, **NO_ENGINE, "LAYERFORGE_CACHE": str(tmp_path / "store")}
-    argv = [sys.executable, "-m", "layerforge", "build", str(spec), "--python", PYTHON]
+    argv = [sys.executable, "-m", "layerforge", "build", str(recipe), "--python", PYTHON]
     child = subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     while not list((tmp_path / "store").glob("store-v2/values/layer/*/*")):
         assert child.poll() is None
@@ -393,8 +394,8 @@ def test_an_interrupted_build_leaves_nothing_half_written(
     if number is not signal.SIGKILL:
         assert "interrupted" in err
         assert not list((tmp_path / "store/store-v2/work").glob("tmp*"))
-    (spec / "check.py").write_text("")
-    assert layerforge("build", spec, "--python", PYTHON).code == 0
+    (recipe / "check.py").write_text("")
+    assert layerforge("build", recipe, "--python", PYTHON).code == 0
     assert not list((tmp_path / "store/store-v2/work").glob("tmp*"))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from layerforge.build import interpreters
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
-from layerforge.resolve import recipe_file
+from layerforge.resolve.catalogue import catalogue
 
 Build = Callable[..., dict[str, Any]]
 
@@ -91,7 +91,7 @@ def test_a_wheel_whose_segments_were_moved_is_stripped_and_still_computes(build:
 @pytest.mark.usefixtures("real")
 @pytest.mark.parametrize("python", ["3.12", "3.13"])
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
-@pytest.mark.parametrize("name", sorted(recipe_file.bundled()))
+@pytest.mark.parametrize("name", [recipe.name for recipe in catalogue().all() if recipe.layer])
 def test_every_recipe_gives_a_layer_without_findings(build: Build, name: str, arch: str, python: str) -> None:
     needs(python)
     assert build(name, "--arch", arch, "--python", python)["findings"] == []

@@ -19,7 +19,7 @@ from compare import BESIDE, COLD, DEFAULT, GOALS, SMALLEST, TODAY, WARM, Facts, 
 from layerforge.build import interpreters  # noqa: E402
 from layerforge.build.host import HostEngine  # noqa: E402
 from layerforge.core import runtimes  # noqa: E402
-from layerforge.resolve import recipe_file  # noqa: E402
+from layerforge.resolve.catalogue import catalogue  # noqa: E402
 
 LIMIT = 52_428_800
 BURN = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
@@ -273,7 +273,8 @@ def test_a_module_from_another_installation_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_recipe_has_something_to_import() -> None:
-    for name, folder in recipe_file.bundled().items():
-        tops = {word.split(".")[0] for word in recipe_file.load(folder).check.imports}
-        assert {word.split(".")[0] for word in run.imports_of(name)} <= tops
-        assert run.imports_of(name)
+    for recipe in (one for one in catalogue().all() if one.layer):
+        tops = {word.split(".")[0] for word in recipe.check.imports}
+        assert {word.split(".")[0] for word in run.imports_of(recipe.name)} <= tops
+        assert run.imports_of(recipe.name)
+        assert measure.lock_of(recipe.name).is_file()

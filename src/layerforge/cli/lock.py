@@ -22,7 +22,7 @@ from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import SourcePackage
-from layerforge.resolve.request import Request, leaving_out
+from layerforge.resolve.request import Request, beside, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
-    Bare requirements share one lock. For a recipe that compiles packages, what they are compiled with is locked too,
-    in build.lock beside it.
+    Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
+    beside it, as far as no other recipe's does.
     """
     python = shared.target(python, "x86_64").python
     known, asked = shared.known_recipes(recipes_folder), shared.asked(targets)
@@ -87,10 +87,9 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
     files = {path: text}
-    if request.build_lock:
-        environments = EnvironmentResolver(request=replace(request, spec=compiled(request, found)), search=search)
-        if beside := build_environments.universal(environments, found, python):
-            files[request.build_lock] = beside
+    environments = EnvironmentResolver(request=replace(request, spec=compiled(request, found)), search=search)
+    if more := build_environments.universal(environments, found, python, beside(path)):
+        files[beside(path)] = more
     with progress.step("write") as step, writing(path.parent):
         output_files.write_together({file: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))
@@ -104,8 +103,9 @@ def compiled(request: Request, found: locks.Lock) -> LayerSpec:
     spec = request.spec
     for pin in (pin for pin in found.pins if not only or pin.name == only):
         known = request.catalogue.find(pin.name)
-        if known and isinstance(known.part, SourcePackage) and pin.name not in spec.compiled and proved(known, pin):
-            spec = replace(spec, packages=(*spec.packages, known.part))
+        if known and isinstance(known.part, SourcePackage) and proved(known, pin):
+            others = (part for part in spec.packages if part.name != pin.name)
+            spec = replace(spec, packages=(*others, known.part))
     return spec
 
 

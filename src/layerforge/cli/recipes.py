@@ -10,7 +10,7 @@ import click
 from layerforge.cli import options as shared
 from layerforge.cli import terminal
 from layerforge.core.text import megabytes
-from layerforge.resolve import lock, recipe_file
+from layerforge.resolve import lock, locking, recipe_file
 from layerforge.resolve.recipe import Library, Recipe
 
 
@@ -38,7 +38,7 @@ class RecipeRow(TypedDict):
     compiles: bool
     """Whether there is something to compile where a container engine is."""
     version: str
-    """The one that is locked, for a layer."""
+    """The one that is locked, for a layer; empty where its lock is not written yet."""
     python: str
     unzipped_at_most: int
     zipped_at_most: int
@@ -58,7 +58,8 @@ def _row(recipe: Recipe) -> RecipeRow:
     )
     if recipe.layer is None:
         return row
-    locked = lock.parse((recipe.folder / recipe_file.LOCK).read_text("utf-8"), recipe_file.LOCK)
+    file = recipe.folder / recipe_file.LOCK
+    locked = lock.parse(locking.read(file, "write it anew") if file.is_file() else "", recipe_file.LOCK)
     versions = [pin.version for pin in locked.pins if pin.name == recipe.name]
     row["version"] = versions[-1] if versions else ""
     row["python"] = f"{locked.oldest_python} and newer" if locked.oldest_python else ""

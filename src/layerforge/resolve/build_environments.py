@@ -8,6 +8,7 @@ compiling the packages of these names alone, so one may be compiled with another
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -61,20 +62,20 @@ def build_pins(environments: EnvironmentResolver, pins: Sequence[Pin], target: T
         if held is None:
             chosen = _resolved(environments, part, requires, pins, target)
         else:
-            chosen = _locked(environments.request, held, part, requires, pins, target)
+            chosen = _locked(held, part, requires, pins, target)
         found[part.name] = tuple(pin for pin in chosen if pin.name not in part.needs)
     return found
 
 
-def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str) -> str:
-    """The text of a ``build.lock`` for the packages of a request, whose lock is ``found``, that no recipe has one for:
-    for every platform, from a Python on. Empty where there is none.
+def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str, path: Path) -> str:
+    """The text of the ``build.lock`` at ``path`` for the packages of a request, whose lock is ``found``, that no other
+    locks: for every platform, from a Python on. Empty where there is none.
     """
     by_package: dict[str, tuple[Pin, ...]] = {}
     compiled: list[Pin] = []
     for part in environments.request.spec.packages:
         own = _pins_of(part, found.pins)
-        if part.build_lock != environments.request.build_lock and _serves(part, own):
+        if part.build_lock != path and _serves(part, own):
             continue
         requires = [one for pin in own for one in _for_all(environments, pin, oldest_python)]
         chosen = _resolved(environments, part, [*requires, *part.build_requires], found.pins, oldest_python)
@@ -95,42 +96,51 @@ def _serves(part: SourcePackage, own: Iterable[Pin]) -> bool:
     return all(held.serves(pin) for pin in own)
 
 
-def _held(request: Request, part: SourcePackage, own: Pin, target: Target) -> Lock | None:
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """A ``build.lock`` that serves, and what to do where it does not hold."""
+
+    lock: Lock
+    renew: str
+
+
+def _held(request: Request, part: SourcePackage, own: Pin, target: Target) -> _Held | None:
     """What locks a package's build environment: its recipe, else the request; ``None`` where neither does."""
     if part.build_lock is not None:
-        found = lock.parse(locking.read(part.build_lock, request.way_out("write")), part.build_lock.name)
+        renew = f"renew it with `{shlex.join(['layerforge', 'lock', str(part.build_lock.parent)])}`"
+        found = lock.parse(locking.read(part.build_lock, renew), part.build_lock.name)
         if found.serves(own) and not (found.oldest_python and lock.older(target.python, found.oldest_python)):
-            return found
+            return _Held(lock=found, renew=renew)
     path = request.build_lock
     if path is None or path == part.build_lock or not path.is_file():
         return None
     found = lock.parse(locking.read(path, request.way_out("write")), path.name)
     lock.check_python(found, target, request.way_out(python=target.python))
-    return found if found.serves(own) else None
+    return _Held(lock=found, renew=request.way_out()) if found.serves(own) else None
 
 
 def _locked(
-    request: Request, held: Lock, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], target: Target
+    held: _Held, part: SourcePackage, requires: Iterable[str], pins: Iterable[Pin], target: Target
 ) -> tuple[Pin, ...]:
     """What a ``build.lock`` says for a package, held against what it declares and against what it shares with the
     layer.
     """
-    chosen = [pin for pin in lock.applicable(held, target, part.name) if pin.name not in part.needs]
+    chosen = [pin for pin in lock.applicable(held.lock, target, part.name) if pin.name not in part.needs]
     names = {pin.name for pin in chosen}
     shared = _shared(part, requires)
     same = [f"{pin.name}=={pin.version}" for pin in pins if pin.name in names & shared and pin.version]
     own = [text for text in requires if canonicalize_name(Requirement(text).name) not in part.needs]
     stale = f"build.lock is stale: it does not hold what {part.name} is compiled with"
-    lock.check_fresh([*own, *same], chosen, target, request.way_out(), stale)
+    lock.check_fresh([*own, *same], chosen, target, held.renew, stale)
     # Which package a pin is for is settled, and uv would take the extra for one that nobody asked for.
     return tuple(replace(pin, marker="") for pin in chosen)
 
 
 def _shared(part: SourcePackage, requires: Iterable[str]) -> set[str]:
-    """Packages that have the layer's version when another is compiled: what its recipe needs, else what it asks for
-    itself. What these ask for in turn comes as the index has it, so that a layer's other packages change nothing.
+    """Packages that have the layer's version when another is compiled: what its recipe needs; without a recipe, what it
+    asks for itself. All else comes as the index has it, so that a layer's other packages change nothing.
     """
-    return set(part.needs) or {canonicalize_name(Requirement(text).name) for text in requires}
+    return {canonicalize_name(Requirement(text).name) for text in requires} if part.shares_declared else set(part.needs)
 
 
 def _resolved(

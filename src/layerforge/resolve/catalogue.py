@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ class Catalogue:
         """Folder of each recipe, by name."""
         found: dict[str, Path] = {}
         for folder in (*self.first, *self._others):
-            found.setdefault(canonicalize_name(folder.absolute().name), folder)
+            found.setdefault(_name_of(folder), folder)
         return found
 
     @cached_property
@@ -42,7 +43,7 @@ class Catalogue:
         if folder is None:
             return None
         if name not in self._read:
-            self._read[name] = _called(recipe_file.load(folder))
+            self._read[name] = recipe_in(folder)
         return self._read[name]
 
     @cached_property
@@ -61,8 +62,8 @@ class Catalogue:
 
     def shadowed(self, name: str) -> bool:
         """Whether a later folder has a recipe of that name too, which does not count then."""
-        places = {folder.absolute() for folder in (*self.first, *self._others)}
-        return sum(canonicalize_name(folder.name) == name for folder in places) > 1
+        places = {_whole(folder) for folder in (*self.first, *self._others)}
+        return sum(_name_of(folder) == name for folder in places) > 1
 
     def nearest(self, name: str) -> str:
         """The name of a target that is most like ``name``; empty where none is near."""
@@ -70,10 +71,22 @@ class Catalogue:
         return next((one for one in near if self.target(one)), "")
 
 
-def _called(recipe: Recipe) -> Recipe:
-    if canonicalize_name(recipe.folder.absolute().name) != canonicalize_name(recipe.name):
+def _name_of(folder: Path) -> str:
+    """The name that the recipe in a folder has."""
+    return canonicalize_name(_whole(folder).name)
+
+
+def _whole(folder: Path) -> Path:
+    """A folder without ``.`` and ``..``; a link keeps its name."""
+    return Path(os.path.abspath(folder))  # noqa: PTH100 - resolving would follow links
+
+
+def recipe_in(folder: Path) -> Recipe:
+    """The recipe in a folder. Raises ``RecipeError`` where it has mistakes, or another name."""
+    recipe = recipe_file.load(folder)
+    if _name_of(folder) != recipe.name:
         raise RecipeError(
-            f"{recipe.folder} holds the recipe {recipe.name}",
+            f"{folder} holds the recipe {recipe.name}",
             hint=f"name the folder {recipe.name}: recipes are found by the names of their folders",
         )
     return recipe

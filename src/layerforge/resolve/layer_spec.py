@@ -46,5 +46,6 @@ class LayerSpec:
 
     def compiling(self, names: Iterable[str]) -> LayerSpec:
         """The spec that compiles the packages of these names too."""
-        more = tuple(SourcePackage(name=name) for name in dict.fromkeys(names) if name not in self.compiled)
+        wanted = dict.fromkeys(name for name in names if name not in self.compiled)
+        more = tuple(SourcePackage(name=name, shares_declared=True) for name in wanted)
         return replace(self, packages=(*self.packages, *more))

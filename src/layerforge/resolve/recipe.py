@@ -175,6 +175,8 @@ class SourcePackage:
     """By processor, beyond ``settings``."""
     build_requires: tuple[str, ...] = ()
     """What it is compiled with, beyond what it declares itself."""
+    shares_declared: bool = False
+    """Whether what it declares to be compiled with has the layer's version: where no recipe says what it needs."""
     build_lock: Path | None = None
     """Where its build environment is locked for the versions that this says; ``None`` where its recipe has none."""
     minutes: float = 0.0
@@ -224,7 +226,7 @@ class Recipe:
     """What is known of one Python package or one native library. It speaks of that one's own files alone."""
 
     name: str
-    """Normalised name of the package, or the library's."""
+    """Normalised name of the package or library."""
     folder: Path
     versions: str = ""
     """Of the package, that this was proved for (PEP 440); empty for a library, which has one of its own."""

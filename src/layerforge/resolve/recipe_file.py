@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ FILE = "recipe.toml"
 LOCK = "requirements.lock"
 BUILD_LOCK = "build.lock"
 PATCHES = "patches"
+MOST_TOLD = 20
+"""Parts of a recipe of schema 1 that an error names."""
 
 
 def load(folder: Path) -> Recipe:
@@ -60,7 +63,7 @@ def load(folder: Path) -> Recipe:
         data = guarded.toml(_read(file))
     except guarded.Unreadable as error:
         raise RecipeError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
-    if data.get("schema") == 1:
+    if data.get("schema") == 1 and type(data["schema"]) is int:
         raise _first_schema(file, data)
     problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data), *_script_problem(data, folder)]
     problems += _patch_problems(data, folder)
@@ -79,13 +82,19 @@ def _read(file: Path) -> str:
 
 def _first_schema(file: Path, data: Mapping[str, Any]) -> RecipeError:
     """What to say of a recipe that speaks of a whole layer, as they did at first: the recipes that it becomes."""
-    rows = [(kind, row.get("name")) for kind in ("library", "package") for row in data.get(kind, ())]
-    parts = [f"[[{kind}]] {name} becomes {name}/{FILE} with [{kind}]" for kind, name in rows]
+    rows = [(kind, name) for kind in ("library", "package") for name in _names(data.get(kind))]
+    parts = [f"[[{kind}]] {name} becomes {name}/{FILE} with [{kind}]" for kind, name in rows[:MOST_TOLD]]
     return RecipeError(
         f"{file} is of schema 1: a recipe of schema 2 says what is known of one package or one library",
         hint="docs/recipes.md, From schema 1, says where each key goes",
         details=(*parts, "[prune], [bytecode] and [check] go to the package whose files they are about"),
     )
+
+
+def _names(rows: object) -> list[str]:
+    """The names that an array of tables gives, as a message shows them."""
+    tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [name[:SHOWN] for row in tables if isinstance(name := row.get("name"), str)]
 
 
 def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
@@ -139,8 +148,9 @@ def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
             yield f"data[{number}].files goes with unpack = true alone: they are an archive's"
     package = data.get("package")
     if isinstance(package, dict) and "build" not in package:
-        keys = (key for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package))
-        yield from (f'package.{key} means something only with build = "source"' for key in keys)
+        keys = [f"package.{key}" for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package)]
+        keys += ["build.requires"] if _value(data, "build.requires") is not None else []
+        yield from (f'{key} means something only with build = "source"' for key in keys)
 
 
 def _counts(key: str, package: Mapping[str, Any]) -> bool:
@@ -158,8 +168,8 @@ def _value(data: Any, dotted: str) -> Any:
 
 def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
     name = _value(data, "check.script")
-    if isinstance(name, str) and not (folder / name).is_file():
-        yield f"check.script names {name}, which is not there"
+    if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
+        yield f"check.script names {name[:SHOWN]}, which is not there"
 
 
 def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
@@ -187,7 +197,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
     row = data.get("package") or data["library"]
-    name = canonicalize_name(row["name"]) if "package" in data else row["name"]
+    name = canonicalize_name(row["name"])
     needs = tuple(_need(text) for text in row.get("needs", ()))
     build, prune = data.get("build", {}), data.get("prune", {})
     return Recipe(

@@ -12,10 +12,13 @@ from urllib.parse import unquote, urlsplit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from layerforge.core import globs, guarded
-from layerforge.resolve.recipe import LONGEST_NAME, Docstrings
+from layerforge.resolve.recipe import Docstrings
 
 _PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
-"""What a library or package may be called: its name is a folder's, in the container and out of it."""
+"""What a library of the image may be called, or a package: its name is a file's, in the container and out of it."""
+
+_NAMED = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,98}[a-zA-Z0-9])?")
+"""What a recipe may be about: `needs` of others name it as a requirement does."""
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -23,7 +26,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN = 80
 """Characters of a wrong value that an error repeats."""
 
-_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
 _SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
 """What packages of dnf, yum and apt are called; nothing that a shell or an option would take otherwise."""
 
@@ -88,8 +90,10 @@ def _keys(fits: re.Pattern[str]) -> Rule:
     """A table of texts whose keys look like ``fits``."""
 
     def check(value: Any) -> str:
-        wrong = _flags(value) or next((one for one in value if not fits.fullmatch(one)), "")
-        return wrong if wrong == _flags(value) else f"must not have the key {shown(wrong)}"
+        if problem := _flags(value):
+            return problem
+        wrong = [one for one in value if not fits.fullmatch(one)]
+        return f"must not have the key {shown(wrong[0])}" if wrong else ""
 
     return check
 
@@ -120,11 +124,6 @@ def _system_packages(value: object) -> str:
     return f"has {wrong[0]!r}, which no package is called" if wrong else ""
 
 
-def _layer_name(value: object) -> str:
-    fits = isinstance(value, str) and _NAME.fullmatch(value)
-    return "" if fits else f"must be 1 to {LONGEST_NAME} letters, digits, - or _, as Lambda takes them"
-
-
 def _size(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return ""
@@ -141,7 +140,8 @@ def _versions(value: object) -> str:
         return 'must be the versions that the recipe was proved for, such as ">=2.5,<3"'
     try:
         SpecifierSet(value)
-    except InvalidSpecifier:
+        guarded.requirement(f"x{value}")
+    except (InvalidSpecifier, guarded.Unreadable):
         return 'must be versions as in a requirement, such as ">=2.5,<3"'
     return ""
 
@@ -227,6 +227,7 @@ def _config(value: object) -> str:
     return "" if fits else "must be a table of texts or lists of texts"
 
 
+_name = _named(_NAMED, "a name of letters, digits and . _ - between them")
 _part = _named(_PART, "a name of letters, digits and . _ + - between them")
 _parts = _each(_part)
 _globs = _each(_glob)
@@ -238,7 +239,7 @@ _SOURCE = {"url": _text, "sha256": _named(_SHA256, "64 hexadecimal digits")}
 SCHEMA: Mapping[str, Any] = {
     "schema": _schema_number,
     "package": {
-        "name": _part,
+        "name": _name,
         "versions": _versions,
         "build": _one_of("source"),
         "needs": _needs,
@@ -247,7 +248,7 @@ SCHEMA: Mapping[str, Any] = {
         "arch": {"x86_64": _PACKAGE, "arm64": _PACKAGE},
     },
     "library": {
-        "name": _part,
+        "name": _name,
         "version": _text,
         "source": _SOURCE,
         "needs": _needs,

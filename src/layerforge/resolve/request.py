@@ -69,10 +69,7 @@ class Request:
     @property
     def build_lock(self) -> Path | None:
         """Where the build environments are locked that belong to its lock, which may be without."""
-        if self.lock is None:
-            return None
-        own = self.lock.name == recipe_file.LOCK
-        return self.lock.with_name(recipe_file.BUILD_LOCK if own else f"{self.lock.stem}.{recipe_file.BUILD_LOCK}")
+        return None if self.lock is None else beside(self.lock)
 
     @property
     def _left_out(self) -> tuple[str, ...]:
@@ -88,6 +85,11 @@ class Request:
         older = f" --python {python}" if python else ""
         instead = ", or name requirements instead of the recipe" if python and self.spec.folder else ""
         return f"{verb} it with `{self.renew}{older}`{instead}"
+
+
+def beside(lock: Path) -> Path:
+    """Where the build environments are locked that belong to a lock."""
+    return lock.with_name(recipe_file.BUILD_LOCK if lock.name == recipe_file.LOCK else f"{lock.stem}.build.lock")
 
 
 def _shareable(word: str) -> str:

@@ -17,7 +17,7 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import file_kinds, lock, project_file, recipe_file
 from layerforge.resolve import requirements as listing
-from layerforge.resolve.catalogue import Catalogue, catalogue
+from layerforge.resolve.catalogue import Catalogue, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
@@ -141,7 +141,7 @@ def _from_path(target: str, known: Catalogue) -> Request:
     path = _existing(target, known)
     if path.is_dir():
         if (path / recipe_file.FILE).exists():
-            return _from_recipe(recipe_file.load(path), target, replace(known, first=(*known.first, path)))
+            return _from_recipe(recipe_in(path), target, replace(known, first=(*known.first, path)))
         if not (path / PROJECT).is_file():
             raise _empty_folder(path)
         path = path / PROJECT

@@ -17,9 +17,10 @@ def wheel(index: Path) -> Path:
     return make_wheel(index, files={"demo/__init__.py": b"VALUE = 1\n", "demo/tests/test_it.py": b"x = 1\n" * 200})
 
 
-def a_recipe(folder: Path, wheel: Path, extra: str = "") -> Path:
-    folder.mkdir()
-    (folder / "recipe.toml").write_text(f'schema = 1\n[layer]\nname = "mine"\nrequires = ["demo"]\n{extra}')
+def a_recipe(folder: Path, wheel: Path, extra: str = "", *, build: str = "") -> Path:
+    folder.mkdir(parents=True)
+    head = f'schema = 2\n[package]\nname = "demo"\nversions = ">=1"\n{build}[layer]\nrequires = ["demo"]\n'
+    (folder / "recipe.toml").write_text(head + extra)
     (folder / "requirements.lock").write_text(lock_of(wheel))
     return folder
 
@@ -61,20 +62,20 @@ def test_a_layer_with_an_error_is_not_written_and_points_at_its_recipe(
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     bad = make_wheel(index, files={"demo/__init__.py": b"raise ImportError('no luck')\n"})
-    ran = layerforge("build", f"{a_recipe(tmp_path / 'mine', bad)}", "--python", PYTHON, "--engine", "host")
+    ran = layerforge("build", f"{a_recipe(tmp_path / 'mine/demo', bad)}", "--python", PYTHON, "--engine", "host")
     assert ran.code == 7
     assert "no luck" in ran.err
-    assert "file=mine/recipe.toml" in ran.out + ran.err
+    assert "file=mine/demo/recipe.toml" in ran.out + ran.err
     assert not list((tmp_path / "dist").glob("*.zip"))
 
 
 def test_what_a_recipe_compiles_takes_a_container_and_its_wheels_stand_in_for_it(
     layerforge: Command, wheel: Path, tmp_path: Path
 ) -> None:
-    folder = a_recipe(tmp_path / "mine", wheel, '[[package]]\nname = "demo"\nbuild = "source"\n')
+    folder = a_recipe(tmp_path / "mine/demo", wheel, build='build = "source"\n')
     ran = layerforge("build", folder, "--python", PYTHON, "--engine", "host")
     assert ran.code == 0, ran.err
-    assert "demo come from their wheels, and the recipe's budget does not count" in ran.err
+    assert "demo from their wheels: what compiles them is a container engine" in ran.err
     refused = layerforge("build", folder, "--python", PYTHON, "--engine", "host", "--from-source", "demo")
     assert refused.code == 5
     assert "compiling demo takes a container engine and its image" in refused.err
@@ -107,8 +108,8 @@ def test_a_plan_names_its_steps_and_makes_nothing(layerforge: Command, wheel: Pa
 def test_one_plan_is_itself_in_json_and_several_are_a_list(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
     one = layerforge("plan", "demo", "--python", PYTHON, "--engine", "host", "--json").json
     assert one["steps"][0]["name"] == "demo"
-    other = a_recipe(tmp_path / "mine", wheel)
-    both = layerforge("plan", "demo", other, "--python", PYTHON, "--engine", "host", "--json").json["plans"]
+    other = make_wheel(tmp_path, "other")
+    both = layerforge("plan", "demo", other, "--each", "--python", PYTHON, "--engine", "host", "--json").json["plans"]
     assert len(both) == 2
     assert one in both
 
@@ -118,10 +119,11 @@ def test_one_plan_is_itself_in_json_and_several_are_a_list(layerforge: Command, 
 
 def test_a_lock_is_written_where_it_belongs(layerforge: Command, wheel: Path, tmp_path: Path) -> None:
     (tmp_path / "wants.txt").write_text("demo\n")
-    folder = a_recipe(tmp_path / "mine", wheel)
+    folder = a_recipe(tmp_path / "mine/demo", wheel)
     (folder / "requirements.lock").unlink()
-    for target, place in (("demo", "demo.lock"), ("wants.txt", "wants.lock"), ("mine", "mine/requirements.lock")):
-        ran = layerforge("lock", target if target != "wants.txt" else tmp_path / target)
+    own = "mine/demo/requirements.lock"
+    for target, place in (("demo", "demo.lock"), ("./wants.txt", "wants.lock"), ("mine/demo", own)):
+        ran = layerforge("lock", target)
         assert ran.code == 0, ran.err
         assert "demo==1.0" in (tmp_path / place).read_text()
 

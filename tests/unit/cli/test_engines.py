@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from fakes import FakeProgress, FakeStore, target
+from fakes import FakeStore, target
 from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.cli import build, engines
 from layerforge.cli.engines import Chosen, ImageFailure
 from layerforge.core.runtimes import Arch
-from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import SourcePackage
-from layerforge.resolve.request import Request
 
 FAILURE = ImageFailure(at=0, message="the build image cannot be made", hint="name another with --image")
 HOST = Chosen(engine=HostEngine(interpreter=None), builder=None)
@@ -54,14 +51,20 @@ def test_a_memory_that_is_something_else_is_none() -> None:
     assert engines.failed_before(kept, target()) is None
 
 
-def test_the_hint_about_compiling_is_the_one_of_what_lacks() -> None:
-    request = Request(spec=LayerSpec(name="a", requires=("a",), packages=(SourcePackage(name="a"),)), source="a")
+@pytest.mark.parametrize(
+    ("names", "always", "what"), [(("a",), False, "compiling a takes"), ((), True, "compiling what recipes say takes")]
+)
+def test_the_hint_about_compiling_is_the_one_of_what_lacks(names: tuple[str, ...], always: bool, what: str) -> None:
     where = replace(HOST, lacking="the build image cannot be made", hint="name another with --image")
-    with pytest.raises(EngineError) as caught:
-        build.tell_what_is_not_compiled([request], ("a",), where, FakeProgress())
+    with pytest.raises(EngineError, match=what) as caught:
+        build.refuse_compiling(names, where, always=always)
     assert "start" not in caught.value.hint
     assert "name another with --image" in caught.value.hint
     assert caught.value.details == ("the build image cannot be made",)
+
+
+def test_where_nothing_is_asked_to_be_compiled_nothing_is_refused() -> None:
+    build.refuse_compiling((), HOST, always=False)
 
 
 def test_the_host_is_no_way_out_where_compiling_is_asked_for() -> None:

@@ -8,31 +8,46 @@ from fakes import target
 from layerforge.core.errors import UsageError
 from layerforge.core.runtimes import Arch
 from layerforge.resolve import lock, matrix
+from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import RecipeError
-from layerforge.resolve.targets import requests
+from layerforge.resolve.request import Request
+from layerforge.resolve.targets import requests, stand_alone
 
 HASH = "a" * 64
 
 
 def a_recipe(folder: Path, pins: str = f"numpy==2.5.0 --hash=sha256:{HASH}", oldest: str = "3.12") -> Path:
     folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(f'schema = 1\n[layer]\nname = "{folder.name}"\nrequires = ["numpy"]\n')
+    head = f'schema = 2\n[package]\nname = "{folder.name}"\nversions = ">=0"\n'
+    (folder / "recipe.toml").write_text(f'{head}[layer]\nrequires = ["numpy"]\n')
     (folder / "requirements.lock").write_text(lock.header(oldest, "x") + pins + "\n")
     return folder
+
+
+def asked(*words: str | Path) -> tuple[Request, ...]:
+    """The layers that words ask for, as `layerforge matrix` takes them."""
+    known, targets = catalogue(), matrix.expanded([str(word) for word in words])
+    return requests(targets, None, known, each=stand_alone(targets, known))
 
 
 def combined(*words: str | Path, pythons: tuple[str, ...] = ("3.12", "3.13")) -> tuple[list[str], list[str]]:
     """What is built and what is left out, as text."""
     targets = [target(python, arch) for python in pythons for arch in Arch]
-    rows, left = matrix.combine(requests(matrix.expanded(list(map(str, words))), None), targets)
+    rows, left = matrix.combine(asked(*words), targets)
     jobs = [f"{row.recipe} {row.python} {row.arch} on {row.runner}" for row in rows]
     return jobs, [f"{one.recipe}-{one.label}: {one.reason}" for one in left]
 
 
-def test_a_folder_stands_for_every_recipe_in_it(tmp_path: Path) -> None:
+def test_a_folder_stands_for_every_recipe_in_it_that_is_a_target(tmp_path: Path) -> None:
     a_recipe(tmp_path / "one")
     a_recipe(tmp_path / "two")
     (tmp_path / "no-recipe").mkdir()
+    for name in ("package", "library"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "package/recipe.toml").write_text('schema = 2\n[package]\nname = "package"\nversions = ">=1"\n')
+    source = f'source = {{ url = "https://nowhere.invalid/x", sha256 = "{HASH}" }}\n'
+    library = f'schema = 2\n[library]\nname = "library"\nversion = "1"\nscript = "make"\n{source}'
+    (tmp_path / "library/recipe.toml").write_text(library)
     jobs, left = combined(tmp_path, pythons=("3.13",))
     assert jobs == [
         "one 3.13 x86_64 on ubuntu-24.04",
@@ -45,8 +60,10 @@ def test_a_folder_stands_for_every_recipe_in_it(tmp_path: Path) -> None:
 
 def test_the_target_of_a_row_is_what_build_takes(tmp_path: Path) -> None:
     folder = a_recipe(tmp_path / "one")
-    rows, _ = matrix.combine(requests(matrix.expanded([str(folder), "lxml", "httpx>=1"]), None), [target()])
-    assert [row.target for row in rows] == [str(folder), "lxml\nhttpx>=1"]
+    rows, _ = matrix.combine(asked(folder, "lxml"), [target()])
+    assert [row.target for row in rows] == [str(folder), "lxml"]
+    [row], _ = matrix.combine(asked(folder, "httpx>=1", "idna"), [target()])
+    assert row.target == f"{folder}\nhttpx>=1\nidna"
 
 
 def test_recipes_of_the_current_folder_are_paths_and_not_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,43 +9,45 @@ from layerforge.cli import lock as lock_command
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
 from layerforge.resolve import lock, locking, recipe_file, targets
+from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Pin
 from sdists import archive
 from wheels import lock_of, make_wheel
 
-RECIPE = 'schema = 1\n[layer]\nname = "mine"\nrequires = ["demo>=1"]\n'
+PACKAGE = 'schema = 2\n[package]\nname = "NAME"\nversions = ">=1,<9"\n'
+LIBRARY = (
+    'schema = 2\n[library]\nname = "NAME"\nversion = "1"\nscript = "make"\n'
+    f'source = {{ url = "https://nowhere.invalid/x", sha256 = "{"a" * 64}" }}\n'
+)
+LAYER = '[layer]\nrequires = ["demo>=1"]\n'
 
 
-def a_recipe(folder: Path, lock: str = "") -> Path:
+def a_recipe(folder: Path, lock: str = "", text: str = PACKAGE + LAYER) -> Path:
     folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "recipe.toml").write_text(text.replace("NAME", folder.name))
     (folder / "requirements.lock").write_text(lock)
     return folder
 
 
 def test_a_recipes_name_asks_for_the_bundled_recipe() -> None:
     [request] = targets.requests(["numpy"], None)
-    assert request.spec.folder == recipe_file.bundled()["numpy"]
-    assert request.lock == recipe_file.bundled()["numpy"] / "requirements.lock"
+    assert request.spec.folder == catalogue().places["numpy"]
+    assert request.lock == catalogue().places["numpy"] / "requirements.lock"
     assert request.renew == "layerforge lock numpy"
 
 
-def test_several_recipes_are_several_layers() -> None:
-    assert [one.spec.name for one in targets.requests(["numpy", "pillow"], None)] == ["numpy", "pillow"]
-
-
-def test_bare_requirements_share_a_layer_and_a_recipes_name_beside_them_is_one_of_them() -> None:
+def test_bare_requirements_share_a_layer_and_a_recipes_name_beside_them_stands_for_what_it_requires() -> None:
     [request] = targets.requests(["pandas>=3", "pyarrow"], None)
     assert request.spec.name == "pandas-pyarrow"
-    assert request.spec.requires == ("pandas>=3", "pyarrow")
+    assert request.spec.requires == ("pandas>=3", "pyarrow<27,>=26")
     assert request.lock is None
 
 
 def test_a_folder_a_recipe_file_and_a_requirements_file_are_paths(tmp_path: Path) -> None:
     folder = a_recipe(tmp_path / "mine")
     (tmp_path / "needs.txt").write_text("demo\n")
-    found = targets.requests([str(folder), str(tmp_path / "needs.txt")], None)
+    found = targets.requests([str(folder), str(tmp_path / "needs.txt")], None, each=True)
     assert [one.spec.name for one in found] == ["mine", "needs"]
     assert found[1].source == tmp_path / "needs.txt"
     assert targets.requests([str(folder / "recipe.toml")], None)[0].spec == found[0].spec
@@ -97,9 +99,9 @@ def test_a_name_that_could_be_either_is_asked_about(tmp_path: Path, monkeypatch:
     (tmp_path / "helpers").mkdir()
     with pytest.raises(UsageError, match="the recipe numpy too") as caught:
         targets.requests(["numpy"], None)
-    recipes = str(recipe_file.bundled()["numpy"])
+    recipes = str(catalogue().places["numpy"])
     assert recipes in caught.value.hint
-    assert targets.requests(["./numpy"], None)[0].spec.name == "mine"
+    assert targets.requests(["./numpy"], None)[0].spec.folder == Path("numpy")
     assert targets.requests([recipes], None)[0].spec.name == "numpy"
     with pytest.raises(UsageError, match="could be a package too") as caught:
         targets.requests(["helpers[fast]"], None)
@@ -239,7 +241,9 @@ def test_a_given_lock_goes_with_one_layer_only() -> None:
     [request] = targets.requests(["lxml"], Path("my.lock"))
     assert request.lock == Path("my.lock")
     with pytest.raises(UsageError, match="single layer"):
-        targets.requests(["numpy", "pillow"], Path("my.lock"))
+        targets.requests(["numpy", "pillow"], Path("my.lock"), each=True)
+    [request] = targets.requests(["numpy", "pillow"], Path("my.lock"))
+    assert request.lock == Path("my.lock")
 
 
 def test_a_recipe_is_built_from_its_lock_and_nothing_is_resolved(index: Path, tmp_path: Path) -> None:
@@ -391,7 +395,7 @@ def test_two_layers_of_one_name_are_refused_with_both(tmp_path: Path) -> None:
         file.parent.mkdir()
         file.write_text("demo\n")
     with pytest.raises(UsageError, match="would both be the layer requirements") as caught:
-        targets.requests([str(file) for file in files], None)
+        targets.requests([str(file) for file in files], None, each=True)
     assert all(str(file) in caught.value.message for file in files)
     assert len(targets.requests([str(files[0]), str(files[0])], None)) == 1
 
@@ -399,7 +403,7 @@ def test_two_layers_of_one_name_are_refused_with_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["Scikit_Learn", "scikit.learn ", " SCIKIT-LEARN"])
 def test_a_recipes_name_is_normalised(word: str) -> None:
     [request] = targets.requests([word], None)
-    assert request.spec.folder == recipe_file.bundled()["scikit-learn"]
+    assert request.spec.folder == catalogue().places["scikit-learn"]
 
 
 def test_a_requirement_that_is_named_twice_counts_once() -> None:
@@ -412,10 +416,10 @@ def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
 ) -> None:
     wheel = make_wheel(tmp_path, "my-demo", "4.0")
     monkeypatch.chdir(tmp_path)
-    [request] = targets.requests([wheel.name, "lxml"], None)
-    assert request.spec.name == "my-demo-lxml"
-    assert request.spec.requires == ("my-demo==4.0", "lxml")
-    assert request.source == f"my-demo @ {wheel.as_uri()}\nlxml"
+    [request] = targets.requests([wheel.name, "idna"], None)
+    assert request.spec.name == "my-demo-idna"
+    assert request.spec.requires == ("my-demo==4.0", "idna")
+    assert request.source == f"my-demo @ {wheel.as_uri()}\nidna"
 
 
 @pytest.mark.parametrize("name", ["demo-1.0.tar.gz", "demo-1.0.zip"])
