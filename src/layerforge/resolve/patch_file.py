@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NOWHERE = "/dev/null"
 _HEAD = re.compile(r"^@@", re.M)
 _CONVERTED = re.compile(r"^@@[^\n]*\r$", re.M)
+_EPOCH = ("1970-01-01", "1969-12-31")
 _QUOTED = re.compile(r'"(.*)"')
 _ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|[\\\"])")
 _MARKER = "\\ No newline at end of file"
@@ -86,9 +87,10 @@ def _shortened(error: Exception) -> str:
 
 def _change(found: unidiff.PatchedFile, lines: Sequence[str]) -> FileChange:
     path = _path(_name(found.source_file), _name(found.target_file))
-    creates, deletes = found.source_file == _NOWHERE, found.target_file == _NOWHERE
-    _refuse_kind(found, path, whole=creates or deletes)
+    _refuse_kind(found, path, whole=_NOWHERE in (found.source_file, found.target_file))
     hunks = tuple(_hunk(one, number, path, lines) for number, one in enumerate(found, 1))
+    creates = _is_nowhere(found.source_file, found.source_timestamp, [line for one in hunks for line in one.old])
+    deletes = _is_nowhere(found.target_file, found.target_timestamp, [line for one in hunks for line in one.new])
     for before, after in pairwise(hunks):
         if before.at + len(before.old) > after.at:
             raise Unreadable(f"{path}, hunk {after.number}: it lies before the end of the one above")
@@ -98,9 +100,16 @@ def _change(found: unidiff.PatchedFile, lines: Sequence[str]) -> FileChange:
     return FileChange(path=path, hunks=hunks, creates=creates, deletes=deletes, executable=creates and program)
 
 
+def _is_nowhere(name: str, dated: str | None, lines: Sequence[bytes]) -> bool:
+    """Whether one side of a change is no file: ``diff -N`` names it as if it were one, and dates it 1970."""
+    return name == _NOWHERE or (not lines and (dated or "").startswith(_EPOCH))
+
+
 def _refuse_kind(found: unidiff.PatchedFile, path: str, *, whole: bool) -> None:
     """Raises ``Unreadable`` for what is no change of a text's lines. ``whole`` are files that come or go."""
     modes = {found.source_mode, found.target_mode} - {None}
+    if any(line.startswith(("rename from ", "copy from ")) for line in found.patch_info or ()):
+        raise Unreadable(f"{path}: it renames or copies a file; write the old one's removal and the new one's addition")
     if found.is_binary_file:
         raise Unreadable(f"{path}: it changes a binary file; only texts can be patched")
     if modes & {_LINK, _SUBMODULE}:
@@ -136,16 +145,22 @@ def _path(source: str, target: str) -> str:
     elif source == target:
         path = source
     else:
-        path = _below(source)
-        if path != _below(target) or not path:
+        path = next((one for one, other in _stripped(source, target) if one == other), "")
+        if not path:
             raise Unreadable(f"it is about two files, {source[:80]} and {target[:80]}: none is renamed or copied")
     if path.startswith("/") or "\\" in path or not path.isprintable() or {"", ".", ".."} & set(path.split("/")):
         raise Unreadable(f"it names {path[:80]!r}, which does not lie below the folder of the packages")
     return path
 
 
-def _below(name: str) -> str:
-    return name.partition("/")[2]
+def _stripped(source: str, target: str) -> Iterator[tuple[str, str]]:
+    """Both names without their first parts, as long as these differ: two where git compares folders outside of it."""
+    for _ in range(2):
+        first, _, source = source.partition("/")
+        other, _, target = target.partition("/")
+        if first == other:
+            return
+        yield source, target
 
 
 def _hunk(found: unidiff.Hunk, number: int, path: str, lines: Sequence[str]) -> Hunk:

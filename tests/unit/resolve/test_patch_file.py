@@ -36,6 +36,7 @@ def test_a_patch_is_the_changes_of_its_files() -> None:
         ("a/demo/x.py", "b/demo/x.py"),
         ("i/demo/x.py", "w/demo/x.py"),
         ("demo-1.0/demo/x.py", "demo-new/demo/x.py"),
+        ("a/old/demo/x.py", "b/new/demo/x.py"),
         ("a/demo/x.py\t2026-01-01 00:00:00.0 +0000", "b/demo/x.py\t2026-01-02 00:00:00.0 +0000"),
     ],
 )
@@ -120,6 +121,17 @@ def test_files_come_and_go() -> None:
     assert (empty.path, empty.creates, empty.hunks) == ("demo/e.py", True, ())
 
 
+def test_what_diff_dates_back_to_1970_is_no_file() -> None:
+    old, new = "--- a/demo/n.py\t1970-01-01 00:00:00.0 +0000\n", "+++ b/demo/n.py\t2026-01-01 00:00:00.0 +0000\n"
+    [come] = patch_file.read(f"{old}{new}@@ -0,0 +1 @@\n+a\n")
+    assert (come.path, come.creates, come.deletes) == ("demo/n.py", True, False)
+    old, new = "--- a/demo/n.py\t2026-01-01 00:00:00.0 +0000\n", "+++ b/demo/n.py\t1969-12-31 19:00:00.0 -0500\n"
+    [go] = patch_file.read(f"{old}{new}@@ -1 +0,0 @@\n-a\n")
+    assert (go.path, go.creates, go.deletes) == ("demo/n.py", False, True)
+    [change] = patch_file.read(f"{old}{new}@@ -1 +1 @@\n-a\n+b\n")
+    assert (change.creates, change.deletes) == (False, False)
+
+
 def test_an_empty_file_that_gets_lines_is_no_new_one() -> None:
     [change] = patch_file.read("--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+a\n")
     assert not change.creates
@@ -165,6 +177,7 @@ HEAD = "--- a/demo/x.py\n+++ b/demo/x.py\n"
         (HEAD + "@@ -1,2 +1,2 @@\n a\n b\n", "hunk 1: it changes no line"),
         (HEAD + "@@ -1,2 +1,1 @@\n a\n-b\n@@ -2 +1 @@\n-c\n+d\n", "hunk 2: it lies before the end of the one above"),
         (RENAMES, "it is about two files, a/demo/x.py and b/demo/z.py: none is renamed or copied"),
+        (RENAMES.replace("demo/z.py", "new/x.py"), "x.py: it renames or copies a file"),
         ("--- x.py.orig\n+++ x.py\n@@ -1 +1 @@\n-a\n+b\n", "it is about two files, x.py.orig and x.py"),
         ("diff --git a/x b/x\nold mode 100644\nnew mode 100755\n", "x: it changes the mode of a file"),
         (
