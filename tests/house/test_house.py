@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from layerforge.resolve import recipe_check
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
 
@@ -45,6 +47,13 @@ def test_no_lock_names_an_index() -> None:
 
 def test_the_recipe_in_the_docs_is_the_real_one() -> None:
     assert (ROOT / "recipes/lxml/recipe.toml").read_text() in (ROOT / "docs/recipes.md").read_text()
+
+
+def test_nothing_is_wrong_with_the_recipes_and_nothing_stands_twice_in_them() -> None:
+    folders = recipe_check.recipe_folders([ROOT / "recipes"])
+    found = recipe_check.check(folders, recipe_check.known_beside(folders))
+    assert found.errors == ()
+    assert not [one for one in found.findings if "stand in" in one.message]
 
 
 def test_no_folder_of_tests_is_passed_over(pytestconfig: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
@@ -9,22 +10,83 @@ import click
 
 from layerforge.cli import options as shared
 from layerforge.cli import terminal
-from layerforge.core.text import megabytes
-from layerforge.resolve import lock, locking, recipe_file
+from layerforge.cli.screen import Screen
+from layerforge.core.errors import UsageError
+from layerforge.core.text import counted, megabytes
+from layerforge.resolve import lock, locking, recipe_check, recipe_file
+from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Library, Recipe
+from layerforge.resolve.recipe_check import Checked
+from layerforge.resolve.recipe_findings import RecipeFinding
 
 
-@click.command("recipes")
+@click.group("recipes", invoke_without_command=True)
 @shared.recipes_option
 @shared.json_option
-def command(recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
-    """List the recipes that come along, and those of a folder of your own."""
+@click.pass_context
+def command(ctx: click.Context, recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
+    """List the recipes that come along, and those of a folder of your own, or look for mistakes in some."""
+    if ctx.invoked_subcommand is not None:
+        if recipes_folder or as_json:
+            name = ctx.invoked_subcommand
+            raise UsageError(
+                "--recipes and --json stand behind the command that they are for",
+                hint=f"layerforge recipes {name} … {'--json' if as_json else '--recipes DIR'}",
+            )
+        return
     rows = [_row(recipe) for recipe in shared.known_recipes(recipes_folder).all()]
     if as_json:
         terminal.print_json({"recipes": rows})
         return
     cells = [(row["name"], row["kind"], row["version"] or row["versions"], row["python"], _most(row)) for row in rows]
     terminal.report().table("", ("recipe", "what of", "version", "Python", "unzipped at most"), cells)
+
+
+@command.command("check")
+@click.argument(
+    "places", nargs=-1, required=True, metavar="DIR...", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@shared.recipes_option
+@shared.json_option
+def check(places: tuple[Path, ...], recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
+    """Look for mistakes in recipes without building anything. Exits 3 where there are any.
+
+    DIR is a recipe's folder, or a folder of them. What they need may stand beside them, in --recipes, or come along.
+    """
+    folders = recipe_check.recipe_folders(places)
+    known = recipe_check.known_beside(folders, *((recipes_folder,) if recipes_folder else ()))
+    found = recipe_check.check(folders, known)
+    if as_json:
+        names = [folder.absolute().name for folder in folders]
+        terminal.print_json({"recipes": names, "findings": [findings_data(one) for one in found.findings]})
+    show(terminal.report(taken=as_json), found)
+    refuse(found)
+
+
+def findings_data(one: RecipeFinding) -> dict[str, str]:
+    """A finding as data for JSON."""
+    return {key: str(value) for key, value in asdict(one).items()}
+
+
+def show(out: Screen, found: Checked) -> None:
+    """The findings as a table, then how many recipes there are."""
+    if found.findings:
+        rows = [(str(one.severity), f"{one.recipe}/{one.file}", one.message, one.hint) for one in found.findings]
+        out.table("", ("", "file", "finding", "what to do"), rows, numbers=False)
+        out.line()
+    warnings = len(found.findings) - len(found.errors)
+    told = f"{counted(len(found.errors), 'error')}, {counted(warnings, 'warning')}" if found.findings else "no findings"
+    out.line(f"{counted(len(found.folders), 'recipe')}: {told}")
+
+
+def refuse(found: Checked) -> None:
+    """Raises ``RecipeError`` where recipes have errors."""
+    bad = sorted({one.recipe for one in found.errors})
+    if bad:
+        raise RecipeError(
+            f"{counted(len(found.errors), 'error')} in {counted(len(bad), 'recipe')}: {', '.join(bad)}",
+            hint="docs/recipes.md explains every key",
+        )
 
 
 class RecipeRow(TypedDict):
