@@ -46,6 +46,10 @@ class Unreadable(ValueError):  # noqa: N818 - says what the file is
     """What was to be read cannot be. The text says why, in a few words that fit after ``cannot be read:``."""
 
 
+class Outdated(Unreadable):
+    """A file of layerforge's is of an earlier schema than this layerforge reads."""
+
+
 def data(path: Path, most: int, *, follow: bool = True) -> bytes:
     """The bytes of a regular file of at most ``most`` bytes.
 
@@ -122,13 +126,15 @@ def json_as(found: str | bytes, kind: type[T], deepest: int = MOST_DEPTH) -> T:
 def file_as(found: str | bytes, kind: type[T], newest: int, *, oldest: int = 1, deepest: int = MOST_DEPTH) -> T:
     """A JSON file that layerforge writes as a ``kind``. One of a schema above ``newest`` is a later layerforge's.
 
-    One below ``oldest`` means something else by what stands in it. A file without ``schema`` is of the first.
+    One below ``oldest``, for which ``Outdated`` is raised, means something else by what stands in it. A file without
+    ``schema`` is of the first.
     """
     value = json_value(found, deepest)
     schema = value.get("schema", 1) if isinstance(value, dict) else newest
     if type(schema) is not int or not oldest <= schema <= newest:
         known = f"schema {newest}" if newest == oldest else f"schemas {oldest} to {newest}"
-        raise Unreadable(f"its schema is {repr(schema)[:20]}, and this layerforge reads {known}")
+        kind_of_error = Outdated if type(schema) is int and 1 <= schema < oldest else Unreadable
+        raise kind_of_error(f"its schema is {repr(schema)[:20]}, and this layerforge reads {known}")
     return as_(value, kind)
 
 

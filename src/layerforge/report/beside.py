@@ -78,6 +78,8 @@ def _read(path: Path, read: Callable[[str], Read]) -> Read | str:
         return "" if isinstance(error.__cause__, FileNotFoundError) else f"{path.name} cannot be read: {error}"
     try:
         return read(text)
+    except guarded.Outdated as error:
+        return f"{path.name} is of an earlier layerforge ({error}): left out; build the layer again to have it"
     except guarded.Unreadable as error:
         return f"{path.name} is not what its name says ({error}): left out"
 

@@ -43,6 +43,11 @@ class CodeRules:
     """Globs below ``python/`` of the package's files whose docstrings stay where its others are dropped."""
     optimize: int = 0
 
+    def decided(self, docstrings: Docstrings) -> CodeRules:
+        """The same with what a person says of docstrings, which level 2 would leave out too."""
+        optimize = min(self.optimize, 1) if docstrings is Docstrings.KEEP else self.optimize
+        return replace(self, docstrings=docstrings, optimize=optimize)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bytecode:
@@ -69,7 +74,7 @@ class Bytecode:
 
     def decided(self, docstrings: Docstrings) -> Bytecode:
         """The same with what a person says of every package's docstrings; what has to keep them does."""
-        packages = {name: replace(one, docstrings=docstrings) for name, one in self.packages.items()}
+        packages = {name: one.decided(docstrings) for name, one in self.packages.items()}
         return replace(self, docstrings=docstrings, packages=packages)
 
 

@@ -14,6 +14,7 @@ from layerforge.build.plan import LibraryStep, PackageStep, Plan, SystemStep, To
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import (
     Budget,
@@ -162,6 +163,8 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
             "env": {"HOME_OF_DEMO": "/opt/share/demo"},
             "data": (DATA,),
             "patches": (PATCH,),
+            # They are named beside the layer, each with why.
+            "left_out": (LeftOut(name="boto3", version="1.43.0", why=Why.ASKED),),
         },
         {
             "folder": Path("/elsewhere"),
@@ -309,7 +312,12 @@ def test_of_a_compiled_package_its_settings_and_its_pin_change_its_key() -> None
         DEMO,
         {"name": "other", "needs": (), "settings": SETTINGS, "arch_settings": {"x86_64": Settings(env={"A": "1"})}},
         # What it is compiled with comes in with the toolchain: its build environment.
-        {"build_requires": ("tool",), "build_lock": Path("/elsewhere/build.lock"), "minutes": 1.0},
+        {
+            "build_requires": ("tool",),
+            "shares_declared": True,
+            "build_lock": Path("/elsewhere/build.lock"),
+            "minutes": 1.0,
+        },
     )
     assert_decided_by(
         lambda pin: step_key(

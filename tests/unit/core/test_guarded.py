@@ -196,6 +196,19 @@ def test_a_file_of_a_later_schema_or_of_an_odd_one_is_refused(schema: str, newes
         guarded.file_as(f'{{"schema": {schema}, "note": "x"}}', Noted, newest)
 
 
+@pytest.mark.parametrize("text", ['{"note": "x"}', '{"schema": 1, "note": "x"}', '{"schema": 2, "note": "x"}'])
+def test_a_file_of_an_earlier_schema_than_is_read_is_refused_as_such(text: str) -> None:
+    with pytest.raises(guarded.Outdated, match="and this layerforge reads schemas 3 to 4"):
+        guarded.file_as(text, Noted, 4, oldest=3)
+
+
+@pytest.mark.parametrize("schema", ["5", "0", "-1", "true", '"1"'])
+def test_a_file_of_a_later_schema_or_of_an_odd_one_is_of_no_earlier_layerforge(schema: str) -> None:
+    with pytest.raises(Unreadable, match="this layerforge reads schemas 3 to 4") as caught:
+        guarded.file_as(f'{{"schema": {schema}, "note": "x"}}', Noted, 4, oldest=3)
+    assert not isinstance(caught.value, guarded.Outdated)
+
+
 @pytest.mark.parametrize("text", ['{"name": "\\ud800"}', '{"name": "a\\udfffb"}'])
 def test_half_a_character_is_told_as_what_it_is(text: str) -> None:
     with pytest.raises(guarded.Unreadable, match="half a character"):

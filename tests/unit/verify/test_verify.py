@@ -801,7 +801,7 @@ def test_what_nobody_needs_may_fail_and_is_a_note(tmp_path: Path) -> None:
     outcome = outcome_of(("json",), "raise ValueError('the check was run')", tmp_path, others=("extra",))
     found = checked(outcome, Imports(needed=("json",), others=("extra",)))
     assert [(one.rule, one.message.partition("\n")[0]) for one in found.findings] == [
-        ("LF402", "ValueError: the check was run")
+        ("LF402", "pkg/check.py: ValueError: the check was run")
     ]
     assert found.notes == (
         "extra cannot be imported, which its package does not need: ModuleNotFoundError: No module named 'not_there'",
@@ -947,7 +947,7 @@ def test_every_import_that_fails_is_named_with_its_error(tmp_path: Path) -> None
 def test_a_failed_assertion_shows_its_message_and_its_line(tmp_path: Path) -> None:
     (one,) = check(outcome_of((), "x = 2\nassert x == 3, 'x is not three'\n", tmp_path))
     assert one.rule == "LF402"
-    assert one.message.startswith("AssertionError: x is not three\n")
+    assert one.message.startswith("pkg/check.py: AssertionError: x is not three\n")
     assert "assert x == 3" in one.message.partition("\n")[2]
 
 

@@ -61,7 +61,7 @@ def _module(file: File, rules: CodeRules) -> Module:
         filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
-        optimize=rules.optimize,
+        optimize=min(rules.optimize, 1) if kept else rules.optimize,  # level 2 leaves docstrings out
     )
 
 

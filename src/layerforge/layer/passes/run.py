@@ -12,6 +12,7 @@ from layerforge.core.text import counted, megabytes
 from layerforge.layer.passes import (
     compile,  # noqa: A004 - named after its pass
     links,
+    own_files,
     prune,
     records,
     strip,
@@ -34,7 +35,11 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 def optimize(
     tree: Tree, plan: Plan, interpreter: Interpreter | None, store: Store, progress: Progress
 ) -> tuple[Tree, tuple[PassResult, ...]]:
-    """Runs every pass. Returns the tree that they leave, and what each of them did."""
+    """Runs every pass. Returns the tree that they leave, and what each of them did.
+
+    Raises ``RecipeError`` where a recipe speaks of files that its package does not own, and what the passes raise.
+    """
+    own_files.refuse_foreign_globs(tree, plan.spec)
     results: list[PassResult] = []
     for name, run in PASSES:
         with progress.step(name) as step:

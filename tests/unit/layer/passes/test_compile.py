@@ -207,3 +207,52 @@ def test_what_python_imports_from_the_layer_is_the_bytecode(tmp_path: Path) -> N
     argv = [sys.executable, "-I", "-c", program, str(tmp_path / "python")]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["5", f"{tmp_path}/python/pkg/mod.pyc"]
+
+
+# --- rules of each package
+
+
+def told(packages: dict[str, CodeRules], docstrings: Docstrings = Docstrings.KEEP) -> dict[str, object]:
+    """Docstring and ``__debug__`` as the bytecode of each of three packages has them, which share a folder."""
+    text = b"'Doc.'\n__doc__ = [globals().get('__doc__'), __debug__]\n"
+    layer = a_tree(*(a_file(f"python/space/{name}.py", text, package=name) for name in "abc"))
+    options = Bytecode(docstrings=docstrings, packages=packages)
+    after = applied(layer, compile_modules(layer, a_compiling_setting(options)))
+    return {name: doc(after[beside(f"python/space/{name}.py")]) for name in "abc"}
+
+
+def test_each_package_is_compiled_by_the_rules_of_its_own_recipe() -> None:
+    packages = {"a": CodeRules(docstrings=Docstrings.DROP), "b": CodeRules(optimize=1)}
+    assert told(packages) == {"a": ["", True], "b": ["Doc.", False], "c": ["Doc.", True]}
+    assert told(packages, Docstrings.DROP) == {"a": ["", True], "b": ["Doc.", False], "c": ["", True]}
+
+
+def test_files_that_keep_docstrings_are_those_of_the_recipes_own_package() -> None:
+    packages = {
+        "a": CodeRules(docstrings=Docstrings.DROP, keep_docstrings=("space/**",)),
+        "b": CodeRules(docstrings=Docstrings.DROP),
+    }
+    assert told(packages) == {"a": ["Doc.", True], "b": ["", True], "c": ["Doc.", True]}
+
+
+def test_level_2_leaves_docstrings_out_but_for_the_files_that_keep_them() -> None:
+    packages = {"a": CodeRules(optimize=2), "b": CodeRules(optimize=2, keep_docstrings=("space/b.py",))}
+    assert told(packages) == {"a": [None, False], "b": ["Doc.", False], "c": ["Doc.", True]}
+
+
+@pytest.mark.parametrize(
+    ("decided", "shown"),
+    [
+        (Docstrings.KEEP, {"a": ["Doc.", True], "b": ["Doc.", False], "c": ["Doc.", True]}),
+        (Docstrings.DROP, {"a": ["Doc.", True], "b": [None, False], "c": ["", True]}),
+    ],
+)
+def test_what_a_person_says_of_docstrings_counts_for_every_package_but_not_for_files_that_keep_them(
+    decided: Docstrings, shown: dict[str, object]
+) -> None:
+    packages = {
+        "a": CodeRules(docstrings=Docstrings.DROP, keep_docstrings=("space/a.py",)),
+        "b": CodeRules(optimize=2),
+    }
+    made = Bytecode(packages=packages).decided(decided)
+    assert told(dict(made.packages), made.docstrings) == shown

@@ -350,3 +350,53 @@ def test_no_path_is_both_dropped_and_spared(files: dict[str, bytes]) -> None:
     gone, spared = run(files)
     assert not set(gone) & set(spared)
     assert set(gone) | set(spared) <= set(files)
+
+
+# --- recipes of packages that share folders
+
+
+def shared(prune_of: Mapping[str, Prune]) -> tuple[list[str], list[str]]:
+    """Paths below ``python/space/`` that go, and that stay, of two packages in one namespace."""
+    files = {
+        "left": ["space/left/__init__.py", "space/left/data/a.bin", "space/data.bin"],
+        "right": ["space/right/__init__.py", "space/right/data/a.bin", "space/data2.bin"],
+    }
+    entries = [a_file(f"python/{path}", b"x", package=name) for name, paths in files.items() for path in paths]
+    links = [Link(path=f"python/space/{name}.so", target="x", package=name) for name in files]
+    spec = LayerSpec(name="pkg", requires=("pkg",), prune=prune_of)
+    layer = a_tree(*entries, *links, a_file("python/space/nobodys.bin", b"x", package=""))
+    said = prune.prune(layer, a_setting(spec=spec))
+    gone = {item.path for item in said if isinstance(item, Edit)}
+    prefix = "python/space/"
+    paths = [entry.path for entry in layer.entries]
+    return (
+        [path.removeprefix(prefix) for path in paths if path in gone],
+        [path.removeprefix(prefix) for path in paths if path not in gone],
+    )
+
+
+@pytest.mark.parametrize("glob", ["space/**", "space/*/data/**", "space/*.bin", "space/*.so"])
+def test_what_a_recipe_removes_are_files_of_its_own_package_alone(glob: str) -> None:
+    gone, stays = shared({"left": Prune(remove=(glob,))})
+    assert gone
+    assert not [path for path in gone if path.startswith("right") or path in {"data2.bin", "nobodys.bin"}]
+    assert {"right/__init__.py", "right/data/a.bin", "right.so", "data2.bin", "nobodys.bin"} <= set(stays)
+
+
+def test_recipes_of_two_packages_in_one_folder_each_count_for_their_own_files() -> None:
+    gone, _ = shared({"left": Prune(remove=("space/*/data/**",)), "right": Prune(remove=("space/*.bin",))})
+    assert gone == ["data2.bin", "left/data/a.bin"]
+
+
+def test_what_a_recipe_keeps_keeps_nothing_of_another_package() -> None:
+    gone, stays = shared({"left": Prune(keep=("space/**",)), "right": Prune(remove=("space/**",))})
+    assert gone == ["data2.bin", "right.so", "right/__init__.py", "right/data/a.bin"]
+    assert {"left/__init__.py", "left/data/a.bin", "left.so"} <= set(stays)
+
+
+def test_a_default_rule_that_one_package_is_kept_from_counts_for_the_other() -> None:
+    files = {"left": "python/space/left/_a.pyx", "right": "python/space/right/_b.pyx"}
+    layer = a_tree(*(a_file(path, b"x", package=name) for name, path in files.items()))
+    spec = LayerSpec(name="pkg", requires=("pkg",), prune={"left": Prune(keep=("space/**",))})
+    gone = [item.path for item in prune.prune(layer, a_setting(spec=spec)) if isinstance(item, Edit)]
+    assert gone == [files["right"]]
