@@ -1,8 +1,9 @@
-"""What a function expects of dbt: a project with a seed, a macro, a model and tests is built, by DuckDB where it is there."""
+"""What a function expects of dbt: a project with a seed, a macro, a model and tests is built, where DuckDB is."""
 
 import importlib.metadata
 import os
-import sys
+import shutil
+import subprocess  # noqa: TID251 - its program is what is checked
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ PROJECT = {
     "seeds/fruits.csv": "id,name,price\n1,pear,3\n2,plum,5\n",
     "macros/doubled.sql": "{% macro doubled(column) %}2 * {{ column }}{% endmacro %}",
     "models/prices.sql": "select name, {{ doubled('price') }} as price from {{ ref('fruits') }}",
-    "models/schema.yml": "models:\n  - name: prices\n    columns:\n      - name: name\n        data_tests: [unique, not_null]\n",
+    "models/schema.yml": "models:\n- name: prices\n  columns:\n  - name: name\n    data_tests: [unique, not_null]\n",
 }
 
 
@@ -26,6 +27,16 @@ def main() -> None:
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_text(text)
         project(folder)
+    program()
+
+
+def program() -> None:
+    """The layer's own program, where Lambda's interpreter is that starts it."""
+    found = shutil.which("dbt")
+    assert found
+    if Path("/var/lang/bin/python3").exists():
+        done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=120)
+        assert importlib.metadata.version("dbt-core") in done.stdout, done.stderr
 
 
 def project(folder: Path) -> None:

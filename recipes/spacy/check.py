@@ -1,4 +1,4 @@
-"""What a function expects of spaCy: tokens, rules, a pipeline that is trained and saved, and every model that is there."""
+"""What a function expects of spaCy: tokens, rules, a pipeline that is trained and saved, every model that is there."""
 
 import importlib.metadata
 import random
