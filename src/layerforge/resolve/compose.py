@@ -13,7 +13,7 @@ from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Budget, Check, Library, Recipe, SourcePackage
+from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,11 @@ def compose(
     With ``compiling`` their packages come from source, with what they need; with ``image`` there is one to take
     libraries of the system from. Raises ``RecipeError`` where recipes contradict each other or need what is not there.
     """
-    applied, outside = _applied(pins, catalogue)
-    asked = spec.compiled
-    locked, gone = {pin.name for pin in pins}, {one.name for one in spec.left_out}
-    wanted, unmet = _compiled(applied, locked, gone, catalogue, asked) if compiling else (set(), {})
+    layer = _Layer(spec=spec, locked={pin.name: pin for pin in pins}, catalogue=catalogue)
+    applied, outside = _applied(layer)
+    wanted, unmet = _compiled(applied, layer) if compiling else ((), {})
     parts = {name: recipe.part for name in wanted if isinstance((recipe := applied[name]).part, SourcePackage)}
-    libraries = _libraries([applied[name] for name in sorted(wanted)], catalogue)
+    libraries = _libraries([applied[name] for name in wanted], catalogue)
     at_work = [one for one in applied.values() if not one.compiles or one.name in wanted]
     left = [one.name for one in applied.values() if one.compiles and one.name not in wanted]
     composed = replace(
@@ -67,21 +66,32 @@ def _from_wheels(left: Sequence[str], *, budget: bool) -> Iterator[str]:
         yield f"{', '.join(left)} from their wheels: what compiles them is a container engine{more}"
 
 
-def _applied(pins: Iterable[Pin], catalogue: Catalogue) -> tuple[dict[str, Recipe], list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """What recipes are applied in."""
+
+    spec: LayerSpec
+    locked: Mapping[str, Pin]
+    """By name."""
+    catalogue: Catalogue
+
+
+def _applied(layer: _Layer) -> tuple[dict[str, Recipe], list[str]]:
     """The recipe of each package that has one for its version, and a line for each that has one for others."""
     applied: dict[str, Recipe] = {}
     outside: list[str] = []
-    for pin in pins:
-        recipe = catalogue.find(pin.name)
+    for pin in layer.locked.values():
+        recipe = layer.catalogue.find(pin.name)
         if recipe is None or isinstance(recipe.part, Library):
             continue
         if proved(recipe, pin):
             applied[pin.name] = recipe
         else:
             what = _version(pin) or "from an address"
+            way = "is compiled" if pin.name in layer.spec.compiled else "comes from its wheel"
             outside.append(
                 f"{pin.name} {what} is not among the versions of its recipe, {recipe.versions}: "
-                "it comes from its wheel, by the general rules"
+                f"it {way}, by the general rules"
             )
     return applied, outside
 
@@ -96,50 +106,59 @@ def _version(pin: Pin) -> str:
     return pin.version or lock.wheel_version(pin.address)
 
 
-def _compiled(
-    applied: Mapping[str, Recipe],
-    locked: Collection[str],
-    gone: Collection[str],
-    catalogue: Catalogue,
-    asked: frozenset[str],
-) -> tuple[set[str], dict[str, str]]:
-    """Packages to compile from their recipes, and a line on each that is not, since something that it needs is not."""
+def _compiled(applied: Mapping[str, Recipe], layer: _Layer) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Packages to compile from their recipes, sorted, and a line on each that is not, since something hinders it."""
+    asked = layer.spec.compiled
     wanted = {name for name, recipe in applied.items() if recipe.compiles}
-    unmet: dict[str, str] = {}
-    while True:
-        lacking = {
-            name: need.name
-            for name in sorted(wanted)
-            for need in applied[name].needs
-            if not _is_library(applied[name], need.name, catalogue, locked, gone) and need.name not in wanted
-        }
-        if not lacking:
-            return wanted, unmet
+    named = sorted(name for name in wanted - asked if layer.locked[name].address)
+    unmet = {name: f"{name} comes from the wheel that is named" for name in named}
+    wanted -= unmet.keys()
+    while lacking := {name: need for name in sorted(wanted) if (need := _lacking(applied[name], wanted, layer))}:
         for name, need in lacking.items():
-            why = f"{name} comes from its wheel, since {need}, which it is compiled with, does"
             if name in asked:
-                raise RecipeError(
-                    f"{name} cannot be compiled: {need} comes from its wheel", hint=f"--from-source {need}"
-                )
-            unmet[name] = why
+                raise _uncompilable(name, need, layer)
+            why = _outgrown(need, layer) or f"{need.name}, which it is compiled with, does"
+            unmet[name] = f"{name} comes from its wheel, since {why}"
         wanted -= lacking.keys()
+    return tuple(sorted(wanted)), unmet
 
 
-def _is_library(
-    recipe: Recipe, name: str, catalogue: Catalogue, locked: Collection[str], gone: Collection[str]
-) -> bool:
+def _lacking(recipe: Recipe, wanted: Collection[str], layer: _Layer) -> Need | None:
+    """The first need of a recipe that is not met: a package that is not compiled, or another version of it."""
+    needs = (need for need in recipe.needs if not _is_library(recipe, need.name, layer))
+    return next((need for need in needs if need.name not in wanted or _outgrown(need, layer)), None)
+
+
+def _outgrown(need: Need, layer: _Layer) -> str:
+    """Why the layer's version of a package is none of those that will do; empty where it is."""
+    version = _version(layer.locked[need.name])
+    fits = not need.versions or SpecifierSet(need.versions).contains(version, prereleases=True)
+    return "" if fits else f"it is compiled with {need.name} {need.versions}, and the layer has {version or 'another'}"
+
+
+def _uncompilable(name: str, need: Need, layer: _Layer) -> RecipeError:
+    """The error for a package that is asked to be compiled and cannot be."""
+    if why := _outgrown(need, layer):
+        return RecipeError(f"{name} cannot be compiled: {why}", hint=f"require {need.name}{need.versions} too")
+    return RecipeError(
+        f"{name} cannot be compiled: {need.name} comes from its wheel", hint=f"--from-source {need.name}"
+    )
+
+
+def _is_library(recipe: Recipe, name: str, layer: _Layer) -> bool:
     """Whether a need of a recipe is a library. Raises ``RecipeError`` where it is neither that nor in the layer."""
-    found = catalogue.find(name)
+    found = layer.catalogue.find(name)
     if found and isinstance(found.part, Library):
         return True
     if found is None:
-        near = catalogue.nearest(name)
+        near = layer.catalogue.nearest(name)
         hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
         raise RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
-    if name not in locked:
-        way = f"let {name} in, without --leave-out" if name in gone else f"name {name} as a requirement too"
+    if name not in layer.locked:
+        gone = any(one.name == name for one in layer.spec.left_out)
+        way = f"let {name} in, without --leave-out" if gone else f"name {name} as a requirement too"
         raise RecipeError(
-            f"the recipe {recipe.name} needs {name}, which is {'left out of' if name in gone else 'not in'} the layer",
+            f"the recipe {recipe.name} needs {name}, which is {'left out of' if gone else 'not in'} the layer",
             hint=f"{way}, or take wheels with --wheels",
         )
     return False
@@ -212,5 +231,5 @@ def _shadowing(applied: Iterable[str], libraries: Iterable[Recipe], catalogue: C
     hidden = [name for name in names if catalogue.shadowed(name)]
     if hidden:
         places = sorted({str(catalogue.places[name].parent) for name in hidden})
-        what = "the recipe" if len(hidden) == 1 else "the recipes"
-        yield f"{what} {', '.join(hidden)} of {', '.join(places)} count instead of layerforge's own"
+        what, counts = ("the recipe", "counts") if len(hidden) == 1 else ("the recipes", "count")
+        yield f"{what} {', '.join(hidden)} of {', '.join(places)} {counts} instead of layerforge's own"
