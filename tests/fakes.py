@@ -46,12 +46,16 @@ class FakeStep:
     expected: int = 0
     notes: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    long: list[tuple[str, float | None]] = field(default_factory=list)
 
     def expect(self, amount: int) -> None:
         self.expected += amount
 
     def advance(self, amount: int) -> None:
         self.advanced += amount
+
+    def takes_long(self, place: str, expected: float | None) -> None:
+        self.long.append((place, expected))
 
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         self.notes.append(text)

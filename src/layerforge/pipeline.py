@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from layerforge.build.cost import Cost, cost
 from layerforge.build.engine import Engine
 from layerforge.build.options import Options, decided, settled, with_interpreter
 from layerforge.build.plan import Built, Plan, Toolchain, plan
@@ -21,7 +23,7 @@ from layerforge.layer.assemble import assemble
 from layerforge.layer.data_files import fetched, laid, with_data
 from layerforge.layer.passes.run import optimize
 from layerforge.layer.patches import patched
-from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, keep, recall, refuse_unfit
+from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, is_kept, keep, recall, refuse_unfit
 from layerforge.report.manifest import manifest
 from layerforge.report.provenance import origins
 from layerforge.resolve import build_environments, locking, sources
@@ -63,6 +65,13 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
     target, interpreter = options.target, options.interpreter
     planned = plan(request.spec, target, pins, options.compression, interpreter, options.epoch, toolchain)
     return Prepared(replace(planned, indexes=request.listed.indexes), options, session)
+
+
+def cost_of(prepared: Iterable[Prepared]) -> Cost:
+    """What compiling for these layers will cost, for those that the store does not have as a whole."""
+    found = list(prepared)
+    wanted = [one.plan for one in found if not is_kept(one.plan, one.session.store)]
+    return cost(wanted, found[0].session.store) if wanted else Cost(steps=())
 
 
 def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:

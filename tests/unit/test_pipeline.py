@@ -649,6 +649,29 @@ def test_the_layer_of_a_plan_that_was_carried_out_needs_no_step_at_all(compiled:
     assert again.manifest == first.manifest
 
 
+def costs(line: Line) -> dict[str, bool]:
+    """Whether the store has what compiling the demo takes, by name."""
+    [request] = targets.requests([str(line.folder / "recipes" / "demo")], None, line.known)
+    found = pipeline.cost_of([pipeline.prepare(request, line.options(), line.session)])
+    return {one.name: one.kept for one in found.steps}
+
+
+def test_what_a_layer_costs_is_what_has_to_be_compiled_for_it(compiled: Line) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    assert costs(compiled) == {"blas 1.0": False, "made 1.0": False}
+    assert compiled.builder.tasks == []
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
+    assert costs(compiled) == {}
+    compiled.kept("layer").unlink()
+    assert costs(compiled) == {"blas 1.0": True, "made 1.0": True}
+
+
+def test_a_layer_whose_zip_is_no_longer_there_has_to_be_made_again(compiled: Line) -> None:
+    compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
+    compiled.kept("archive").unlink()
+    assert costs(compiled) == {"blas 1.0": True, "made 1.0": True}
+
+
 def test_a_step_that_fails_leaves_neither_a_layer_nor_a_workspace(compiled: Line) -> None:
     assert isinstance(compiled.builder, Equipping)
     compiled.builder.outcomes = {"made": replace(FINE, status=2, output="x.c:1: error: no")}

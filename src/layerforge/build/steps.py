@@ -10,6 +10,8 @@ from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from layerforge.build import durations
+from layerforge.build.durations import Compiled
 from layerforge.build.errors import EngineError
 from layerforge.build.outcome import promised_files, refuse_native, require_outputs, require_success
 from layerforge.build.packed import one_wheel, pack, unpack
@@ -41,6 +43,8 @@ def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) 
         for name, step in steps.items()
         if not context.search.store.get("built", step.key)
     }
+    compiled = [name for name in archives if isinstance(steps[name], Compiled)]
+    begun: list[str] = []
     graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
     graph.prepare()
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -48,7 +52,10 @@ def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) 
         try:
             while graph.is_active():
                 for name in graph.get_ready():
-                    running[pool.submit(_run_step, context, steps[name], archives.get(name), dict(done))] = name
+                    begun += [name] if name in compiled else []
+                    place = f"{len(begun)} of {len(compiled)}"
+                    task = pool.submit(_run_step, context, steps[name], archives.get(name), dict(done), place)
+                    running[task] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -66,32 +73,48 @@ def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) 
     return done
 
 
-def _run_step(context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path]) -> Path:
-    """Folder with the result of a step, from the store or made from ``source``."""
+def _run_step(
+    context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path], place: str
+) -> Path:
+    """Folder with the result of a step, from the store or made from ``source`` as the step of that ``place``."""
     name = name_of(step)
     folder = context.workspace / f"step-{name.replace(' ', '-')}"
-    out = folder / "out"
     folder.mkdir()
     with context.search.progress.step(name) as shown:
         kept = context.search.store.get("built", step.key)
         if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)):
+            out = folder / "out"
             unpack(kept, out, name)
             # What a recipe ships is no part of the key: it may have been named after this was made.
             require_outputs(name, out, promised_files(step), "does `ship` name what the script installs?")
             shown.note(f"from the store, {megabytes(len(kept))}")
             return out
-        out.mkdir()
-        log = context.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
-        # What lay in the store a moment ago may have been cleared.
-        source = source or fetched_source(context, step)
-        unpacked = unpacked_source(context, source, name, folder) if source else folder
-        task = task_of(context, step, folder, unpacked, log, done)
-        outcome = context.builder.perform(task, lambda _line: None)
-        require_success(outcome, task, out, promised_files(step))
-        refuse_native(task)
-        packed = pack(out, name)
-        # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
-        unpack(packed, built := folder / "made", name)
-        context.search.store.put("built", step.key, packed)
+        if isinstance(step, Compiled):
+            expected = durations.expected(step, context.plan.target.arch, context.search.store)
+            shown.takes_long(place, expected.duration.seconds if expected else None)
+        with context.clock.running() as spent:
+            packed = _made(context, step, source, folder, done)
+            # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
+            unpack(packed, built := folder / "made", name)
+            context.search.store.put("built", step.key, packed)
+            if isinstance(step, Compiled):
+                durations.keep(step, context.plan.target.arch, spent(), context.search.store)
         shown.note(megabytes(len(packed)))
     return built
+
+
+def _made(
+    context: StepContext, step: SourceStep, source: Source | None, folder: Path, done: Mapping[str, Path]
+) -> bytes:
+    """The packed result of a step that is carried out."""
+    name, out = name_of(step), folder / "out"
+    out.mkdir()
+    log = context.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
+    # What lay in the store a moment ago may have been cleared.
+    source = source or fetched_source(context, step)
+    unpacked = unpacked_source(context, source, name, folder) if source else folder
+    task = task_of(context, step, folder, unpacked, log, done)
+    outcome = context.builder.perform(task, lambda _line: None)
+    require_success(outcome, task, out, promised_files(step))
+    refuse_native(task)
+    return pack(out, name)

@@ -6,11 +6,12 @@ import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerforge.build import compiler_flags
 from layerforge.build.compiler_flags import PREFIX, WORK
+from layerforge.build.durations import SharedClock
 from layerforge.build.engine import Builder, Mount, Task
 from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
@@ -40,6 +41,7 @@ class StepContext:
     """Folder for the whole logs, which outlive the build."""
     memory: int = MEMORY
     timeout: float = TIMEOUT
+    clock: SharedClock = field(default_factory=SharedClock)
 
 
 def fetched_source(context: StepContext, step: SourceStep) -> Source | None:

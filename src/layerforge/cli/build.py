@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from layerforge.build import cost
 from layerforge.build.errors import EngineError
-from layerforge.cli import engines, fitting, github, helping, job_summary, output_files, terminal, verbosity
+from layerforge.build.options import Options
+from layerforge.build.session import Session
+from layerforge.cli import costs, engines, fitting, github, helping, job_summary, output_files, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
-from layerforge.pipeline import forge
+from layerforge.pipeline import Prepared, carry_out, cost_of, prepare
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
@@ -62,19 +66,51 @@ def command(
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
         refuse_compiling(asked, where, always=compiles)
 
-    session = where.session(store, progress, sources)
-
-    def build_layer(request: Request) -> Layer:
-        with github.refusals_annotated(origin(request)):
-            layer = forge(request, chosen, session)
-        github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
-        return layer
-
-    layers = [build_layer(request) for request in wanted]
+    settled = compiles or chosen.wheels or chosen.from_source or as_json
+    read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
+    prepared, price = agreed(wanted, chosen, where.session(store, progress, sources), read)
+    layers = [build_layer(request, one) for request, one in zip(wanted, prepared, strict=True)]
     show(out, layers)
     terminal.step_summary(job_summary.layers(layers))
     if as_json:
-        terminal.print_json({"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds})
+        terminal.print_json(
+            {"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds, "cost": price}
+        )
+
+
+def agreed(
+    wanted: Sequence[Request], chosen: Options, session: Session, read: Callable[[], str] | None
+) -> tuple[list[Prepared], dict[str, Any]]:
+    """Plans of all layers of a run, and their cost as data, which is said before any is carried out.
+
+    Where there is a person to ``read`` an answer from, and it takes long, wheels may be taken instead. Raises
+    ``click.Abort`` where that person stops.
+    """
+    prepared = [prepared_layer(request, chosen, session) for request in wanted]
+    found = cost_of(prepared)
+    for line in costs.told(found):
+        session.progress.say(line)
+    match costs.ask(found, read) if read and costs.is_long(found) else costs.Answer.COMPILE:
+        case costs.Answer.WHEELS:
+            return agreed(wanted, replace(chosen, wheels=True), session, None)
+        case costs.Answer.STOP:
+            raise click.Abort
+        case costs.Answer.COMPILE:
+            return prepared, cost.as_json(found)
+
+
+def prepared_layer(request: Request, chosen: Options, session: Session) -> Prepared:
+    """The plan of a layer; what is wrong with it is annotated at the file that asks for it."""
+    with github.refusals_annotated(origin(request)):
+        return prepare(request, chosen, session)
+
+
+def build_layer(request: Request, prepared: Prepared) -> Layer:
+    """The layer of a plan; what is found in it is annotated at the file that asks for it."""
+    with github.refusals_annotated(origin(request)):
+        layer = carry_out(*prepared)
+    github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
+    return layer
 
 
 def origin(request: Request) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from layerforge.build import plan
+from layerforge.build import cost, plan
+from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import engines, helping, terminal
+from layerforge.cli import costs, engines, helping, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.pipeline import prepare
+from layerforge.pipeline import cost_of, prepare
 from layerforge.resolve.targets import requests
 
 
@@ -46,16 +47,17 @@ def command(
     wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folder), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     session = where.session(store, progress, sources)
-    plans = [prepare(request, chosen, session, fetches=False).plan for request in wanted]
+    prepared = [prepare(request, chosen, session, fetches=False) for request in wanted]
+    plans = [(one.plan, cost_of([one])) for one in prepared]
     if as_json:
-        found = [plan.as_json(one) for one in plans]
+        found = [plan.as_json(one) | {"cost": cost.as_json(price)} for one, price in plans]
         terminal.print_json(found[0] if len(found) == 1 else {"plans": found})
         return
-    for one in plans:
-        show(terminal.report(), one)
+    for one, price in plans:
+        show(terminal.report(), one, price)
 
 
-def show(out: Screen, planned: Plan) -> None:
+def show(out: Screen, planned: Plan, price: Cost) -> None:
     """A plan for people."""
     code = planned.spec.bytecode
     out.line((f"{planned.spec.name}-{planned.target.label}", "bold"), f": key {planned.key[:16]}")
@@ -64,3 +66,5 @@ def show(out: Screen, planned: Plan) -> None:
         out.line(f"  {row['step']} {what}")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
     out.line(f"  compression {planned.compression}")
+    for line in costs.told(price):
+        out.line(f"  {line}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from layerforge.cli.heartbeat import Ending, Heartbeat
 from layerforge.cli.screen import Part, Screen
 from layerforge.core.progress import Mark, Step
+from layerforge.core.text import duration
 
 if TYPE_CHECKING:
     from layerforge.cli.bars import Bar
@@ -22,10 +25,13 @@ _MARKS: Mapping[Mark, Part] = {
 
 
 class TerminalStep:
-    """A step on the screen."""
+    """A step on the screen. Where there is no bar, ``say`` shows a line of it, if it takes long."""
 
-    def __init__(self, bar: Bar | None) -> None:
+    def __init__(self, bar: Bar | None, say: Callable[[str], None], ending: Ending) -> None:
         self._bar = bar
+        self._say = say
+        self._ending = ending
+        self._heartbeat: Heartbeat | None = None
         self.text = ""
         self.mark = Mark.GOOD
         self._total = 0
@@ -41,6 +47,24 @@ class TerminalStep:
         if self._bar:
             self._bar.advance(amount)
 
+    def takes_long(self, place: str, expected: float | None) -> None:
+        """Shows which of such steps this is and how long it is expected to take; a bar goes by that."""
+        about = f"about {duration(expected)}" if expected else "nobody knows how long"
+        text = f"step {place}, {about}"
+        if self._bar:
+            self._bar.time(text, expected)
+        else:
+            self._say(text)
+            of = f" ({about} expected)" if expected else ""
+            self._heartbeat = Heartbeat(
+                lambda spent: self._say(f"still runs after {duration(spent)}{of}"), self._ending
+            )
+
+    def close(self) -> None:
+        """No more lines come."""
+        if self._heartbeat:
+            self._heartbeat.stop()
+
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         """Sets what the step's last line says, and how it went."""
         self.text, self.mark = text, mark
@@ -49,11 +73,12 @@ class TerminalStep:
 class TerminalProgress:
     """Progress on a screen. ``seconds`` collects how long each step took, by its title.
 
-    A quiet one shows what is wrong alone.
+    A quiet one shows what is wrong alone. ``endings`` makes what ends the lines that a long step says meanwhile.
     """
 
-    def __init__(self, screen: Screen, *, quiet: bool = False) -> None:
+    def __init__(self, screen: Screen, *, quiet: bool = False, endings: Callable[[], Ending] = threading.Event) -> None:
         self._screen = screen
+        self._endings = endings
         self._quiet = quiet
         self._seconds: dict[str, float] = {}
 
@@ -69,12 +94,14 @@ class TerminalProgress:
         mark, text = Mark.BAD, ""
         try:
             with self._screen.bar(title) as bar:
-                step = TerminalStep(bar)
+                step = TerminalStep(bar, lambda said: self.aside(f"{title:<9} {said}"), self._endings())
                 try:
                     yield step
                 except BaseException:
                     mark = Mark.UNTOLD if step.mark is Mark.UNTOLD else Mark.BAD
                     raise
+                finally:
+                    step.close()
             mark, text = step.mark, step.text
         finally:
             spent = time.monotonic() - started

@@ -29,6 +29,11 @@ class Step(Protocol):
     def advance(self, amount: int) -> None:
         """Says that ``amount`` more of the step's total is done."""
 
+    def takes_long(self, place: str, expected: float | None) -> None:
+        """Says that the step may take minutes: its place among such steps, ``2 of 4``, and the seconds that are
+        expected; ``None`` where nobody knows.
+        """
+
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         """Sets what stands on the step's line when it ends, ``11.9 MB saved in 96 files``, and how it went."""
 

@@ -16,6 +16,16 @@ def megabytes(size: int) -> str:
     return f"{size} bytes"
 
 
+def duration(seconds: float) -> str:
+    """``40 s``, ``25 min``, ``1 h 40 min``: a span of time as exactly as people want it."""
+    if round(seconds) < 100:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return (
+        f"{minutes} min" if minutes < 100 else f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    )
+
+
 def counted(number: int, noun: str) -> str:
     """``1 file``, ``2,300 files``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -76,6 +76,27 @@ def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
 
 def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | None:
     """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
+    found = _recorded(plan, store)
+    if found is None:
+        return None
+    kept, manifest = found
+    data = store.get("archive", manifest.sha256)
+    if data is None or digest.sha256(data) != manifest.sha256:
+        return None
+    progress.say(f"{manifest.name} was built before: the store has it")
+    # What a layer is held against does not decide its bytes, so it may have changed since.
+    current = replace(manifest, budget=plan.spec.budget, check=plan.spec.check)
+    return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
+
+
+def is_kept(plan: Plan, store: DiskStore) -> bool:
+    """Whether the store holds the layer of a plan; its zip is not read for that."""
+    found = _recorded(plan, store)
+    return found is not None and store.holds("archive", found[1].sha256)
+
+
+def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
+    """What the store holds of a plan's layer beside its zip."""
     record = store.get("layer", plan.key)
     if record is None:
         return None
@@ -84,15 +105,7 @@ def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | Non
         manifest = read_manifest(kept.manifest)
     except guarded.Unreadable:
         return None  # written by another version
-    if not promised(plan, manifest):
-        return None
-    data = store.get("archive", manifest.sha256)
-    if data is None or digest.sha256(data) != manifest.sha256:
-        return None
-    progress.say(f"{manifest.name} was built before: the store has it")
-    # What a layer is held against does not decide its bytes, so it may have changed since.
-    current = replace(manifest, budget=plan.spec.budget, check=plan.spec.check)
-    return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
+    return (kept, manifest) if promised(plan, manifest) else None
 
 
 def promised(plan: Plan, manifest: Manifest) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 import threading
@@ -11,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder, a_library
-from fakes import FakeStore, stock, target
+from fakes import FakeProgress, FakeStore, stock, target
 from layerforge.build import compiler_flags
+from layerforge.build.durations import KIND, SharedClock
 from layerforge.build.engine import Builder, Outcome, Task
-from layerforge.build.plan import Toolchain, plan
+from layerforge.build.plan import SYSTEM, LibraryStep, Toolchain, plan
 from layerforge.build.steps import build
 from layerforge.build.task import StepContext
 from layerforge.core.errors import StepError
@@ -184,7 +186,7 @@ def test_a_cycle_and_an_unknown_need_are_recipe_errors(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="form a cycle") as caught:
         a_context(tmp_path, builder, a_library("a", "b"), a_library("b", "a"))
     assert "→" in caught.value.details[0]
-    with pytest.raises(RecipeError, match="needs what it does not build") as caught:
+    with pytest.raises(RecipeError, match="need what nothing builds") as caught:
         a_context(tmp_path, builder, a_library("a", "zlib"))
     assert caught.value.details == ("a needs zlib",)
 
@@ -330,3 +332,58 @@ def test_a_link_that_leads_out_of_the_result_is_refused_and_not_kept(tmp_path: P
     with pytest.raises(StepError, match="no layer may hold"):
         build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
     assert not [kind for kind, _ in store.values if kind == "built"]
+
+
+@dataclass
+class TimedBuilder(FakeBuilder):
+    """Each task takes a minute more than the one before."""
+
+    now: float = 0.0
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        outcome = super().perform(task, on_line)
+        self.now += 60.0 * len(self.tasks)
+        return outcome
+
+
+def timed(context: StepContext, builder: TimedBuilder) -> StepContext:
+    return replace(context, clock=SharedClock(lambda: builder.now))
+
+
+def shown(context: StepContext) -> dict[str, list[tuple[str, float | None]]]:
+    """What was shown of the place and of the time of each step."""
+    progress = context.search.progress
+    assert isinstance(progress, FakeProgress)
+    return {title: step.long for title, step in zip(progress.steps, progress.told, strict=True)}
+
+
+def test_a_step_that_is_carried_out_is_numbered_and_its_time_is_kept_for_the_next(tmp_path: Path) -> None:
+    builder = TimedBuilder({name: {"lib/x.so": b""} for name in "abc"})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    build(timed(a_context(tmp_path, builder, a_library("b"), store=store), builder), 1)
+    libraries = a_library("a"), a_library("b", "a"), replace(a_library("c", "b"), minutes=3.0)
+    context = timed(a_context(tmp_path, builder, *libraries, store=store), builder)
+    build(context, 1)
+    assert shown(context) == {"a": [("1 of 3", None)], "b": [("2 of 3", 60.0)], "c": [("3 of 3", 180.0)]}
+    kept = [json.loads(store.values[KIND, step.key]) for step in context.plan.steps if isinstance(step, LibraryStep)]
+    assert [(one["seconds"], one["share"]) for one in kept] == [(120, 120), (180, 180), (240, 240)]
+
+
+def test_a_step_from_the_store_has_no_number_and_neither_has_one_that_takes_a_second(tmp_path: Path) -> None:
+    builder = TimedBuilder({"a": {"lib/x.so": b""}, "b": {"lib/x.so": b""}, SYSTEM: {"lib/libgomp.so.1": b""}})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
+    context = a_context(tmp_path, builder, a_library("a"), a_library("b", "a"), store=store)
+    spec = replace(context.plan.spec, system=("libgomp.so.1",))
+    toolchain = Toolchain(image=builder.image, build_pins={})
+    context = replace(context, plan=plan(spec, target(), (), Compression.FAST, None, 0, toolchain))
+    build(context, 1)
+    assert shown(context) == {"a": [], "b": [("1 of 1", None)], SYSTEM: []}
+
+
+def test_the_time_of_a_step_that_failed_is_not_kept(tmp_path: Path) -> None:
+    builder = FakeBuilder({}, {"a": Outcome(status=2, output="no", seconds=1.0)})
+    store = FakeStore(values={("source", SHA256): ARCHIVE})
+    with pytest.raises(StepError):
+        build(a_context(tmp_path, builder, a_library("a"), store=store), 1)
+    assert not [kind for kind, _ in store.values if kind == KIND]

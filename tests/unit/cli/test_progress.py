@@ -1,11 +1,14 @@
 import io
 import re
+import threading
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from layerforge.cli.bars import Bar, TimedProgress
 from layerforge.cli.progress import TerminalProgress
 from layerforge.cli.screen import Screen, inert
 from layerforge.core.progress import Mark
@@ -149,3 +152,86 @@ def test_a_cell_shows_what_cannot_be_seen_and_marks_nothing_up() -> None:
 
 def test_a_cell_calls_nobody() -> None:
     assert cell("python/@team/a.py") == "python/@&#8203;team/a.py"
+
+
+@dataclass
+class Beats:
+    """An end that comes after so many beats of a heart, as soon as it is called for."""
+
+    count: int
+    called: threading.Event = field(default_factory=threading.Event)
+    waits: list[float] = field(default_factory=list)
+
+    def wait(self, timeout: float) -> bool:
+        self.waits.append(timeout)
+        return len(self.waits) > self.count and self.called.wait(60)
+
+    def set(self) -> None:
+        self.called.set()
+
+
+def long_step(*, quiet: bool = False, expected: float | None = 1500.0, beats: int = 2) -> list[str]:
+    """What a pipe shows of a step that takes long."""
+    out = io.StringIO()
+    screen = Screen(Console(file=out, color_system=None))
+    progress = TerminalProgress(screen, quiet=quiet, endings=lambda: Beats(beats))
+    with progress.step("scipy") as step:
+        step.takes_long("2 of 4", expected)
+        step.note("30.1 MB")
+    return [re.sub(r"\d\.\d s$", "", line).rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_a_pipe_gets_a_line_at_the_start_of_a_long_step_one_now_and_then_and_one_at_its_end() -> None:
+    assert long_step() == [
+        "  scipy     step 2 of 4, about 25 min",
+        "  scipy     still runs after 5 min (about 25 min expected)",
+        "  scipy     still runs after 10 min (about 25 min expected)",
+        "✓ scipy     30.1 MB",
+    ]
+
+
+def test_a_long_step_of_which_nobody_knows_how_long_says_so() -> None:
+    assert long_step(expected=None, beats=1)[:2] == [
+        "  scipy     step 2 of 4, nobody knows how long",
+        "  scipy     still runs after 5 min",
+    ]
+
+
+def test_quiet_progress_says_nothing_of_a_long_step_that_goes_well() -> None:
+    assert long_step(quiet=True) == []
+
+
+def test_a_long_step_that_fails_says_no_more_than_that() -> None:
+    out = io.StringIO()
+    ending = Beats(0)
+    progress = TerminalProgress(Screen(Console(file=out, color_system=None)), endings=lambda: ending)
+
+    def fail() -> None:
+        with progress.step("scipy") as step:
+            step.takes_long("1 of 1", 60)
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert ending.called.is_set()
+    assert [line[:7] for line in out.getvalue().splitlines()] == ["  scipy", "✕ scipy"]
+
+
+def test_a_terminal_sees_which_step_it_is_and_how_long_it_will_take_while_it_runs() -> None:
+    progress, out = a_screen(terminal=True)
+    with progress.step("scipy") as step:
+        step.takes_long("2 of 4", 1500)
+    assert "step 2 of 4" in out.getvalue()
+    assert re.search(r"✓ scipy +\d\.\d s$", out.getvalue().rstrip())
+    assert "still runs" not in out.getvalue()
+
+
+@pytest.mark.parametrize(("elapsed", "percent"), [(0.0, 0), (375.0, 25), (1500.0, 99), (9000.0, 99)])
+def test_a_bar_that_goes_by_the_time_fills_up_but_for_the_end(elapsed: float, percent: int) -> None:
+    now = [50.0]
+    bars = TimedProgress(get_time=lambda: now[0], disable=True)
+    task = bars.add_task("scipy", total=None, of="", timed=False)
+    Bar(bars, task).time("step 2 of 4, about 25 min", 1500.0)
+    now[0] += elapsed
+    list(bars.get_renderables())
+    assert int(bars.tasks[0].percentage) == percent

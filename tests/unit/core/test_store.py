@@ -34,6 +34,16 @@ def test_what_is_put_is_got_back(tmp_path: Path) -> None:
     assert (store.kinds()["kind"].count, store.kinds()["kind"].size) == (1, 5 + 32)
 
 
+def test_what_is_held_is_known_without_reading_it(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    assert not store.holds("kind", KEY)
+    store.put("kind", KEY, b"value")
+    assert store.holds("kind", KEY)
+    assert not store.holds("other", KEY)
+    value_of(tmp_path).unlink()
+    assert not store.holds("kind", KEY)
+
+
 @pytest.mark.parametrize("harm", [b"", b"short", b"x" * 32 + b"value"])
 def test_a_damaged_value_is_noticed_said_and_gone(tmp_path: Path, harm: bytes) -> None:
     store = a_store(tmp_path)

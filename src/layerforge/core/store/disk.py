@@ -126,6 +126,10 @@ class DiskStore:
             return None
         return value
 
+    def holds(self, kind: str, key: str) -> bool:
+        """Whether there is a value, without reading it: it may turn out to be damaged."""
+        return self._path(kind, key).is_file()
+
     def _damaged(self, path: Path, why: str) -> None:
         self.progress.warn(f"{why}; it is made again")
         _removed(path)

@@ -1,0 +1,94 @@
+"""What plans will cost before any of it is spent: what is compiled, for how long, and what the store has already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from layerforge.build import durations
+from layerforge.build.durations import Compiled, Expected
+from layerforge.build.plan import LibraryStep, Plan, name_of
+from layerforge.core.store.disk import DiskStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCost:
+    """What a library or package costs."""
+
+    step: Compiled
+    kept: bool
+    """Whether the store has it."""
+    expected: Expected | None
+    """How long compiling it takes; ``None`` where nobody knows."""
+
+    @property
+    def name(self) -> str:
+        """Name and version."""
+        return f"{name_of(self.step)} {durations.version_of(self.step)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run costs. What several of its layers share counts once."""
+
+    steps: tuple[StepCost, ...]
+
+    @property
+    def compiled(self) -> tuple[StepCost, ...]:
+        """What will be compiled."""
+        return tuple(one for one in self.steps if not one.kept)
+
+    @property
+    def kept(self) -> tuple[StepCost, ...]:
+        """What comes from the store."""
+        return tuple(one for one in self.steps if one.kept)
+
+    @property
+    def unknown(self) -> tuple[StepCost, ...]:
+        """What will be compiled, nobody knows for how long."""
+        return tuple(one for one in self.compiled if one.expected is None)
+
+    @property
+    def seconds(self) -> float:
+        """How long all that will take, without what is unknown.
+
+        Each step uses every processor, so steps that run at the same time take as long as one after another would.
+        """
+        return sum(one.expected.duration.share for one in self.compiled if one.expected)
+
+
+def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
+    """The cost of plans whose layers are not in the store. Reads no result, however large."""
+    steps = {
+        step.key: StepCost(
+            step=step,
+            kept=store.holds("built", step.key),
+            expected=durations.expected(step, plan.target.arch, store),
+        )
+        for plan in plans
+        for step in plan.steps
+        if isinstance(step, Compiled)
+    }
+    return Cost(steps=tuple(steps.values()))
+
+
+def as_json(found: Cost) -> dict[str, Any]:
+    """The cost as data for JSON."""
+    return {
+        "seconds": round(found.seconds, 1),
+        "unknown": [name_of(one.step) for one in found.unknown],
+        "steps": [_step_json(one) for one in found.steps],
+    }
+
+
+def _step_json(one: StepCost) -> dict[str, Any]:
+    return {
+        "step": "library" if isinstance(one.step, LibraryStep) else "compile",
+        "name": name_of(one.step),
+        "version": durations.version_of(one.step),
+        "key": one.step.key,
+        "in_store": one.kept,
+        "seconds": round(one.expected.duration.seconds, 1) if one.expected else None,
+        "basis": str(one.expected.basis) if one.expected else None,
+    }

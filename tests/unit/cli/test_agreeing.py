@@ -1,0 +1,122 @@
+"""What a build says and asks before it compiles."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from builders import FakeBuilder
+from fakes import FakeEngine, FakeProgress, target
+from layerforge.build.interpreters import Interpreter
+from layerforge.build.options import Options
+from layerforge.build.plan import PackageStep
+from layerforge.build.session import Session
+from layerforge.cli.build import agreed
+from layerforge.core.store.disk import DiskStore
+from layerforge.pipeline import Prepared
+from layerforge.resolve import targets
+from layerforge.resolve.catalogue import catalogue
+from layerforge.resolve.recipe import Compression
+from program import PYTHON
+from sdists import make_sdist, publish
+from wheels import digest, make_wheel
+
+RECIPE = """
+schema = 2
+[package]
+name = "NAME"
+versions = "==1.*"
+build = "source"
+minutes = MINUTES
+"""
+
+OWN = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+"""A build system that brings itself."""
+
+Agree = Callable[..., tuple[list[Prepared], dict[str, object]]]
+
+
+@pytest.fixture
+def progress() -> FakeProgress:
+    return FakeProgress()
+
+
+@pytest.fixture
+def agree(index: Path, tmp_path: Path, progress: FakeProgress, monkeypatch: pytest.MonkeyPatch) -> Agree:
+    """Comes to an agreement about layers of packages that take 7 minutes to compile, each."""
+    locked = ""
+    for name in ("one", "two"):
+        (tmp_path / "recipes" / name).mkdir(parents=True)
+        text = RECIPE.replace("NAME", name).replace("MINUTES", "7")
+        (tmp_path / "recipes" / name / "recipe.toml").write_text(text)
+        sdist, wheel = make_sdist(index, name, pyproject=OWN), make_wheel(index, name)
+        locked += f"{name}==1.0 --hash={digest(sdist)} --hash={digest(wheel)}\n"
+    (tmp_path / "uv.toml").write_text(f'index-url = "{publish(index, tmp_path / "simple")}"\n')
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+    builder = FakeBuilder({})
+    store = DiskStore(root=tmp_path / "store", progress=progress)
+    session = Session(store=store, progress=progress, engine=FakeEngine([]), builder=builder)
+    options = Options(
+        target=target(PYTHON),
+        interpreter=Interpreter(path=Path(sys.executable), version=sys.version.split()[0]),
+        compression=Compression.FAST,
+        output=tmp_path / "dist",
+        epoch=0,
+    )
+
+    def run(
+        *words: str, read: Callable[[], str] | None = None, each: bool = False
+    ) -> tuple[list[Prepared], dict[str, object]]:
+        wanted = targets.requests(words, None, catalogue(tmp_path / "recipes"), each=each)
+        found = agreed(wanted, options, session, read)
+        assert builder.tasks == []
+        return found
+
+    return run
+
+
+def compiled(prepared: list[Prepared]) -> list[list[str]]:
+    """What is compiled for each layer."""
+    return [[step.pin.name for step in one.plan.steps if isinstance(step, PackageStep)] for one in prepared]
+
+
+def never() -> str:
+    raise AssertionError("asked")
+
+
+def told(progress: FakeProgress) -> list[str]:
+    return [line for line in progress.lines if line.startswith(("compiles", "about", "from the store"))]
+
+
+def test_what_all_layers_of_a_run_will_compile_is_said_once(agree: Agree, progress: FakeProgress) -> None:
+    prepared, price = agree("one", "two", each=True)
+    assert compiled(prepared) == [["one"], ["two"]]
+    assert told(progress) == ["compiles one 1.0 (about 7 min), two 1.0 (about 7 min)", "about 14 min in all"]
+    assert price["seconds"] == 840
+
+
+def test_a_person_is_not_asked_where_it_takes_less_than_ten_minutes(agree: Agree) -> None:
+    prepared, _ = agree("one", read=never)
+    assert compiled(prepared) == [["one"]]
+
+
+def test_a_person_is_asked_once_for_all_layers_and_may_go_on(agree: Agree) -> None:
+    answers = iter(["y"])
+    prepared, _ = agree("one", "two", each=True, read=lambda: next(answers))
+    assert compiled(prepared) == [["one"], ["two"]]
+
+
+def test_a_person_may_take_wheels_for_all_layers_instead(agree: Agree) -> None:
+    prepared, price = agree("one", "two", each=True, read=lambda: "w")
+    assert compiled(prepared) == [[], []]
+    assert [one.options.wheels for one in prepared] == [True, True]
+    assert price == {"seconds": 0, "unknown": [], "steps": []}
+
+
+def test_a_person_may_stop(agree: Agree) -> None:
+    with pytest.raises(click.Abort):
+        agree("one", "two", read=lambda: "n")
