@@ -20,6 +20,7 @@ from layerforge.examine.examine import examine
 from layerforge.layer import variables
 from layerforge.layer.archive import archive
 from layerforge.layer.assemble import assemble
+from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import fetched, laid, with_data
 from layerforge.layer.passes.run import optimize
 from layerforge.layer.patches import patched
@@ -108,6 +109,7 @@ def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer
         tree = with_data(assemble(planned, built, workspace, session.progress), data)
         tree, changes, patches = patched(tree, planned.spec.patches, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
+        check_limit(tree, planned)
         packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
         results = (*changes, *passes)
         layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))

@@ -107,6 +107,7 @@ def command(
             target=target,
             package=prove.find_package(seen, suite),
             excused=layer_manifest.check.excused if layer_manifest else {},
+            left_out=layer_manifest.left_out if layer_manifest else (),
             selection=select,
             jobs=jobs or os.cpu_count() or 1,
             seconds=60 * (time_limit or DEFAULT_MINUTES),

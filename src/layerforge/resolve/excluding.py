@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from packaging.utils import canonicalize_name
@@ -36,6 +37,11 @@ def excluded(words: Iterable[str], runtime: Runtime) -> frozenset[str]:
 def names(spec: LayerSpec, runtime: Runtime) -> frozenset[str]:
     """Every package that is not looked for where the packages of a layer require it."""
     return excluded(spec.leave_out, runtime).union(one.name for one in spec.left_out)
+
+
+def options(words: Iterable[str]) -> str:
+    """The options that leave packages out, as a shell takes them."""
+    return shlex.join(part for word in words for part in ("--leave-out", word))
 
 
 def refuse_compiled(words: Iterable[str], compiled: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from layerforge.core.runtimes import Runtime, version
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Examination, Kind, Member
 from layerforge.layer.loader import expanded, searched
+from layerforge.resolve.left_out import Why
 from layerforge.verify.layout import Index, index, reached
 from layerforge.verify.rules_table import ERROR, Expect, finding
 
@@ -82,7 +83,14 @@ def missing_libraries(examination: Examination, expect: Expect) -> Iterator[Find
             if library not in runtime.libraries and not _beside(layer, member, elf, library):
                 inside = [path for path in layer.members if posixpath.basename(path) == library]
                 where = f" where it searches; there is one at {inside[0]}" if inside else " in the layer or the runtime"
-                yield finding("LF103", member.path, f"needs {library}, which is not{where}")
+                hint = "" if inside else _left_out(expect)
+                yield finding("LF103", member.path, f"needs {library}, which is not{where}", hint=hint)
+
+
+def _left_out(expect: Expect) -> str:
+    """What to do where the package that has a library may have been left out; else empty."""
+    names = [one.name for one in expect.spec.left_out if one.why is not Why.RUNTIME] if expect.spec else []
+    return f"perhaps --leave-out has taken it away with {' or '.join(names)}: let that in" if names else ""
 
 
 def _beside(layer: Index, member: Member, elf: ElfFacts, library: str) -> bool:

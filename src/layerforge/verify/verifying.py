@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from layerforge import __version__
 from layerforge.build.engine import Engine
 from layerforge.build.plan import Plan
 from layerforge.core import digest, guarded
+from layerforge.core.findings import Finding
 from layerforge.core.store.protocol import Store
 from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
@@ -50,7 +51,7 @@ def verify(
     """Holds any layer against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
     against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie.
     """
-    findings = rules.judge(examination, expect)
+    findings = tuple(_with_ways(one, advice) for one in rules.judge(examination, expect))
     skipped = engine.refusal(expect.target) or unrun
     if errors_of(findings):
         skipped = "the rules found errors"
@@ -80,6 +81,11 @@ def verify(
         notes=(*notes(examination, expect), *advice, *checked.notes),
         figures=checked.figures,
     )
+
+
+def _with_ways(finding: Finding, advice: tuple[str, ...]) -> Finding:
+    """A finding on a layer that is too large, with what could go of this one before what helps any."""
+    return replace(finding, hint="; ".join((*advice, finding.hint))) if finding.rule == "LF301" else finding
 
 
 def about(plan: Plan, sha256: str, engine: Engine) -> list[Any]:

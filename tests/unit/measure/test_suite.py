@@ -38,6 +38,7 @@ from layerforge.measure.suite.prove import find_package
 from layerforge.measure.suite.pytest_run import End, SuiteRun
 from layerforge.resolve import recipe_file
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Pin
 from wheels import digest, make_wheel
 
@@ -711,6 +712,21 @@ def test_other_files_in_the_index_than_in_the_lock_beside_the_layer_are_refused(
     layer.with_suffix(".lock").write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(LockError, match=r"other files of demo 1\.0"):
         wheel_pins(held, locked_beside(layer, target()), target())
+
+
+def test_the_wheels_to_compare_with_are_without_what_the_layer_is_without(index: Path) -> None:
+    make_wheel(index, requires=["huge"])
+    held = (Distribution(name="demo", version="1.0", info="python/demo-1.0.dist-info", record=None),)
+    with pytest.raises(LockError):
+        wheel_pins(held, {}, target())
+    out = (LeftOut(name="huge", version="1.0", why=Why.ASKED),)
+    assert [one.name for one in wheel_pins(held, {}, target(), out)] == ["demo"]
+
+
+def test_a_layer_that_counts_on_the_runtimes_packages_finds_them_behind_all_else(tmp_path: Path) -> None:
+    room = a_room(tmp_path)
+    alone, beside = (pytest_run.environment(replace(room, beside_runtime=one))["PYTHONPATH"] for one in (False, True))
+    assert beside == f"{alone}:/var/runtime"
 
 
 def test_a_lock_beside_the_layer_that_cannot_be_read_is_named(tmp_path: Path) -> None:

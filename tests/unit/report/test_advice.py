@@ -218,7 +218,7 @@ def test_what_the_runtime_has_is_named_with_its_metadata(tmp_path: Path) -> None
         (["botocore>=1.40"], {"botocore", "jmespath"}),
         (["botocore>=1.40,<1.43"], set()),
         (["botocore==1.42.*"], set()),
-        (["jmespath~=1.0"], set()),
+        (["jmespath~=1.0"], {"botocore"}),
         (["botocore @ https://example.org/botocore.zip"], set()),
     ],
 )
@@ -233,14 +233,49 @@ def test_the_version_that_a_package_which_stays_asks_for_is_no_choice(
     assert set(filter(None, told.split(", "))) == left
 
 
-@pytest.mark.parametrize(("cap", "told"), [("urllib3<3,>=1.26", True), ("urllib3<2", False), ("urllib3>=2,<3", False)])
-def test_a_limit_that_the_runtimes_own_version_keeps_holds_nothing(cap: str, told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cap", "way"),
+    [
+        ("urllib3<3,>=1.26", "`--leave-out runtime` leaves them out if the runtime's versions will do;"),
+        ("urllib3<2", "`--leave-out boto3` leaves them out if the runtime's versions will do, beside the layer's own "),
+        ("urllib3>=2,<3", "`--leave-out boto3` leaves them out if the runtime's versions will do, beside the layer's "),
+    ],
+)
+def test_a_limit_that_the_runtimes_own_version_keeps_holds_nothing_and_another_holds_that_package_alone(
+    cap: str, way: str, tmp_path: Path
+) -> None:
     files = a_package("requests", {"requests/__init__.py": b"import urllib3"}, needs=[cap])
     files |= a_package("boto3", {"boto3/__init__.py": b"import botocore\n"}, needs=["botocore<1.44"])
     files |= a_package("botocore", {"botocore/__init__.py": b"import urllib3\n" + MIB * 4}, needs=["urllib3!=2.2.0,<3"])
     files |= a_package("urllib3", {"urllib3/__init__.py": b""})
-    found = kinds(evidence(tmp_path, files)).get("runtime-has-it")
-    assert (found is not None and "boto3, botocore, urllib3:" in found.message) is told
+    found = kinds(evidence(tmp_path, files))["runtime-has-it"]
+    assert found.how.startswith(way)
+    gone = "boto3, botocore, urllib3" if "runtime`" in way else "boto3, botocore"
+    assert found.message.startswith(f"the runtime has its own {gone}: ")
+
+
+def test_what_is_needed_by_what_stays_has_to_be_left_out_by_its_own_name(tmp_path: Path) -> None:
+    files = a_package("pandas", {"pandas/__init__.py": b"import dateutil"}, needs=["python-dateutil", "urllib3<2"])
+    files |= a_package("boto3", {"boto3/__init__.py": MIB * 4}, needs=["botocore", "python-dateutil"])
+    files |= a_package("botocore", {"botocore/__init__.py": b""}, needs=["urllib3"])
+    files |= a_package("python-dateutil", {"dateutil/__init__.py": b""}) | a_package("urllib3", {"urllib3/x.py": b""})
+    found = kinds(evidence(tmp_path, files))["runtime-has-it"]
+    assert found.how.startswith("`--leave-out boto3 --leave-out python-dateutil` leaves them out")
+
+
+def test_libraries_for_graphics_processors_are_told_with_who_asks_for_them(tmp_path: Path) -> None:
+    files = a_package("xgboost", {"xgboost/__init__.py": b"import nvidia"}, needs=["nvidia-nccl-cu12"])
+    files |= a_package("nvidia-nccl-cu12", {"nvidia/nccl/lib/libnccl.so.2": MIB * 4})
+    files |= a_package("nvidia-alone", {"nvidia/alone/lib/liba.so": MIB * 3})
+    known = evidence(tmp_path, files)
+    found = [one for one in advise(known) if one.kind == "no-graphics"]
+    assert [one.message.partition(":")[0] for one in found] == [
+        "Lambda has no graphics processor for nvidia-nccl-cu12, which xgboost asks for",
+        "Lambda has no graphics processor for nvidia-alone",
+    ]
+    assert found[0].how.startswith("`--leave-out nvidia-nccl-cu12` leaves it out")
+    assert found[0].bytes > 4 * BIG
+    assert any("nvidia-nccl-cu12" in line for line in notes(known, ours=True))
 
 
 def test_notes_of_a_verification_are_the_advice_of_inspect(tmp_path: Path) -> None:
@@ -279,6 +314,7 @@ def test_a_package_that_no_other_one_names_is_told_with_who_asks_for_it(
     if not named:
         assert found["unused-package"].bytes > BIG
         assert "though demo asks for it" in found["unused-package"].message
+        assert found["unused-package"].how.startswith("`--leave-out other` leaves it out, if ")
 
 
 def test_native_code_that_names_a_package_or_needs_its_library_uses_it(tmp_path: Path) -> None:

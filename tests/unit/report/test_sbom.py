@@ -27,6 +27,8 @@ from layerforge.report.sbom import of_build as sbom_of_build
 from layerforge.report.sbom import of_zip as sbom_of_zip
 from layerforge.report.sbom import vendored
 from layerforge.report.sbom.of_zip import wanted, without_metadata
+from layerforge.report.sbom.reading import read_sbom
+from layerforge.resolve.left_out import LeftOut, Why
 
 DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
 BLAS = Package(name="openblas", version="0.3.30", info="", origin="compiled")
@@ -86,6 +88,22 @@ def built(*packages: Package, origins: Origins | None = None) -> dict[str, Any]:
 
 
 # --- of a build
+
+
+def test_what_the_layer_is_without_is_listed_as_excluded_with_the_reason_and_is_none_of_its_components() -> None:
+    out = (
+        LeftOut(name="six", version="1.17.0", why=Why.RUNTIME),
+        LeftOut(name="huge", why=Why.ASKED),
+    )
+    text = sbom_of_build.of_build(a_manifest(DEMO, left_out=out), a_layer(DEMO))
+    data = valid(text)
+    found = {one["name"]: one for one in data["components"]}
+    six = found["six"]
+    assert (six["scope"], six["purl"], "version" in six) == ("excluded", "pkg:pypi/six", False)
+    assert properties(six) == {"left_out": "runtime", "left_out_version": "1.17.0"}
+    assert properties(found["huge"]) == {"left_out": "asked"}
+    assert found["demo"].get("scope") is None
+    assert {one.name for one in read_sbom("x.json", text).components}.isdisjoint({"six", "huge"})
 
 
 @pytest.mark.parametrize(

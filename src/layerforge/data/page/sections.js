@@ -80,11 +80,13 @@ function madeFacts(page) {
   const made = page.made;
   if (!made) return { "made by": "unknown: no manifest of these bytes lies beside the zip" };
   const variables = Object.entries(made.env).map(([name, value]) => `${name}=${value}`);
+  const out = made.left_out.map((one) => `${one.version ? `${one.name} ${one.version}` : one.name} (${one.why})`);
   const code = made.interpreter ? `, compiled by ${made.interpreter}` : "";
   return {
     "made by": `layerforge ${made.by}, engine ${made.engine}, compression ${made.compression}`,
     "bytecode": `${made.bytecode}, docstrings ${made.docstrings}${code}`,
     "requires": made.requires.join(", "),
+    ...(out.length ? { "left out": out.join(", ") } : {}),
     ...(variables.length ? { "function's variables": variables.join(", ") } : {}),
   };
 }
@@ -184,18 +186,19 @@ const more = (items, before) =>
 /** The command that builds the layer anew with what is ticked. @param {Page} page @param {Advice[]} ticked */
 function buildCommand(page, ticked) {
   const released = page.packages.filter((one) => one.name && one.version).map((one) => `${one.name}==${one.version}`);
-  const leaving = new Set(ticked.filter((one) => LEAVING.has(one.kind)).flatMap((one) => one.message.match(/[\w.-]+/g) ?? []));
+  const before = (page.made?.left_out ?? []).filter((one) => one.why !== "only needed by it").map((one) => `--leave-out ${one.name}`);
+  const leaving = ticked.filter((one) => LEAVING.has(one.kind)).flatMap((one) => one.how.match(/--leave-out [a-z0-9][\w.-]*/g) ?? []);
   const asked = page.made?.requires.length ? page.made.requires : released;
   // A name from a zip may be anybody's: one that begins otherwise could be read as an option or a path.
-  const words = asked.filter((word) => /^[a-z0-9]/i.test(word) && !leaving.has((word.match(/^[\w.-]+/) ?? [""])[0]));
+  const words = asked.filter((word) => /^[a-z0-9]/i.test(word));
   if (!words.length) return "";
   const options = ticked.map((one) => OPTIONS.get(one.kind)).filter(Boolean);
   const target = [`--python ${page.python}`, `--arch ${page.arch}`];
-  return ["layerforge build", ...words.map(quoted), ...target, ...options].join(" ");
+  return ["layerforge build", ...words.map(quoted), ...target, ...new Set([...before, ...leaving]), ...options].join(" ");
 }
 
-/** Kinds of advice that are followed by asking for less. */
-const LEAVING = new Set(["runtime-has-it", "unused-package"]);
+/** Kinds of advice that are followed by leaving packages out. */
+const LEAVING = new Set(["no-graphics", "runtime-has-it", "unused-package"]);
 
 /** A word as a shell takes it whole. @param {string} word */
 const quoted = (word) => (/^[\w.,=@:/+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

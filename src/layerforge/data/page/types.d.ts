@@ -73,6 +73,8 @@ interface Made {
   bytecode: string;
   docstrings: string;
   requires: string[];
+  /** What is not in the layer on purpose. */
+  left_out: { name: string; version: string; why: "asked" | "runtime" | "only needed by it" }[];
   /** Variables that a function with the layer has to have. */
   env: Record<string, string>;
   budget: { unzipped: Bytes | null; zipped: Bytes | null };

@@ -25,6 +25,7 @@ from layerforge.measure.suite.collect import Tests
 from layerforge.measure.suite.pytest_run import INI, OPT, OPTIONS, TestEnvironment, environment, make_driver, plugin
 from layerforge.resolve import lock, locking, sources, unpack_source, uv, uv_install
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.left_out import LeftOut, by_runtime
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.sources import Search
 
@@ -48,6 +49,8 @@ class SuiteRequest:
     """How long each side may take."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables that a function with the layer has. The wheels do without: what these name is in the layer."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What the layer does not hold on purpose; both sides do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ def prepare(
     site = package.info.rpartition("/")[0]
     layer, wheels, env = (workspace / name for name in ("layer", "wheels", "env"))
     locked = locked_beside(order.examination.path, target)
-    pins = wheel_pins(held, locked, target)
+    pins = wheel_pins(held, locked, target, order.left_out)
     known = next(pin for pin in pins if pin.name == package.name)
     sdist = uv.find_sdist(replace(known, hashes=locked.get(package.name, known).hashes), target)
     with writing(store.root):
@@ -83,7 +86,8 @@ def prepare(
         )
         unpack(order.examination.path, layer)
     with progress.step("install") as step:
-        uv_install.install(lock.render(pins), target, wheels / site, lambda _line: None)
+        out = [one.name for one in order.left_out]
+        uv_install.install(lock.render(pins), target, wheels / site, lambda _line: None, excludes=out)
         step.note(f"{counted(len(pins), 'wheel')} of the index, to compare with")
     needed = test_tools.tools(package, test_tools.metadata_of(wheels / site, package), held, target, progress)
     test_tools.install(needed, held, target, env)
@@ -121,6 +125,7 @@ def _room(
         root=collect.BESIDE if tests.beside else site,
         env=env,
         settings=known.env if known else {},
+        beside_runtime=by_runtime(order.left_out),
         driver=driver,
         jobs=order.jobs,
         seconds=order.seconds,
@@ -137,12 +142,16 @@ def locked_beside(zip_file: Path, target: Target) -> dict[str, Pin]:
     return {pin.name: pin for pin in lock.applicable(lock.parse(text, file.name), target)}
 
 
-def wheel_pins(held: Iterable[Distribution], locked: Mapping[str, Pin], target: Target) -> tuple[Pin, ...]:
-    """The index's wheels of the versions that a layer holds; of the hashes that are locked, where any are.
+def wheel_pins(
+    held: Iterable[Distribution], locked: Mapping[str, Pin], target: Target, left_out: Iterable[LeftOut] = ()
+) -> tuple[Pin, ...]:
+    """The index's wheels of the versions that a layer holds, without what it is without; of the hashes that are locked,
+    where any are.
 
     Raises ``LockError`` where the index has none of them, or others than those that are locked.
     """
-    text = uv.compile_lock(uv.Asked(source="\n".join(f"{one.name}=={one.version}" for one in held)), target)
+    source, out = "\n".join(f"{one.name}=={one.version}" for one in held), tuple(one.name for one in left_out)
+    text = uv.compile_lock(uv.Asked(source=source, excludes=out), target)
     return tuple(_within(pin, locked.get(pin.name)) for pin in lock.parse(text, "the layer's packages").pins)
 
 

@@ -24,6 +24,7 @@ TEST_SECONDS = 900
 """How long one test may take."""
 
 OPT, ENV, DRIVER = "/opt", "/env", "/driver"
+RUNTIME = "/var/runtime"
 LAMBDA_LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 INI = "[pytest]\nconsider_namespace_packages = true\n"
 """Ours alone counts: no package's own, whose warnings might be errors. Packages whose ``__init__`` is bytecode are
@@ -87,6 +88,8 @@ class TestEnvironment:
     """Folder with the tools."""
     settings: Mapping[str, str]
     """Variables of the package's own."""
+    beside_runtime: bool = False
+    """Whether the layer counts on packages of Lambda's own Python, which the image has."""
     driver: Path
     jobs: int
     seconds: float
@@ -154,10 +157,11 @@ def _run(room: TestEnvironment, name: str, opt: Path, arguments: Sequence[str], 
 
 
 def environment(room: TestEnvironment) -> dict[str, str]:
-    """The environment of a suite: the layer comes first, as on Lambda."""
+    """The environment of a suite: the layer comes first, as on Lambda, and the runtime's own packages last."""
+    own = f":{RUNTIME}" if room.beside_runtime else ""
     return plain_environment(ENV) | {
         "HOME": f"{WORK}/home",
-        "PYTHONPATH": f"{OPT}/{room.site}:{ENV}:{DRIVER}",
+        "PYTHONPATH": f"{OPT}/{room.site}:{ENV}:{DRIVER}{own}",
         "LD_LIBRARY_PATH": LAMBDA_LIBRARIES,
         # Enough that code for several threads is used, and little enough for several workers.
         "OMP_NUM_THREADS": "2",

@@ -19,6 +19,7 @@ from layerforge.report.advice.sizes import (
     bytecode_only,
     copies,
     dead_weight,
+    for_graphics,
     provided,
     several_libraries,
     symbols,
@@ -41,6 +42,7 @@ ADVISERS: tuple[Adviser, ...] = (
     slow_import,
     twice,
     provided,
+    for_graphics,
     unused,
     copies,
     dead_weight,
@@ -92,7 +94,7 @@ def notes(evidence: LayerEvidence, *, ours: bool) -> tuple[str, ...]:
 
     Of a layer of layerforge's own making (``ours``), the rules have dropped what they may.
     """
-    found = advise(evidence, (provided,) if ours else (provided, dead_weight))
+    found = advise(evidence, (provided, for_graphics) if ours else (provided, for_graphics, dead_weight))
     return tuple(f"{one.message}; {one.how}" for one in found)
 
 

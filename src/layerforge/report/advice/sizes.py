@@ -5,18 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from layerforge.core import globs
 from layerforge.core.paths import site_dir
 from layerforge.core.text import megabytes
 from layerforge.examine.examination import Kind, Member
-from layerforge.layer import pyc
+from layerforge.layer import candidates, pyc
 from layerforge.layer.distributions import Distribution, placed, recorded
 from layerforge.layer.passes import strip
 from layerforge.layer.pyc import PycState
 from layerforge.report.advice import sources
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving, info, whole
+from layerforge.resolve import excluding
 from layerforge.resolve.catalogue import Catalogue, catalogue
 from layerforge.resolve.recipe import BytecodeMode, Library, Recipe
 
@@ -41,26 +42,46 @@ _STEM = re.compile(r"([^-.]+?)[_\d]*[-.].*?(?:\.so\.(\d+).*)?")
 
 def provided(evidence: LayerEvidence) -> Iterator[Proposal]:
     """What the runtime has itself. Which of the two a function should use is a choice, unless a package that stays asks
-    for versions that the runtime's need not be: aiobotocore takes few versions of botocore.
+    for versions that the runtime's need not be: aiobotocore takes few versions of botocore. What goes may ask for some
+    of what stays, since the layer's own copy comes first, and is one that will do.
     """
     has = evidence.target.runtime.packages
-    names = {name for name, tops in evidence.tops.items() if tops and tops <= has}
-    while held := _held(evidence, names):
+    own = {name for name, tops in evidence.tops.items() if tops and tops <= has}
+    names = set(own)
+    while held := {need for name in evidence.capped.keys() - names for need in evidence.capped[name]} & names:
         names -= held
     found = [member for member in evidence.examination.members if member.package in names]
     if sum(member.size for member in found) >= SMALLEST_PROVIDED:
+        words = [excluding.RUNTIME] if names == own else _roots(evidence, names)
+        staying = f", beside the layer's own {', '.join(sorted(own - names))}" if names != own else ""
         yield Proposal(
             kind="runtime-has-it",
             what=f"the runtime has its own {', '.join(sorted(names))}",
-            how="leave them out of the layer if the runtime's versions will do; they change when AWS updates it",
+            how=f"`{excluding.options(words)}` leaves them out if the runtime's versions will do{staying}; they change "
+            "when AWS updates it",
             savings=whole(found),
         )
 
 
-def _held(evidence: LayerEvidence, names: set[str]) -> set[str]:
-    """Of ``names``, those that have to stay: one that stays limits their versions, or they limit those of one."""
-    asked = {need for name in evidence.capped.keys() - names for need in evidence.capped[name]} & names
-    return asked | {name for name in names if set(evidence.capped.get(name, ())) & (evidence.tops.keys() - names)}
+def _roots(evidence: LayerEvidence, names: Collection[str]) -> list[str]:
+    """Those of ``names`` that do not go by themselves when the others are left out."""
+    askers = {name: {one for one, needs in evidence.needs.items() if name in needs - {one}} for name in names}
+    return sorted(
+        name for name in names if name in evidence.requested or not askers[name] or not askers[name] <= set(names)
+    )
+
+
+def for_graphics(evidence: LayerEvidence) -> Iterator[Proposal]:
+    """Libraries for graphics processors, which no function has, each with who asks for it."""
+    for name in sorted(filter(candidates.is_for_graphics, evidence.tops)):
+        askers = sorted(one for one, needs in evidence.needs.items() if name in needs)
+        asked = f", which {', '.join(askers)} {'asks' if len(askers) == 1 else 'ask'} for" if askers else ""
+        yield Proposal(
+            kind="no-graphics",
+            what=f"Lambda has no graphics processor for {name}{asked}",
+            how=f"`{excluding.options([name])}` leaves it out; the build then shows whether the rest works without it",
+            savings=whole(member for member in evidence.examination.members if member.package == name),
+        )
 
 
 def twice(evidence: LayerEvidence) -> Iterator[Proposal]:

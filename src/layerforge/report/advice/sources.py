@@ -17,6 +17,7 @@ from layerforge.layer.passes import prune
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.programs import BIN
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, whole
+from layerforge.resolve import excluding
 
 _STATEMENT = re.compile(rb"\b(?:from|import)[ \t][^\n]*(?:(?<=\\)\n[^\n]*)*")
 MOST_PACKAGES = 500
@@ -35,7 +36,8 @@ def unused(evidence: LayerEvidence) -> Iterator[Proposal]:
         yield Proposal(
             kind="unused-package",
             what=f"no code of another package names {name}{asked}",
-            how="leave it out if your function does not import it either, and no plug-in does",
+            how=f"`{excluding.options([name])}` leaves it out, if your function does not import it either, and no "
+            "plug-in does",
             savings=whole(member for member in evidence.examination.members if member.package == name),
         )
 

@@ -169,6 +169,7 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
         "bytecode": str(manifest.bytecode.mode),
         "docstrings": manifest.bytecode.told,
         "requires": list(manifest.requires),
+        "left_out": [{"name": one.name, "version": one.version, "why": str(one.why)} for one in manifest.left_out],
         "env": dict(manifest.env),
         "budget": asdict(manifest.budget),
         "saved": saved(manifest),

@@ -16,7 +16,15 @@ from cyclonedx.model import (
     XsUri,
 )
 from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType, Diff, Patch, PatchClassification, Pedigree
+from cyclonedx.model.component import (
+    Component,
+    ComponentScope,
+    ComponentType,
+    Diff,
+    Patch,
+    PatchClassification,
+    Pedigree,
+)
 from cyclonedx.model.license import DisjunctiveLicense, LicenseAcknowledgement, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_supported_id
@@ -25,7 +33,8 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from layerforge import __version__
 from layerforge.core import digest
 from layerforge.report.provenance import Origin
-from layerforge.report.sbom.parts import DataFile, Document, Inside, SbomPart, SharedLibrary
+from layerforge.report.sbom.parts import DataFile, Document, Inside, SbomPart, SharedLibrary, pypi
+from layerforge.resolve.left_out import LeftOut
 
 _LAYER = "layer"
 _SHARED = "lib/"
@@ -49,7 +58,7 @@ def text(document: Document) -> str:
     loose = [_library(one, refs) for one in document.loose]
     data = [_data_file(one, refs) for one in document.data]
     every = [*parts, *loose, *data]
-    bom.components.update(every)
+    bom.components.update([*every, *(_absent(one, refs) for one in document.left_out)])
     bom.register_dependency(layer, every)
     for number, needed in _needs(document):
         bom.register_dependency(every[number], [every[one] for one in needed])
@@ -130,6 +139,19 @@ def _pedigree(part: SbomPart) -> Pedigree:
     return Pedigree(
         patches=[Patch(type=PatchClassification.UNOFFICIAL, diff=Diff(text=text)) for text in texts],
         notes=f"changed by its recipe: {', '.join(sorted(names))}",
+    )
+
+
+def _absent(one: LeftOut, refs: set[str]) -> Component:
+    """A package that the layer does not hold. It has no version: what is there instead is somebody else's."""
+    purl = pypi(one.name, "")
+    return Component(
+        name=one.name,
+        type=ComponentType.LIBRARY,
+        scope=ComponentScope.EXCLUDED,
+        purl=purl,
+        bom_ref=_ref(str(purl or one.name), refs),
+        properties=_properties({"left_out": one.why, "left_out_version": one.version}),
     )
 
 

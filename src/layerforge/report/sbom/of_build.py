@@ -42,6 +42,7 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
         parts=(*parts, *(part for part in taken if part.libraries)),
         loose=tuple(library for library in loose if library.path not in named),
         data=tuple(_data_file(one) for one in origins.data),
+        left_out=manifest.left_out,
         facts=_facts(manifest, origins),
     )
     return text(document)

@@ -11,6 +11,7 @@ from packageurl import PackageURL
 from packaging.utils import is_normalized_name
 
 from layerforge.report.provenance import Origin
+from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Patch
 
 
@@ -89,6 +90,8 @@ class Document:
     parts: tuple[SbomPart, ...]
     loose: tuple[SharedLibrary, ...] = ()
     """Libraries that belong to no part."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What parts require and the layer does not hold on purpose."""
     data: tuple[DataFile, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """More about the layer as a whole."""

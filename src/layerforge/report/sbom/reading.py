@@ -67,6 +67,7 @@ class _Row(msgspec.Struct, frozen=True):
     name: str = ""
     version: str = ""
     purl: str = ""
+    scope: str = ""
     licenses: tuple[_Licence, ...] = ()
     hashes: tuple[_Hash, ...] = ()
     properties: tuple[_Property, ...] = ()
@@ -91,7 +92,7 @@ def read_sbom(name: str, text: str) -> Sbom:
 
 
 def _components(rows: Iterable[_Row], depth: int) -> Iterator[Component]:
-    for row in rows:
+    for row in (one for one in rows if one.scope != "excluded"):
         yield Component(
             ref=row.bom_ref,
             name=row.name,

@@ -21,6 +21,7 @@ from layerforge.measure.importtime import Import
 from layerforge.report.beside import Beside
 from layerforge.report.page.page_data import InspectedLayer, newest_symbols, page_data
 from layerforge.report.sbom.reading import read_sbom
+from layerforge.resolve.left_out import LeftOut, Why
 from unit.report.page.samples import MANIFEST, SBOM, VERDICT
 
 FINDING = Finding(rule="LF103", severity=Severity.ERROR, path="lib/a.so", message="needs b", hint="ship it")
@@ -103,6 +104,12 @@ def test_the_manifest_gives_the_ledger_and_the_origin_of_packages() -> None:
     [package] = [row for row in shown["packages"] if row["name"] == "demo"]
     assert (package["origin"], package["licence"], package["version"]) == ("compiled", "MIT", "1.0")
     assert shown["ran"]["engine"] == "docker"
+
+
+def test_what_the_layer_is_without_on_purpose_is_shown_with_the_reason() -> None:
+    out = (LeftOut(name="six", version="1.17.0", why=Why.RUNTIME, bytes=11_000),)
+    shown = page_data(a_subject(demo(), Beside(manifest=replace(MANIFEST, left_out=out))))
+    assert shown["made"]["left_out"] == [{"name": "six", "version": "1.17.0", "why": "runtime"}]
 
 
 def test_a_zip_with_nothing_beside_it_states_the_licences_of_its_own_metadata(tmp_path: Path) -> None:

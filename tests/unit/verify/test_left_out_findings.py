@@ -7,9 +7,16 @@ import pytest
 
 from fakes import FakeEngine, target
 from layerforge.build.engine import Outcome
+from layerforge.core.findings import Finding
+from layerforge.examine.examination import Member
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.verify.imports import Imports
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
 from layerforge.verify.run_check import Checked, run_check
+from layerforge.verify.verifying import verify
+from zips import a_member, an_elf, an_examination
 
 OUT = (
     LeftOut(name="python-dateutil", version="2.9", why=Why.RUNTIME),
@@ -57,3 +64,25 @@ def test_the_job_has_the_folder_of_the_runtimes_packages() -> None:
     engine = FakeEngine([Outcome(status=0, output='\nlayerforge-check:{"done": true}\n', seconds=1.0)])
     run_check(engine, target(), Path("/opt"), Imports(), (), 5.0, runtime=Path("/there"), word="")
     assert engine.jobs[0].runtime == Path("/there")
+
+
+def missing(left_out: tuple[LeftOut, ...], *more: Member) -> Finding:
+    held = Expect(target=target(), spec=LayerSpec(name="x", requires=("x",), left_out=left_out))
+    seen = an_examination(an_elf("python/l/l.so", needed=("libnccl.so.2",)), *more)
+    [one] = [one for one in judge(seen, held) if one.rule == "LF103"]
+    return one
+
+
+def test_a_missing_library_may_be_that_of_a_package_that_was_left_out() -> None:
+    assert missing(OUT).hint == "perhaps --leave-out has taken it away with huge: let that in"
+    assert "--leave-out" not in missing(OUT[:1]).hint  # the runtime's packages bring no library
+    assert "--leave-out" not in missing(()).hint
+    assert "--leave-out" not in missing(OUT, an_elf("python/other/libnccl.so.2")).hint
+
+
+def test_a_zip_above_the_limit_is_told_what_of_it_could_go_first(tmp_path: Path) -> None:
+    big = an_examination(a_member("python/a", size=262_144_001))
+    advice = ("Lambda has no graphics processor for nvidia-x: 9 MB; `--leave-out nvidia-x` leaves it out",)
+    verdict = verify(big, Expect(target=target()), FakeEngine([]), tmp_path, advice=advice, unrun="")
+    [one] = [one for one in verdict.findings if one.rule == "LF301"]
+    assert one.hint.startswith(f"{advice[0]}; leave a package out, ")
