@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 
 from fakes import FakeProgress, stock, target
 from layerforge.cli import lock as lock_command
@@ -12,6 +13,7 @@ from layerforge.resolve import lock, locking, recipe_file, targets
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import Budget
 from sdists import archive
 from wheels import lock_of, make_wheel
 
@@ -516,6 +518,132 @@ def test_one_file_cannot_take_several_locks(tmp_path: Path) -> None:
     done = CliRunner().invoke(lock_command.command, ["numpy", "scipy", "-o", str(tmp_path / "my.lock")])
     assert isinstance(done.exception, UsageError)
     assert "single lock" in done.exception.message
+
+
+# --- one layer of all that is named
+
+
+def everything(folder: Path, index: Path) -> dict[str, str]:
+    """A word of each kind that a layer can be asked for with, by the package that it asks for."""
+    (folder / "needs.txt").write_text("one>=1  # of a file\n")
+    (folder / "project").mkdir()
+    (folder / "project/pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\ndependencies = ["two"]\n')
+    layer = LAYER.replace("demo>=1", "three")
+    words = {
+        "one": str(folder / "needs.txt"),
+        "two": str(folder / "project"),
+        "three": str(a_recipe(folder / "three", text=PACKAGE + layer)),
+        "four": str(a_recipe(folder / "four", text=PACKAGE)),
+        "five": str(make_wheel(folder / "wheels", "five", "5.0")),
+        "six": "six>=1",
+    }
+    for name in words.keys() - {"five"}:
+        make_wheel(index, name, "1.0")
+    return words
+
+
+def test_all_that_is_named_is_one_layer_whatever_kind_of_word_it_is(index: Path, tmp_path: Path) -> None:
+    words = everything(tmp_path, index)
+    [request] = targets.requests(list(words.values()), None)
+    assert request.spec.name == "needs-shop-three-four-five-six"
+    assert set(request.spec.requires) == {"one>=1", "two", "three", "four<9,>=1", "five==5.0", "six>=1"}
+    assert (request.lock, request.spec.folder) == (None, None)
+    assert sorted(request.given) == sorted(words.values())
+    found = locking.locked(request, target(), stock())
+    assert {pin.name for pin in locking.pins(request, found, target())} == set(words)
+    for name in ("three", "four"):
+        recipe = request.catalogue.find(name)
+        assert recipe is not None
+        assert recipe.folder == tmp_path / name
+
+
+def test_each_word_is_a_layer_of_its_own_where_that_is_asked_for(index: Path, tmp_path: Path) -> None:
+    words = everything(tmp_path, index)
+    found = targets.requests(list(words.values()), None, each=True)
+    assert [one.spec.name for one in found] == ["needs", "shop", "three", "four", "five", "six"]
+    assert [one.given for one in found] == [(word,) for word in words.values()]
+    assert [one.lock for one in found] == [None, None, tmp_path / "three/requirements.lock", None, None, None]
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_word_that_is_named_twice_counts_once(each: bool, tmp_path: Path) -> None:
+    folder = str(a_recipe(tmp_path / "mine"))
+    [request] = targets.requests([folder, folder], None, each=each)
+    assert request.lock == tmp_path / "mine/requirements.lock"
+
+
+def test_recipes_names_share_a_layer_that_requires_what_they_all_do_and_is_resolved() -> None:
+    [request] = targets.requests(["pandas", "scikit-learn"], None)
+    recipes = [catalogue().target(name) for name in ("pandas", "scikit-learn")]
+    texts = [text for recipe in recipes if recipe and recipe.layer for text in recipe.layer.requires]
+    assert list(map(Requirement, request.spec.requires)) == list(map(Requirement, texts))
+    assert (request.spec.name, request.lock, request.spec.folder) == ("pandas-scikit-learn", None, None)
+    assert request.spec.budget == Budget()
+    assert request.renew == "layerforge lock pandas scikit-learn"
+
+
+def test_a_recipe_that_is_no_target_is_a_package_like_any_other() -> None:
+    [request] = targets.requests(["joblib"], None)
+    assert (request.spec.requires, request.lock, request.spec.folder) == (("joblib",), None, None)
+
+
+def test_the_folder_of_a_recipe_without_a_layer_asks_for_its_package_in_the_versions_that_it_is_for(
+    tmp_path: Path,
+) -> None:
+    folder = a_recipe(tmp_path / "mine", text=PACKAGE)
+    for word in (str(folder), str(folder / "recipe.toml")):
+        [request] = targets.requests([word], None)
+        assert (request.spec.name, request.spec.requires) == ("mine", ("mine<9,>=1",))
+        assert (request.lock, request.spec.folder, request.given) == (None, None, (word,))
+        recipe = request.catalogue.find("mine")
+        assert recipe is not None
+        assert recipe.folder == folder
+
+
+def test_no_layer_is_built_of_a_library_alone(index: Path, tmp_path: Path) -> None:
+    assert index.is_dir()
+    folder = str(a_recipe(tmp_path / "libdemo", text=LIBRARY))
+    for words in ([folder], [folder, "idna"]):
+        with pytest.raises(UsageError, match="libdemo is a library, which no layer is built of alone") as caught:
+            targets.requests(words, None)
+        assert "package whose recipe needs it" in caught.value.hint
+    [request] = targets.requests(["openblas"], None)
+    with pytest.raises(RecipeError, match="openblas is a library, which no layer is built of alone") as refused:
+        locking.locked(request, target(), stock())
+    assert "package whose recipe needs it" in refused.value.hint
+
+
+def test_the_folder_of_a_recipe_is_called_as_that_is(tmp_path: Path) -> None:
+    folder = a_recipe(tmp_path / "mine", text=PACKAGE.replace("NAME", "other") + LAYER)
+    with pytest.raises(RecipeError, match="mine holds the recipe other") as caught:
+        targets.requests([str(folder)], None)
+    assert caught.value.hint.startswith("name the folder other")
+
+
+def test_a_recipe_of_a_projects_folder_is_a_target_by_its_name(tmp_path: Path) -> None:
+    a_recipe(tmp_path / "numpy")
+    known = catalogue(tmp_path)
+    [request] = targets.requests(["numpy"], None, known)
+    assert (request.spec.folder, request.spec.requires) == (tmp_path / "numpy", ("demo>=1",))
+    assert request.lock == tmp_path / "numpy/requirements.lock"
+    [request] = targets.requests(["numpy", "scipy"], None, known)
+    assert request.spec.requires[0] == "demo>=1"
+    assert request.catalogue.places["numpy"] == tmp_path / "numpy"
+
+
+@pytest.mark.parametrize(
+    ("words", "alone"),
+    [
+        (["numpy"], True),
+        (["numpy", "./needs.txt"], True),
+        (["numpy", "httpx"], False),
+        (["numpy>=2"], False),
+        (["joblib"], False),
+        (["./demo-1.0-py3-none-any.whl"], False),
+    ],
+)
+def test_recipes_files_and_folders_have_locks_of_their_own(words: list[str], alone: bool) -> None:
+    assert targets.stand_alone(words, catalogue()) == alone
 
 
 # --- hashes that the user names
