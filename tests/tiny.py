@@ -1,4 +1,4 @@
-"""A C library, and a Python package on it: the smallest recipe that compiles both."""
+"""A C library, and a Python package on it: the smallest recipes that compile both."""
 
 from __future__ import annotations
 
@@ -40,12 +40,9 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_tiny", "", -1, meth
 PyMODINIT_FUNC PyInit__tiny(void) { return PyModule_Create(&module); }
 """,
 }
-RECIPE = """
-schema = 1
-[layer]
-name = "tiny"
-requires = ["tinypy"]
-[[library]]
+LIBRARY_RECIPE = """
+schema = 2
+[library]
 name = "tiny"
 version = "1.0"
 source = {{ url = "https://nowhere.invalid/tiny-1.0.tar.gz", sha256 = "{sha256}" }}
@@ -53,15 +50,22 @@ script = '''
 {script}
 '''
 ship = ["lib/libtiny.so.1"]
-[[package]]
+[build]
+packages = []
+"""
+PACKAGE_RECIPE = """
+schema = 2
+[package]
 name = "tinypy"
+versions = ">=1,<2"
 build = "source"
 needs = ["tiny"]
-[build]
 system = ["libgfortran.so.5", "libquadmath.so.0"]
 [check]
 imports = ["tinypy"]
 script = "check.py"
+[layer]
+requires = ["tinypy"]
 """
 CHECK = """
 import os

@@ -22,12 +22,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from layerforge.build import interpreters
 from sdists import archive
-from tiny import CHECK, LIBRARY, PACKAGE, RECIPE
+from tiny import CHECK, LIBRARY, LIBRARY_RECIPE, PACKAGE, PACKAGE_RECIPE
 
 
 @dataclass(frozen=True)
 class Place:
-    """A recipe with its sources, and the program to build it."""
+    """Recipes of a library and a package with their sources, and the program to build them."""
 
     folder: Path
     build: Callable[..., subprocess.CompletedProcess[str]]
@@ -36,26 +36,41 @@ class Place:
 
     def spec(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
         sha256 = hashlib.sha256((self.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
-        (self.folder / "recipe/recipe.toml").write_text(RECIPE.format(sha256=sha256, script=script))
+        self.library.write_text(LIBRARY_RECIPE.format(sha256=sha256, script=script))
+
+    @property
+    def library(self) -> Path:
+        """The recipe of the library."""
+        return self.folder / "recipes/tiny/recipe.toml"
+
+    @property
+    def check(self) -> Path:
+        """What proves the package."""
+        return self.folder / "recipes/tinypy/check.py"
+
+    def gets(self, package: str) -> None:
+        """Lets the library be compiled with a package of the image's system."""
+        self.library.write_text(self.library.read_text().replace("packages = []", f'packages = ["{package}"]'))
 
 
 @pytest.fixture
 def place(tmp_path: Path, standin: str) -> Place:
     if interpreters.find("3.13") is None:
         pytest.skip("there is no CPython 3.13 here")
-    for name in ("recipe", "sources", "index"):
-        (tmp_path / name).mkdir()
+    for name in ("recipes/tiny", "recipes/tinypy", "sources", "index"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "sources/tiny-1.0.tar.gz").write_bytes(archive(LIBRARY))
     sdist = tmp_path / "index/tinypy-1.0.tar.gz"
     sdist.write_bytes(archive(PACKAGE))
     lock = f"tinypy==1.0 --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
-    (tmp_path / "recipe/requirements.lock").write_text(lock)
-    (tmp_path / "recipe/check.py").write_text(CHECK)
+    (tmp_path / "recipes/tinypy/recipe.toml").write_text(PACKAGE_RECIPE)
+    (tmp_path / "recipes/tinypy/requirements.lock").write_text(lock)
+    (tmp_path / "recipes/tinypy/check.py").write_text(CHECK)
 
     def build(*arguments: str, store: str = "store") -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / store), "UV_FIND_LINKS": str(tmp_path / "index")}
-        argv = [sys.executable, "-m", "layerforge", "build", "./recipe", "--engine", "docker", "--image", standin]
-        argv += ["--sources", "sources", "--json", *arguments]  # the last --image counts
+        argv = [sys.executable, "-m", "layerforge", "build", "tinypy", "--recipes", "recipes", "--engine", "docker"]
+        argv += ["--image", standin, "--sources", "sources", "--json", *arguments]  # the last --image counts
         with subprocess.Popen(
             argv, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
@@ -166,8 +181,7 @@ def test_a_recipe_gets_packages_of_the_images_system_for_its_steps_alone(place: 
     assert (
         "the program greeter is missing: name the image's package that brings it in [build] packages" in without.stderr
     )
-    text = (place.folder / "recipe/recipe.toml").read_text()
-    (place.folder / "recipe/recipe.toml").write_text(text.replace("[build]", '[build]\npackages = ["greeter"]'))
+    place.gets("greeter")
     done = place.build("--image", with_a_list)
     layer = layer_of(done)
     assert layer["findings"] == []
@@ -176,15 +190,14 @@ def test_a_recipe_gets_packages_of_the_images_system_for_its_steps_alone(place: 
     assert layer_of(again)["sha256"] == layer["sha256"]
     assert "image" not in json.loads(again.stdout)["seconds"]
     # The check ran in the plain image: what steps are given is not there on Lambda.
-    (place.folder / "recipe/check.py").write_text(CHECK + "import shutil\nassert not shutil.which('greeter')\n")
+    place.check.write_text(CHECK + "import shutil\nassert not shutil.which('greeter')\n")
     assert layer_of(place.build("--image", with_a_list))["findings"] == []
 
 
 def test_a_package_that_the_images_system_does_not_have_is_an_error_that_shows_why(
     place: Place, with_a_list: str
 ) -> None:
-    text = (place.folder / "recipe/recipe.toml").read_text()
-    (place.folder / "recipe/recipe.toml").write_text(text.replace("[build]", '[build]\npackages = ["nowhere-at-all"]'))
+    place.gets("nowhere-at-all")
     done = place.build("--image", with_a_list)
     assert done.returncode == 5
     assert "Unable to locate package nowhere-at-all" in done.stderr
@@ -232,7 +245,7 @@ def test_a_script_that_fails_or_makes_nothing_is_a_failed_step_with_a_log(
 
 
 def test_a_check_that_fails_in_the_sandbox_refuses_the_layer(place: Place) -> None:
-    (place.folder / "recipe/check.py").write_text("import os\nos.abort()\n")
+    place.check.write_text("import os\nos.abort()\n")
     done = place.build()
     assert done.returncode == 7
     assert "LF403" in done.stderr

@@ -36,7 +36,7 @@ from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression, Library, Source
 from sdists import archive
-from tiny import CHECK, LIBRARY, PACKAGE, RECIPE
+from tiny import CHECK, LIBRARY, LIBRARY_RECIPE, PACKAGE, PACKAGE_RECIPE
 
 TINY = archive(LIBRARY)
 SHA256 = hashlib.sha256(TINY).hexdigest()
@@ -198,29 +198,30 @@ def test_files_of_any_owner_and_mode_are_kept_as_everyones(harness: StepHarness)
 
 @dataclass(frozen=True)
 class Place:
-    """A recipe that compiles a library and a package on it, with all that it takes."""
+    """Recipes that compile a library and a package on it, with all that they take."""
 
     folder: Path
     image: str
 
     def spec(self, *, script: str = "make install", url: str = "") -> None:
-        """Writes the recipe; with ``url`` its source has to be downloaded from there."""
-        text = RECIPE.format(sha256=SHA256, script=script)
+        """Writes the library's recipe; with ``url`` its source has to be downloaded from there."""
+        text = LIBRARY_RECIPE.format(sha256=SHA256, script=script)
         if url:
             text = text.replace("https://nowhere.invalid/tiny-1.0.tar.gz", url)
             shutil.rmtree(self.folder / "sources")
-        (self.folder / "recipe/recipe.toml").write_text(text)
+        (self.folder / "recipes/tiny/recipe.toml").write_text(text)
 
     def package(self, **changes: str) -> None:
         """Writes the package's source distribution and the lock; ``changes`` are files of it."""
         sdist = self.folder / "index/tinypy-1.0.tar.gz"
         sdist.write_bytes(archive({**PACKAGE, **{f"tinypy-1.0/{name}.py": text for name, text in changes.items()}}))
         lock = f"tinypy==1.0 --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
-        (self.folder / "recipe/requirements.lock").write_text(lock)
+        (self.folder / "recipes/tinypy/requirements.lock").write_text(lock)
 
     def start(self, **env: str) -> subprocess.Popen[str]:
-        """`layerforge build` of the recipe, as a process of its own."""
-        argv = [sys.executable, "-m", "layerforge", "build", "./recipe", "--engine", "docker", "--image", self.image]
+        """`layerforge build` of the package, as a process of its own."""
+        argv = [sys.executable, "-m", "layerforge", "build", "tinypy", "--recipes", "recipes"]
+        argv += ["--engine", "docker", "--image", self.image]
         argv += ["--sources", "sources"] if (self.folder / "sources").is_dir() else []
         own = {"LAYERFORGE_CACHE": str(self.folder / "store"), "UV_FIND_LINKS": str(self.folder / "index")}
         environ = {**os.environ, **own, **env}
@@ -250,10 +251,11 @@ class Place:
 def place(tmp_path: Path, standin: str) -> Place:
     if interpreters.find("3.13") is None:
         pytest.skip("there is no CPython 3.13 here")
-    for name in ("recipe", "sources", "index"):
-        (tmp_path / name).mkdir()
+    for name in ("recipes/tiny", "recipes/tinypy", "sources", "index"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "sources/tiny-1.0.tar.gz").write_bytes(TINY)
-    (tmp_path / "recipe/check.py").write_text(CHECK)
+    (tmp_path / "recipes/tinypy/recipe.toml").write_text(PACKAGE_RECIPE)
+    (tmp_path / "recipes/tinypy/check.py").write_text(CHECK)
     made = Place(tmp_path, standin)
     made.spec()
     made.package()
@@ -269,7 +271,7 @@ def test_a_source_with_another_hash_ends_the_build(place: Place) -> None:
 
 
 def test_a_source_distribution_with_another_hash_ends_the_build(place: Place) -> None:
-    lock = place.folder / "recipe/requirements.lock"
+    lock = place.folder / "recipes/tinypy/requirements.lock"
     lock.write_text("tinypy==1.0 --hash=sha256:" + "0" * 64 + "\n")
     said = place.fails(4)
     assert "the lock knows no source distribution of tinypy 1.0" in said
@@ -277,10 +279,10 @@ def test_a_source_distribution_with_another_hash_ends_the_build(place: Place) ->
 
 
 def test_a_cycle_in_needs_ends_the_build(place: Place) -> None:
-    spec = place.folder / "recipe/recipe.toml"
+    spec = place.folder / "recipes/tiny/recipe.toml"
     spec.write_text(spec.read_text().replace("ship = [", 'needs = ["tinypy"]\nship = ['))
     said = place.fails(3)
-    assert "the `needs` of the recipe tiny form a cycle" in said
+    assert "the `needs` of the recipes form a cycle" in said
     assert "take one of these needs away" in said
 
 
@@ -384,6 +386,6 @@ def test_ctrl_c_while_a_package_is_compiled_keeps_the_library(place: Place) -> N
 
 
 def test_ctrl_c_while_the_layer_runs_in_the_sandbox(place: Place) -> None:
-    (place.folder / "recipe/check.py").write_text("import time\ntime.sleep(600)\n")
+    (place.folder / "recipes/tinypy/check.py").write_text("import time\ntime.sleep(600)\n")
     child = place.start()
     interrupt(place, child, lambda: in_the_sandbox(child.pid))

@@ -65,9 +65,11 @@ def test_is_flaky():
 """,
 }
 RECIPE = f"""
-schema = 1
+schema = 2
+[package]
+name = "{NAME}"
+versions = "==1.*"
 [layer]
-name = "tiny"
 requires = ["{NAME}"]
 [prune]
 remove = ["tiny_suite/needed.txt", "tiny_suite/meant.txt"]
@@ -105,18 +107,18 @@ def place(tmp_path: Path, standin: str) -> Callable[[str], Place]:
         pytest.skip("there is no CPython 3.13 here")
     wheel = make_wheel(tmp_path / "index", NAME, "1.0", FILES)
     sdist(tmp_path / "index/layerforge_tiny_suite-1.0.tar.gz")
-    (tmp_path / "recipe").mkdir()
-    (tmp_path / "recipe/recipe.toml").write_text(RECIPE)
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / "recipe.toml").write_text(RECIPE)
     hashes = [digest(wheel), digest(tmp_path / "index/layerforge_tiny_suite-1.0.tar.gz")]
-    (tmp_path / "recipe/requirements.lock").write_text(f"{NAME}==1.0 --hash={hashes[0]} --hash={hashes[1]}\n")
+    (tmp_path / NAME / "requirements.lock").write_text(f"{NAME}==1.0 --hash={hashes[0]} --hash={hashes[1]}\n")
     env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "UV_FIND_LINKS": str(tmp_path / "index")}
     program = [sys.executable, "-m", "layerforge"]
 
     def make(bytecode: str) -> Place:
-        argv = [*program, "build", "./recipe", "--engine", "host", "--bytecode", bytecode]
+        argv = [*program, "build", f"./{NAME}", "--engine", "host", "--bytecode", bytecode]
         built = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr
-        return Place(tmp_path, [*program, "verify", "dist/tiny-py313-x86_64.zip", "--image", standin], env)
+        return Place(tmp_path, [*program, "verify", f"dist/{NAME}-py313-x86_64.zip", "--image", standin], env)
 
     return make
 
