@@ -35,6 +35,7 @@ def compose(
     """
     layer = _Layer(spec=spec, locked={pin.name: pin for pin in pins}, catalogue=catalogue)
     applied, outside = _applied(layer)
+    _refuse_stranger(layer, applied)
     wanted, unmet = _compiled(applied, layer) if compiling else ((), {})
     parts = {name: recipe.part for name in wanted if isinstance((recipe := applied[name]).part, SourcePackage)}
     libraries = _libraries([applied[name] for name in wanted], catalogue)
@@ -94,6 +95,18 @@ def _applied(layer: _Layer) -> tuple[dict[str, Recipe], list[str]]:
                 f"it {way}, by the general rules"
             )
     return applied, outside
+
+
+def _refuse_stranger(layer: _Layer, applied: Mapping[str, Recipe]) -> None:
+    """Raises ``RecipeError`` where a target's own lock holds a version that its recipe was not proved for."""
+    spec, recipe = layer.spec, layer.catalogue.find(layer.spec.name)
+    own = layer.locked.get(spec.name) if spec.folder is not None else None
+    if own is not None and own.name not in applied and recipe is not None and recipe.folder == spec.folder:
+        raise RecipeError(
+            f"the recipe {spec.name} is for the versions {recipe.versions}, and its lock holds {_version(own)}",
+            hint="bring `versions` and `layer.requires` together, then write the lock anew",
+            details=(str(recipe.folder),),
+        )
 
 
 def proved(recipe: Recipe, pin: Pin) -> bool:

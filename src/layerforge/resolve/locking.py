@@ -30,6 +30,7 @@ from layerforge.resolve.uv import Asked
 OLDEST_LOCKED = "3.12"
 """The Python from which on `layerforge lock` resolves unless told otherwise: the oldest runtime on AL2023."""
 
+_NO_PACKAGE = "there is no package "
 _PATCHES = 40
 """More than any minor version of Python has releases."""
 
@@ -309,17 +310,20 @@ def _near(request: Request) -> str:
 
 
 def _perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
-    near, found = _near(request), request.catalogue.find(request.spec.name)
-    if found and isinstance(found.part, Library) and error.message.startswith("there is no package"):
+    name = error.message.removeprefix(_NO_PACKAGE).split()[0] if error.message.startswith(_NO_PACKAGE) else ""
+    if not name:
+        return error
+    near, found = _near(request) or request.catalogue.nearest(name), request.catalogue.find(name)
+    if found and isinstance(found.part, Library):
         return RecipeError(
             f"{found.name} is a library, which no layer is built of alone",
             hint="build a package whose recipe needs it: `layerforge recipes` lists them",
             details=error.details,
         )
-    if not near or not error.message.startswith("there is no package"):
+    if not near:
         return error
     return RecipeError(
-        f"there is no recipe and no package {request.spec.name}",
+        f"there is no recipe and no package {name}",
         hint=f"perhaps you meant {near}",
         details=error.details,
     )

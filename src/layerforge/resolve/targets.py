@@ -17,7 +17,7 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import file_kinds, lock, project_file, recipe_file
 from layerforge.resolve import requirements as listing
-from layerforge.resolve.catalogue import Catalogue, catalogue, recipe_in
+from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
@@ -61,7 +61,7 @@ def _together(targets: Sequence[str], known: Catalogue) -> Request:
         return paths[0]
     if not paths:
         recipe = known.target(canonicalize_name(words[0].strip())) if len(words) == 1 else None
-        return _from_recipe(recipe, recipe.name, known) if recipe else _from_requirements(words, known)
+        return _from_recipe(recipe, _called(recipe), known) if recipe else _from_requirements(words, known)
     return merged([*paths, *([_from_requirements(words, known)] if words else [])])
 
 
@@ -178,6 +178,13 @@ def _empty_folder(path: Path) -> LayerforgeError:
     name = canonicalize_name(path.name)
     package = f', or "{name}>=0" for the package of that name' if PACKAGE_NAME.fullmatch(name) else ""
     return RecipeError(message, hint=f"name a recipe's or a project's folder{package}")
+
+
+def _called(recipe: Recipe) -> str:
+    """The word that asks for a recipe wherever commands are given: its name alone where it is layerforge's own."""
+    own = recipe.folder.is_relative_to(bundled_folder())
+    path = str(recipe.folder)
+    return recipe.name if own else path if path.startswith(("/", ".")) else f"./{path}"
 
 
 def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
