@@ -9,6 +9,7 @@ it reports are lines of JSON behind a marker and a word that is new in each run:
 import importlib
 import json
 import linecache
+import os
 import sys
 import time
 import traceback
@@ -69,13 +70,34 @@ def run(report: Callable[..., None], name: str, script: str) -> None:
     vars(module)["__file__"] = name
     # The traceback of a failed assertion can then show its line, though there is no such file.
     linecache.cache[name] = (len(script), None, script.splitlines(keepends=True), name)
+    put_back = as_now()
     try:
-        exec(compile(script, name, "exec"), vars(module))  # noqa: S102
+        try:
+            exec(compile(script, name, "exec"), vars(module))  # noqa: S102
+        finally:
+            put_back()
     except SystemExit as end:
         if end.code not in {None, 0} or not ended_itself(end, name):
             failure(report, name, end)
     except BaseException as error:
         failure(report, name, error)
+
+
+def as_now() -> Callable[[], None]:
+    """What puts back all that a check may have changed by its end, so that the next one begins as it did: working
+    folder, variables, arguments, path and streams. Modules stay as they became.
+    """
+    folder, variables = os.getcwd(), dict(os.environ)  # noqa: PTH109 - nothing more is imported than is needed
+    kept = (list(sys.argv), list(sys.path), sys.stdout, sys.stderr)
+
+    def put_back() -> None:
+        os.chdir(folder)
+        if dict(os.environ) != variables:
+            os.environ.clear()
+            os.environ.update(variables)
+        sys.argv, sys.path, sys.stdout, sys.stderr = kept
+
+    return put_back
 
 
 def ended_itself(error: BaseException, name: str) -> bool:

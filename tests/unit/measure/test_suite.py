@@ -837,6 +837,8 @@ def test_of_a_request_the_package_and_the_target_change_the_key_of_its_run(decis
         "seconds": 1.0,
         # The wheels do without.
         "env": {"A": "1"},
+        # What is installed in its stead, or not, is among the hashes.
+        "left_out": (LeftOut(name="boto3", why=Why.RUNTIME),),
     }
     assert_decided_by(lambda order: replace(decisive, order=order).key, decisive.order, parts, never)
     arm = replace(decisive.order, target=target(arch=Arch.ARM64))
@@ -845,7 +847,12 @@ def test_of_a_request_the_package_and_the_target_change_the_key_of_its_run(decis
 
 def test_of_an_environment_image_folder_and_settings_change_the_key_of_its_run(decisive: Decisive) -> None:
     other = FakeBuilder({}, image=replace(IMAGE, digest="sha256:2"))
-    parts = {"builder": other, "site": "python/lib/python3.13/site-packages", "settings": {"A": "1"}}
+    parts = {
+        "builder": other,
+        "site": "python/lib/python3.13/site-packages",
+        "settings": {"A": "1"},
+        "beside_runtime": True,
+    }
     # The Python is the target's, and the folder of the tests is in every argument.
     elsewhere = Path("/elsewhere")
     never = {"python": "3.12", "root": "tests", "env": elsewhere, "driver": elsewhere, "logs": elsewhere}

@@ -72,6 +72,37 @@ assert sys.first.kept == 1
     assert findings(ran(tmp_path, first, second)) == ()
 
 
+LEAVES = {
+    "working folder": ("import os, tempfile\nos.chdir(tempfile.mkdtemp())", "os.getcwd()"),
+    "working folder that is gone": (
+        "import os, tempfile\nplace = tempfile.mkdtemp()\nos.chdir(place)\nos.rmdir(place)",
+        "os.getcwd()",
+    ),
+    "variables": ("import os\nos.environ['LEFT'] = '1'\nos.environ.pop('PATH', None)", "sorted(os.environ.items())"),
+    "arguments": ("import sys\nsys.argv.append('--left')", "sys.argv"),
+    "other arguments": ("import sys\nsys.argv = ['left']", "sys.argv"),
+    "path": ("import sys\nsys.path.insert(0, '/left')", "sys.path"),
+    "output": ("import io, sys\nsys.stdout = sys.stderr = io.StringIO()", "(type(sys.stdout), type(sys.stderr))"),
+}
+"""What a check may leave behind, and what shows it."""
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(0)"])
+@pytest.mark.parametrize("left", list(LEAVES))
+def test_a_check_begins_as_the_one_before_did_whatever_that_leaves_behind(left: str, end: str, tmp_path: Path) -> None:
+    leave, shown = LEAVES[left]
+    show = f"import os, sys; print({shown})\n"
+    outcome = ran(tmp_path, show, f"{leave}\n{end}", show)
+    first, second = said(outcome)
+    assert first == second
+    assert findings(outcome) == ()
+
+
+def test_a_check_that_fails_while_its_output_goes_elsewhere_is_told_all_the_same(tmp_path: Path) -> None:
+    outcome = ran(tmp_path, "import io, sys\nsys.stdout = io.StringIO()\nassert 0, 'quietly'", "print('b was run')")
+    assert (said(outcome), heads(outcome)) == (["b was run"], [("LF402", "a/check.py: AssertionError: quietly")])
+
+
 def test_what_a_later_check_defines_can_be_pickled_too(tmp_path: Path) -> None:
     text = """
 import pickle
