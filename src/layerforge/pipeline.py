@@ -160,8 +160,10 @@ def verify_zip(
     run.
     """
     # A build that comes from the store needs none of what this imports.
-    from layerforge.report.advice.advise import could_go
+    from layerforge.report.advice.advise import could_go, limited
 
     examination = examine(path, expect.target)
     advice = could_go(examination, expect.target, ours=expect.spec is not None)
+    if expect.spec is not None:
+        advice += limited(examination, expect.target, expect.spec.left_out)
     return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun, runtime=beside.folder)

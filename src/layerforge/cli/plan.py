@@ -64,6 +64,8 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
     for row in plan.as_json(planned)["steps"]:
         what = " ".join(str(row[key]) for key in ("name", "version", "address", "sonames") if row.get(key))
         out.line(f"  {row['step']} {what}")
+    for one in planned.spec.left_out:
+        out.line(f"  left out {one.told} ({one.why})")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
     out.line(f"  compression {planned.compression}")
     for line in costs.told(price):

@@ -284,6 +284,7 @@ def _circumstances(side: Side) -> dict[str, str]:
         "engine": manifest.engine,
         "interpreter": manifest.interpreter,
         "requirements": " ".join(manifest.requires),
+        "left out": " ".join(one.name for one in manifest.left_out),
         "compression": str(manifest.compression),
         "bytecode": str(manifest.bytecode.mode),
         "docstrings": manifest.bytecode.told,

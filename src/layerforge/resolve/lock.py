@@ -48,6 +48,8 @@ class Lock:
     """Names and versions of the packages whose build environments it locks; empty where it does not say."""
     left_out: tuple[LeftOut, ...] = ()
     """What it is without on purpose."""
+    leave_out: tuple[str, ...] = ()
+    """The words that it was written with, as ``--leave-out`` takes them."""
 
     def serves(self, pin: Pin) -> bool:
         """Whether a package is compiled with what it holds, in its very version."""
@@ -56,6 +58,8 @@ class Lock:
 
 _OLDEST = re.compile(r"^# Locked by layerforge for Python (\d+\.\d+) and newer", re.MULTILINE)
 _COMPILES = re.compile(r"^# For compiling (.+)$", re.MULTILINE)
+_RENEW = re.compile(r"^# Locked by layerforge .* Renew with: .*$", re.MULTILINE)
+_LEAVE_OUT = re.compile(r"--leave-out ([a-z0-9-]+)")
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
@@ -105,6 +109,7 @@ def parse(text: str, name: str) -> Lock:
         oldest_python=oldest[1] if oldest else "",
         compiles=_compiles(text),
         left_out=left_out.read(text),
+        leave_out=tuple(_LEAVE_OUT.findall(first[0])) if (first := _RENEW.search(text)) else (),
     )
 
 

@@ -55,7 +55,8 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
         try:
             lock.check_python(found, target, "")
         except LockError as error:
-            raise LockError(error.message, hint=_for_python(request, target), details=error.details) from error
+            hint = _for_python(_as_locked(request, found), target)
+            raise LockError(error.message, hint=hint, details=error.details) from error
         if request.listed.unread:
             what = ", ".join(request.listed.unread)
             progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
@@ -110,7 +111,7 @@ def _within(
 ) -> Lock:
     """What the requirements come to when every one of ``pins`` has its version. Raises ``LayerforgeError``."""
     pins = tuple(pins)
-    fixed = lock.render(replace(pin, hashes=(), extras=(), marker=pin.marker) for pin in pins)
+    fixed = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
     asked = _asked(request)
     asked = replace(asked, constraints=f"{asked.constraints}\n{fixed}", excludes=tuple(sorted(excludes)))
     versions = [f"{pin.name}=={pin.version}" for pin in pins if pin.version]
@@ -336,8 +337,14 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
     """
     chosen = lock.applicable(found, target)
     if request.lock is not None:
-        lock.check_fresh(_required(request, found, chosen, target), chosen, target, request.way_out())
+        hint = _as_locked(request, found).way_out()
+        lock.check_fresh(_required(request, found, chosen, target), chosen, target, hint)
     return lock.with_extras(chosen, request.spec.requires, target)
+
+
+def _as_locked(request: Request, found: Lock) -> Request:
+    """The request as its lock was written, so that a new one is without the same packages."""
+    return replace(request, leave_out=tuple(dict.fromkeys((*found.leave_out, *request.leave_out))))
 
 
 def _required(request: Request, found: Lock, chosen: Iterable[Pin], target: Target) -> list[str]:

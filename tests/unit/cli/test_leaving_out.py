@@ -115,6 +115,8 @@ def test_a_plan_tells_what_is_left_out_and_each_choice_is_a_plan_of_its_own(plac
     assert plans[0]["recipe"]["left_out"] == []
     assert [one["name"] for one in plans[1]["recipe"]["left_out"]] == ["huge", "only-its"]
     assert plans[0]["key"] != plans[1]["key"]
+    shown = place.run("plan", "lazy", "--engine", "host", "--python", PYTHON, "--leave-out", "huge").out
+    assert "  left out huge 1.0 (asked)\n  left out only-its 1.0 (only needed by it)\n" in shown
 
 
 def test_a_lock_is_written_without_it_and_a_layer_is_built_from_that(place: Place) -> None:

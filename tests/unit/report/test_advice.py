@@ -20,9 +20,10 @@ from layerforge.layer.passes import prune, strip
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone
 from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.layer.tree import Edit
-from layerforge.report.advice.advise import SMALLEST, Advice, advise, apart, notes
+from layerforge.report.advice.advise import SMALLEST, Advice, advise, apart, limited, notes
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving
 from layerforge.report.advice.sources import droppable
+from layerforge.resolve.left_out import LeftOut, Why
 from wheels import record_row
 
 BIG = 300_000
@@ -276,6 +277,17 @@ def test_libraries_for_graphics_processors_are_told_with_who_asks_for_them(tmp_p
     assert found[0].how.startswith("`--leave-out nvidia-nccl-cu12` leaves it out")
     assert found[0].bytes > 4 * BIG
     assert any("nvidia-nccl-cu12" in line for line in notes(known, ours=True))
+
+
+def test_versions_that_a_package_asks_for_of_what_the_runtime_is_to_bring_are_told(tmp_path: Path) -> None:
+    files = a_package("aio", {"aio/__init__.py": b""}, needs=["botocore>=1.40,<1.43", "urllib3<3"])
+    files |= a_package("pandas", {"pandas/__init__.py": b""}, needs=["python-dateutil>=2.8"])
+    seen = evidence(tmp_path, files).examination
+    names = ("botocore", "python-dateutil", "urllib3")
+    out = [LeftOut(name=name, why=Why.RUNTIME) for name in names]
+    line = "aio asks for certain versions of botocore, and the runtime may have others"
+    assert limited(seen, target(), out) == (line,)
+    assert limited(seen, target(), [LeftOut(name="botocore", why=Why.ASKED)]) == ()
 
 
 def test_notes_of_a_verification_are_the_advice_of_inspect(tmp_path: Path) -> None:

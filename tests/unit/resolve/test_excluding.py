@@ -189,6 +189,29 @@ def test_a_lock_that_was_written_without_a_package_says_so_and_is_not_stale(whee
     assert ("both", "1.0", Why.ASKED) in gone(found)
 
 
+def test_a_lock_that_is_stale_is_renewed_without_the_same_packages(wheels: list[Path], tmp_path: Path) -> None:
+    assert wheels
+    file = tmp_path / "mine.lock"
+    file.write_text(locking.universal(request("demo", out=("huge", "runtime")), "3.12", stock()))
+    with pytest.raises(LockError, match="stale") as caught:
+        chosen(request("demo", "new", lock=file, out=("runtime",)))
+    options = "--leave-out huge --leave-out runtime"
+    assert caught.value.hint == f"renew it with `layerforge lock demo new {options} -o {file}`"
+    with pytest.raises(LockError, match="newer") as caught:
+        locking.locked(request("demo", lock=file), target("3.10"), stock())
+    assert options in caught.value.hint
+
+
+def test_the_needs_of_a_wheel_on_disk_are_left_out_too(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "huge")
+    make_wheel(index, "both")
+    wheel = make_wheel(tmp_path / "wheels", requires=["huge", "both"])
+    whole = chosen(request(str(wheel)))
+    found = chosen(request(str(wheel), out=("huge",)))
+    assert found.pins == tuple(one for one in whole.pins if one.name != "huge")
+    assert gone(found) == [("huge", "1.0", Why.ASKED)]
+
+
 def test_a_lock_of_others_without_a_package_is_not_stale_where_that_is_left_out(
     wheels: list[Path], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from layerforge.report.advice.sizes import (
 )
 from layerforge.report.advice.sources import unused
 from layerforge.report.advice.times import missing_bytecode, slow_import
+from layerforge.resolve.left_out import LeftOut, Why
 
 SMALLEST = 100_000
 """Unzipped bytes from which on something is worth a line."""
@@ -141,6 +142,20 @@ def _weighed(proposal: Proposal) -> Advice:
 def _cost(unzipped: int, zipped: int | None, files: int) -> str:
     packed = "" if zipped is None else f"{megabytes(zipped)} zipped, "
     return f"{megabytes(unzipped)} ({packed}{counted(files, 'file')})"
+
+
+def limited(examination: Examination, target: Target, left_out: Iterable[LeftOut]) -> tuple[str, ...]:
+    """A line on each package that asks for versions of what Lambda's own Python is to bring: it may have others."""
+    names = {one.name for one in left_out if one.why is Why.RUNTIME}
+    if not names:
+        return ()
+    with zip_content.reader(examination.path) as read:
+        capped = LayerEvidence(target=target, examination=examination, read=read).capped
+    return tuple(
+        f"{one} asks for certain versions of {', '.join(sorted(wanted & names))}, and the runtime may have others"
+        for one, wanted in sorted(capped.items())
+        if wanted & names
+    )
 
 
 def could_go(examination: Examination, target: Target, *, ours: bool) -> tuple[str, ...]:
