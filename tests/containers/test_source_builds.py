@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +35,25 @@ class Place:
     build: Callable[..., subprocess.CompletedProcess[str]]
     pids: list[int]
     """Of the builds so far."""
+    argv: list[str]
+    env: dict[str, str]
+    """Command and environment of a build, without ``--json``."""
+
+    def at_a_terminal(self, answer: str) -> tuple[int, str]:
+        """Builds at a terminal, and answers what is asked. Gives the exit code and what the terminal shows."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            self.argv, stdin=theirs, stdout=theirs, stderr=theirs, env=self.env, cwd=self.folder, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            shown, answered = "", False
+            with suppress(OSError):  # how a terminal says that nobody writes to it any more
+                while data := os.read(ours, 65536):
+                    shown += data.decode(errors="replace")
+                    if "Compile now" in shown and not answered:
+                        answered = bool(os.write(ours, answer.encode()))
+        os.close(ours)
+        return process.returncode, shown
 
     def spec(self, script: str = 'make && make install PREFIX="$PREFIX"') -> None:
         sha256 = hashlib.sha256((self.folder / "sources/tiny-1.0.tar.gz").read_bytes()).hexdigest()
@@ -67,19 +88,22 @@ def place(tmp_path: Path, standin: str) -> Place:
     (tmp_path / "recipes/tinypy/requirements.lock").write_text(lock)
     (tmp_path / "recipes/tinypy/check.py").write_text(CHECK)
 
+    env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "UV_FIND_LINKS": str(tmp_path / "index")}
+    common = [sys.executable, "-m", "layerforge", "build", "tinypy", "--recipes", "recipes", "--engine", "docker"]
+    common += ["--image", standin, "--sources", "sources"]
+
     def build(*arguments: str, store: str = "store") -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / store), "UV_FIND_LINKS": str(tmp_path / "index")}
-        argv = [sys.executable, "-m", "layerforge", "build", "tinypy", "--recipes", "recipes", "--engine", "docker"]
-        argv += ["--image", standin, "--sources", "sources", "--json", *arguments]  # the last --image counts
+        argv = [*common, "--json", *arguments]  # the last --image counts
+        own = {**env, "LAYERFORGE_CACHE": str(tmp_path / store)}
         with subprocess.Popen(
-            argv, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv, env=own, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
             pids.append(running.pid)
             out, err = running.communicate()
         return subprocess.CompletedProcess(argv, running.returncode, out, err)
 
     pids: list[int] = []
-    made = Place(tmp_path, build, pids)
+    made = Place(tmp_path, build, pids, common, {name: value for name, value in env.items() if name != "CI"})
     made.spec()
     return made
 
@@ -207,7 +231,7 @@ def test_a_package_that_the_images_system_does_not_have_is_an_error_that_shows_w
 def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_same_bytes(place: Place) -> None:
     first = layer_of(place.build())
     again = place.build("--compression", "small", "--no-verify")
-    assert again.stderr.count("from the store") == 3
+    assert again.stderr.count("from the store, ") == 3
     assert layer_of(again)["content_sha256"] == first["content_sha256"]
     assert layer_of(place.build(store="another"))["content_sha256"] == first["content_sha256"]
 
@@ -222,6 +246,40 @@ def test_a_rebuild_with_nothing_changed_starts_no_container(place: Place) -> Non
     first, again = map(str, place.pids)
     assert first in owners
     assert again not in owners
+
+
+def test_what_compiling_costs_is_said_before_and_what_it_took_the_next_time(place: Place) -> None:
+    first = place.build()
+    assert layer_of(first)
+    assert json.loads(first.stdout)["cost"]["unknown"] == ["tiny", "tinypy"]
+    lines = first.stderr.splitlines()
+    told = lines.index("  compiles tiny 1.0 (nobody knows how long), tinypy 1.0 (nobody knows how long)")
+    assert told < lines.index("  tiny      step 1 of 2, nobody knows how long")
+    shutil.rmtree(place.folder / "store/store-v2/values/layer")
+    again = json.loads(place.build("--no-verify").stdout)["cost"]
+    assert (again["seconds"], again["unknown"]) == (0, [])
+    assert [(one["name"], one["in_store"], one["basis"]) for one in again["steps"]] == [
+        ("tiny", True, "measured"),
+        ("tinypy", True, "measured"),
+    ]
+    assert all(one["seconds"] > 0 for one in again["steps"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        ("n\n", 130, "interrupted; nothing half-written is left behind"),
+        ("\x04", 2, "the question whether to compile got no answer"),
+        ("y\n", 0, "dist/tinypy-py313-x86_64.zip"),
+    ],
+)
+def test_a_person_at_a_terminal_is_asked_before_it_takes_long(place: Place, answer: str, code: int, words: str) -> None:
+    recipe = place.folder / "recipes/tinypy/recipe.toml"
+    recipe.write_text(recipe.read_text().replace('build = "source"', 'build = "source"\nminutes = 31'))
+    ended, shown = place.at_a_terminal(answer)
+    assert (ended, shown.count("Compile now, for about 31 min?")) == (code, 1)
+    assert words in shown
+    assert (place.folder / "store/store-v2/values/built").exists() == (code == 0)
 
 
 @pytest.mark.parametrize(
