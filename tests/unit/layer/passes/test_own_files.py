@@ -8,7 +8,7 @@ from fakes import FakeProgress, FakeStore, a_file, a_tree, target
 from layerforge.build.plan import plan
 from layerforge.layer.passes.own_files import MOST_NAMES, refuse_foreign_globs
 from layerforge.layer.passes.run import optimize
-from layerforge.layer.tree import Link, Tree
+from layerforge.layer.tree import Link, Package, Tree
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Compression, Prune
@@ -69,6 +69,21 @@ def test_a_glob_may_match_nothing_as_long_as_it_begins_with_what_its_package_has
 
 def test_a_package_that_installs_a_top_level_link_or_module_owns_it() -> None:
     refuse_foreign_globs(a_layer(), a_spec("remove", "a.so", "_right.*", "right/**", package="right"))
+
+
+def test_what_a_record_lists_is_its_packages_own_though_another_package_won_the_file() -> None:
+    paths = ["tests/__init__.py", "./gone/x.py", "../../bin/tool", "bin/tool", "/etc/x", "loser-1.dist-info/RECORD"]
+    record = "".join(f"{path},,\n" for path in paths).encode()
+    info = "python/loser-1.dist-info"
+    layer = a_tree(
+        a_file("python/tests/__init__.py", package="winner"),
+        a_file(f"{info}/RECORD", record, package="loser"),
+        packages=[Package(name="loser", version="1", info=info), Package(name="blas", version="1", info="")],
+    )
+    refuse_foreign_globs(layer, a_spec("remove", "tests/**", "gone/**", package="loser"))
+    with pytest.raises(RecipeError) as caught:
+        refuse_foreign_globs(layer, a_spec("remove", "bin/**", "etc/**", package="loser"))
+    assert [line.rpartition(" has ")[2] for line in caught.value.details] == ["gone, loser-1.dist-info, tests"] * 2
 
 
 def test_every_such_glob_of_every_recipe_is_told_at_once() -> None:
