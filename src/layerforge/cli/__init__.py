@@ -21,7 +21,7 @@ COMMANDS = {
     "build": "Build, verify and write layers.",
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",
-    "recipes": "List the recipes that come along, or check your own.",
+    "recipes": "List recipes, write a first one, or look for mistakes.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",
     "sbom": "Write the SBOM of a layer, whoever built it.",

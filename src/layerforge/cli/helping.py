@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
-    "recipes": ("layerforge recipes", "layerforge recipes check recipes"),
+    "recipes": ("layerforge recipes", "layerforge recipes new shapely", "layerforge recipes check recipes"),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
     "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),

@@ -8,8 +8,8 @@ from typing import TypedDict
 
 import click
 
+from layerforge.cli import new_recipe, terminal
 from layerforge.cli import options as shared
-from layerforge.cli import terminal
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.text import counted, megabytes
@@ -25,7 +25,7 @@ from layerforge.resolve.recipe_findings import RecipeFinding
 @shared.json_option
 @click.pass_context
 def command(ctx: click.Context, recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
-    """List the recipes that come along, and those of a folder of your own, or look for mistakes in some."""
+    """List the recipes that come along, and those of a folder of your own; write one, or look for mistakes in some."""
     if ctx.invoked_subcommand is not None:
         if recipes_folder or as_json:
             name = ctx.invoked_subcommand
@@ -40,6 +40,9 @@ def command(ctx: click.Context, recipes_folder: Path | None, as_json: bool) -> N
         return
     cells = [(row["name"], row["kind"], row["version"] or row["versions"], row["python"], _most(row)) for row in rows]
     terminal.report().table("", ("recipe", "what of", "version", "Python", "unzipped at most"), cells)
+
+
+command.add_command(new_recipe.command)
 
 
 @command.command("check")

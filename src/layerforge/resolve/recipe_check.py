@@ -162,7 +162,7 @@ def _of_check(one: ReadRecipe) -> Iterator[RecipeFinding]:
     if not one.recipe.check.scripts:
         yield one.warning(
             "[check] has no script: nothing but imports proves the package",
-            hint=f'write what functions do with it into {CHECK}, and name it: script = "{CHECK}"',
+            hint=f'write what functions do with it into {CHECK}, then name it: script = "{CHECK}"',
         )
     for script in one.recipe.check.scripts:
         try:
@@ -177,6 +177,7 @@ def _of_files(one: ReadRecipe) -> Iterator[RecipeFinding]:
     used = {recipe_file.FILE, recipe_file.PATCHES, script_name(recipe.folder)}
     used |= {recipe_file.LOCK} if recipe.layer else set()
     used |= {recipe_file.BUILD_LOCK} if recipe.compiles else set()
+    used |= {CHECK} if not recipe.check.scripts and not isinstance(recipe.part, Library) else set()  # it is told of
     for path in sorted(recipe.folder.iterdir()):
         name = path.name
         if name in used or name.startswith((".", "__")) or name.lower().startswith(_ALOUD):

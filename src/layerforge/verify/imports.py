@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core.paths import below_site, site_dir
 from layerforge.examine.examination import Examination, Member
 from layerforge.layer.imports import module_parts
+from layerforge.layer.tree import File
 
 _NO_MODULES = frozenset(
     {"bin", "share", "include", "etc", "man", "test", "tests", "testing", "doc", "docs", "example", "examples"}
@@ -61,7 +62,7 @@ def imports_of(examination: Examination, named: Iterable[str] = (), covered: Col
         own = [name for name in names if package and canonicalize_name(name.replace(".", "-")) == package]
         if own or top:
             needed.update(own or top)
-            others.update(filter(_public, top))
+            others.update(filter(public, top))
         else:
             parts[package or names[0].partition(".")[0]] = tuple(names[:_MOST])
     return Imports(needed=tuple(sorted(needed)), others=tuple(sorted(others - needed)), parts=parts)
@@ -80,9 +81,9 @@ def holds_code(examination: Examination) -> bool:
 
 def _by_package(examination: Examination) -> Mapping[str, list[str]]:
     """Modules by package, the outermost first."""
-    found = _found(examination.members)
-    public = {name: owner for name, owner in found.items() if _public(name)}
-    shown = {**{name: owner for name, owner in found.items() if owner not in set(public.values())}, **public}
+    found = outermost(examination.members)
+    open_ = {name: owner for name, owner in found.items() if public(name)}
+    shown = {**{name: owner for name, owner in found.items() if owner not in set(open_.values())}, **open_}
     grouped: dict[str, list[str]] = {}
     for name in sorted(shown, key=lambda one: (one.count("."), one)):
         # What comes with no package stands together by the name that it lies under.
@@ -90,12 +91,13 @@ def _by_package(examination: Examination) -> Mapping[str, list[str]]:
     return grouped
 
 
-def _public(name: str) -> bool:
+def public(name: str) -> bool:
+    """Whether a module is there for others, and neither tests nor something that a wheel left behind."""
     parts = name.split(".")
     return parts[0] not in _NO_MODULES and not any(part.startswith("_") for part in parts)
 
 
-def _found(members: Iterable[Member]) -> dict[str, str]:
+def outermost(members: Iterable[Member | File]) -> dict[str, str]:
     """The outermost modules and true packages, each with the package that brought it."""
     files = {parts: member.package for member in members if (parts := module_parts(below_site(member.path)))}
     folders = {parts[:-1] for parts in files if parts[-1] == "__init__"}

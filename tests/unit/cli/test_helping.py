@@ -17,7 +17,7 @@ def test_examples_name_options_that_there_are(line: str) -> None:
     name, *words = line.removeprefix("layerforge ").split()
     command = cli.group.get_command(click.Context(cli.group), name)
     assert command is not None
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and words:
         command = command.commands[words[0]]
     known = {option for one in command.params for option in one.opts}
     assert {word for word in words if word.startswith("-")} <= known

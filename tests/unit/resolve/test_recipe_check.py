@@ -243,7 +243,6 @@ def test_files_that_nothing_uses_are_told(tmp_path: Path) -> None:
     found = [(one.file, one.hint.partition(":")[0]) for one in checked(place).findings if one.file != "recipe.toml"]
     assert found == [
         ("build.lock", 'it goes with build = "source"'),
-        ("check.py", "name it in [check]"),
         ("notes.txt", "patches are called patches/*.patch; take away what is none"),
         ("requirements.lock", "a lock goes with [layer], which makes the recipe a target of its own"),
     ]

@@ -1,0 +1,1 @@
+"""A first recipe for a package, from what its wheel holds."""
