@@ -508,9 +508,17 @@ def sandbox(docker: DockerEngine, tmp_path: Path) -> Callable[..., Outcome]:
     for path in (opt, *opt.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
-    def run(program: str, *, init: str = "", timeout: float = 60.0, memory: int = 512 * MEGABYTE) -> Outcome:
+    def run(
+        program: str,
+        *,
+        init: str = "",
+        timeout: float = 60.0,
+        memory: int = 512 * MEGABYTE,
+        env: Mapping[str, str] | None = None,
+    ) -> Outcome:
         lambda_like: Engine = replace(docker, memory=memory)
-        return lambda_like.run(Job(target=target(), opt=opt, program=program, init=init, timeout=timeout))
+        job = Job(target=target(), opt=opt, program=program, init=init, timeout=timeout, env=env or {})
+        return lambda_like.run(job)
 
     return run
 
@@ -575,6 +583,14 @@ print(os.environ['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'], os.environ['LD_LIBRARY_PATH
         "Network is unreachable",
         "512 True",
     ]
+
+
+def test_a_program_in_the_sandbox_has_the_functions_variables_and_none_of_lambdas_is_changed(
+    sandbox: Callable[..., Outcome],
+) -> None:
+    env = {"DEMO_DATA": "/opt/share/a b:/opt/c", "AWS_REGION": "elsewhere"}
+    program = "import os; print(os.environ['DEMO_DATA'], os.environ['AWS_REGION'])"
+    assert sandbox(program, env=env).output == "/opt/share/a b:/opt/c us-east-1\n"
 
 
 def test_a_program_in_the_sandbox_sees_no_variable_of_this_machine(

@@ -95,6 +95,12 @@ def test_versions_are_compared_as_numbers() -> None:
     assert newest_symbols([{"libc.so.6": ("GLIBC_2.9", "GLIBC_2.17", "GLIBC_PRIVATE")}]) == {"GLIBC": "GLIBC_2.17"}
 
 
+def test_the_manifest_gives_the_variables_of_the_function() -> None:
+    told = replace(MANIFEST, env={"DEMO_DATA": "/opt/share/demo"})
+    shown = page_data(a_subject(demo(), Beside(manifest=told)))
+    assert shown["made"]["env"] == {"DEMO_DATA": "/opt/share/demo"}
+
+
 def test_the_manifest_gives_the_ledger_and_the_origin_of_packages() -> None:
     shown = page_data(a_subject(demo(), Beside(manifest=MANIFEST, verdict=VERDICT)))
     made = shown["made"]
