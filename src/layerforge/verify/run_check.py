@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
 from layerforge.build.engine import Engine, Job, Outcome
 from layerforge.core import guarded, resources
 from layerforge.core.findings import Finding
@@ -197,14 +195,18 @@ def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut]) -> Finding:
 
 
 def _left_out(error: str, left_out: Sequence[LeftOut]) -> str:
-    """What to do where a module is missing because its package, or one of several, was left out; else empty."""
-    match = _MISSING.search(error)
-    if match is None or not left_out:
-        return ""
-    module = canonicalize_name(match[1])
-    package = known_modules().get(module, module)
-    names = [one.name for one in left_out if one.name == package] or [one.name for one in left_out]
-    return f"--leave-out has taken {' or '.join(names)} away, which is needed at once: let that in"
+    """What to do where what is missing was left out, or may have been; else empty."""
+    said = set(_WORD.findall(error.partition(":")[2].lower()))
+    names = [one.name for one in left_out if said & _words_for(one.name)]
+    if not names and "No module named" in error:
+        # A module need not be called as its package is.
+        names = [one.name for one in left_out]
+    return f"--leave-out has taken {' or '.join(names)} away, which is needed at once: let that in" if names else ""
+
+
+def _words_for(package: str) -> set[str]:
+    """Words by which an error may speak of a package."""
+    return {package, package.replace("-", "_"), *(one for one, name in known_modules().items() if name == package)}
 
 
 def _trace(report: Mapping[str, Any]) -> list[str]:
@@ -212,7 +214,7 @@ def _trace(report: Mapping[str, Any]) -> list[str]:
     return _OWN_FRAME.sub("", "\n".join(map(str, report.get("trace", ())))).splitlines()
 
 
-_MISSING = re.compile(r"No module named '([^'.]+)")
+_WORD = re.compile(r"\w(?:[\w-]*\w)?")
 _BY_NAME = (
     "Lambda's runtime does not have the library that is looked for by its name: put it into the layer's lib/ folder"
 )

@@ -37,6 +37,8 @@ def failing(error: str, *, what: str = "demo", left_out: tuple[LeftOut, ...] = O
         ("ModuleNotFoundError: No module named 'dateutil'", "python-dateutil away"),
         ("ModuleNotFoundError: No module named 'huge.part'", "huge away"),
         ("ModuleNotFoundError: No module named 'of_another_name'", "python-dateutil or huge away"),
+        ("ImportError: Unable to import required dependency huge. See the traceback.", "taken huge away"),
+        ("RuntimeError: python_dateutil needs to be installed", "taken python-dateutil away"),
     ],
 )
 def test_a_module_that_lacks_what_was_left_out_says_which_option_took_it(error: str, named: str) -> None:
