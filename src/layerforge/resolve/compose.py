@@ -63,8 +63,9 @@ def compose(
 def _from_wheels(left: Sequence[str], *, budget: bool) -> Iterator[str]:
     """What is said where nothing can be compiled."""
     if left:
+        how, what = ("comes from its wheel", "it") if len(left) == 1 else ("come from their wheels", "them")
         more = ", and the budget does not count" if budget else ""
-        yield f"{', '.join(left)} from their wheels: what compiles them is a container engine{more}"
+        yield f"{', '.join(left)} {how}: compiling {what} takes a container engine{more}"
 
 
 @dataclass(frozen=True, kw_only=True)

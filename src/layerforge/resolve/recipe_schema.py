@@ -43,7 +43,12 @@ Rule = Callable[[Any], str]
 
 
 def _text(value: object) -> str:
-    return "" if isinstance(value, str) and value else "must be a text"
+    return "" if _is_text(value) and value else "must be a text"
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is a text that a program can be told."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def _texts(value: object) -> str:
@@ -218,12 +223,13 @@ def _one_of(*words: str) -> Rule:
 
 
 def _flags(value: object) -> str:
-    fits = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    fits = isinstance(value, dict) and all(_is_text(item) for item in value.values())
     return "" if fits else "must be a table of texts"
 
 
 def _config(value: object) -> str:
-    fits = isinstance(value, dict) and all(isinstance(item, str) or not _texts(item) for item in value.values())
+    values = [item if isinstance(item, list) else [item] for item in value.values()] if isinstance(value, dict) else []
+    fits = isinstance(value, dict) and all(_is_text(one) for item in values for one in item)
     return "" if fits else "must be a table of texts or lists of texts"
 
 

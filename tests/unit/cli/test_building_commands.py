@@ -75,7 +75,7 @@ def test_what_a_recipe_compiles_takes_a_container_and_its_wheels_stand_in_for_it
     folder = a_recipe(tmp_path / "mine/demo", wheel, build='build = "source"\n')
     ran = layerforge("build", folder, "--python", PYTHON, "--engine", "host")
     assert ran.code == 0, ran.err
-    assert "demo from their wheels: what compiles them is a container engine" in ran.err
+    assert "demo comes from its wheel: compiling it takes a container engine" in ran.err
     refused = layerforge("build", folder, "--python", PYTHON, "--engine", "host", "--from-source", "demo")
     assert refused.code == 5
     assert "compiling demo takes a container engine and its image" in refused.err

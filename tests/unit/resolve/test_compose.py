@@ -19,7 +19,7 @@ from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Budget, CheckScript, CodeRules, Docstrings, Prune, SourcePackage
 
 SHA256 = "a" * 64
-WHEEL = "from their wheels: what compiles them is a container engine"
+ENGINE = "takes a container engine"
 
 
 def a_package(name: str, *needs: str, versions: str = ">=1,<2", build: bool = True, more: str = "") -> tuple[str, str]:
@@ -171,6 +171,20 @@ def test_a_package_outside_of_its_recipes_versions_that_is_asked_to_be_compiled_
     assert [line.partition(": ")[2] for line in found.said] == ["it is compiled, by the general rules"]
 
 
+def test_a_targets_own_lock_holds_a_version_that_its_recipe_is_for(tmp_path: Path) -> None:
+    recipe = a_package("top", more='[layer]\nrequires = ["top"]\n')
+    spec = replace(SPEC, name="top", folder=tmp_path / "top")
+    with pytest.raises(
+        RecipeError, match=r"the recipe top is for the versions >=1,<2, and its lock holds 2\.0"
+    ) as caught:
+        composed(tmp_path, [recipe, a_package("other")], "top==2.0", "other", spec=spec)
+    assert "then write the lock anew" in caught.value.hint
+    [told] = composed(tmp_path, [], "top", "other==3", spec=spec).said
+    assert told.startswith("other 3 is not among the versions of its recipe")
+    [told] = composed(tmp_path, [], "top==2.0", spec=replace(SPEC, name="top")).said
+    assert told.startswith("top 2.0 is not among the versions of its recipe")
+
+
 # --- what is compiled
 
 
@@ -196,14 +210,16 @@ def test_without_an_engine_all_come_from_wheels_which_is_said_and_no_budget_of_c
 ) -> None:
     found = composed(tmp_path, CHAIN, "top", "middle", "base", compiling=False, image=False)
     assert compiled(found) == ([], [])
-    assert found.said == (f"base, middle, top {WHEEL}, and the budget does not count",)
+    assert found.said == (
+        f"base, middle, top come from their wheels: compiling them {ENGINE}, and the budget does not count",
+    )
     assert found.spec.budget == Budget()
 
 
 def test_where_no_budget_is_asked_for_none_is_spoken_of(tmp_path: Path) -> None:
     spec = replace(SPEC, budget=Budget())
     found = composed(tmp_path, CHAIN, "base", spec=spec, compiling=False, image=False)
-    assert found.said == (f"base {WHEEL}",)
+    assert found.said == (f"base comes from its wheel: compiling it {ENGINE}",)
 
 
 def test_wheels_that_are_asked_for_beside_an_engine_need_no_line(tmp_path: Path) -> None:

@@ -340,6 +340,21 @@ def test_a_variable_has_a_variables_name(tmp_path: Path, table: str, name: str) 
     assert f"must not have the key {name!r}" in told
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'env = { A = "x\\u0000" }',
+        'flags = { A = "x\\u0000" }',
+        'config = { a = "x\\u0000" }',
+        'config = { a = ["x\\u0000"] }',
+        '[check]\nexcused = { x = "\\u0000" }',
+    ],
+)
+def test_a_text_that_no_program_could_be_told_is_none(tmp_path: Path, line: str) -> None:
+    [told] = mistakes(tmp_path, f'{PACKAGE}build = "source"\n{line}\n')
+    assert re.match(r"(package\.(env|flags|config)|check\.excused) must be a", told)
+
+
 @pytest.mark.parametrize("into", ["", "/opt/share", "python/demo", "share", "lib/x", "../share/x", "share/../lib", 3])
 def test_data_lies_where_nothing_else_is_looked_for(tmp_path: Path, into: object) -> None:
     row = f'[[data]]\nurl = "https://x/y"\nsha256 = "{SHA256}"\ninto = {json.dumps(into)}\n'

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,15 @@ def test_a_typo_in_a_recipes_name_is_a_recipe_error_with_the_nearest_name(index:
         locking.locked(request, target(), stock(progress))
     assert caught.value.hint == "perhaps you meant scikit-learn"
     assert "perhaps you meant scikit-learn" in progress.warnings[0]
+
+
+@pytest.mark.parametrize("words", [["scikit-lern", "six"], ["six", "scikit-lern>=1"]])
+def test_a_typo_beside_other_words_is_told_too(words: list[str], index: Path) -> None:
+    make_wheel(index, "six")
+    [request] = targets.requests(words, None)
+    with pytest.raises(RecipeError, match="there is no recipe and no package scikit-lern") as caught:
+        locking.locked(request, target(), stock())
+    assert caught.value.hint == "perhaps you meant scikit-learn"
 
 
 def test_an_unknown_package_far_from_every_recipe_is_a_lock_error(index: Path) -> None:
@@ -626,9 +636,22 @@ def test_a_recipe_of_a_projects_folder_is_a_target_by_its_name(tmp_path: Path) -
     [request] = targets.requests(["numpy"], None, known)
     assert (request.spec.folder, request.spec.requires) == (tmp_path / "numpy", ("demo>=1",))
     assert request.lock == tmp_path / "numpy/requirements.lock"
+    assert request.renew == f"layerforge lock {tmp_path / 'numpy'}"
     [request] = targets.requests(["numpy", "scipy"], None, known)
     assert request.spec.requires[0] == "demo>=1"
     assert request.catalogue.places["numpy"] == tmp_path / "numpy"
+
+
+def test_the_command_that_renews_a_lock_names_the_folder_of_a_projects_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_recipe(tmp_path / "mine" / "demo")
+    for folder, named in (("mine", "./mine/demo"), ("./mine", "./mine/demo"), (str(tmp_path / "mine"), str(tmp_path))):
+        [request] = targets.requests(["demo"], None, catalogue(Path(folder)))
+        assert request.renew.startswith(f"layerforge lock {named}")
+        [again] = targets.requests(list(request.given), None)
+        assert again.spec == replace(request.spec, folder=again.spec.folder)
 
 
 @pytest.mark.parametrize(
