@@ -25,7 +25,7 @@ from layerforge.layer.data_files import fetched, laid, with_data
 from layerforge.layer.passes.run import optimize
 from layerforge.layer.patches import patched
 from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, is_kept, keep, recall, refuse_unfit
-from layerforge.report.manifest import manifest
+from layerforge.report.manifest import Manifest, manifest
 from layerforge.report.provenance import origins
 from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
@@ -146,7 +146,9 @@ def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
         with session.store.workspace() as workspace, writing(session.store.root):
             path = workspace / f"{planned.spec.name}.zip"
             path.write_bytes(layer.data)
-            verdict = verify_zip(path, expect, session.engine, workspace, beside, unrun=beside.lacking)
+            verdict = verify_zip(
+                path, expect, session.engine, workspace, beside, unrun=beside.lacking, made=layer.manifest
+            )
         if not beside.lacking:
             verifying.keep(facts, verdict, session.store)
         step.note(summary(verdict), mark(verdict))
@@ -154,16 +156,23 @@ def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
 
 
 def verify_zip(
-    path: Path, expect: Expect, engine: Engine, workspace: Path, beside: Provided = ALONE, *, unrun: str = ""
+    path: Path,
+    expect: Expect,
+    engine: Engine,
+    workspace: Path,
+    beside: Provided = ALONE,
+    *,
+    unrun: str = "",
+    made: Manifest | None = None,
 ) -> Verdict:
     """The verdict on any zip, whoever made it, run ``beside`` what Lambda has; ``unrun`` is why its code is not to be
-    run.
+    run, ``made`` how it was made.
     """
     # A build that comes from the store needs none of what this imports.
     from layerforge.report.advice.advise import could_go, limited
 
     examination = examine(path, expect.target)
-    advice = could_go(examination, expect.target, ours=expect.spec is not None)
+    advice = could_go(examination, expect.target, ours=expect.spec is not None, manifest=made)
     if expect.spec is not None:
         advice += limited(examination, expect.target, expect.spec.left_out)
     return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun, runtime=beside.folder)

@@ -80,7 +80,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "demo/__init__.py": b"",
         "demo.libs/libdemo.so.1": library,
         "demo/tests/__init__.py": b"",
-        "demo/tests/t.py": b"x = 1\n",
+        "demo/tests/test_t.py": b"def test_t(): pass\n",
     }
     make_wheel(folder / "index", files=files)
     config = folder / "uv.toml"
@@ -387,7 +387,7 @@ def test_the_ledger_is_that_of_the_manifest(context: BrowserContext, layer: Path
     assert shown == {name: f"{size:,}" if size >= 0 else f"{-size:,} added" for name, size in signed.items()}
     pruned = seen.page.get_by_role("row", name="prune tests")
     pruned.locator("summary").click()
-    expect(pruned.get_by_text("python/demo/tests/t.py")).to_be_visible()
+    expect(pruned.get_by_text("python/demo/tests/test_t.py")).to_be_visible()
 
 
 def test_a_package_leads_to_its_entry_in_the_sbom(context: BrowserContext, layer: Path) -> None:

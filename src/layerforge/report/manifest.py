@@ -107,7 +107,7 @@ def manifest(
         unzipped_bytes=archive.unzipped,
         packages=tree.packages,
         edits=tuple(group for result in passes for group in groups(result)),
-        left=tuple(left for result in passes for left in result.left),
+        left=tuple(sorted((left for result in passes for left in result.left), key=lambda left: -left.bytes)),
         key=plan.key,
         layerforge=__version__,
         patches=patches,

@@ -14,7 +14,9 @@ from wheels import lock_of, make_wheel
 @pytest.fixture
 def wheel(index: Path) -> Path:
     """The one wheel of the index."""
-    return make_wheel(index, files={"demo/__init__.py": b"VALUE = 1\n", "demo/tests/test_it.py": b"x = 1\n" * 200})
+    return make_wheel(
+        index, files={"demo/__init__.py": b"VALUE = 1\n", "demo/tests/test_it.py": b"def test_it(): pass\n" * 60}
+    )
 
 
 def a_recipe(folder: Path, wheel: Path, extra: str = "", *, build: str = "") -> Path:

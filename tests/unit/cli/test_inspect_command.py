@@ -89,7 +89,7 @@ def test_the_json_of_a_layer_counts_every_byte_once(layerforge: Command, pair: t
 
 
 def test_advice_follows_the_tables_or_it_is_said_that_there_is_none(layerforge: Command, tmp_path: Path) -> None:
-    headers = zips.of(tmp_path / "a.zip", {"python/a/__init__.py": b"", "python/a/data.h": os.urandom(300_000)})
+    headers = zips.of(tmp_path / "a.zip", {"python/a/_c.abi3.so": b"", "python/a/data.h": os.urandom(300_000)})
     [one] = layerforge("inspect", headers, "--json").json["advice"]
     shown = layerforge("inspect", headers).out
     assert shown.index("what would help most") < shown.index(one["message"]) < shown.index(one["how"])

@@ -22,7 +22,7 @@ from layerforge.layer.pyc import PycFacts, PycState
 from layerforge.layer.tree import Edit
 from layerforge.report.advice.advise import SMALLEST, Advice, advise, apart, limited, notes
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving
-from layerforge.report.advice.sources import droppable
+from layerforge.report.advice.sources import judged
 from layerforge.resolve.left_out import LeftOut, Why
 from wheels import record_row
 
@@ -71,6 +71,10 @@ def with_pyc(evidence: LayerEvidence, state: PycState) -> LayerEvidence:
     return replace(evidence, examination=replace(evidence.examination, members=tuple(members)))
 
 
+TEST = b"def test_it():\n    pass\n"
+SO = {"python/demo/_core.abi3.so": b""}
+"""Compiled code, of which headers beside it may be the sources."""
+
 COMPILED = {"python/demo/a.py": MIB, "python/demo/__pycache__/a.cpython-313.pyc": b"c" * 1000}
 
 
@@ -90,12 +94,12 @@ def test_bytecode_that_is_stale_could_go_and_its_sources_could_not(tmp_path: Pat
 
 def test_what_costs_time_comes_first(tmp_path: Path) -> None:
     stale = {"python/demo/a.py": b"a = 1", "python/demo/__pycache__/a.cpython-313.pyc": MIB}
-    known = with_pyc(evidence(tmp_path, {**stale, "python/demo/data.h": MIB * 2}), PycState.STALE)
+    known = with_pyc(evidence(tmp_path, {**stale, **SO, "python/demo/data.h": MIB * 2}), PycState.STALE)
     assert [one.kind for one in advise(known)] == ["unused-bytecode", "dead-weight"]
 
 
 def test_missing_bytecode_comes_first_and_is_told_in_modules_and_source(tmp_path: Path) -> None:
-    files = {"python/demo/a.py": MIB, "python/demo/data.h": MIB * 2}
+    files = {"python/demo/a.py": MIB, "python/demo/data.h": MIB * 2, **SO}
     first, second = advise(evidence(tmp_path, files))
     assert (first.kind, first.bytes, first.files, first.ms) == ("missing-bytecode", 0, 0, None)
     assert "1 module (300.0 kB of source)" in first.message
@@ -118,10 +122,11 @@ def test_tests_and_headers_could_go_but_not_what_is_imported_or_named(tmp_path: 
         "python/demo/testing/tests/__init__.py": b"",
         "python/demo/testing/tests/helper.py": MIB,
         "python/demo/tests/__init__.py": b"",
-        "python/demo/tests/test_a.py": MIB * 2,
+        "python/demo/tests/test_a.py": (TEST + MIB * 2)[: 2 * BIG],
         "python/demo/tests/data.bin": MIB,
         "python/demo/a.h": MIB,
         "python/demo/named.h": MIB,
+        **SO,
     }
     found = kinds(evidence(tmp_path, files))["dead-weight"]
     assert (found.bytes, found.files) == (3 * BIG, 3)
@@ -157,13 +162,14 @@ def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> No
         "python/demo/core/tests/helper.py": b"from . import deep\n",
         "python/demo/core/tests/deep.py": b"",
         "python/demo/core/tests/test_a.py": b"import demo.core.tests.test_b\n",
-        "python/demo/core/tests/test_b.py": b"",
+        "python/demo/core/tests/test_b.py": TEST,
+        **SO,
         "python/demo/named.h": b"",
         "python/demo/other.h": b"",
     }
     tree = a_tree(*(a_file(path, data, package="") for path, data in files.items()))
     dropped = {edit.path: edit.reason for edit in prune.prune(tree, a_setting()) if isinstance(edit, Edit)}
-    assert droppable(evidence(tmp_path, files)) == dropped
+    assert judged(evidence(tmp_path, files)).droppable == dropped
     assert set(dropped) == {
         "python/demo/core/tests/test_a.py",
         "python/demo/core/tests/test_b.py",
@@ -172,10 +178,10 @@ def test_advice_on_dead_weight_promises_what_a_build_drops(tmp_path: Path) -> No
 
 
 def test_what_a_program_imports_could_not_go(tmp_path: Path) -> None:
-    tests = {f"python/a/tests/{name}.py": MIB for name in ("__init__", "test_a", "test_b")}
+    tests = {f"python/a/tests/{name}.py": TEST + MIB for name in ("__init__", "test_a", "test_b")}
     program = {"bin/a": b"#!/var/lang/bin/python3.13\nfrom a.tests import test_a\n"}
     seen = evidence(tmp_path, {"python/a/__init__.py": b"", **tests, **program})
-    assert list(droppable(seen)) == ["python/a/tests/test_b.py"]
+    assert list(judged(seen).droppable) == ["python/a/tests/test_b.py"]
 
 
 def test_a_stub_that_its_module_reads_at_run_time_could_not_go(tmp_path: Path) -> None:
@@ -194,8 +200,9 @@ def test_an_import_of_other_tests_keeps_none(tmp_path: Path) -> None:
         "python/demo/__init__.py": b"from elsewhere.tests import x\n",
         "python/demo/tests/__init__.py": b"",
         "python/demo/tests/helper.py": MIB,
+        "python/demo/tests/test_a.py": TEST,
     }
-    assert kinds(evidence(tmp_path, files))["dead-weight"].bytes == BIG
+    assert kinds(evidence(tmp_path, files))["dead-weight"].bytes == BIG + len(TEST)
 
 
 def test_a_layer_of_our_own_keeps_what_its_recipe_kept(tmp_path: Path) -> None:
@@ -291,7 +298,7 @@ def test_versions_that_a_package_asks_for_of_what_the_runtime_is_to_bring_are_to
 
 
 def test_notes_of_a_verification_are_the_advice_of_inspect(tmp_path: Path) -> None:
-    files = a_package("boto3", {"boto3/data.json": MIB * 4, "boto3/__init__.py": b""}) | {"python/demo/x.h": MIB}
+    files = a_package("boto3", {"boto3/data.json": MIB * 4, "boto3/__init__.py": b""}) | {"python/demo/x.h": MIB, **SO}
     known = evidence(tmp_path, files)
     said = {kind: f"{one.message}; {one.how}" for kind, one in kinds(known).items()}
     assert notes(known, ours=False) == (said["runtime-has-it"], said["dead-weight"])
@@ -524,7 +531,7 @@ def test_nothing_is_said_of_what_would_save_little(tmp_path: Path) -> None:
 
 def test_bytes_are_promised_once(tmp_path: Path) -> None:
     boto = a_package("boto3", {"boto3/x.h": MIB * 4, "boto3/__init__.py": b""})
-    found = kinds(evidence(tmp_path, boto | {"python/demo/x.h": MIB}))
+    found = kinds(evidence(tmp_path, boto | {"python/demo/x.h": MIB, **SO}))
     assert found["dead-weight"].bytes == BIG
     assert found["runtime-has-it"].bytes > 4 * BIG
 

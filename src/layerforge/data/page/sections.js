@@ -302,13 +302,13 @@ function showLedger(page) {
   if (!made) return at("ledger-part").remove();
   const saved = made.saved.map((one) => [one.pass, signed(one.bytes), exact(one.files)]);
   const edits = made.edits.map((one) => [one.pass, one.reason, signed(one.bytes), folded(counted(one.files.length, "file"), () => paths(one.files))]);
-  const left = made.left.map((one) => [named(one.reason), folded(counted(one.files.length, "file"), () => paths(one.files))]);
+  const left = made.left.map((one) => [named(one.reason), exact(one.bytes), folded(counted(one.files.length, "file"), () => paths(one.files))]);
   at("ledger").append(
     table("What each pass saved", ["pass", "#bytes saved", "#files"], saved),
     h("h3", {}, "By reason"),
     table("What was saved, by reason", ["pass", "reason", "#bytes saved", "files"], edits),
     h("h3", {}, "What was left as it was"),
-    left.length ? table("What was left as it was", ["why", "files"], left) : h("p", {}, "Nothing that a pass would have changed."),
+    left.length ? table("What was left as it was", ["why", "#bytes", "files"], left) : h("p", {}, "Nothing that a pass would have changed."),
   );
 }
 

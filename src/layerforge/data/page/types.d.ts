@@ -80,7 +80,7 @@ interface Made {
   budget: { unzipped: Bytes | null; zipped: Bytes | null };
   saved: { pass: string; bytes: Bytes; files: number }[];
   edits: Edits[];
-  left: { reason: string; files: string[] }[];
+  left: { reason: string; bytes: Bytes; files: string[] }[];
 }
 
 interface Ran {

@@ -1,19 +1,26 @@
 """Which files the code of a layer names: what it may open at run time, as far as its words can tell.
 
 Sources are searched and not parsed: a zip may hold one that takes gigabytes to parse. Words in comments count too, so
-more is called named than is.
+more is called named than is. Each source is searched once, and what it says is looked up, so the time grows with the
+bytes of code alone.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 ENDINGS = (".py", ".dist-info/entry_points.txt")
 """How the names of files end that are looked at."""
+
+INCLUDING = (
+    *(".cl", ".glsl", ".hlsl", ".metal", ".wgsl", ".inc", ".ipp", ".def", ".idl"),
+    *(".in", ".j2", ".jinja", ".jinja2", ".mako", ".tmpl", ".tpl", ".template"),
+)
+"""Endings of what is read and not run, and includes other files."""
 
 _LISTS = re.compile(
     rb"\b(?:listdir|scandir|walk|iterdir|[ir]?glob|files|contents|resource_listdir|copytree|PackageLoader"
@@ -21,94 +28,171 @@ _LISTS = re.compile(
 )
 """Calls that give the files of a folder, or read whichever of them is asked for."""
 
+_PLACES = re.compile(
+    rb"(?:\bpath\.join|\bjoinpath|\bPath|\bget_data|\bresource_\w+|\b(?:open|read)_(?:text|binary)|\bas_file)[ \t]*\("
+    rb"(?=((?:[^\"'\n]{0,200}[\"'\n]){0,12}))"
+)
+"""Calls that put a path together, with the beginning of their arguments."""
+
+_OPERANDS = re.compile(rb"/[ \t]*[\"']([\w./-]{1,200})[\"']|[\"']([\w./-]{1,200})[\"'][ \t]*/[ \t]*[\w\"'(]")
+"""Texts beside a slash, by which paths are put together too."""
+
+_HERE = re.compile(rb"__file__")
+_OWN_FOLDER = re.compile(
+    rb"(?:files|get_data|contents|resource_\w+|(?:open|read)_(?:text|binary)|PackageLoader)"
+    rb"[ \t]*\(\s*(?:__package__|__name__|__spec__)"
+)
+"""How a module reads what is asked for of the folder that it lies in; or it lists that."""
+
+_OF_PACKAGE = re.compile(
+    rb"\b(?:files|contents|path|get_data|resource_\w+|(?:open|read)_(?:text|binary)|PackageLoader)[ \t]*\("
+    rb"\s*[\"']([\w.]{1,200})[\"']"
+)
+"""Calls that read whatever is asked for of a package, with the package's name."""
+
 _WORDS = re.compile(rb"[\"'/\\]([\w.-]{1,100})(?=[\"'/\\])")
 _MODULES = re.compile(rb"[\"'](\.*\w[\w.]{0,200})[\"':]")
+_COMPOSED = re.compile(rb"(?:[}]|%s|%\(\w{1,100}\)s|[\"'])\.tests((?:\.\w{1,100}){0,20})[\"'.{%]")
+"""The end of a module's name of which code says the beginning only when it runs: ``f"{app}.tests"``."""
+
 _ENTRIES = re.compile(rb"=[ \t]*([\w.]+)")
 _BREAKS = re.compile(rb"[\s\"'/\\(),;=|]")
 _PATTERN = re.compile(rb"[*?%{}\[\]]")
+_OPEN_ENDED = re.compile(rb"\}\.[{%]|%s\.%s|\{\w*\}\.\{|[\"']\.[\"'][ \t]*(?:\+|\.join)|[\"']\.(?:%s|\{\w*\})[\"']")
+"""How a name is put together of a stem and a suffix without its dot."""
+
+_BARE = re.compile(rb"[\"'](\w{1,10})[\"']")
+_PLAIN = frozenset({".a", ".c", ".f", ".h", ".in", ".src"})
+"""Suffixes that say nothing without their dot: ``"c"`` is a colour, too."""
+
+_INCLUDES = re.compile(rb"\b(?:include|import|extends)[ \t]*[\"'<]([^\"'<>\n]{1,300})[\"'>]")
 _LONGEST = 200
 """Bytes before a suffix in which a file's name is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Code that may name files, or a list of entry points."""
+    """A file of a layer: code that may name others, a list of entry points, or what such code reads."""
 
     name: str
     """Path below the folder on ``sys.path``."""
     package: str
     read: Callable[[], bytes]
 
+    @property
+    def is_python(self) -> bool:
+        """Whether it is a module, a program or a list of entry points, and no other text."""
+        return self.name.endswith(ENDINGS) or self.name.startswith("../")
+
+
+Key = tuple[str, ...]
+"""What a source may say of a file: the kind of word, the word, and the package that it speaks of, if of one alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class _Words:
-    """What the code of one package says, each with the file that says it."""
-
-    names: dict[str, str] = field(default_factory=dict)
-    suffixes: dict[str, str] = field(default_factory=dict)
-    folders: dict[str, str] = field(default_factory=dict)
-    listed: dict[str, str] = field(default_factory=dict)
-    """Folders that a module in them lists."""
-
-
-def named(doomed: Mapping[str, str], sources: Iterable[Source]) -> dict[str, str]:
-    """Those of the ``doomed`` files (package by path below the folder on ``sys.path``) that a source names, each with
-    the source's path.
+class Wanted:
+    """Files that may be named, by everything that names them.
 
     A source's or module's whole name counts wherever it stands; a stub's, a pattern for a suffix, and the name of a
-    folder in a module that lists folders, count for files of the own package. A module counts as named by its dotted
-    name, too.
+    folder where paths are put together, count for files of the own package. A module counts as named by its dotted
+    name, too, and by that of a package of tests around it, of which any may be meant.
     """
-    if not doomed:
-        return {}
-    suffix = _suffixes(doomed)
-    folders = {folder.encode() for path in doomed if not _is_python(path) for folder in path.split("/")[1:-1]}
-    modules: dict[str, str] = {}
-    words: dict[str, _Words] = {}
-    for source in sources:
-        data = source.read()
-        own = words.setdefault(source.package, _Words())
-        for name, is_pattern in _file_names(data, suffix):
-            (own.suffixes if is_pattern else own.names).setdefault(name, source.name)
-        for module in _module_names(source, data):
-            modules.setdefault(module, source.name)
-        if folders and _LISTS.search(data):
-            own.folders.update(dict.fromkeys(_said(folders, data), source.name))
-            own.listed.update({posixpath.dirname(source.name): source.name} if b"__file__" in data else {})
-    names = {name: by for own in words.values() for name, by in own.names.items()}
-    found = ((path, _by(path, names, modules, words.get(package, _Words()))) for path, package in doomed.items())
-    return {path: by for path, by in found if by}
+
+    files: Mapping[str, str]
+    """Package by path below the folder on ``sys.path``."""
+
+    @cached_property
+    def by_key(self) -> Mapping[Key, tuple[str, ...]]:
+        """Paths by what names them."""
+        found: dict[Key, list[str]] = {}
+        for path, package in self.files.items():
+            for key in set(_keys(path, package)):
+                found.setdefault(key, []).append(path)
+        return {key: tuple(paths) for key, paths in found.items()}
+
+    @cached_property
+    def suffix(self) -> re.Pattern[bytes]:
+        """A suffix of the files at the end of a word."""
+        ends = {end for path in self.files if (end := posixpath.splitext(path)[1])}
+        any_end = b"|".join(re.escape(end.encode()) for end in sorted(ends, key=len, reverse=True))
+        return re.compile(rb"(?:" + (any_end or rb"(?!)") + rb")(?![\w.])(?:[$)]*([\"']))?")
+
+    @cached_property
+    def suffixes(self) -> frozenset[str]:
+        """Suffixes of the files."""
+        return frozenset(key[1] for key in self.by_key if key[0] == "suffix")
+
+    @cached_property
+    def folders(self) -> frozenset[bytes]:
+        """Names of the folders that files lie in, but for modules."""
+        return frozenset(key[1].encode() for key in self.by_key if key[0] == "folder")
 
 
-def _by(path: str, names: Mapping[str, str], modules: Mapping[str, str], own: _Words) -> str:
-    """The source that names ``path``; empty where none does."""
+def named(wanted: Wanted, source: Source) -> Iterator[str]:
+    """Those of the files that a source names; a file may come more than once."""
+    said = _said(wanted, source, source.read()) if source.is_python else _included(source.read())
+    for key in said:
+        yield from wanted.by_key.get(key, ())
+
+
+def _keys(path: str, package: str) -> Iterator[Key]:
+    """All that names a file."""
     folder, _, name = path.rpartition("/")
     if path.endswith(".py"):
-        return _by_module(path, modules) or ("" if name == "__init__.py" else names.get(name, ""))
-    patterns = next((by for suffix, by in own.suffixes.items() if name.endswith(suffix)), "")
+        yield from _module_keys(path, package)
+        if name != "__init__.py":
+            yield "name", name
+        return
     if path.endswith(".pyi"):
-        return own.names.get(name, "") or patterns
-    listed = (own.folders[part] for part in folder.split("/")[1:] if part in own.folders)
-    return names.get(name, "") or patterns or next(listed, "") or own.listed.get(folder, "")
+        yield "name", name, package
+    else:
+        yield "name", name
+        yield "place", folder, package
+        yield from (("folder", part, package) for part in folder.split("/")[1:])
+    yield "suffix", posixpath.splitext(name)[1], package
 
 
-def _by_module(path: str, modules: Mapping[str, str]) -> str:
-    """A module is named by its own name or by that of a package of tests around it, of which any may be meant."""
+def _module_keys(path: str, package: str) -> Iterator[Key]:
     parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
     least = parts.index("tests") + 1 if "tests" in parts else len(parts)
-    dotted = (".".join(parts[:count]) for count in range(len(parts), least - 1, -1))
-    return next((modules[one] for one in dotted if one in modules), "")
+    yield from (("module", ".".join(parts[:count])) for count in range(len(parts), least - 1, -1))
+    if "tests" in parts:
+        yield from (("composed", ".".join(parts[least:count]), package) for count in range(len(parts), least - 1, -1))
 
 
-def _is_python(path: str) -> bool:
-    return path.endswith((".py", ".pyi"))
+def _said(wanted: Wanted, source: Source, data: bytes) -> Iterator[Key]:
+    package = source.package
+    for name, is_pattern in _file_names(data, wanted.suffix):
+        yield from [("suffix", name, package)] if is_pattern else [("name", name), ("name", name, package)]
+    if _OPEN_ENDED.search(data):
+        yield from (("suffix", end, package) for end in _bare_suffixes(data) & wanted.suffixes)
+    yield from (("module", module) for module in _module_names(source, data))
+    yield from (("composed", tail.decode().lstrip("."), package) for tail in set(_COMPOSED.findall(data)))
+    if wanted.folders:
+        yield from (("folder", word, package) for word in _folder_names(wanted, data))
+        if _OWN_FOLDER.search(data) or (_HERE.search(data) and _LISTS.search(data)):
+            yield "place", posixpath.dirname(source.name), package
 
 
-def _suffixes(doomed: Collection[str]) -> re.Pattern[bytes]:
-    """A suffix of ``doomed`` files at the end of a word."""
-    ends = {end for path in doomed if (end := posixpath.splitext(path)[1])}
-    any_end = b"|".join(re.escape(end.encode()) for end in sorted(ends, key=len, reverse=True))
-    return re.compile(rb"(?:" + any_end + rb")(?![\w.])(?:[$)]*([\"']))?")
+def _bare_suffixes(data: bytes) -> set[str]:
+    return {f".{word.decode()}" for word in set(_BARE.findall(data)) if word.isascii()} - _PLAIN
+
+
+def _folder_names(wanted: Wanted, data: bytes) -> Iterator[str]:
+    """Names of folders from which a module may read any file: where it puts paths together, or lists folders."""
+    if _LISTS.search(data):
+        texts = [data]
+    else:
+        texts = [*_PLACES.findall(data), *(b'"' + b"/".join(pair) + b'"' for pair in _OPERANDS.findall(data))]
+    texts += (b'"' + name.replace(b".", b"/") + b'"' for name in _OF_PACKAGE.findall(data))
+    for text in texts:
+        yield from (word.decode() for word in wanted.folders & set(_WORDS.findall(text)))
+
+
+def _included(data: bytes) -> Iterator[Key]:
+    """What a source in another language includes, by its name."""
+    for found in set(_INCLUDES.findall(data)):
+        yield "name", posixpath.basename(found.decode("utf-8", "replace").strip())
 
 
 def _file_names(data: bytes, suffix: re.Pattern[bytes]) -> Iterator[tuple[str, bool]]:
@@ -138,7 +222,3 @@ def _module_names(source: Source, data: bytes) -> Iterator[str]:
         dotted = ".".join([*start, bare.rstrip(".")])
         if "." in dotted:
             yield dotted
-
-
-def _said(folders: AbstractSet[bytes], data: bytes) -> Iterator[str]:
-    return (word.decode() for word in folders & set(_WORDS.findall(data)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +16,7 @@ from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.setting import LeftAlone, Setting
-from layerforge.layer.tree import Edit, Tree, drop, holds_elf
+from layerforge.layer.tree import Edit, Entry, Tree, drop, holds_elf
 from layerforge.resolve.recipe import Prune
 
 RECIPE = "the rules of its recipe"
@@ -26,7 +27,14 @@ _PROGRAMS = f"../{programs.BIN}"
 """Where programs lie as seen from the folder on ``sys.path``."""
 
 _INIT = re.compile(r"(?:^|/)__init__\.py$")
-_TEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
+_LIBRARY = re.compile(r"\.so(?:\.|$)")
+_PYTEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
+_TEST = re.compile(r"(?:test\w*|\w*tests?|conftest)\.py")
+_TESTS = re.compile(rb"\bpytest\b|\bunittest\b|\bTestCase\b|\bdef[ \t]+test")
+"""What a module of tests says somewhere."""
+
+NAMED = "named"
+NO_TESTS = "no module there is one of tests"
 _NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
 """Folders beside the packages that hold data."""
 
@@ -43,35 +51,83 @@ class PruneRule:
     globs: tuple[str, ...]
     only: str = ""
     """Which of the files that it matches it drops; all of them where it is empty."""
+    readers: tuple[str, ...] = ()
+    """Modules of programs that read such files of any package: where one is in the layer, all of them stay."""
 
 
 @cache
 def rules() -> tuple[PruneRule, ...]:
     """The default rules, first match first."""
-    return tuple(PruneRule(**{**row, "globs": tuple(row["globs"])}) for row in resources.table("prune.toml")["rule"])
+    return _rows("rule")
+
+
+@cache
+def suspects() -> tuple[PruneRule, ...]:
+    """What looks like dead weight and stays: no rule can know that nothing reads it, so it is told."""
+    return _rows("suspect")
+
+
+def _rows(kind: str) -> tuple[PruneRule, ...]:
+    lists = ("globs", "readers")
+    rows = resources.table("prune.toml")[kind]
+    return tuple(PruneRule(**row | {key: tuple(row[key]) for key in lists if key in row}) for row in rows)
 
 
 def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
-    """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it."""
-    doomed = _doomed(tree, setting)
+    """Drops what a rule matches, but nothing that the recipe keeps, nor what a module of the layer needs of it; tells
+    what it left, so that a recipe can take that.
+    """
+    root = f"{SITE}/"
+    below = [path.removeprefix(root) for path in tree.by_path if path.startswith(root)]
+    default = by_default(below, lambda name: tree.read(root + name) or b"")
+    doomed = _doomed(tree, setting, default)
     # Programs are code too, but for native ones, which may be very large.
     files = [
         Source(name=_name(file.path), package=file.package, read=file.blob.read)
         for file in tree.files
         if not (file.path.startswith(programs.BIN) and holds_elf(file.blob))
     ]
-    spared = needed(files, {_name(path): rule for path, rule in doomed.items()})
+    dead = {_name(path): rule for path, rule in doomed.items()}
+    found = needed(files, dead, [*default.left, *default.suspected])
     for entry in tree.entries:
         name = _name(entry.path)
-        if name in spared:
-            how, by = spared[name]
-            yield LeftAlone(path=entry.path, reason=f"{how} by {posixpath.normpath(f'{SITE}/{by}')}")
-        elif entry.path in doomed:
+        if entry.path in doomed and name not in found:
             yield drop(entry, doomed[entry.path])
-    gone = {module_name(name) for path in doomed if (name := _name(path)) not in spared}
+        elif (told := why_left(name, default, found)) and (name in dead or not _is_kept(entry, setting)):
+            yield LeftAlone(path=entry.path, reason=told.reason, removable=told.removable)
+    gone = {module_name(name) for path in doomed if (name := _name(path)) not in found}
     yield from (
         drop(tree.by_path[path], CALLS_NOTHING) for path, module in programs.called(tree).items() if module in gone
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhyLeft:
+    """Why a file that looks like dead weight stays."""
+
+    reason: str
+    removable: bool
+    """Whether a recipe may remove it, who knows that no function reads it."""
+
+
+def why_left(name: str, default: ByDefault, found: Mapping[str, tuple[str, str]]) -> WhyLeft | None:
+    """Why a file stays that a rule looked at or that looks like dead weight; ``None`` for others, and for a module of
+    the latter that code needs.
+    """
+    how, by = found.get(name, ("", ""))
+    needs = f"{how} by {posixpath.normpath(f'{SITE}/{by}')}" if how else ""
+    is_module = name.endswith(".py")
+    if name in default.suspected:
+        reason = "; ".join(filter(None, [default.suspected[name], needs]))
+        return None if needs and is_module else WhyLeft(reason=reason, removable=True)
+    reason = needs or default.left.get(name, "")
+    removable = not is_module if needs else not reason.endswith(NO_TESTS)
+    return WhyLeft(reason=reason, removable=removable and how in {"", NAMED}) if reason else None
+
+
+def _is_kept(entry: Entry, setting: Setting) -> bool:
+    """Whether a recipe says that a file stays."""
+    return globs.matches(_name(entry.path), setting.spec.prune.get(entry.package, _NOTHING).keep)
 
 
 def _name(path: str) -> str:
@@ -79,27 +135,13 @@ def _name(path: str) -> str:
     return posixpath.relpath(path, SITE)
 
 
-def needed(files: Iterable[Source], doomed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Of the ``doomed`` files, rule by name, those that code which stays needs: each with how, in a word, and the name
-    of that code. ``files`` are all of a layer.
-    """
-    found = {file.name: file for file in files}
-    spared = {name: ("named", by) for name, by in _named(found, doomed).items()}
-    spared |= {name: ("read", by) for name, by in _read_lazily(found, doomed).items()}
-    return spared | {name: ("imported", by) for name, by in _imported(found, doomed, spared).items()}
-
-
 def _is_code(name: str) -> bool:
     """Whether a file by its name on ``sys.path`` is a module, or a program of those beside it."""
     return name.endswith(".py") or name.startswith(_PROGRAMS)
 
 
-def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
+def _doomed(tree: Tree, setting: Setting, default: ByDefault) -> dict[str, str]:
     """Name of the rule that wants an entry gone, by path."""
-    root = f"{SITE}/"
-    default = by_default(
-        [path.removeprefix(root) for path in (one.path for one in tree.entries) if path.startswith(root)]
-    )
     unstartable = programs.unstartable(tree, setting.target.runtime)
     doomed: dict[str, str] = {}
     for entry in tree.entries:
@@ -111,36 +153,92 @@ def _doomed(tree: Tree, setting: Setting) -> dict[str, str]:
             continue
         elif globs.matches(name, patterns.remove):
             doomed[entry.path] = RECIPE
-        elif name in default:
-            doomed[entry.path] = default[name]
+        elif name in default.doomed:
+            doomed[entry.path] = default.doomed[name]
     return doomed
+
+
+def _any_of(found: Iterable[PruneRule]) -> re.Pattern[str]:
+    """All rules in one expression, each in a group of its own."""
+    return re.compile("|".join("(" + "|".join(globs.pattern(g).pattern for g in r.globs) + ")" for r in found), re.S)
 
 
 @cache
 def _any_rule() -> re.Pattern[str]:
-    """All rules in one expression, each in a group of its own."""
-    return re.compile("|".join("(" + "|".join(globs.pattern(g).pattern for g in r.globs) + ")" for r in rules()), re.S)
+    return _any_of(rules())
 
 
-def by_default(names: Collection[str]) -> dict[str, str]:
-    """Id of the default rule that may drop a file, by its name: ``names`` are all paths below one folder on
-    ``sys.path``. What code imports or names is among them.
-    """
+@cache
+def _any_suspect() -> re.Pattern[str]:
+    return _any_of(suspects())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByDefault:
+    """What the default rules say of files, by their names below the folder on ``sys.path``."""
+
+    doomed: Mapping[str, str]
+    """Id of the rule that may drop it. What code imports or names is among them."""
+    left: Mapping[str, str]
+    """Why it stays, of what else a rule looked at."""
+    suspected: Mapping[str, str]
+    """Why it looks like dead weight, of what else does."""
+
+
+def by_default(names: Collection[str], read: Callable[[str], bytes]) -> ByDefault:
+    """What the default rules say of ``names``, which are all paths below one folder on ``sys.path``."""
     around = _Around.of(names)
-    found = ((name, _rule_for(name, around)) for name in names)
-    return {name: rule for name, rule in found if rule}
+    doomed: dict[str, str] = {}
+    left: dict[str, str] = {}
+    for name in names:
+        rule = _first(_any_rule(), rules(), name)
+        if rule is None or (".dist-info/" in name and not rule.globs[0].startswith("*.dist-info/")):
+            continue  # What a dist-info folder holds is the package's own record and licences, whatever it is called.
+        if why := around.against(rule, name):
+            left[name] = why
+        else:
+            doomed[name] = rule.id
+    for name in _not_of_tests([name for name, rule in doomed.items() if rule in _of_tests()], read):
+        left[name] = f"{doomed.pop(name)}: {NO_TESTS}"
+    return ByDefault(doomed=doomed, left=left, suspected=_suspected(names, {*doomed, *left}))
 
 
-def _rule_for(name: str, around: _Around) -> str:
-    # What a dist-info folder holds is the package's own record and licences, whatever the files are called.
-    match = _any_rule().fullmatch(name)
-    if match is None or match.lastindex is None:
-        return ""
-    rule = rules()[match.lastindex - 1]
-    if ".dist-info/" in name and not rule.globs[0].startswith("*.dist-info/"):
-        return ""
-    fits = {"test modules": around.is_test_module, "stubs": around.is_stub}.get(rule.only)
-    return rule.id if fits is None or fits(name) else ""
+def _suspected(names: Iterable[str], judged: Collection[str]) -> dict[str, str]:
+    others = (name for name in names if name not in judged and ".dist-info/" not in name)
+    found = ((name, _first(_any_suspect(), suspects(), name)) for name in others)
+    return {name: suspect.why for name, suspect in found if suspect}
+
+
+def _first(pattern: re.Pattern[str], found: Sequence[PruneRule], name: str) -> PruneRule | None:
+    match = pattern.fullmatch(name)
+    return found[match.lastindex - 1] if match and match.lastindex else None
+
+
+@cache
+def _of_tests() -> frozenset[str]:
+    return frozenset(rule.id for rule in rules() if rule.only == "test modules")
+
+
+def _not_of_tests(names: Iterable[str], read: Callable[[str], bytes]) -> list[str]:
+    """Those of ``names`` that lie in packages which are called tests and hold none: they may be what a package is for,
+    as ``evidently.tests`` is.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_topmost(name), []).append(name)
+    return [name for group in groups.values() if not _holds_tests(group, read) for name in group]
+
+
+def _holds_tests(group: Iterable[str], read: Callable[[str], bytes]) -> bool:
+    """Whether a module of the group is one of tests. Where all are empty, nothing is lost with them."""
+    held = [(name, data) for name in group if (data := read(name).strip())]
+    return not held or any(_TEST.fullmatch(posixpath.basename(name)) and _TESTS.search(data) for name, data in held)
+
+
+def _topmost(name: str) -> str:
+    """The outermost folder of tests that a module lies in; itself where there is none."""
+    parts = name.split("/")
+    return "/".join(parts[: parts.index("tests") + 1]) if "tests" in parts else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +249,30 @@ class _Around:
     """Folders with an ``__init__.py``."""
     modules: frozenset[str]
     """Modules, compiled ones too, and packages, without a suffix."""
+    compiled: frozenset[str]
+    """First parts of the paths of shared libraries."""
 
     @classmethod
     def of(cls, names: Collection[str]) -> _Around:
         inits = frozenset(name.removesuffix("__init__.py").rstrip("/") for name in names if _INIT.search(name))
         stems = (name.partition(".")[0] for name in names if name.endswith((".py", ".so")))
-        return cls(packages=inits, modules=frozenset(stems) | inits)
+        compiled = (name.partition("/")[0].partition(".")[0] for name in names if _LIBRARY.search(name))
+        return cls(packages=inits, modules=frozenset(stems) | inits, compiled=frozenset(compiled))
 
-    def is_stub(self, name: str) -> bool:
-        return name.removesuffix(".pyi") in self.modules
+    def against(self, rule: PruneRule, name: str) -> str:
+        """Why a rule leaves a file that its globs match; empty where it does not."""
+        if readers := [one for one in rule.readers if one in self.modules]:
+            return f"{rule.id}: {readers[0]} reads them"
+        match rule.only:
+            case "test modules":
+                return "" if self.is_test_module(name) else f"{rule.id}: in no package"
+            case "stubs":
+                return "" if name.removesuffix(".pyi") in self.modules else f"{rule.id}: beside no module"
+            case "of compiled code":
+                top = name.partition("/")[0].partition(".")[0]
+                return "" if top in self.compiled else f"{rule.id}: of a package without compiled code"
+            case _:
+                return ""
 
     def is_test_module(self, name: str) -> bool:
         """Whether it can be imported, and lies in a package of tests or is pytest's. A folder of templates or of data
@@ -169,7 +282,7 @@ class _Around:
         if not file.removesuffix(".py").isidentifier():
             return False
         above, _, last = folder.rpartition("/")
-        if last == "tests" and folder not in self.packages and _TEST.fullmatch(file):
+        if last == "tests" and folder not in self.packages and _PYTEST.fullmatch(file):
             folder = above  # pytest needs no __init__.py
         return self._is_package(folder)
 
@@ -188,31 +301,74 @@ def _guarded() -> frozenset[str]:
     return frozenset(rule.id for rule in rules() if rule.only)
 
 
-def _imported(files: Mapping[str, Source], doomed: Mapping[str, str], safe: Collection[str]) -> dict[str, str]:
-    """Doomed files that a kept module or one of the ``safe`` ones imports, each with the module's name; what those
-    import in turn included.
+def needed(
+    files: Iterable[Source], doomed: Mapping[str, str], suspected: Collection[str] = ()
+) -> dict[str, tuple[str, str]]:
+    """Of the ``doomed`` files, rule by name, and of the ``suspected`` ones, which stay in any case, those that code
+    which stays needs: each with how, in a word, and the name of that code. ``files`` are all of a layer.
     """
-    modules = [name for name, rule in doomed.items() if rule in _guarded() and name.endswith(".py")]
-    by_module = {module_name(name): name for name in modules if name not in safe}
-    queue = [name for name in files if _is_code(name) and (name not in doomed or name in safe)]
-    words = _telling_words(modules, [name for name in queue if name not in safe])
-    spared: dict[str, str] = {}
-    while queue and by_module:
-        name = queue.pop()
-        # What is spared may import its neighbours by relative names, which tell nothing.
-        for module in _modules_imported(files[name], None if name in doomed else words):
-            for wanted in _with_parents(module, by_module):
-                if wanted not in spared:
-                    spared[wanted] = spared.get(name, name)
-                    queue.append(wanted)
-    return spared
+    by_name = {file.name: file for file in files}
+    kept = [name for name in by_name if name not in doomed]
+    guarded = [name for name, rule in doomed.items() if rule in _guarded()]
+    links = _Links.of(by_name, {name for name in (*guarded, *suspected) if name in by_name}, kept)
+    found = {name: ("read", by) for name, by in _read_lazily(by_name, doomed).items()}
+    _follow(links, [*(name for name in kept if name not in links.asked), *found], found, frozenset())
+    # What only looks like dead weight is code too, but says nothing of its like.
+    rest = [name for name in suspected if name in by_name and name not in found and name not in doomed]
+    _follow(links, rest, found, frozenset(rest))
+    return found
 
 
-def _named(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:
-    """Doomed files that the code which stays names, each with the code's name."""
-    owners = {name: file.package for name, file in files.items() if doomed.get(name) in _guarded()}
-    kept = (file for name, file in files.items() if name not in doomed)
-    return naming.named(owners, (file for file in kept if _is_code(file.name) or file.name.endswith(naming.ENDINGS)))
+@dataclass(frozen=True, kw_only=True)
+class _Links:
+    """How code leads to the files that are asked about."""
+
+    files: Mapping[str, Source]
+    asked: Collection[str]
+    """Names of the files that it is about."""
+    wanted: naming.Wanted
+    by_module: Mapping[str, str]
+    words: re.Pattern[bytes]
+    """Of which an import of these modules must hold one."""
+
+    @classmethod
+    def of(cls, files: Mapping[str, Source], asked: Collection[str], kept: Iterable[str]) -> _Links:
+        modules = [name for name in asked if name.endswith(".py")]
+        alive = [name for name in kept if _is_code(name) and name not in asked]
+        return cls(
+            files=files,
+            asked=asked,
+            wanted=naming.Wanted(files={name: files[name].package for name in asked}),
+            by_module={module_name(name): name for name in modules},
+            words=_telling_words(modules, alive),
+        )
+
+    def hits(self, name: str, *, quick: bool) -> Iterator[tuple[str, str]]:
+        """What one file names and imports, each with how. ``quick`` takes a word for it that it imports nothing, and
+        is for all files but those that are spared. That a test names others in a text says nothing.
+        """
+        file = self.files[name]
+        if file.is_python or name.endswith(naming.INCLUDING) or not quick:
+            hits = naming.named(self.wanted, file)
+            yield from ((NAMED, hit) for hit in hits if quick or not hit.endswith(".py"))
+        if _is_code(name) and self.by_module:
+            # What is spared may import its neighbours by relative names, which tell nothing.
+            for module in _modules_imported(file, self.words if quick else None):
+                yield from (("imported", hit) for hit in _with_parents(module, self.by_module))
+
+
+def _follow(
+    links: _Links, names: Iterable[str], found: dict[str, tuple[str, str]], passed_over: Collection[str]
+) -> None:
+    """Adds to ``found`` what the files of these names need, and what that needs in turn."""
+    queue = deque(names)
+    while queue:
+        name = queue.popleft()
+        by = found[name][1] if name in found else name
+        for how, hit in links.hits(name, quick=name not in found):
+            if hit not in found and hit not in passed_over:
+                found[hit] = (how, by)
+                queue.append(hit)
 
 
 def _read_lazily(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict[str, str]:

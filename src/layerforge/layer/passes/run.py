@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan
@@ -56,7 +57,7 @@ def _run(name: str, run: Pass, tree: Tree, setting: Setting) -> PassResult:
     return PassResult(
         name=name,
         edits=tuple(item for item in said if isinstance(item, Edit)),
-        left=tuple(item for item in said if isinstance(item, LeftAlone)),
+        left=tuple(replace(item, bytes=tree.by_path[item.path].size) for item in said if isinstance(item, LeftAlone)),
     )
 
 

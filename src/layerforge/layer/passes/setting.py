@@ -21,6 +21,9 @@ class LeftAlone:
 
     path: str
     reason: str
+    bytes: int = 0
+    removable: bool = False
+    """Whether a recipe may remove it, who knows that no function reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)

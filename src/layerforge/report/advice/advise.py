@@ -15,6 +15,7 @@ from layerforge.core.text import counted, megabytes
 from layerforge.examine import zip_content
 from layerforge.examine.examination import Examination
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, Saving
+from layerforge.report.advice.removable import removable
 from layerforge.report.advice.sizes import (
     bytecode_only,
     copies,
@@ -28,6 +29,7 @@ from layerforge.report.advice.sizes import (
 )
 from layerforge.report.advice.sources import unused
 from layerforge.report.advice.times import missing_bytecode, slow_import
+from layerforge.report.manifest import Manifest
 from layerforge.resolve.left_out import LeftOut, Why
 
 SMALLEST = 100_000
@@ -47,6 +49,7 @@ ADVISERS: tuple[Adviser, ...] = (
     unused,
     copies,
     dead_weight,
+    removable,
     unused_bytecode,
     bytecode_only,
     several_libraries,
@@ -96,7 +99,16 @@ def notes(evidence: LayerEvidence, *, ours: bool) -> tuple[str, ...]:
     Of a layer of layerforge's own making (``ours``), the rules have dropped what they may.
     """
     found = advise(evidence, (provided, for_graphics) if ours else (provided, for_graphics, dead_weight))
-    return tuple(f"{one.message}; {one.how}" for one in found)
+    return (*(f"{one.message}; {one.how}" for one in found), *(_of_recipes(evidence) if ours else ()))
+
+
+def _of_recipes(evidence: LayerEvidence) -> Iterator[str]:
+    """What recipes could remove of a layer of layerforge's own: a line for the largest, and one for the others."""
+    found = advise(evidence, (removable,))
+    yield from (f"{one.message}; {one.how}" for one in found[:1])
+    if found[1:]:
+        size = megabytes(sum(one.bytes for one in found[1:]))
+        yield f"{counted(len(found) - 1, 'package')} more could lose {size} by recipes; `layerforge inspect` says which"
 
 
 def smallest(unzipped: int) -> int:
@@ -158,7 +170,10 @@ def limited(examination: Examination, target: Target, left_out: Iterable[LeftOut
     )
 
 
-def could_go(examination: Examination, target: Target, *, ours: bool) -> tuple[str, ...]:
+def could_go(
+    examination: Examination, target: Target, *, ours: bool, manifest: Manifest | None = None
+) -> tuple[str, ...]:
     """What could be left out of a layer, a line each. For a layer of layerforge's own, ``ours``, only what is new."""
     with zip_content.reader(examination.path) as read:
-        return notes(LayerEvidence(target=target, examination=examination, read=read), ours=ours)
+        evidence = LayerEvidence(target=target, examination=examination, read=read, manifest=manifest)
+        return notes(evidence, ours=ours)

@@ -139,7 +139,7 @@ def dead_weight(evidence: LayerEvidence) -> Iterator[Proposal]:
     """What the default rules of layerforge would drop. Of its own layers, a recipe chose to keep what is left."""
     if evidence.manifest:
         return
-    doomed = sources.droppable(evidence)
+    doomed = sources.judged(evidence).droppable
     found = list(evidence.members(doomed))
     if found:
         yield Proposal(

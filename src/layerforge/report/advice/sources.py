@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from layerforge.core.paths import site_dir
@@ -104,20 +105,38 @@ def _names_in(evidence: LayerEvidence, member: Member, others: dict[str, frozens
         yield from held
 
 
-def droppable(evidence: LayerEvidence) -> dict[str, str]:
-    """Rule by path, of the files that the default rules drop: what the code of the layer needs is not among them."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What the default rules make of a layer."""
+
+    droppable: Mapping[str, str]
+    """Rule by path, of the files that they drop: what the code of the layer needs is not among them."""
+    removable: Mapping[str, str]
+    """Why they leave it, by path, of what a recipe may remove."""
+
+
+def judged(evidence: LayerEvidence) -> Judged:
+    """What the default rules make of a layer."""
+    droppable: dict[str, str] = {}
+    removable: dict[str, str] = {}
     programs = [one for one in evidence.examination.members if one.path.startswith(BIN) and one.started_by]
     for folder, members in _by_site(evidence).items():
-        doomed = prune.by_default([member.path.removeprefix(folder) for member in members])
-        named = [(one, one.path.removeprefix(folder)) for one in members if not one.link]
+        names = [member.path.removeprefix(folder) for member in members]
+        default = prune.by_default(names, partial(_read, evidence, folder))
+        there = [(one, one.path.removeprefix(folder)) for one in members if not one.link]
         files = (
             Source(name=name, package=one.package, read=partial(evidence.read, one.path))
-            for one, name in [*named, *((one, f"../{one.path}") for one in programs)]
+            for one, name in [*there, *((one, f"../{one.path}") for one in programs)]
         )
-        needed = prune.needed(files, doomed)
-        found |= {folder + name: rule for name, rule in doomed.items() if name not in needed}
-    return found
+        found = prune.needed(files, default.doomed, [*default.left, *default.suspected])
+        droppable |= {folder + name: rule for name, rule in default.doomed.items() if name not in found}
+        left = ((name, prune.why_left(name, default, found)) for name in names)
+        removable |= {folder + name: why.reason for name, why in left if why and why.removable}
+    return Judged(droppable=droppable, removable=removable)
+
+
+def _read(evidence: LayerEvidence, folder: str, name: str) -> bytes:
+    return evidence.read(folder + name)
 
 
 def _by_site(evidence: LayerEvidence) -> Mapping[str, list[Member]]:

@@ -177,15 +177,18 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
             {"pass": one.name, "reason": one.reason, "bytes": one.bytes, "files": list(one.files)}
             for one in manifest.edits
         ],
-        "left": [{"reason": reason, "files": paths} for reason, paths in _by_reason(manifest.left).items()],
+        "left": list(_by_reason(manifest.left)),
     }
 
 
-def _by_reason(left: Iterable[LeftAlone]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+def _by_reason(left: Iterable[LeftAlone]) -> Iterator[dict[str, Any]]:
+    """What was left, by the reason, with the most bytes first."""
+    groups: dict[str, list[LeftAlone]] = {}
     for one in left:
-        groups.setdefault(one.reason, []).append(one.path)
-    return groups
+        groups.setdefault(one.reason, []).append(one)
+    rows = [(sum(one.bytes for one in many), reason, many) for reason, many in groups.items()]
+    for size, reason, many in sorted(rows, key=lambda row: -row[0]):
+        yield {"reason": reason, "bytes": size, "files": [one.path for one in many]}
 
 
 def _ran(verdict: Verdict | None) -> dict[str, Any] | None:

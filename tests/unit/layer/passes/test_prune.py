@@ -14,6 +14,9 @@ from layerforge.layer.tree import Edit, Link, Package
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Prune
 
+TEST = b"def test_it():\n    pass\n"
+SO = "python/pkg/_core.cpython-313-x86_64-linux-gnu.so"
+
 
 def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """Reason by path of what goes, and of what is spared."""
@@ -27,7 +30,7 @@ def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict
     ("path", "rule"),
     [
         ("python/pkg/tests/test_a.py", "tests"),
-        ("python/tests/__init__.py", "tests"),
+        ("python/tests/test_a.py", "tests"),
         ("python/pkg/conftest.py", "tests"),
         ("python/pkg/__init__.pyi", "type stubs"),
         ("python/pkg/_a.pyx", "C, Cython and Fortran sources"),
@@ -42,7 +45,7 @@ def run(files: Mapping[str, bytes], patterns: Prune | None = None) -> tuple[dict
     ],
 )
 def test_the_default_rules_drop(path: str, rule: str) -> None:
-    gone, _ = run({path: b"x", "python/pkg/__init__.py": b""})
+    gone, _ = run({path: TEST, "python/pkg/__init__.py": b"", SO: b""})
     assert gone == {path: rule}
 
 
@@ -73,7 +76,7 @@ def test_the_default_rules_drop(path: str, rule: str) -> None:
     ],
 )
 def test_the_default_rules_leave_alone(path: str) -> None:
-    assert run({"python/pkg/__init__.py": b"", path: b"x"}) == ({}, {})
+    assert run({"python/pkg/__init__.py": b"", SO: b"", path: TEST})[0] == {}
 
 
 @pytest.mark.parametrize(
@@ -92,19 +95,22 @@ def test_the_default_rules_leave_alone(path: str) -> None:
     ],
 )
 def test_a_source_that_the_code_names_stays(code: bytes) -> None:
-    gone, spared = run({"python/pkg/__init__.py": code, "python/pkg/templates/x.h": b"1", "python/pkg/y.c": b"2"})
+    gone, spared = run(
+        {"python/pkg/__init__.py": code, "python/pkg/templates/x.h": b"1", "python/pkg/y.c": b"2", SO: b""}
+    )
     assert gone == {"python/pkg/y.c": "C, Cython and Fortran sources"}
     assert spared == {"python/pkg/templates/x.h": "named by python/pkg/__init__.py"}
 
 
 @pytest.mark.parametrize("code", [b"self.h = 1", b"open('other_x.h')", b"open('x.h5')", b"sorted(here.glob('*.json'))"])
 def test_words_that_only_resemble_a_source_spare_none(code: bytes) -> None:
-    assert list(run({"python/pkg/__init__.py": code, "python/pkg/sub/x.h": b""})[0]) == ["python/pkg/sub/x.h"]
+    assert list(run({"python/pkg/__init__.py": code, "python/pkg/sub/x.h": b"", SO: b""})[0]) == ["python/pkg/sub/x.h"]
 
 
 def test_a_pattern_speaks_of_its_own_package_and_a_name_of_every_one() -> None:
     files = [
         a_file("python/tool/__init__.py", b"glob('*.c'); open('kernels.cu')", package="tool"),
+        a_file(SO),
         a_file("python/pkg/a.c"),
         a_file("python/pkg/kernels.cu"),
     ]
@@ -117,7 +123,9 @@ def test_a_pattern_speaks_of_its_own_package_and_a_name_of_every_one() -> None:
 
 def test_a_module_that_lists_its_own_folder_keeps_the_sources_beside_it() -> None:
     code = b"import os\nNAMES = os.listdir(os.path.dirname(__file__))\n"
-    gone, _ = run({"python/pkg/kernels/__init__.py": code, "python/pkg/kernels/a.cu": b"", "python/pkg/b.cu": b""})
+    gone, _ = run(
+        {"python/pkg/kernels/__init__.py": code, "python/pkg/kernels/a.cu": b"", "python/pkg/b.cu": b"", SO: b""}
+    )
     assert list(gone) == ["python/pkg/b.cu"]
 
 
@@ -140,7 +148,7 @@ def test_naming_a_package_spares_no_tests_below_it() -> None:
     files = {
         "python/pkg/__init__.py": b"load('pkg.core')",
         "python/pkg/core/__init__.py": b"",
-        "python/pkg/core/tests/test_a.py": b"",
+        "python/pkg/core/tests/test_a.py": TEST,
     }
     assert list(run(files)[0]) == ["python/pkg/core/tests/test_a.py"]
 
@@ -163,9 +171,14 @@ def test_data_of_tests_that_is_read_at_run_time_stays() -> None:
     files = {
         "python/pkg/__init__.py": b"GOLDEN = files('pkg') / 'data' / 'tests' / 'golden.json'",
         "python/pkg/data/tests/golden.json": b"{}",
-        "python/pkg/data/tests/test_case.py": b"",
+        "python/pkg/data/tests/test_case.py": TEST,
     }
-    assert run(files) == ({}, {})
+    gone, left = run(files)
+    assert not gone
+    assert left == {
+        "python/pkg/data/tests/golden.json": "in a folder of tests; named by python/pkg/__init__.py",
+        "python/pkg/data/tests/test_case.py": "tests: in no package",
+    }
 
 
 def test_every_rule_says_why_and_is_named_once() -> None:
@@ -209,8 +222,8 @@ def test_what_a_program_imports_is_spared_as_if_a_module_did() -> None:
         "python/pkg/__init__.py": b"",
         "python/pkg/tests/__init__.py": b"",
         "python/pkg/tests/helper_test.py": b"from . import deeper_test\n",
-        "python/pkg/tests/deeper_test.py": b"",
-        "python/pkg/tests/other_test.py": b"",
+        "python/pkg/tests/deeper_test.py": TEST,
+        "python/pkg/tests/other_test.py": TEST,
     }
     gone, spared = run(files)
     assert gone == {"bin/gem": prune.UNSTARTABLE, "python/pkg/tests/other_test.py": "tests"}
@@ -222,8 +235,8 @@ def test_a_recipe_removes_more_and_keeps_some() -> None:
     files = {
         "python/pkg/__init__.py": b"",
         "python/pkg/data/a.csv": b"1",
-        "python/pkg/tests/test_keep.py": b"",
-        "python/pkg/tests/test_go.py": b"",
+        "python/pkg/tests/test_keep.py": TEST,
+        "python/pkg/tests/test_go.py": TEST,
     }
     gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/test_keep.py",)))
     assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/test_go.py": "tests"}
@@ -246,7 +259,7 @@ def test_a_test_module_that_a_kept_module_imports_stays(statement: bytes) -> Non
         "python/pkg/__init__.py": statement,
         "python/pkg/tests/__init__.py": b"",
         "python/pkg/tests/_natype.py": b"NA = 1",
-        "python/pkg/tests/test_a.py": b"",
+        "python/pkg/tests/test_a.py": TEST,
     }
     gone, spared = run(files)
     assert list(gone) == ["python/pkg/tests/test_a.py"]
@@ -260,17 +273,17 @@ def test_what_a_spared_module_imports_is_spared_too() -> None:
         "python/pkg/tests/__init__.py": b"",
         "python/pkg/tests/one.py": b"from . import two\n",
         "python/pkg/tests/two.py": b"",
-        "python/pkg/tests/three.py": b"import pkg.tests.two\n",
+        "python/pkg/tests/test_three.py": b"import pkg.tests.two\n" + TEST,
     }
     gone, spared = run(files)
-    assert list(gone) == ["python/pkg/tests/three.py"]
+    assert list(gone) == ["python/pkg/tests/test_three.py"]
     assert set(spared) == {f"python/pkg/tests/{name}.py" for name in ("__init__", "one", "two")}
 
 
 def test_a_module_that_only_mentions_tests_spares_nothing() -> None:
     files = {
         "python/pkg/__init__.py": b'"""Run the tests with import pkg.tests."""\nx = "tests"\n',
-        "python/pkg/tests/test_b.py": b"",
+        "python/pkg/tests/test_b.py": TEST,
     }
     gone, spared = run(files)
     assert list(gone) == ["python/pkg/tests/test_b.py"]
@@ -311,10 +324,10 @@ def test_a_source_that_this_python_cannot_parse_spares_what_it_imports(statement
     files = {
         "python/pkg/a.py": b"import tests.b\n" + statement,
         "python/tests/__init__.py": b"\xff\xfe(",
-        "python/tests/c.py": b"",
+        "python/tests/test_c.py": TEST,
     }
     gone, spared = run(files)
-    assert list(gone) == ["python/tests/c.py"]
+    assert list(gone) == ["python/tests/test_c.py"]
     assert spared == {"python/tests/__init__.py": "imported by python/pkg/a.py"}
 
 
@@ -322,7 +335,7 @@ def test_a_program_beside_the_packages_spares_what_it_imports() -> None:
     files = {
         "bin/tool.py": b"import pkg.tests.test_a\n",
         "python/pkg/__init__.py": b"",
-        "python/pkg/tests/test_a.py": b"",
+        "python/pkg/tests/test_a.py": TEST,
     }
     assert run(files) == ({}, {"python/pkg/tests/test_a.py": "imported by bin/tool.py"})
 
@@ -396,7 +409,174 @@ def test_what_a_recipe_keeps_keeps_nothing_of_another_package() -> None:
 
 def test_a_default_rule_that_one_package_is_kept_from_counts_for_the_other() -> None:
     files = {"left": "python/space/left/_a.pyx", "right": "python/space/right/_b.pyx"}
-    layer = a_tree(*(a_file(path, b"x", package=name) for name, path in files.items()))
+    compiled = a_file("python/space/right/_b.abi3.so", package="right")
+    layer = a_tree(compiled, *(a_file(path, b"x", package=name) for name, path in files.items()))
     spec = LayerSpec(name="pkg", requires=("pkg",), prune={"left": Prune(keep=("space/**",))})
     gone = [item.path for item in prune.prune(layer, a_setting(spec=spec)) if isinstance(item, Edit)]
     assert gone == [files["right"]]
+
+
+# --- rules that packages of the index have taught, each in the shape of the package
+
+
+def test_a_public_package_that_is_called_tests_stays() -> None:
+    # evidently.tests is what people import of evidently; nothing in it is a test.
+    files = {
+        "python/evidently/__init__.py": b"",
+        "python/evidently/tests/__init__.py": b"from .base_test import BaseTest, gte\n",
+        "python/evidently/tests/base_test.py": b"class BaseTest:\n    def check(self): ...\n",
+        "python/evidently/tests/custom_test.py": b"from .base_test import BaseTest\n",
+    }
+    gone, left = run(files)
+    assert not gone
+    assert left["python/evidently/tests/custom_test.py"] == f"tests: {prune.NO_TESTS}"
+
+
+@pytest.mark.parametrize("content", [b"import pytest\n", b"class A(TestCase): ...", b"from unittest import main", TEST])
+def test_helpers_go_with_the_tests_that_are_beside_them(content: bytes) -> None:
+    files = {
+        "python/pkg/__init__.py": b"",
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/helper.py": b"x = 1\n",
+        "python/pkg/tests/deep/__init__.py": b"",
+        "python/pkg/tests/deep/test_a.py": content,
+    }
+    assert run(files)[0].keys() == files.keys() - {"python/pkg/__init__.py"}
+
+
+def test_headers_of_a_package_without_compiled_code_are_its_data() -> None:
+    # pybind11 holds nothing but headers for others.
+    files = {"python/pybind11/__init__.py": b"", "python/pybind11/include/pybind11/attr.h": b""}
+    reason = "C, Cython and Fortran sources: of a package without compiled code"
+    assert run(files) == ({}, {"python/pybind11/include/pybind11/attr.h": reason})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"def get_include():\n    return os.path.join(DIR, 'include')\n",
+        b"HEADERS = Path(__file__).parent / 'include'\n",
+        b"HEADERS = 'include' / Path(name)\n",
+        b"os.path.join(\n    HERE,\n    'include',\n    name,\n)\n",
+        b"files('pkg').joinpath('include', name).read_text()",
+        b"files('pkg.include').joinpath(name)",
+        b"pkgutil.get_data('pkg', 'include/' + name)",
+        b"pkgutil.get_data('pkg.include', name)",
+        b"resources.read_text('pkg.include', name)",
+    ],
+)
+def test_a_folder_that_code_puts_into_a_path_keeps_its_sources(code: bytes) -> None:
+    files = {"python/pkg/__init__.py": code, "python/pkg/include/x.h": b"", "python/pkg/src/y.h": b"", SO: b""}
+    gone, left = run(files)
+    assert list(gone) == ["python/pkg/src/y.h"]
+    assert left == {"python/pkg/include/x.h": "named by python/pkg/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [b"files(__package__).joinpath(name)", b"pkgutil.get_data(__name__, name)", b"read_text(\n    __package__, n)"],
+)
+def test_a_module_that_reads_whatever_is_asked_of_its_own_package_keeps_the_sources_beside_it(code: bytes) -> None:
+    files = {"python/pkg/k/__init__.py": code, "python/pkg/k/a.cu": b"", "python/pkg/b.cu": b"", SO: b""}
+    assert list(run(files)[0]) == ["python/pkg/b.cu"]
+
+
+@pytest.mark.parametrize(
+    "code", [b"open(f'{stem}.{ext}') if ext in ('cu', 'cl') else 0", b"'%s.%s' % (stem, 'cu')", b"stem + '.' + 'cu'"]
+)
+def test_a_suffix_without_its_dot_counts_where_names_are_put_together(code: bytes) -> None:
+    files = {"python/pkg/__init__.py": code, "python/pkg/k/a.cu": b"", "python/pkg/k/a.h": b"", SO: b""}
+    assert list(run(files)[0]) == ["python/pkg/k/a.h"]
+
+
+def test_what_a_source_that_stays_includes_stays_too() -> None:
+    # numba reads cuda_fp16.h, which includes cuda_fp16.hpp; PyOpenCL's .cl files include headers.
+    files = {
+        "python/numba/cuda/__init__.py": b"open('cuda_fp16.h')",
+        "python/numba/cuda/cuda_fp16.h": b'#include "cuda_fp16.hpp"\n',
+        "python/numba/cuda/cuda_fp16.hpp": b"#  include <deep/types.h>\n",
+        "python/numba/cuda/deep/types.h": b"",
+        "python/numba/cuda/random.cl": b"#include <philox.h>\n",
+        "python/numba/cuda/philox.h": b"",
+        "python/numba/cuda/other.h": b'#include "others.h"\n',
+        "python/numba/cuda/others.h": b"",
+        "python/numba/_core.abi3.so": b"",
+    }
+    assert list(run(files)[0]) == ["python/numba/cuda/other.h", "python/numba/cuda/others.h"]
+
+
+@pytest.mark.parametrize(
+    "code", [b"import_module(f'{app}.tests')", b"'%s.tests' % app", b"load(app + '.tests.' + name)"]
+)
+def test_tests_of_a_name_that_is_put_together_stay(code: bytes) -> None:
+    tests = {"python/pkg/app/__init__.py": b"", "python/pkg/app/tests/test_a.py": TEST}
+    assert not run({"python/pkg/__init__.py": code, **tests})[0]
+
+
+@pytest.mark.parametrize(
+    ("reader", "kept"), [("mypy", "python/pkg/a.pyi"), ("jedi", "python/pkg/a.pyi"), ("Cython", "python/pkg/a.pxd")]
+)
+def test_what_a_program_of_the_layer_reads_of_any_package_stays(reader: str, kept: str) -> None:
+    files = {"python/pkg/__init__.py": b"", "python/pkg/a.py": b"", "python/pkg/a.pyi": b"", "python/pkg/a.pxd": b""}
+    gone, left = run({**files, SO: b"", f"python/{reader}/__init__.py": b""})
+    assert sorted(gone) == sorted({"python/pkg/a.pyi", "python/pkg/a.pxd"} - {kept})
+    assert left[kept].endswith(f": {reader} reads them")
+
+
+def test_a_spared_test_that_names_others_spares_none_of_them() -> None:
+    # SciPy says test_codata.py in a comment, and its tests name each other.
+    files = {
+        "python/scipy/__init__.py": b"# see test_codata.py\n",
+        "python/scipy/tests/__init__.py": b"",
+        "python/scipy/tests/test_codata.py": b"'scipy.tests.test_io'\n" + TEST,
+        "python/scipy/tests/test_io.py": TEST,
+    }
+    assert "python/scipy/tests/test_io.py" in run(files)[0]
+
+
+def test_what_looks_like_dead_weight_is_told_and_stays() -> None:
+    files = {
+        "python/joblib/__init__.py": b"from joblib.benchmarks import timer\n",
+        "python/joblib/test/__init__.py": b"",
+        "python/joblib/test/test_a.py": b"from joblib.test import common\n" + TEST,
+        "python/joblib/test/data/a.gz": b"1",
+        "python/joblib/examples/plot.py": b"1",
+        "python/joblib/docs/index.html": b"1",
+        "python/joblib/benchmarks/__init__.py": b"",
+        "python/joblib/benchmarks/timer.py": b"",
+        "python/joblib/benchmarks/bench.py": b"",
+    }
+    assert run(files) == (
+        {},
+        {
+            **dict.fromkeys([path for path in files if "/test/" in path], "in a folder of tests"),
+            "python/joblib/examples/plot.py": "in a folder of examples",
+            "python/joblib/docs/index.html": "in a folder of documents",
+            "python/joblib/benchmarks/bench.py": "in a folder of benchmarks",
+        },
+    )
+
+
+def test_what_a_recipe_keeps_is_not_told() -> None:
+    files = {"python/pkg/__init__.py": b"", "python/pkg/examples/a.py": b"1", "python/pkg/examples/b.py": b"2"}
+    assert list(run(files, Prune(keep=("pkg/examples/a.py",)))[1]) == ["python/pkg/examples/b.py"]
+
+
+def test_a_recipe_may_remove_data_and_headers_but_no_module_that_is_imported() -> None:
+    files = {
+        "python/pkg/__init__.py": b"open('x.h')\nimport pkg.tests.helper\n",
+        "python/pkg/x.h": b"",
+        "python/pkg/tests/__init__.py": b"",
+        "python/pkg/tests/helper.py": b"",
+        "python/pkg/tests/test_a.py": TEST,
+        "python/pkg/tests/a.bin": b"",
+        SO: b"",
+    }
+    said = prune.prune(a_tree(*(a_file(path, data) for path, data in files.items())), a_setting())
+    may = {item.path: item.removable for item in said if isinstance(item, LeftAlone)}
+    assert may == {
+        "python/pkg/x.h": True,
+        "python/pkg/tests/a.bin": True,
+        "python/pkg/tests/__init__.py": False,
+        "python/pkg/tests/helper.py": False,
+    }

@@ -106,7 +106,7 @@ def test_the_manifest_gives_the_ledger_and_the_origin_of_packages() -> None:
     made = shown["made"]
     assert made["saved"] == [{"pass": "prune", "bytes": 70, "files": 1}]
     assert made["edits"] == [{"pass": "prune", "reason": "tests", "bytes": 70, "files": ["python/demo/tests/a.py"]}]
-    assert made["left"] == [{"reason": "does not compile: line 1", "files": ["python/demo/x.py"]}]
+    assert made["left"] == [{"reason": "does not compile: line 1", "bytes": 0, "files": ["python/demo/x.py"]}]
     [package] = [row for row in shown["packages"] if row["name"] == "demo"]
     assert (package["origin"], package["licence"], package["version"]) == ("compiled", "MIT", "1.0")
     assert shown["ran"]["engine"] == "docker"
