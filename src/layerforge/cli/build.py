@@ -53,7 +53,7 @@ def command(
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
     TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
-    "pandas>=3". Bare requirements share one layer.
+    "pandas>=3". All of them share one layer, unless --each is given.
     """
     out, progress = terminal.notes(), terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
