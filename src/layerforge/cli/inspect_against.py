@@ -32,7 +32,7 @@ from layerforge.core.text import megabytes
 from layerforge.layer.errors import VerificationError
 from layerforge.report.diff import Changes
 from layerforge.report.growth import GrowthLimit, growth_beyond
-from layerforge.resolve import recipe_schema
+from layerforge.resolve import recipe_values
 
 MOST_REASONS = 10
 """Lines that an error shows of what grew."""
@@ -76,7 +76,7 @@ def _limit(_context: click.Context, _option: click.Parameter, text: str | None) 
     if match := _SHARE.fullmatch(text.strip()):
         return GrowthLimit(share=float(match[1]) / 100)
     try:
-        return GrowthLimit(size=recipe_schema.size(text.strip()))
+        return GrowthLimit(size=recipe_values.bytes_of(text.strip()))
     except ValueError as error:
         raise UsageError(
             f"{text!r} is no limit for growth", hint='give a share such as 2%, or a size such as "500 kB" or 0'

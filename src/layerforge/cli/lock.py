@@ -16,7 +16,7 @@ from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, recipe_file
+from layerforge.resolve import build_environments, excluding, locking, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
@@ -80,7 +80,7 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
-    locking.tell(request, progress)
+    remarks.tell(request, progress)
     search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
         text = locking.universal(request, python, search)

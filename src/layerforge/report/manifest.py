@@ -17,7 +17,7 @@ from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
 from layerforge.layer.variables import settled
-from layerforge.resolve import recipe_schema
+from layerforge.resolve import recipe_values
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
 from layerforge.verify.verdict import Verdict, verdict_data
@@ -168,7 +168,7 @@ class _Verified:
 def read_manifest(text: str) -> Manifest:
     """A manifest from its file. Raises ``guarded.Unreadable`` where it is none."""
     found = guarded.file_as(text, Manifest, SCHEMA, oldest=SCHEMA)
-    if wrong := recipe_schema.function_variables(found.env):
+    if wrong := recipe_values.function_variables(found.env):
         raise guarded.Unreadable(f"env {wrong}")
     return found
 

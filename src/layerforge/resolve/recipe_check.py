@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.findings import Severity
-from layerforge.resolve import lock, locking, recipe_file
+from layerforge.resolve import lock, locking, recipe_file, recipe_problems
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, recipe_in
 from layerforge.resolve.compose import proved
 from layerforge.resolve.errors import RecipeError
@@ -174,7 +174,7 @@ def _of_check(one: ReadRecipe) -> Iterator[RecipeFinding]:
 def _of_files(one: ReadRecipe) -> Iterator[RecipeFinding]:
     """Files that nothing reads."""
     recipe = one.recipe
-    used = {recipe_file.FILE, recipe_file.PATCHES, script_name(recipe.folder)}
+    used = {recipe_file.FILE, recipe_problems.PATCHES, script_name(recipe.folder)}
     used |= {recipe_file.LOCK} if recipe.layer else set()
     used |= {recipe_file.BUILD_LOCK} if recipe.compiles else set()
     used |= {CHECK} if not recipe.check.scripts and not isinstance(recipe.part, Library) else set()  # it is told of
@@ -192,7 +192,7 @@ def _use(name: str) -> str:
         recipe_file.LOCK: "a lock goes with [layer], which makes the recipe a target of its own",
         recipe_file.BUILD_LOCK: 'it goes with build = "source"',
     }
-    return uses.get(name, f"patches are called {recipe_file.PATCHES}/*.patch; take away what is none")
+    return uses.get(name, f"patches are called {recipe_problems.PATCHES}/*.patch; take away what is none")
 
 
 def script_name(folder: Path) -> str:

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge.core import guarded
-from layerforge.resolve import patch_file
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
     Budget,
@@ -34,22 +31,18 @@ from layerforge.resolve.recipe import (
     SourcePackage,
     TargetLayer,
 )
-from layerforge.resolve.recipe_schema import (
-    OF_COMPILED,
-    OF_PACKAGES,
-    REQUIRED,
-    REQUIRED_IN_ROWS,
-    SCHEMA,
-    SHOWN,
-    file_name,
-    shown,
-    size,
-)
+from layerforge.resolve.recipe_problems import PATCHES, problems_of, visible
+from layerforge.resolve.recipe_values import SHOWN, bytes_of, file_name
 
 FILE = "recipe.toml"
+
+
 LOCK = "requirements.lock"
+
+
 BUILD_LOCK = "build.lock"
-PATCHES = "patches"
+
+
 MOST_TOLD = 20
 """Parts of a recipe of schema 1 that an error names."""
 
@@ -65,8 +58,7 @@ def load(folder: Path) -> Recipe:
         raise RecipeError(f"{file} is not TOML", hint="mend the line that is named", details=(str(error),)) from error
     if data.get("schema") == 1 and type(data["schema"]) is int:
         raise _first_schema(file, data)
-    problems = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data), *_script_problem(data, folder)]
-    problems += _patch_problems(data, folder)
+    problems = problems_of(data, folder)
     if problems:
         count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise RecipeError(f"{file} has {count}", hint="docs/recipes.md explains every key", details=tuple(problems))
@@ -95,104 +87,6 @@ def _names(rows: object) -> list[str]:
     """The names that an array of tables gives, as a message shows them."""
     tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return [name[:SHOWN] for row in tables if isinstance(name := row.get("name"), str)]
-
-
-def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
-    for key, value in data.items():
-        if key not in schema:
-            near = difflib.get_close_matches(key[:SHOWN], list(schema), 1)
-            yield f"{where}{key[:SHOWN]} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
-        else:
-            yield from _problem(value, schema[key], f"{where}{key}")
-
-
-def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
-    match rule:
-        case dict():
-            if isinstance(value, dict):
-                yield from _problems(value, rule, f"{where}.")
-            else:
-                yield f"{where} must be a table"
-        case [row]:
-            if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-                for number, item in enumerate(value):
-                    yield from _problems(item, row, f"{where}[{number}].")
-            else:
-                yield f"{where} must be an array of tables, [[{where}]]"
-        case _:
-            if wrong := rule(value):
-                yield f"{where} {wrong}, not {shown(value)}"
-
-
-def _missing(data: Mapping[str, Any]) -> Iterable[str]:
-    for table, keys in REQUIRED.items():
-        if not table or isinstance(data.get(table), dict):
-            dotted = [f"{table}.{key}" if table else key for key in keys]
-            yield from (f"{one} is missing" for one in dotted if _value(data, one) is None)
-    for table, keys in REQUIRED_IN_ROWS.items():
-        rows = data.get(table, [])
-        for number, row in enumerate(rows if isinstance(rows, list) else []):
-            yield from (f"{table}[{number}].{dotted} is missing" for dotted in keys if _value(row, dotted) is None)
-
-
-def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
-    """What does not go together."""
-    kinds = [kind for kind in ("package", "library") if kind in data]
-    if len(kinds) != 1:
-        yield "a recipe has one of the tables [package] and [library]" + (", not both" if kinds else "")
-    if kinds == ["library"]:
-        yield from (f"{one} goes with [package] alone" for one in OF_PACKAGES if _value(data, one) is not None)
-    rows = data.get("data")
-    for number, row in enumerate(rows if isinstance(rows, list) else []):
-        if isinstance(row, dict) and "files" in row and row.get("unpack") is not True:
-            yield f"data[{number}].files goes with unpack = true alone: they are an archive's"
-    package = data.get("package")
-    if isinstance(package, dict) and "build" not in package:
-        keys = [f"package.{key}" for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package)]
-        keys += ["build.requires"] if _value(data, "build.requires") is not None else []
-        yield from (f'{key} means something only with build = "source"' for key in keys)
-
-
-def _counts(key: str, package: Mapping[str, Any]) -> bool:
-    """Whether a key of ``[package]`` is about compiling; a processor's table may be about libraries alone."""
-    tables = package[key] if key == "arch" else {}
-    rows = tables.values() if isinstance(tables, dict) else ()
-    return key != "arch" or any(isinstance(row, dict) and set(row) & set(OF_COMPILED) for row in rows)
-
-
-def _value(data: Any, dotted: str) -> Any:
-    for part in dotted.split("."):
-        data = data.get(part) if isinstance(data, dict) else None
-    return data
-
-
-def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
-    name = _value(data, "check.script")
-    if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
-        yield f"check.script names {name[:SHOWN]}, which is not there"
-
-
-def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    """What is wrong with the files in ``patches/``, of which none is passed over."""
-    for file in _visible(folder / PATCHES):
-        name = f"{PATCHES}/{file.name}"
-        if "library" in data:
-            yield f"{name}: patches go with [package] alone; the script of a library can change its sources"
-        elif file.suffix != ".patch":
-            yield f"{name} is not called *.patch"
-        else:
-            yield from _unsound(file, name)
-
-
-def _unsound(file: Path, name: str) -> Iterator[str]:
-    try:
-        patch_file.read(guarded.text(file))
-    except guarded.Unreadable as error:
-        yield f"{name}: {error}"
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
 
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
@@ -300,11 +194,11 @@ def _data(row: Mapping[str, Any], name: str) -> Data:
 
 
 def _patches(folder: Path, name: str) -> Iterator[Patch]:
-    for file in _visible(folder / PATCHES):
+    for file in visible(folder / PATCHES):
         yield Patch(package=name, name=file.name, text=_read(file))
 
 
 def _layer(table: Mapping[str, Any]) -> TargetLayer:
-    budget = Budget(**{key: size(value) for key, value in table.get("budget", {}).items()})
+    budget = Budget(**{key: bytes_of(value) for key, value in table.get("budget", {}).items()})
     left = tuple(canonicalize_name(name) for name in table.get("leave-out", ()))
     return TargetLayer(requires=tuple(table["requires"]), leave_out=left, budget=budget)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.resolve import lock, recipe_file, recipe_schema
+from layerforge.resolve import lock, recipe_file, recipe_values
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
@@ -481,7 +481,7 @@ def test_a_folder_without_a_recipe_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("110 MiB", 115_343_360), ("1.5kB", 1500), ("7", 7), (9, 9)])
 def test_sizes_are_read_in_both_kinds_of_unit(text: str | int, size: int) -> None:
-    assert recipe_schema.size(text) == size
+    assert recipe_values.bytes_of(text) == size
 
 
 @pytest.mark.parametrize("name", sorted(catalogue().places))
@@ -507,10 +507,10 @@ def test_the_recipes_are_there() -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [(3, 3), ("1.5 MiB", 1_572_864), ("30 MB", 30_000_000), ("7", 7)])
 def test_a_size_is_so_many_bytes(text: int | str, expected: int) -> None:
-    assert recipe_schema.size(text) == expected
+    assert recipe_values.bytes_of(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "big", "-1 MB", "1 XB", "1e3"])
 def test_what_is_no_size_is_told_as_it_stands(text: str) -> None:
     with pytest.raises(ValueError, match=f"'{text}' is no size"):
-        recipe_schema.size(text)
+        recipe_values.bytes_of(text)

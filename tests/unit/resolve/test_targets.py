@@ -10,7 +10,7 @@ from fakes import FakeProgress, stock, target
 from layerforge.cli import lock as lock_command
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
-from layerforge.resolve import lock, locking, recipe_file, targets
+from layerforge.resolve import lock, locking, recipe_file, remarks, targets
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Pin
@@ -177,7 +177,7 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
     [request] = targets.requests([str(tmp_path)], None)
     assert request.spec.name == "My-Shop"
     progress = FakeProgress()
-    locking.tell(request, progress, target())
+    remarks.tell(request, progress, target())
     told = "\n".join(progress.lines)
     for part in ("own code", "extras do not count: fast", "groups do not count: dev", "uv.lock beside it"):
         assert part in told
@@ -220,7 +220,7 @@ def test_a_file_that_is_called_as_a_package_is_said_to_be_read(tmp_path: Path, m
     Path("demo").write_text("other\n")
     [request] = targets.requests(["demo"], None)
     progress = FakeProgress()
-    locking.tell(request, progress)
+    remarks.tell(request, progress)
     assert progress.lines == ["demo is read as the file of that name here, and not asked of an index"]
 
 
@@ -229,7 +229,7 @@ def test_a_project_that_says_nothing_sound_of_its_pythons_is_warned_of(tmp_path:
     project.write_text('[project]\nname = "x"\ndependencies = ["demo"]\nrequires-python = "three"\n')
     [request] = targets.requests([str(project)], None)
     progress = FakeProgress()
-    locking.tell(request, progress, target())
+    remarks.tell(request, progress, target())
     assert progress.warnings == ["the project requires Python three, and the layer is for 3.13"]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LONGEST_LAYER_NAME
 from layerforge.publish.results import PublishedRow, read_published
-from layerforge.resolve import recipe_schema
+from layerforge.resolve import recipe_values
 
 MOST_LAYERS = 5
 """Layers that a function may have."""
@@ -106,7 +106,7 @@ def _version(row: PublishedRow) -> PublishedVersion:
     match = _ARN.fullmatch(row.version_arn or "")
     if match is None:
         raise ValueError(f"{row.version_arn!r} is no ARN of a layer's version")
-    if wrong := recipe_schema.function_variables(row.env):
+    if wrong := recipe_values.function_variables(row.env):
         raise ValueError(f"env {wrong}")
     return PublishedVersion(
         region=match["region"],

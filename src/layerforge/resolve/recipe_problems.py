@@ -1,0 +1,121 @@
+"""What is wrong with a ``recipe.toml`` as a whole: keys that are unknown, missing, or do not go together."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from layerforge.core import guarded
+from layerforge.resolve import patch_file
+from layerforge.resolve.recipe_schema import OF_COMPILED, OF_PACKAGES, REQUIRED, REQUIRED_IN_ROWS, SCHEMA
+from layerforge.resolve.recipe_values import SHOWN, shown
+
+PATCHES = "patches"
+
+
+def problems_of(data: Mapping[str, Any], folder: Path) -> list[str]:
+    """Everything that is wrong with a recipe in ``folder``, a line each."""
+    found = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data)]
+    return [*found, *_script_problem(data, folder), *_patch_problems(data, folder)]
+
+
+def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
+    for key, value in data.items():
+        if key not in schema:
+            near = difflib.get_close_matches(key[:SHOWN], list(schema), 1)
+            yield f"{where}{key[:SHOWN]} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
+        else:
+            yield from _problem(value, schema[key], f"{where}{key}")
+
+
+def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
+    match rule:
+        case dict():
+            if isinstance(value, dict):
+                yield from _problems(value, rule, f"{where}.")
+            else:
+                yield f"{where} must be a table"
+        case [row]:
+            if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+                for number, item in enumerate(value):
+                    yield from _problems(item, row, f"{where}[{number}].")
+            else:
+                yield f"{where} must be an array of tables, [[{where}]]"
+        case _:
+            if wrong := rule(value):
+                yield f"{where} {wrong}, not {shown(value)}"
+
+
+def _missing(data: Mapping[str, Any]) -> Iterable[str]:
+    for table, keys in REQUIRED.items():
+        if not table or isinstance(data.get(table), dict):
+            dotted = [f"{table}.{key}" if table else key for key in keys]
+            yield from (f"{one} is missing" for one in dotted if _value(data, one) is None)
+    for table, keys in REQUIRED_IN_ROWS.items():
+        rows = data.get(table, [])
+        for number, row in enumerate(rows if isinstance(rows, list) else []):
+            yield from (f"{table}[{number}].{dotted} is missing" for dotted in keys if _value(row, dotted) is None)
+
+
+def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
+    """What does not go together."""
+    kinds = [kind for kind in ("package", "library") if kind in data]
+    if len(kinds) != 1:
+        yield "a recipe has one of the tables [package] and [library]" + (", not both" if kinds else "")
+    if kinds == ["library"]:
+        yield from (f"{one} goes with [package] alone" for one in OF_PACKAGES if _value(data, one) is not None)
+    rows = data.get("data")
+    for number, row in enumerate(rows if isinstance(rows, list) else []):
+        if isinstance(row, dict) and "files" in row and row.get("unpack") is not True:
+            yield f"data[{number}].files goes with unpack = true alone: they are an archive's"
+    package = data.get("package")
+    if isinstance(package, dict) and "build" not in package:
+        keys = [f"package.{key}" for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package)]
+        keys += ["build.requires"] if _value(data, "build.requires") is not None else []
+        yield from (f'{key} means something only with build = "source"' for key in keys)
+
+
+def _counts(key: str, package: Mapping[str, Any]) -> bool:
+    """Whether a key of ``[package]`` is about compiling; a processor's table may be about libraries alone."""
+    tables = package[key] if key == "arch" else {}
+    rows = tables.values() if isinstance(tables, dict) else ()
+    return key != "arch" or any(isinstance(row, dict) and set(row) & set(OF_COMPILED) for row in rows)
+
+
+def _value(data: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
+    name = _value(data, "check.script")
+    if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
+        yield f"check.script names {name[:SHOWN]}, which is not there"
+
+
+def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """What is wrong with the files in ``patches/``, of which none is passed over."""
+    for file in visible(folder / PATCHES):
+        name = f"{PATCHES}/{file.name}"
+        if "library" in data:
+            yield f"{name}: patches go with [package] alone; the script of a library can change its sources"
+        elif file.suffix != ".patch":
+            yield f"{name} is not called *.patch"
+        else:
+            yield from _unsound(file, name)
+
+
+def _unsound(file: Path, name: str) -> Iterator[str]:
+    try:
+        patch_file.read(guarded.text(file))
+    except guarded.Unreadable as error:
+        yield f"{name}: {error}"
+
+
+def visible(folder: Path) -> list[Path]:
+    """The files of a folder that do not hide, by name."""
+    return sorted(file for file in folder.glob("*") if not file.name.startswith("."))

@@ -1,0 +1,89 @@
+"""What a person is told of a request beside its lock, and what was perhaps meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from layerforge.core.errors import LayerforgeError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
+from layerforge.resolve import file_kinds
+from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.recipe import Library
+from layerforge.resolve.request import Request
+from layerforge.resolve.requirement import PACKAGE_NAME, known_modules
+from layerforge.resolve.targets import PROJECT
+
+_NO_PACKAGE = "there is no package "
+
+_PATCHES = 40
+"""More than any minor version of Python has releases."""
+
+
+def tell(request: Request, progress: Progress, target: Target | None = None) -> None:
+    """Says what of a project does not count for its layer, a line each."""
+    for line in request.untaken:
+        progress.say(line)
+    if isinstance(request.source, Path) and PACKAGE_NAME.fullmatch(request.given[0]):
+        progress.say(f"{request.given[0]} is read as the file of that name here, and not asked of an index")
+    if isinstance(request.source, Path) and request.source.name == PROJECT and request.lock is None:
+        folder = request.source.parent
+        for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):
+            found = file_kinds.kind(name)
+            progress.say(f"{name} beside it does not count; to take its versions: {found[1] if found else ''}")
+    if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
+        progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
+    if isinstance(request.source, Path):
+        for text in request.spec.requires:
+            requirement = Requirement(text)
+            package = known_modules().get(canonicalize_name(requirement.name))
+            if package and not requirement.specifier and not requirement.url:
+                progress.warn(f"{requirement.name} is a module of the package {package}; is that meant?")
+
+
+def _serves(requires_python: str, python: str) -> bool:
+    """Whether some release of a Python's minor version is one that a project is for."""
+    try:
+        wanted = SpecifierSet(requires_python)
+        return any(wanted.contains(f"{python}.{patch}", prereleases=True) for patch in range(_PATCHES))
+    except (InvalidSpecifier, ValueError):
+        return False
+
+
+def warn_of_typo(request: Request, progress: Progress) -> None:
+    """A name that is nearly a recipe's may be another's package: say so before anything of it is downloaded."""
+    name, near = request.spec.name, _near(request)
+    if near:
+        progress.warn(f"{name} is no recipe, so it is taken as a package; perhaps you meant {near}")
+
+
+def _near(request: Request) -> str:
+    """The recipe that a single bare requirement is nearly called like; empty where there is none."""
+    near = request.catalogue.nearest(request.spec.name)
+    single = len(request.given) == 1 and isinstance(request.source, str)
+    return near if single and near != request.spec.name else ""
+
+
+def perhaps_a_recipe(request: Request, error: LayerforgeError) -> LayerforgeError:
+    """The error of a resolution, or what is better said of a name that no index has."""
+    name = error.message.removeprefix(_NO_PACKAGE).split()[0] if error.message.startswith(_NO_PACKAGE) else ""
+    if not name:
+        return error
+    near, found = _near(request) or request.catalogue.nearest(name), request.catalogue.find(name)
+    if found and isinstance(found.part, Library):
+        return RecipeError(
+            f"{found.name} is a library, which no layer is built of alone",
+            hint="build a package whose recipe needs it: `layerforge recipes` lists them",
+            details=error.details,
+        )
+    if not near:
+        return error
+    return RecipeError(
+        f"there is no recipe and no package {name}",
+        hint=f"perhaps you meant {near}",
+        details=error.details,
+    )
