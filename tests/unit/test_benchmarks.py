@@ -14,6 +14,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import compare  # noqa: E402
 import measure  # noqa: E402
 import picture  # noqa: E402
+import prune  # noqa: E402
 import run  # noqa: E402
 from compare import BESIDE, COLD, DEFAULT, GOALS, SMALLEST, TODAY, WARM, Facts, Goal, Layer, Results, Sample  # noqa: E402
 from layerforge.build import interpreters  # noqa: E402
@@ -278,3 +279,55 @@ def test_every_recipe_has_something_to_import() -> None:
         assert {word.split(".")[0] for word in run.imports_of(recipe.name)} <= tops
         assert run.imports_of(recipe.name)
         assert measure.lock_of(recipe.name).is_file()
+
+
+# --- prune
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("python/pkg/tests/data/a.json", "tests"),
+        ("python/pkg/conftest.py", "tests"),
+        ("python/pkg/a.pyi", "type stubs"),
+        ("python/pkg/a.pyx.in", "C, Cython and Fortran sources"),
+        ("python/pkg/a.dll", "other systems' programs"),
+        ("python/pkg/a.py", ""),
+        ("python/pkg-1.dist-info/tests/a.py", ""),
+        ("bin/tests/a.py", ""),
+    ],
+)
+def test_blanket_rules_go_by_names_alone(path: str, rule: str) -> None:
+    assert prune.blanket_rule(path) == rule
+
+
+def test_packages_of_the_count_are_named_once_and_are_a_hundred_or_more() -> None:
+    assert len(set(prune.PACKAGES)) == len(prune.PACKAGES) >= 100
+
+
+def test_totals_are_the_sums_of_the_packages() -> None:
+    row = prune.Row(
+        package="a",
+        version="1",
+        files=2,
+        installed=30,
+        saved=10,
+        saved_by_rule={"tests": 10},
+        left=5,
+        left_by_reason={"named": 5},
+        blanket=15,
+        kept=5,
+        kept_by_rule={"type stubs": 5},
+        largest_kept=[("python/a.pyi", 5)],
+        seconds=0.1,
+    )
+    data = prune.as_data([row, replace(row, package="b", saved_by_rule={"type stubs": 10})])
+    assert (data["total"]["installed"], data["total"]["saved"], data["total"]["kept"]) == (60, 20, 10)
+    assert data["total"]["saved_by_rule"] == {"tests": 10, "type stubs": 10}
+    assert data["total"]["left_by_reason"] == {"named": 10}
+    assert [one["package"] for one in data["packages"]] == ["a", "b"]
+
+
+def test_the_results_that_are_kept_are_those_of_the_packages_that_are_counted() -> None:
+    kept = json.loads((BENCHMARKS / "results" / "prune.json").read_text())
+    assert [row["package"] for row in kept["packages"]] == list(prune.PACKAGES)

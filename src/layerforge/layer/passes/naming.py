@@ -123,6 +123,11 @@ class Wanted:
         return frozenset(key[1] for key in self.by_key if key[0] == "suffix")
 
     @cached_property
+    def has_modules(self) -> bool:
+        """Whether any is a module."""
+        return any(path.endswith(".py") for path in self.files)
+
+    @cached_property
     def folders(self) -> frozenset[bytes]:
         """Names of the folders that files lie in, but for modules."""
         return frozenset(key[1].encode() for key in self.by_key if key[0] == "folder")
@@ -164,10 +169,12 @@ def _said(wanted: Wanted, source: Source, data: bytes) -> Iterator[Key]:
     package = source.package
     for name, is_pattern in _file_names(data, wanted.suffix):
         yield from [("suffix", name, package)] if is_pattern else [("name", name), ("name", name, package)]
-    if _OPEN_ENDED.search(data):
+    if wanted.suffixes - _PLAIN and _OPEN_ENDED.search(data):
         yield from (("suffix", end, package) for end in _bare_suffixes(data) & wanted.suffixes)
-    yield from (("module", module) for module in _module_names(source, data))
-    yield from (("composed", tail.decode().lstrip("."), package) for tail in set(_COMPOSED.findall(data)))
+    if wanted.has_modules:
+        yield from (("module", module) for module in _module_names(source, data))
+    if wanted.has_modules and b".tests" in data:
+        yield from (("composed", tail.decode().lstrip("."), package) for tail in set(_COMPOSED.findall(data)))
     if wanted.folders:
         yield from (("folder", word, package) for word in _folder_names(wanted, data))
         if _OWN_FOLDER.search(data) or (_HERE.search(data) and _LISTS.search(data)):

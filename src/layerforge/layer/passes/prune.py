@@ -35,6 +35,9 @@ _TESTS = re.compile(rb"\bpytest\b|\bunittest\b|\bTestCase\b|\bdef[ \t]+test")
 
 NAMED = "named"
 NO_TESTS = "no module there is one of tests"
+READ = "reads them"
+_FOR_GOOD = (NO_TESTS, READ)
+"""Ends of reasons for which no recipe is to remove a file either."""
 _NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
 """Folders beside the packages that hold data."""
 
@@ -121,7 +124,7 @@ def why_left(name: str, default: ByDefault, found: Mapping[str, tuple[str, str]]
         reason = "; ".join(filter(None, [default.suspected[name], needs]))
         return None if needs and is_module else WhyLeft(reason=reason, removable=True)
     reason = needs or default.left.get(name, "")
-    removable = not is_module if needs else not reason.endswith(NO_TESTS)
+    removable = not is_module if needs else not reason.endswith(_FOR_GOOD)
     return WhyLeft(reason=reason, removable=removable and how in {"", NAMED}) if reason else None
 
 
@@ -262,7 +265,7 @@ class _Around:
     def against(self, rule: PruneRule, name: str) -> str:
         """Why a rule leaves a file that its globs match; empty where it does not."""
         if readers := [one for one in rule.readers if one in self.modules]:
-            return f"{rule.id}: {readers[0]} reads them"
+            return f"{rule.id}: {readers[0]} {READ}"
         match rule.only:
             case "test modules":
                 return "" if self.is_test_module(name) else f"{rule.id}: in no package"

@@ -523,6 +523,14 @@ def test_what_a_program_of_the_layer_reads_of_any_package_stays(reader: str, kep
     assert left[kept].endswith(f": {reader} reads them")
 
 
+def test_no_recipe_is_told_to_remove_what_a_program_of_the_layer_reads() -> None:
+    # Most of jedi is the stubs of the standard library.
+    files = [a_file("python/jedi/__init__.py"), a_file("python/jedi/third_party/typeshed/os.pyi")]
+    [left] = prune.prune(a_tree(*files), a_setting())
+    assert isinstance(left, LeftAlone)
+    assert (left.reason, left.removable) == ("type stubs: jedi reads them", False)
+
+
 def test_a_spared_test_that_names_others_spares_none_of_them() -> None:
     # SciPy says test_codata.py in a comment, and its tests name each other.
     files = {
