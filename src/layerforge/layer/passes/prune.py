@@ -91,7 +91,7 @@ def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
         if not (file.path.startswith(programs.BIN) and holds_elf(file.blob))
     ]
     dead = {_name(path): rule for path, rule in doomed.items()}
-    found = needed(files, dead, [*default.left, *default.suspected])
+    found = needed(files, dead, [name for name in (*default.left, *default.suspected) if name not in dead])
     for entry in tree.entries:
         name = _name(entry.path)
         if entry.path in doomed and name not in found:

@@ -565,6 +565,15 @@ def test_what_looks_like_dead_weight_is_told_and_stays() -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["pkg/tests/a.npz", "pkg/tests/helper.py", "pkg/examples/a.h", "pkg/a.h", "pkg/a.pyi"])
+def test_what_a_recipe_removes_goes_though_it_is_named(path: str) -> None:
+    code = b"open('a.npz'); open('a.h'); open('a.pyi'); import pkg.tests.helper, pkg.tests.test_a"
+    tests = {"python/pkg/tests/__init__.py": b"", "python/pkg/tests/test_a.py": TEST}
+    gone, left = run({"python/pkg/__init__.py": code, **tests, SO: b"", f"python/{path}": b"1"}, Prune(remove=(path,)))
+    assert gone[f"python/{path}"] == prune.RECIPE
+    assert f"python/{path}" not in left
+
+
 def test_what_a_recipe_keeps_is_not_told() -> None:
     files = {"python/pkg/__init__.py": b"", "python/pkg/examples/a.py": b"1", "python/pkg/examples/b.py": b"2"}
     assert list(run(files, Prune(keep=("pkg/examples/a.py",)))[1]) == ["python/pkg/examples/b.py"]
