@@ -44,7 +44,7 @@ def command(
     output: Path,
     no_verify: bool,  # noqa: FBT001
     sources: Path | None,
-    recipes_folder: Path | None,
+    recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -60,7 +60,7 @@ def command(
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     output_files.check_folder(output)
     store = shared.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folder), each=each)
+    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:
         asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))

@@ -51,9 +51,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "lock_file", "from_source", "sources"),
+    "What goes in": ("requirements", "each", "leave_out", "recipes_folders", "lock_file", "sources"),
     "For which Lambda": ("python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
+    "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs"),
     "Result": ("output", "no_verify", "as_json"),
 }

@@ -46,7 +46,7 @@ def command(
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
     output: Path | None,
-    recipes_folder: Path | None,
+    recipes_folders: tuple[Path, ...],
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
@@ -54,7 +54,7 @@ def command(
     beside it, as far as no other recipe's does.
     """
     python = shared.target(python, "x86_64").python
-    known, asked = shared.known_recipes(recipes_folder), shared.asked(targets)
+    known, asked = shared.known_recipes(recipes_folders), shared.asked(targets)
     wanted = requests(asked, None, known, each=stand_alone(asked, known))
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,7 +147,7 @@ def build_options(command: Command) -> Command:
         click.option(
             "--bytecode",
             type=click.Choice([str(choice) for choice in BytecodeMode]),
-            help="Beside the sources, only (no sources), or none.  [default: the recipe's, else beside]",
+            help="Beside the sources, only (no sources), or none.  [default: beside]",
         ),
     ):
         command = option(command)
@@ -168,19 +168,21 @@ def recipes_option(command: Command) -> Command:
     """``--recipes``."""
     return click.option(
         "--recipes",
-        "recipes_folder",
+        "recipes_folders",
+        multiple=True,
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of recipes that count before layerforge's own.",
+        help="Folder of recipes that count before layerforge's own; repeatable, the first one's first.",
     )(command)
 
 
-def known_recipes(folder: Path | None) -> Catalogue:
-    """The recipes that a build knows. Raises ``UsageError`` where the folder that is named holds none."""
-    if folder is None:
-        return catalogue()
-    if not any(folder.glob(f"*/{FILE}")):
-        raise UsageError(f"{folder} holds no recipes", hint=f"each is a folder in it with a {FILE}")
-    return catalogue(folder)
+def known_recipes(folders: Sequence[Path]) -> Catalogue:
+    """The recipes that a build knows. Raises ``UsageError`` where a folder that is named holds none."""
+    for folder in folders:
+        if not any(folder.glob(f"*/{FILE}")):
+            itself = (folder / FILE).exists()
+            hint = "it is a recipe itself: name the folder that it lies in" if itself else ""
+            raise UsageError(f"{folder} holds no recipes", hint=hint or f"each is a folder in it with a {FILE}")
+    return catalogue(*folders)
 
 
 def each_option(command: Command) -> Command:

@@ -30,7 +30,7 @@ def command(
     output: Path,
     no_verify: bool,  # noqa: FBT001
     sources: Path | None,
-    recipes_folder: Path | None,
+    recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -44,7 +44,7 @@ def command(
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     store = shared.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folder), each=each)
+    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     session = where.session(store, progress, sources)
     prepared = [prepare(request, chosen, session, fetches=False) for request in wanted]

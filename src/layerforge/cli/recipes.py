@@ -24,17 +24,17 @@ from layerforge.resolve.recipe_findings import RecipeFinding
 @shared.recipes_option
 @shared.json_option
 @click.pass_context
-def command(ctx: click.Context, recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
+def command(ctx: click.Context, recipes_folders: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
     """List the recipes that come along, and those of a folder of your own; write one, or look for mistakes in some."""
     if ctx.invoked_subcommand is not None:
-        if recipes_folder or as_json:
+        if recipes_folders or as_json:
             name = ctx.invoked_subcommand
             raise UsageError(
                 "--recipes and --json stand behind the command that they are for",
                 hint=f"layerforge recipes {name} … {'--json' if as_json else '--recipes DIR'}",
             )
         return
-    rows = [_row(recipe) for recipe in shared.known_recipes(recipes_folder).all()]
+    rows = [_row(recipe) for recipe in shared.known_recipes(recipes_folders).all()]
     if as_json:
         terminal.print_json({"recipes": rows})
         return
@@ -51,13 +51,13 @@ command.add_command(new_recipe.command)
 )
 @shared.recipes_option
 @shared.json_option
-def check(places: tuple[Path, ...], recipes_folder: Path | None, as_json: bool) -> None:  # noqa: FBT001
+def check(places: tuple[Path, ...], recipes_folders: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
     """Look for mistakes in recipes without building anything. Exits 3 where there are any.
 
     DIR is a recipe's folder, or a folder of them. What they need may stand beside them, in --recipes, or come along.
     """
     folders = recipe_check.recipe_folders(places)
-    known = recipe_check.known_beside(folders, *((recipes_folder,) if recipes_folder else ()))
+    known = recipe_check.known_beside(folders, *recipes_folders)
     found = recipe_check.check(folders, known)
     if as_json:
         names = [folder.absolute().name for folder in folders]

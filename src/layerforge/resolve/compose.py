@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 
 from layerforge.core.runtimes import Target
-from layerforge.resolve import lock
+from layerforge.resolve import lock, recipe_file
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -165,9 +166,7 @@ def _is_library(recipe: Recipe, name: str, layer: _Layer) -> bool:
     if found and isinstance(found.part, Library):
         return True
     if found is None:
-        near = layer.catalogue.nearest(name)
-        hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
-        raise RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
+        raise _unknown(recipe, name, layer.catalogue)
     if name not in layer.locked:
         gone = any(one.name == name for one in layer.spec.left_out)
         way = f"let {name} in, without --leave-out" if gone else f"name {name} as a requirement too"
@@ -186,15 +185,21 @@ def _libraries(recipes: Iterable[Recipe], catalogue: Catalogue) -> list[Recipe]:
         for need in recipe.needs:
             other = catalogue.find(need.name)
             if other is None:
-                raise RecipeError(
-                    f"the recipe {recipe.name} needs {need.name}, and there is no such recipe",
-                    hint="`needs` names recipes: write one for it",
-                )
+                raise _unknown(recipe, need.name, catalogue)
             _refuse_version(recipe, need.versions, other)
             if isinstance(other.part, Library) and other.name not in found:
                 found[other.name] = other
                 ahead.append(other)
     return [found[name] for name in sorted(found)]
+
+
+def _unknown(recipe: Recipe, name: str, catalogue: Catalogue) -> RecipeError:
+    """The error for a need that no recipe is there for."""
+    around, near = recipe.folder.parent, catalogue.nearest(name)
+    hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
+    if (around / name / recipe_file.FILE).exists():
+        hint = f"it lies beside it: name the folder of both with `{shlex.join(['--recipes', str(around)])}`"
+    return RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
 
 
 def _refuse_version(recipe: Recipe, versions: str, other: Recipe) -> None:

@@ -99,6 +99,8 @@ def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
 
 def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """What is wrong with the files in ``patches/``, of which none is passed over."""
+    if os.path.lexists(folder / PATCHES) and not (folder / PATCHES).is_dir():
+        yield f"{PATCHES} is no folder"
     for file in visible(folder / PATCHES):
         name = f"{PATCHES}/{file.name}"
         if "library" in data:

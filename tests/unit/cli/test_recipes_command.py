@@ -35,3 +35,25 @@ def test_a_folders_own_recipes_are_listed_in_the_place_of_layerforges(layerforge
     rows = {row["name"]: row for row in layerforge("recipes", "--recipes", tmp_path / "mine", "--json").json["recipes"]}
     assert (rows["numpy"]["kind"], rows["numpy"]["versions"]) == ("package", ">=1,<2")
     assert rows["scipy"]["kind"] == "layer"
+
+
+def test_of_several_folders_the_first_ones_recipes_come_first(layerforge: Command, tmp_path: Path) -> None:
+    for place, versions in (("one/demo", ">=1"), ("two/demo", ">=2"), ("two/other", ">=3")):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        text = f'schema = 2\n[package]\nname = "{folder.name}"\nversions = "{versions}"\n'
+        (folder / "recipe.toml").write_text(text)
+    ran = layerforge("recipes", "--recipes", tmp_path / "one", "--recipes", tmp_path / "two", "--json")
+    rows = {row["name"]: row["versions"] for row in ran.json["recipes"]}
+    assert (rows["demo"], rows["other"]) == (">=1", ">=3")
+
+
+def test_a_recipe_in_the_place_of_a_folder_of_recipes_is_refused_with_what_to_name(
+    layerforge: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine/demo"
+    folder.mkdir(parents=True)
+    (folder / "recipe.toml").write_text('schema = 2\n[package]\nname = "demo"\nversions = ">=1"\n')
+    ran = layerforge("recipes", "--recipes", folder)
+    assert ran.code == 2
+    assert "it is a recipe itself: name the folder that it lies in" in ran.err

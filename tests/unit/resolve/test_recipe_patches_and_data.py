@@ -64,6 +64,15 @@ def test_every_file_that_is_no_patch_is_told_at_once(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_in_the_place_of_the_folder_of_patches_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(PACKAGE)
+    (tmp_path / "patches").write_text(DIFF)
+    assert mistakes(tmp_path) == ("patches is no folder",)
+    (tmp_path / "patches").unlink()
+    (tmp_path / "patches").symlink_to("absent")
+    assert mistakes(tmp_path) == ("patches is no folder",)
+
+
 def test_a_library_has_neither_patches_nor_data(tmp_path: Path) -> None:
     [data, patch] = mistakes(a_folder(tmp_path, LIBRARY + rows(), a_patch=DIFF))
     assert data == "data goes with [package] alone"

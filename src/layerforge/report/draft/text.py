@@ -49,7 +49,7 @@ def _recipe(found: PackageSurvey, known: Catalogue) -> Iterator[str]:
     yield from _env(found)
     yield from _proof(found)
     yield ""
-    yield _beside("[layer]", f"makes the recipe a target of its own: layerforge build {name}")
+    yield _beside("[layer]", "makes the recipe a target of its own, with a lock")
     yield f"requires = [{_quoted(name + versions)}]"
     yield '# budget = { unzipped = "…", zipped = "…" }   # what `layerforge build` tells, and some room'
 
@@ -73,7 +73,7 @@ def _compiling(found: PackageSurvey, known: Catalogue) -> Iterator[str]:
         told = f"; of these, recipes are there for {', '.join(with_recipes)}" if with_recipes else ""
         yield from _comment(f"It requires {', '.join(found.requires)}{told}.")
     if found.extras:
-        yield from _comment(f"Its extras are {', '.join(map(visible, found.extras[:12]))}.")
+        yield from _comment(f"It has the extras {', '.join(map(visible, found.extras[:12]))}.")
     if not found.native.files:
         yield from _comment("No native code: there is nothing to compile.")
     elif found.sdist is None:
