@@ -30,7 +30,7 @@ _INIT = re.compile(r"(?:^|/)__init__\.py$")
 _LIBRARY = re.compile(r"\.so(?:\.|$)")
 _PYTEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
 _TEST = re.compile(r"(?:test\w*|\w*tests?|conftest)\.py")
-_TESTS = re.compile(rb"\bpytest\b|\bunittest\b|\bTestCase\b|\bdef[ \t]+test")
+_TESTS = re.compile(rb"\bpytest|\bunittest\b|\bTestCase\b|\bdef[ \t]+test")
 """What a module of tests says somewhere."""
 
 NAMED = "named"

@@ -432,6 +432,13 @@ def test_a_public_package_that_is_called_tests_stays() -> None:
     assert left["python/evidently/tests/custom_test.py"] == f"tests: {prune.NO_TESTS}"
 
 
+def test_hooks_of_pytest_go_though_no_test_is_beside_them() -> None:
+    # scikit-learn has such a conftest.py beside the code that it took over from others.
+    files = {"python/pkg/__init__.py": b"", "python/pkg/externals/__init__.py": b""}
+    hook = {"python/pkg/externals/conftest.py": b"def pytest_ignore_collect(path): return True\n"}
+    assert run({**files, **hook})[0].keys() == hook.keys()
+
+
 @pytest.mark.parametrize("content", [b"import pytest\n", b"class A(TestCase): ...", b"from unittest import main", TEST])
 def test_helpers_go_with_the_tests_that_are_beside_them(content: bytes) -> None:
     files = {
