@@ -21,7 +21,7 @@ from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import SourcePackage
+from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request, beside, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
@@ -86,10 +86,10 @@ def write(request: Request, python: str, path: Path, store: DiskStore, progress:
         text = locking.universal(request, python, search)
         found = locks.parse(text, path.name)
         step.note(f"{counted(len(found.pins), 'package')} in {path}")
-    files = {path: text}
+    files, second = ({}, path) if no_target(request) else ({path: text}, beside(path))
     environments = EnvironmentResolver(request=replace(request, spec=compiled(request, found)), search=search)
-    if more := build_environments.universal(environments, found, python, beside(path)):
-        files[beside(path)] = more
+    if more := build_environments.universal(environments, found, python, second):
+        files[second] = more
     with progress.step("write") as step, writing(path.parent):
         output_files.write_together({file: content.encode() for file, content in files.items()})
         step.note(" and ".join(str(file) for file in files))
@@ -99,7 +99,7 @@ def compiled(request: Request, found: locks.Lock) -> LayerSpec:
     """The spec with all that is compiled of a lock on some platform; for a recipe with its own package alone, since
     what that needs has a ``build.lock`` of its own.
     """
-    only = request.spec.name if request.spec.folder is not None else ""
+    only = request.spec.name if request.spec.folder is not None or no_target(request) else ""
     spec = request.spec
     for pin in (pin for pin in found.pins if not only or pin.name == only):
         known = request.catalogue.find(pin.name)
@@ -107,6 +107,15 @@ def compiled(request: Request, found: locks.Lock) -> LayerSpec:
             others = (part for part in spec.packages if part.name != pin.name)
             spec = replace(spec, packages=(*others, known.part))
     return spec
+
+
+def no_target(request: Request) -> Recipe | None:
+    """The recipe whose folder is named and that makes no layer of its own, where it compiles: what its package is
+    compiled with is locked, and nothing else.
+    """
+    found = request.catalogue.find(request.spec.name)
+    alone = found is not None and found.folder in request.catalogue.first and len(request.given) == 1
+    return found if found and alone and found.compiles and found.layer is None and request.lock is None else None
 
 
 def place(request: Request) -> Path:
@@ -118,6 +127,8 @@ def place(request: Request) -> Path:
         )
     if request.spec.folder is not None:
         return request.spec.folder / recipe_file.LOCK
+    if recipe := no_target(request):
+        return recipe.folder / recipe_file.BUILD_LOCK
     if isinstance(request.source, Path):
         return request.source.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

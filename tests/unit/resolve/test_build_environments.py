@@ -152,6 +152,26 @@ def test_what_is_locked_is_what_would_be_resolved_on_the_way(place: Place) -> No
     assert place.pins() == BOTH
 
 
+def test_a_recipe_that_is_no_target_gets_a_lock_of_what_it_is_compiled_with_alone(place: Place) -> None:
+    folder = place.recipe("fast", FAST_RECIPE.removesuffix(LAYER))
+    said = place.lock(str(folder))
+    assert f"{folder / 'build.lock'}" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["build.lock", "recipe.toml"]
+    text = (folder / "build.lock").read_text()
+    assert "\n# For compiling fast 1.0\n" in text
+    make_wheel(place.index, "cython", "4.0")
+    publish(place.index, place.index.parent / "simple")
+    assert place.pins("fast", layer=place.pin("fast", "1.0")) == {"fast": FAST}
+
+
+def test_a_lock_that_is_named_for_a_recipe_that_is_no_target_is_a_layers(place: Place, tmp_path: Path) -> None:
+    folder = place.recipe("fast", FAST_RECIPE.removesuffix(LAYER))
+    place.lock(str(folder), "-o", str(tmp_path / "mine.lock"))
+    assert sorted(path.name for path in folder.iterdir()) == ["recipe.toml"]
+    assert "\nfast==1.0 \\\n" in (tmp_path / "mine.lock").read_text()
+    assert "\n# For compiling fast 1.0\n" in (tmp_path / "mine.build.lock").read_text()
+
+
 def test_a_recipe_that_compiles_nothing_gets_no_second_lock(place: Place) -> None:
     folder = place.recipe("fast", HEAD + LAYER)
     place.lock("fast")
