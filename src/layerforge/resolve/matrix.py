@@ -44,7 +44,8 @@ class Unserved:
 def expanded(targets: Sequence[str]) -> tuple[str, ...]:
     """The targets, with the recipes in a folder that are targets standing for the folder.
 
-    Raises ``UsageError`` for a folder that is a path and holds no recipe, ``RecipeError`` for a recipe with mistakes.
+    Raises ``UsageError`` for a folder that is a path and holds no recipe, or none of a layer; ``RecipeError`` for a
+    recipe with mistakes.
     """
     return tuple(word for target in targets for word in _expanded(target))
 
@@ -57,7 +58,9 @@ def _expanded(target: str) -> Iterator[str]:
     own = any((folder / name).is_file() for name in (recipe_file.FILE, PROJECT))
     found = sorted(file.parent for file in folder.glob(f"*/{recipe_file.FILE}"))
     if found and not own:
-        layers = (one for one in found if recipe_file.load(one).layer)
+        layers = [one for one in found if recipe_file.load(one).layer]
+        if not layers:
+            raise UsageError(f"no recipe in {target} is a layer's", hint="one with [layer] in it is; name that")
         yield from (str(one) if "/" in str(one) else f"./{one}" for one in layers)
     elif folder.is_dir() and not own and ("/" in target or target.startswith(".")):
         raise UsageError(f"{target} holds no recipes", hint=f"each is a folder in it with a {recipe_file.FILE}")

@@ -38,8 +38,15 @@ def unpack(data: bytes, what: str, workspace: Path, bounds: Bounds = BOUNDS) -> 
         _extract(archive, into, bounds)
         archive.unlink()
     except (*DAMAGED, RuntimeError) as error:  # zipfile's for one that is encrypted or packed in an odd way
-        raise StepError(f"{what} cannot be unpacked", hint=_hint(error, workspace), details=(str(error),)) from error
+        raise StepError(
+            f"{what} cannot be unpacked", hint=_hint(error, workspace), details=(_told(error, into),)
+        ) from error
     return into
+
+
+def _told(error: Exception, into: Path) -> str:
+    """What went wrong, without the folder of this machine that an archive is unpacked in."""
+    return str(error).replace(f"{into}/", "")
 
 
 def _hint(error: Exception, workspace: Path) -> str:
@@ -49,6 +56,8 @@ def _hint(error: Exception, workspace: Path) -> str:
         return "no layer holds that much; find out what the archive is, or pack what is wanted anew"
     if isinstance(error, Refused | tarfile.FilterError):
         return "do not use that archive, or pack its files anew: nothing of it may lead out of its folder"
+    if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
+        return "one of its names is a file's and a folder's too: pack its files anew"
     return "is it a tar or zip archive? A file that is wanted as it is needs no `unpack`"
 
 

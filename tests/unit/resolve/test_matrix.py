@@ -109,6 +109,12 @@ def test_a_folder_without_recipes_is_an_error(tmp_path: Path) -> None:
         matrix.expanded([str(tmp_path)])
 
 
+def test_a_folder_whose_recipes_make_no_layer_is_an_error(tmp_path: Path) -> None:
+    (a_recipe(tmp_path / "one") / "recipe.toml").write_text('schema = 2\n[package]\nname = "one"\nversions = ">=1"\n')
+    with pytest.raises(UsageError, match=r"no recipe in .* is a layer's"):
+        matrix.expanded([str(tmp_path)])
+
+
 def test_a_broken_recipe_is_an_error(tmp_path: Path) -> None:
     folder = a_recipe(tmp_path / "one")
     (folder / "recipe.toml").write_text("schema = 2\n")
