@@ -57,6 +57,7 @@ def test_json_has_the_form_of_the_contract(aws: Proxy, layer: Path, said: Any) -
         "region": "us-east-1",
         "runtimes": ["python3.11"],
         "architectures": ["x86_64"],
+        "env": {},
         "layer_arn": "arn:aws:lambda:us-east-1:123456789012:layer:pkg",
         "version_arn": "arn:aws:lambda:us-east-1:123456789012:layer:pkg:1",
         "version": 1,
@@ -225,7 +226,7 @@ def test_a_layer_with_errors_is_refused_unless_that_is_overridden_aloud(aws: Pro
 
 
 def test_a_manifest_that_is_none_is_told_of(aws: Proxy, layer: Path, said: Any) -> None:
-    layer.with_suffix(".manifest.json").write_text("{}")
+    layer.with_suffix(".manifest.json").write_text('{"schema": 2}')
     code, _, err = said(layer, *TWO)
     assert (code, "pkg.manifest.json is not what its name says" in err) == (0, True)
 
