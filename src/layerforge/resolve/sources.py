@@ -28,6 +28,7 @@ from layerforge.core.errors import StepError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
+from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Data, Library, Source
@@ -141,6 +142,12 @@ def _local(source: Source, folders: Sequence[Path]) -> bytes | None:
 
 
 def _download(source: Source) -> bytes:
+    if lock.holds_credentials(source.url):
+        raise LockError(
+            f"{lock.redacted(source.url)} holds credentials, which are not sent for archives",
+            hint="take them out, or put a file with that hash into a folder and name it with --sources",
+            details=(f"sha256 {source.sha256}",),
+        )
     try:
         with urllib.request.urlopen(source.url, timeout=60) as answer:  # noqa: S310 - the hash decides, not the scheme
             return b"".join(iter(lambda: answer.read(_CHUNK), b""))

@@ -134,6 +134,14 @@ class Wrong(BaseHTTPRequestHandler):
         pass
 
 
+def test_an_address_with_credentials_is_neither_asked_nor_told() -> None:
+    source = Source(url="https://bob:secret@nowhere.invalid/words.zip", sha256=SHA256)
+    with pytest.raises(LockError, match="holds credentials, which are not sent for archives") as caught:
+        sources.fetch(source, stock())
+    assert "secret" not in str([caught.value.message, caught.value.hint, caught.value.details])
+    assert "nowhere.invalid/words.zip" in caught.value.message
+
+
 @pytest.mark.parametrize(("path", "hint"), [("refused", "it asks for credentials"), ("broken", "check the network")])
 def test_a_download_that_fails_says_what_to_do(path: str, hint: str) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
