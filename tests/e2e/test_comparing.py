@@ -274,7 +274,10 @@ def test_what_does_not_go_together_is_refused(
 
 def test_advice_stands_at_the_end_and_in_the_json(layerforge: Command, tmp_path: Path) -> None:
     data = os.urandom(300_000)
-    path = zips.of(tmp_path / "layer.zip", {"python/a/__init__.py": b"", "python/a/data.h": data})
+    path = zips.of(
+        tmp_path / "layer.zip",
+        {"python/a/__init__.py": b"", "python/a/fast.so": elves.image(), "python/a/data.h": data},
+    )
     [one] = layerforge("inspect", path, "--json").json["advice"]
     assert (one["kind"], one["bytes"], one["files"]) == ("dead-weight", 300_000, 1)
     shown = layerforge("inspect", path).out
