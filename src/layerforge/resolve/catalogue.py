@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -49,6 +49,12 @@ class Catalogue:
     @cached_property
     def _read(self) -> dict[str, Recipe]:
         return {}
+
+    def with_those_beside(self, folder: Path) -> Catalogue:
+        """The recipes that count where one is named by its folder: that one first, and those beside it."""
+        beside = folder.absolute().parent
+        others = tuple(one for one in self.folders if one.absolute() != beside)
+        return replace(self, first=(*self.first, folder), folders=(beside, *others))
 
     def all(self) -> Iterator[Recipe]:
         """Every recipe, by name."""

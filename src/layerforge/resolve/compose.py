@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 
 from layerforge.core.runtimes import Target
-from layerforge.resolve import lock, recipe_file
+from layerforge.resolve import lock
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -195,10 +194,8 @@ def _libraries(recipes: Iterable[Recipe], catalogue: Catalogue) -> list[Recipe]:
 
 def _unknown(recipe: Recipe, name: str, catalogue: Catalogue) -> RecipeError:
     """The error for a need that no recipe is there for."""
-    around, near = recipe.folder.parent, catalogue.nearest(name)
+    near = catalogue.nearest(name)
     hint = f"perhaps it needs {near}" if near else "`needs` names recipes: write one for it"
-    if (around / name / recipe_file.FILE).exists():
-        hint = f"it lies beside it: name the folder of both with `{shlex.join(['--recipes', str(around)])}`"
     return RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
 
 

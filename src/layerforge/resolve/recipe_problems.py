@@ -95,6 +95,13 @@ def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
     name = _value(data, "check.script")
     if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
         yield f"check.script names {name[:SHOWN]}, which is not there"
+    elif isinstance(name, str) and _leads_out(folder / name, folder):
+        yield f"check.script names {name[:SHOWN]}, a link that leads out of the folder of recipes"
+
+
+def _leads_out(file: Path, folder: Path) -> bool:
+    """Whether a file of a recipe is one of somewhere else, whose text nobody meant to have in a manifest."""
+    return not file.resolve().is_relative_to(folder.resolve().parent)
 
 
 def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
@@ -107,6 +114,8 @@ def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
             yield f"{name}: patches go with [package] alone; the script of a library can change its sources"
         elif file.suffix != ".patch":
             yield f"{name} is not called *.patch"
+        elif _leads_out(file, folder):
+            yield f"{name} is a link that leads out of the folder of recipes"
         else:
             yield from _unsound(file, name)
 

@@ -124,11 +124,12 @@ def merged(requests: Sequence[Request]) -> Request:
     left = tuple(dict.fromkeys(name for one in requests for name in one.spec.leave_out))
     known = requests[0].catalogue
     first = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.first))
+    folders = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.folders))
     return Request(
         spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
         source="\n".join(_text(one) for one in requests),
         projects=tuple(projects),
-        catalogue=replace(known, first=first),
+        catalogue=replace(known, first=first, folders=folders),
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),

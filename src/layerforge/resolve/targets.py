@@ -141,7 +141,7 @@ def _from_path(target: str, known: Catalogue) -> Request:
     path = _existing(target, known)
     if path.is_dir():
         if (path / recipe_file.FILE).exists():
-            return _from_recipe(recipe_in(path), target, replace(known, first=(*known.first, path)))
+            return _from_recipe(recipe_in(path), target, known.with_those_beside(path))
         if not (path / PROJECT).is_file():
             raise _empty_folder(path)
         path = path / PROJECT

@@ -176,3 +176,13 @@ def test_a_recipe_is_read_once(tmp_path: Path) -> None:
     first = known.find("one")
     (folder / "recipe.toml").unlink()
     assert known.find("one") is first
+
+
+def test_what_lies_beside_a_named_recipe_counts_after_it_and_before_all_others(tmp_path: Path) -> None:
+    own, other = a_recipe(tmp_path / "own" / "one"), a_recipe(tmp_path / "own" / "two")
+    a_recipe(tmp_path / "others" / "two")
+    known = Catalogue(folders=(tmp_path / "others",)).with_those_beside(own)
+    assert known.places == {"one": own, "two": other.absolute()}
+    assert known.shadowed("two")
+    assert not known.shadowed("one")
+    assert known.with_those_beside(other).folders == known.folders

@@ -300,12 +300,11 @@ def test_a_need_without_a_recipe_is_an_error_with_the_nearest_target(tmp_path: P
         composed(tmp_path / "3", [a_package("top", "blas"), a_library("blas", "absent")], "top")
 
 
-def test_a_need_whose_recipe_lies_beside_a_named_one_is_an_error_that_says_how_to_name_both(tmp_path: Path) -> None:
+def test_a_need_whose_recipe_lies_beside_a_named_one_is_found_there(tmp_path: Path) -> None:
     around = written(tmp_path / "two words", [a_package("top", "blas"), a_library("blas")])
-    known = Catalogue(folders=(), first=(around / "top",))
-    with pytest.raises(RecipeError, match="the recipe top needs blas, and there is no such recipe") as caught:
-        compose(SPEC, [pin("top")], known, target(), compiling=True, image=True)
-    assert caught.value.hint == f"it lies beside it: name the folder of both with `--recipes '{around}'`"
+    known = Catalogue(folders=()).with_those_beside(around / "top")
+    found = compose(SPEC, [pin("top")], known, target(), compiling=True, image=True)
+    assert [one.name for one in found.spec.libraries] == ["blas"]
 
 
 def test_a_need_that_is_not_in_the_layer_is_an_error_with_both_ways_out(tmp_path: Path) -> None:

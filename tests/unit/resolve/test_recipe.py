@@ -514,3 +514,21 @@ def test_a_size_is_so_many_bytes(text: int | str, expected: int) -> None:
 def test_what_is_no_size_is_told_as_it_stands(text: str) -> None:
     with pytest.raises(ValueError, match=f"'{text}' is no size"):
         recipe_values.bytes_of(text)
+
+
+@pytest.mark.parametrize("place", ["check.py", "patches/a.patch"])
+def test_a_link_out_of_the_folder_of_recipes_is_a_mistake_and_one_inside_is_none(place: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("--- a/demo.py\n+++ b/demo.py\n@@ -1 +1 @@\n-a\n+b\n")
+    folder = tmp_path / "recipes" / "demo"
+    (folder / place).parent.mkdir(parents=True)
+    check = '[check]\nscript = "check.py"\n' if place == "check.py" else ""
+    (folder / "recipe.toml").write_text(f'schema = 2\n[package]\nname = "demo"\nversions = ">=1"\n{check}')
+    (folder / place).symlink_to(secret)
+    with pytest.raises(RecipeError) as caught:
+        recipe_file.load(folder)
+    assert "a link that leads out of the folder of recipes" in caught.value.details[0]
+    (folder / place).unlink()
+    (tmp_path / "recipes" / "shared").write_text(secret.read_text())
+    (folder / place).symlink_to(tmp_path / "recipes" / "shared")
+    recipe_file.load(folder)
