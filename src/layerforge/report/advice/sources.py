@@ -14,7 +14,7 @@ from functools import partial
 
 from layerforge.core.paths import site_dir
 from layerforge.examine.examination import Kind, Member
-from layerforge.layer.passes import prune
+from layerforge.layer.passes import needs, prune, prune_rules
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.programs import BIN
 from layerforge.report.advice.evidence import LayerEvidence, Proposal, whole
@@ -122,13 +122,13 @@ def judged(evidence: LayerEvidence) -> Judged:
     programs = [one for one in evidence.examination.members if one.path.startswith(BIN) and one.started_by]
     for folder, members in _by_site(evidence).items():
         names = [member.path.removeprefix(folder) for member in members]
-        default = prune.by_default(names, partial(_read, evidence, folder))
+        default = prune_rules.by_default(names, partial(_read, evidence, folder))
         there = [(one, one.path.removeprefix(folder)) for one in members if not one.link]
         files = (
             Source(name=name, package=one.package, read=partial(evidence.read, one.path))
             for one, name in [*there, *((one, f"../{one.path}") for one in programs)]
         )
-        found = prune.needed(files, default.doomed, [*default.left, *default.suspected])
+        found = needs.needed(files, default.doomed, [*default.left, *default.suspected])
         droppable |= {folder + name: rule for name, rule in default.doomed.items() if name not in found}
         left = ((name, prune.why_left(name, default, found)) for name in names)
         removable |= {folder + name: why.reason for name, why in left if why and why.removable}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fakes import a_file, a_setting, a_tree
 from layerforge.core import guarded
-from layerforge.layer.passes import prune
+from layerforge.layer.passes import prune, prune_rules
 from layerforge.layer.passes.setting import LeftAlone
 from layerforge.layer.tree import Edit, Link, Package
 from layerforge.resolve.layer_spec import LayerSpec
@@ -182,9 +182,9 @@ def test_data_of_tests_that_is_read_at_run_time_stays() -> None:
 
 
 def test_every_rule_says_why_and_is_named_once() -> None:
-    ids = [rule.id for rule in prune.rules()]
+    ids = [rule.id for rule in prune_rules.rules()]
     assert len(ids) == len(set(ids))
-    assert all(rule.why and rule.globs for rule in prune.rules())
+    assert all(rule.why and rule.globs for rule in prune_rules.rules())
 
 
 def test_programs_that_lambda_can_start_stay_and_others_go() -> None:
@@ -212,7 +212,7 @@ def test_a_program_goes_with_its_module_where_a_recipe_removes_that() -> None:
     )
     spec = LayerSpec(name="pkg", requires=("pkg",), prune={"pkg": Prune(remove=("pkg/admin/**",))})
     gone = {item.path: item.reason for item in prune.prune(tree, a_setting(spec=spec)) if isinstance(item, Edit)}
-    assert gone == {"bin/admin": prune.CALLS_NOTHING, "python/pkg/admin/__init__.py": prune.RECIPE}
+    assert gone == {"bin/admin": prune.CALLS_NOTHING, "python/pkg/admin/__init__.py": prune_rules.RECIPE}
 
 
 def test_what_a_program_imports_is_spared_as_if_a_module_did() -> None:
@@ -239,7 +239,7 @@ def test_a_recipe_removes_more_and_keeps_some() -> None:
         "python/pkg/tests/test_go.py": TEST,
     }
     gone, _ = run(files, Prune(remove=("pkg/data/**",), keep=("pkg/tests/test_keep.py",)))
-    assert gone == {"python/pkg/data/a.csv": prune.RECIPE, "python/pkg/tests/test_go.py": "tests"}
+    assert gone == {"python/pkg/data/a.csv": prune_rules.RECIPE, "python/pkg/tests/test_go.py": "tests"}
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_a_public_package_that_is_called_tests_stays() -> None:
     }
     gone, left = run(files)
     assert not gone
-    assert left["python/evidently/tests/custom_test.py"] == f"tests: {prune.NO_TESTS}"
+    assert left["python/evidently/tests/custom_test.py"] == f"tests: {prune_rules.NO_TESTS}"
 
 
 def test_hooks_of_pytest_go_though_no_test_is_beside_them() -> None:
@@ -577,7 +577,7 @@ def test_what_a_recipe_removes_goes_though_it_is_named(path: str) -> None:
     code = b"open('a.npz'); open('a.h'); open('a.pyi'); import pkg.tests.helper, pkg.tests.test_a"
     tests = {"python/pkg/tests/__init__.py": b"", "python/pkg/tests/test_a.py": TEST}
     gone, left = run({"python/pkg/__init__.py": code, **tests, SO: b"", f"python/{path}": b"1"}, Prune(remove=(path,)))
-    assert gone[f"python/{path}"] == prune.RECIPE
+    assert gone[f"python/{path}"] == prune_rules.RECIPE
     assert f"python/{path}" not in left
 
 
