@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from layerforge.core import resources
+from layerforge.core import guarded, resources
 from layerforge.resolve import recipe_file
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Recipe
@@ -96,6 +97,20 @@ def recipe_in(folder: Path) -> Recipe:
             hint=f"name the folder {recipe.name}: recipes are found by the names of their folders",
         )
     return recipe
+
+
+def refuse_misnamed(folder: Path) -> None:
+    """Raises ``RecipeError`` where a recipe in ``folder`` lies in one that is not called as it is: none would find it.
+
+    What else is wrong with a recipe is told where it is used.
+    """
+    for file in sorted(folder.glob(f"*/{recipe_file.FILE}")):
+        with suppress(guarded.Unreadable):
+            data = guarded.toml(guarded.text(file))
+            tables = (data.get(kind) for kind in ("package", "library"))
+            names = {row["name"] for row in tables if isinstance(row, dict) and isinstance(row.get("name"), str)}
+            if names and _name_of(file.parent) not in set(map(canonicalize_name, names)):
+                recipe_in(file.parent)
 
 
 def bundled_folder() -> Path:

@@ -28,16 +28,15 @@ def tell(request: Request, progress: Progress, target: Target | None = None) -> 
     """Says what of a project does not count for its layer, a line each."""
     for line in request.untaken:
         progress.say(line)
-    if isinstance(request.source, Path) and PACKAGE_NAME.fullmatch(request.given[0]):
-        progress.say(f"{request.given[0]} is read as the file of that name here, and not asked of an index")
-    if isinstance(request.source, Path) and request.source.name == PROJECT and request.lock is None:
-        folder = request.source.parent
+    for word in (one for one in request.given if Path(one) in request.files and PACKAGE_NAME.fullmatch(one)):
+        progress.say(f"{word} is read as the file of that name here, and not asked of an index")
+    for folder in (one.parent for one in request.files if one.name == PROJECT and request.lock is None):
         for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):
             found = file_kinds.kind(name)
             progress.say(f"{name} beside it does not count; to take its versions: {found[1] if found else ''}")
     if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
         progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
-    if isinstance(request.source, Path):
+    if request.files:
         for text in request.spec.requires:
             requirement = Requirement(text)
             package = known_modules().get(canonicalize_name(requirement.name))

@@ -34,6 +34,8 @@ class Request:
     """The words that asked for it."""
     listed: Listed = NOTHING
     """What a requirements file says, or words do, beside the requirements of the recipe."""
+    files: tuple[Path, ...] = ()
+    """What was read for it."""
     projects: tuple[Path, ...] = ()
     """Files of projects that uv reads besides."""
     untaken: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ def merged(requests: Sequence[Request]) -> Request:
     return Request(
         spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
         source="\n".join(_text(one) for one in requests),
+        files=tuple(file for one in requests for file in one.files),
         projects=tuple(projects),
         catalogue=replace(known, first=first, folders=folders),
         given=tuple(word for one in requests for word in one.given),

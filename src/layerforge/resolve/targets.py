@@ -157,6 +157,7 @@ def _from_path(target: str, known: Catalogue) -> Request:
     return Request(
         spec=spec,
         source=path,
+        files=(path,),
         catalogue=known,
         given=(target,),
         listed=listed,

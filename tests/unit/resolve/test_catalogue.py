@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
+from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in, refuse_misnamed
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Library
 
@@ -186,3 +186,14 @@ def test_what_lies_beside_a_named_recipe_counts_after_it_and_before_all_others(t
     assert known.shadowed("two")
     assert not known.shadowed("one")
     assert known.with_those_beside(other).folders == known.folders
+
+
+def test_a_recipe_in_a_folder_of_another_name_is_told_though_nothing_asks_for_it(tmp_path: Path) -> None:
+    a_recipe(tmp_path / "good")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "recipe.toml").write_text("[[[")
+    refuse_misnamed(tmp_path)
+    a_recipe(tmp_path / "other", name="tabulate")
+    with pytest.raises(RecipeError, match="other holds the recipe tabulate") as caught:
+        refuse_misnamed(tmp_path)
+    assert "name the folder tabulate" in caught.value.hint

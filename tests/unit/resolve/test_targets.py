@@ -186,6 +186,22 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
     assert "yaml is a module of the package pyyaml" in warned
 
 
+def test_what_is_told_of_files_is_told_where_words_stand_beside_them_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deps").write_text("yaml\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\ndependencies = ["idna"]\n')
+    (tmp_path / "uv.lock").write_text("")
+    [request] = targets.requests(["deps", "pyproject.toml", "six"], None)
+    progress = FakeProgress()
+    remarks.tell(request, progress, target())
+    told = "\n".join(progress.lines)
+    assert "deps is read as the file of that name here" in told
+    assert "uv.lock beside it does not count" in told
+    assert "yaml is a module of the package pyyaml" in "\n".join(progress.warnings)
+
+
 def test_renewing_a_lock_for_an_older_python_is_advised_only_where_it_can_be_done(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "demo", "0.9", tag="cp310-cp310-manylinux_2_17_x86_64")
     make_wheel(index, "demo", "1.5", tag="cp313-cp313-manylinux_2_17_x86_64")
