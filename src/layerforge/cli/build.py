@@ -16,7 +16,18 @@ from layerforge.build import cost
 from layerforge.build.errors import EngineError
 from layerforge.build.options import Options
 from layerforge.build.session import Session
-from layerforge.cli import costs, engines, fitting, github, helping, job_summary, output_files, terminal, verbosity
+from layerforge.cli import (
+    costs,
+    engines,
+    fitting,
+    github,
+    helping,
+    ingredients,
+    job_summary,
+    output_files,
+    terminal,
+    verbosity,
+)
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
@@ -25,7 +36,7 @@ from layerforge.pipeline import Prepared, carry_out, cost_of, prepare
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
-from layerforge.resolve import left_out, recipe_file
+from layerforge.resolve import recipe_file
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
 from layerforge.verify import verdict
@@ -149,14 +160,12 @@ def show(out: Screen, layers: Sequence[Layer]) -> None:
         out.line()
         out.line((str(layer.path), "bold"))
         out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in layer_manifest.packages)}")
-        if layer_manifest.left_out:
-            out.line(f"  left out: {left_out.told(layer_manifest.left_out)}")
         share = layer_manifest.unzipped_bytes / LAMBDA_UNZIPPED_LIMIT
         zipped, unzipped = megabytes(layer_manifest.zip_bytes), megabytes(layer_manifest.unzipped_bytes)
         out.line(f"  zip {zipped} · unzipped {unzipped}, {share:.0%} of what Lambda takes")
         out.line(f"  {difference(layer_manifest)}")
         out.line(f"  sha256 {layer_manifest.sha256}")
-        for line in terminal.variables(layer_manifest.env):
+        for line in ingredients.told(layer_manifest):
             out.line(f"  {line}")
         if layer.verdict is None:
             out.line(("  not verified", "yellow"))
@@ -208,8 +217,7 @@ def as_data(layer: Layer) -> dict[str, Any]:
         "packages": [
             {"name": one.name, "version": one.version, "origin": one.origin} for one in layer_manifest.packages
         ],
-        "env": dict(layer_manifest.env),
-        "left_out": [asdict(one) for one in layer_manifest.left_out],
+        **ingredients.as_data(layer_manifest),
         "saved": manifest.saved(layer_manifest),
         "findings": verdict.findings_json(layer.verdict.findings) if layer.verdict else [],
         "figures": asdict(layer.verdict.figures) if layer.verdict else None,

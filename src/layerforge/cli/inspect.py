@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from layerforge.cli import comparison, inspect_against, output_files, screen, terminal
+from layerforge.cli import comparison, ingredients, inspect_against, output_files, screen, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
@@ -121,14 +121,12 @@ def look(zip_file: Path, python: str | None, arch: str | None) -> tuple[Target, 
 def show(out: Screen, subject: InspectedLayer) -> None:
     """The tables for people, then what is wrong and what is worth knowing."""
     tables(out, subject.target, subject.examination, subject.summary)
-    for line in terminal.variables(variables(subject)):
-        out.line(f"  {line}\n")
+    lines = list(ingredients.told(subject.beside.manifest)) if subject.beside.manifest else []
+    for line in lines:
+        out.line(f"  {line}")
+    if lines:
+        out.line()
     terminal.verdict(out, subject.findings, subject.notes)
-
-
-def variables(subject: InspectedLayer) -> Mapping[str, str]:
-    """Variables that a function with the layer has to have, as its manifest says."""
-    return subject.beside.manifest.env if subject.beside.manifest else {}
 
 
 def advice_on(subject: InspectedLayer) -> tuple[Advice, ...]:
@@ -237,7 +235,7 @@ def as_data(subject: InspectedLayer, found: Iterable[Advice]) -> dict[str, Any]:
         "largest": [{"path": one.path, "unzipped": one.size, "zipped": one.zipped} for one in summary.largest],
         "duplicates": [{"bytes": one.size, "wasted": one.wasted, "paths": one.paths} for one in summary.duplicates],
         "overhead_bytes": summary.overhead,
-        "env": dict(variables(subject)),
+        **ingredients.as_data(subject.beside.manifest),
         "symbols": newest_symbols(one.elf.versions for one in elves if one.elf),
         "native": [{"path": one.path, **asdict(one.elf)} for one in elves if one.elf],
         "bytecode": dict(Counter(str(one.pyc.state) for one in seen.members if one.pyc is not None)),

@@ -1,0 +1,34 @@
+"""What a manifest says of a layer that none of its files shows: what is left out, patched, brought along, to be set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from layerforge.cli import terminal
+from layerforge.core.text import megabytes
+from layerforge.report.manifest import Manifest
+from layerforge.resolve import left_out
+
+
+def told(manifest: Manifest) -> Iterator[str]:
+    """A line on each kind that there is."""
+    if manifest.left_out:
+        yield f"left out: {left_out.told(manifest.left_out)}"
+    if manifest.patches:
+        yield f"patched: {', '.join(f'{one.package} by {one.name}' for one in manifest.patches)}"
+    if manifest.data:
+        rows = (f"{one.name} of {one.package} in {one.into}, {megabytes(one.bytes)}" for one in manifest.data)
+        yield f"data: {', '.join(rows)}"
+    yield from terminal.variables(manifest.env)
+
+
+def as_data(manifest: Manifest | None) -> dict[str, Any]:
+    """The same for programs; empty where there is no manifest."""
+    return {
+        "env": dict(manifest.env) if manifest else {},
+        "left_out": [asdict(one) for one in manifest.left_out] if manifest else [],
+        "patches": [asdict(one) for one in manifest.patches] if manifest else [],
+        "data": [asdict(one) for one in manifest.data] if manifest else [],
+    }
