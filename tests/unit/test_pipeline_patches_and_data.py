@@ -260,7 +260,8 @@ def test_whoever_gives_up_meanwhile_has_neither_a_layer_nor_half_of_one(brought:
 
 
 def test_data_that_cannot_be_had_is_told_before_anything_is_installed(place: Place) -> None:
-    place.recipe(DATA.replace("https://nowhere.invalid/d/plain.txt", (place.folder / "absent").as_uri()))
+    without = DATA.replace("user:secret@", "")
+    place.recipe(without.replace("https://nowhere.invalid/d/words.tar.gz?token=1", (place.folder / "absent").as_uri()))
     with pytest.raises(LockError, match="cannot be downloaded") as caught:
         place.forge()
     assert "--sources" in caught.value.hint

@@ -240,7 +240,10 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
     facts, spec = as_json(planned), planned.spec
     facts["recipe"].pop("budget")
-    data = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
+    # The SBOM, which is kept with the layer, tells the address, unless it is a file's of this machine.
+    places = ["" if one.source.url.startswith("file:") else one.source.url for one in spec.data]
+    rows = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
+    data = [[*row, place] for row, place in zip(rows, places, strict=True)]
     return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches]}
 
 

@@ -272,7 +272,7 @@ def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
     )
 
 
-def test_all_of_data_but_its_address_changes_the_key() -> None:
+def test_all_of_data_and_its_public_address_change_the_key() -> None:
     assert_decided_by(
         lambda data: plan_key(replace(ASKED, spec=replace(COMPILED, data=(data,)))),
         DATA,
@@ -285,9 +285,11 @@ def test_all_of_data_but_its_address_changes_the_key() -> None:
             "files": ("a/**",),
         },
     )
-    moved = replace(DATA, source=replace(DATA.source, url="https://b.test/d"))
-    with_data = [plan_key(replace(ASKED, spec=replace(COMPILED, data=(one,)))) for one in (DATA, moved)]
-    assert with_data[0] == with_data[1]
+    urls = ("https://a.test/d", "https://b.test/d", "file:///one/d", "file:///other/d")
+    placed = [replace(DATA, source=replace(DATA.source, url=url)) for url in urls]
+    keys = [plan_key(replace(ASKED, spec=replace(COMPILED, data=(one,)))) for one in placed]
+    assert keys[0] != keys[1], "the SBOM tells the address"
+    assert keys[2] == keys[3] != keys[0], "but none of this machine"
 
 
 def test_all_of_a_patch_changes_the_key() -> None:
