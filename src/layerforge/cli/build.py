@@ -129,7 +129,7 @@ def origin(request: Request) -> str:
     folder = request.spec.folder
     if folder is not None:
         return "" if request.installed else os.path.relpath(folder / recipe_file.FILE)
-    return os.path.relpath(request.source) if isinstance(request.source, Path) else ""
+    return os.path.relpath(request.file) if request.file else ""
 
 
 def refuse_compiling(from_source: tuple[str, ...], where: engines.Chosen, *, always: bool) -> None:

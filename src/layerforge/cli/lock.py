@@ -129,6 +129,6 @@ def place(request: Request) -> Path:
         return request.spec.folder / recipe_file.LOCK
     if recipe := no_target(request):
         return recipe.folder / recipe_file.BUILD_LOCK
-    if isinstance(request.source, Path):
-        return request.source.with_suffix(".lock")
+    if request.file:
+        return request.file.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

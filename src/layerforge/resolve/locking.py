@@ -10,10 +10,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import Version
 
-from layerforge.core import guarded, runtimes
+from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Arch, Target
+from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
 from layerforge.resolve import excluding, left_out, lock, standins, uv
 from layerforge.resolve.errors import LockError
@@ -69,11 +69,8 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
 def _asked(request: Request, progress: Progress | None = None) -> Asked:
     """What uv is to resolve."""
     listed = request.listed
-    # uv reads a project itself, for its [tool.uv.sources]; lists of requirements were read for it.
-    project = isinstance(request.source, Path) and request.source.suffix == ".toml"
-    source = listed.text if isinstance(request.source, Path) and not project else request.source
     return Asked(
-        source=source,
+        source=request.text,
         projects=request.projects,
         constraints=listed.constraints,
         indexes=listed.indexes,
@@ -89,8 +86,7 @@ def _resolved(request: Request, where: Target | str, search: Search) -> str:
 
 def _excludes(request: Request, where: Target | str) -> frozenset[str]:
     """What is to stay out of a layer, whoever requires it."""
-    one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
-    return excluding.excluded(request.spec.leave_out, one.runtime)
+    return excluding.excluded(request.spec.leave_out, uv.one_of(where).runtime)
 
 
 def _compiled(request: Request, excludes: frozenset[str]) -> list[str]:
@@ -117,17 +113,17 @@ def _with_left_out(found: Lock, request: Request, where: Target | str, search: S
     words = request.spec.leave_out
     if not words:
         return found
-    one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
+    runtime = uv.one_of(where).runtime
     try:
         whole = _within(request, found.pins, frozenset(), where, search).pins
     except LayerforgeError:
         # That it cannot be had at all may be why it stays out.
-        return replace(found, left_out=excluding.unresolved(words, one.runtime))
+        return replace(found, left_out=excluding.unresolved(words, runtime))
     kept = {pin.name for pin in found.pins}
     excluding.refuse_unknown(request.leave_out, {pin.name for pin in whole})
     gone = [pin for pin in whole if pin.name not in kept]
     sizes = excluding.wheel_sizes(gone, where, request.listed.indexes)
-    return replace(found, left_out=excluding.left_out(words, one.runtime, whole, kept, sizes))
+    return replace(found, left_out=excluding.left_out(words, runtime, whole, kept, sizes))
 
 
 def _leave_out(request: Request, found: Lock, pins: Sequence[Pin], target: Target, search: Search) -> Chosen:
@@ -208,7 +204,7 @@ def _tell_older(request: Request, found: Lock, where: Target | str, progress: Pr
     """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
     compiled = {*request.from_sdist, *request.spec.compiled}
     direct = [one for one in map(Requirement, request.spec.requires) if not one.url]
-    asked = replace(_asked(request), source="\n".join(str(one) for one in direct if one.name not in compiled))
+    asked = _asked(request).instead("\n".join(str(one) for one in direct if one.name not in compiled))
     locked = {pin.name: pin.version for pin in found.pins if pin.version}
     newest = uv.newest(asked, where, wheels=False) if asked.source else {}
     behind = {name for name, version in newest.items() if name in locked and Version(locked[name]) < Version(version)}

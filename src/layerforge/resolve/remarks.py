@@ -63,7 +63,7 @@ def warn_of_typo(request: Request, progress: Progress) -> None:
 def _near(request: Request) -> str:
     """The recipe that a single bare requirement is nearly called like; empty where there is none."""
     near = request.catalogue.nearest(request.spec.name)
-    single = len(request.given) == 1 and isinstance(request.source, str)
+    single = len(request.given) == 1 and not request.files
     return near if single and near != request.spec.name else ""
 
 

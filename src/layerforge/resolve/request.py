@@ -24,8 +24,8 @@ class Request:
     """One layer that is asked for."""
 
     spec: LayerSpec
-    source: str | Path
-    """Requirements as text, or a file of them that uv reads itself."""
+    text: str
+    """Requirements as uv reads them, without those of projects."""
     catalogue: Catalogue = field(default_factory=catalogue.catalogue)
     """The recipes of its packages are looked for there."""
     lock: Path | None = None
@@ -36,8 +36,6 @@ class Request:
     """What a requirements file says, or words do, beside the requirements of the recipe."""
     files: tuple[Path, ...] = ()
     """What was read for it."""
-    projects: tuple[Path, ...] = ()
-    """Files of projects that uv reads besides."""
     untaken: tuple[str, ...] = ()
     """What of a project does not come into its layer, a line each."""
     requires_python: str = ""
@@ -46,6 +44,16 @@ class Request:
     """What is to stay out beyond what a recipe says itself, as the command line names it."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that asks for it where nothing else does."""
+        return self.files[0] if self.files and len(self.given) == 1 else None
+
+    @property
+    def projects(self) -> tuple[Path, ...]:
+        """Files of projects, which uv reads itself, for their ``[tool.uv.sources]``."""
+        return tuple(file for file in self.files if file.suffix == ".toml")
 
     @property
     def installed(self) -> bool:
@@ -120,7 +128,6 @@ def refuse_lines(request: Request) -> None:
 
 def merged(requests: Sequence[Request]) -> Request:
     """The one layer that several requests ask for together: all that they list, in their order."""
-    projects = [one.source for one in requests if isinstance(one.source, Path) and one.source.suffix == ".toml"]
     name = "-".join(dict.fromkeys(one.spec.name for one in requests))
     requires = tuple(dict.fromkeys(text for one in requests for text in one.spec.requires))
     left = tuple(dict.fromkeys(name for one in requests for name in one.spec.leave_out))
@@ -129,19 +136,11 @@ def merged(requests: Sequence[Request]) -> Request:
     folders = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.folders))
     return Request(
         spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
-        source="\n".join(_text(one) for one in requests),
+        text="\n".join(one.text for one in requests if one.text),
         files=tuple(file for one in requests for file in one.files),
-        projects=tuple(projects),
         catalogue=replace(known, first=first, folders=folders),
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
         requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
     )
-
-
-def _text(request: Request) -> str:
-    """What a request lists, as text; nothing for a project, which uv reads itself."""
-    if isinstance(request.source, str):
-        return request.source
-    return "" if request.source.suffix == ".toml" else request.listed.text

@@ -56,7 +56,7 @@ def _without_wheel(requirement: str, asked: Asked, where: Target | str) -> Relea
         found = uv.newest_sdist(requirement, where, asked)
     except LayerforgeError:
         return None  # without any, the resolution says what is wrong
-    wheel = next(iter(uv.newest(replace(asked, source=requirement), where, wheels=True).values()), "")
+    wheel = next(iter(uv.newest(asked.instead(requirement), where, wheels=True).values()), "")
     return found if found and (not wheel or Version(wheel) < Version(found.version)) else None
 
 

@@ -20,7 +20,7 @@ from layerforge.resolve import requirements as listing
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.listed import Listed
+from layerforge.resolve.listed import Listed, together
 from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
 from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
@@ -156,7 +156,7 @@ def _from_path(target: str, known: Catalogue) -> Request:
     spec = LayerSpec(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(
         spec=spec,
-        source=path,
+        text=listed.text,
         files=(path,),
         catalogue=known,
         given=(target,),
@@ -208,15 +208,12 @@ def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
         budget=wanted.budget,
     )
     lock_file = recipe.folder / recipe_file.LOCK
-    return Request(spec=spec, source="\n".join(requires), catalogue=known, lock=lock_file, given=(given,))
+    return Request(spec=spec, text="\n".join(requires), catalogue=known, lock=lock_file, given=(given,))
 
 
 def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
     """The layer of bare requirements. A recipe's name stands for what it requires."""
     requirements = [one for word in words for one in _requirements(word, known)]
-    hashes: dict[tuple[str, str], frozenset[str]] = {}
-    for key, named in (hashed(word) for word in words if "--hash" in word):
-        hashes[key] = hashes.get(key, named) & named
     for requirement in requirements:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
@@ -224,8 +221,8 @@ def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
     recipes = [found for word in words if (found := known.target(canonicalize_name(word.strip())))]
     left = tuple(dict.fromkeys(name for one in recipes if one.layer for name in one.layer.leave_out))
     spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name), leave_out=left)
-    listed = Listed(hashes=tuple(sorted(hashes.items())))
-    return Request(spec=spec, source="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)
+    listed = together([Listed(hashes=(hashed(word),)) for word in words if "--hash" in word])
+    return Request(spec=spec, text="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)
 
 
 def _requirements(word: str, known: Catalogue) -> list[Requirement]:

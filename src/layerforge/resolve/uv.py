@@ -56,10 +56,10 @@ _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 class Asked:
     """What is to be resolved."""
 
-    source: str | Path
-    """The text of requirements, or a ``pyproject.toml`` that uv reads itself."""
+    source: str
+    """The text of requirements."""
     projects: tuple[Path, ...] = ()
-    """More of those."""
+    """``pyproject.toml`` files, which uv reads itself."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
     excludes: tuple[str, ...] = ()
@@ -68,6 +68,10 @@ class Asked:
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
     on_warning: Callable[[str], None] | None = None
     """Gets what uv warns of, such as a release that was yanked."""
+
+    def instead(self, requirements: str) -> Asked:
+        """The same for other requirements alone."""
+        return replace(self, source=requirements, projects=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,25 +92,29 @@ def compile_lock(asked: Asked, where: Target | str) -> str:
     done = run_compile(asked, where, [*PLAIN, "--generate-hashes", "--no-emit-find-links", *WHEELS])
     if done.status:
         # What is for every platform has to be there for one of them.
-        one = where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
-        raise failure(done.stderr, one, done.status, asked.indexes)
+        raise failure(done.stderr, one_of(where), done.status, asked.indexes)
     if asked.on_warning is not None:
         for warning in _WARNING.findall(ANSI.sub("", done.stderr)):
             asked.on_warning(SECRET.sub("//…@", warning))
     return done.stdout.decode()
 
 
+def one_of(where: Target | str) -> Target:
+    """A target itself, or one of those that a lock is for that begins with a Python."""
+    return where if isinstance(where, Target) else runtimes.target(where, Arch.X86_64)
+
+
 def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> process.Completed:
     """Runs ``uv pip compile`` for a target, or for every platform from a Python on."""
     platform = target_options(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
-    given, text = (str(asked.source), "") if isinstance(asked.source, Path) else ("-", asked.source)
+    texts = ["-"] if asked.source.strip() or not asked.projects else []
     with tempfile.TemporaryDirectory() as folder:
         limits = [*limit("constraints", asked.constraints, folder), *excluding(asked.excludes, folder)]
-        if isinstance(asked.source, Path):
+        if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
-        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, given, *map(str, asked.projects)]
-        return run_uv(argv, stdin="\n".join([*asked.indexes, text]))
+        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *map(str, asked.projects)]
+        return run_uv(argv, stdin="\n".join([*asked.indexes, asked.source]))
 
 
 def limit(option: str, text: str, folder: str) -> list[str]:
@@ -163,7 +171,7 @@ def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release
     """
     name = canonicalize_name(Requirement(requirement).name)
     options = ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *WHEELS, "--no-binary", name]
-    done = run_compile(replace(asked, source=requirement), where, options)
+    done = run_compile(asked.instead(requirement), where, options)
     if done.status and NO_SOURCE.search(ANSI.sub("", done.stderr)):
         return None
     if done.status:

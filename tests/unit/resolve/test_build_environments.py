@@ -431,7 +431,7 @@ class Asked(FakeStore):
 def test_what_a_package_declares_is_kept_by_name_version_and_hashes() -> None:
     def key(pin: Pin) -> str:
         store = Asked()
-        request = Request(spec=LayerSpec(name="mine", requires=("fast",)), source="fast")
+        request = Request(spec=LayerSpec(name="mine", requires=("fast",)), text="fast")
         environments = build_environments.EnvironmentResolver(request=request, search=stock(store=store))
         build_environments._requires(environments, pin, target())
         [found] = store.keys

@@ -230,13 +230,13 @@ def test_what_a_recipe_leaves_out_itself_counts_and_need_not_be_known(wheels: li
     assert wheels
     asked = request("demo")
     spec = LayerSpec(name="demo", requires=("demo",), leave_out=("huge", "of-another-version"))
-    found = chosen(Request(spec=spec, source=asked.source, given=("demo",)))
+    found = chosen(Request(spec=spec, text=asked.text, given=("demo",)))
     assert names(found) == ["both", "demo", "python-dateutil", "six"]
 
 
 def test_layers_that_are_one_leave_out_what_each_of_them_does() -> None:
-    first = Request(spec=LayerSpec(name="a", requires=("a",), leave_out=("x",)), source="a")
-    second = Request(spec=LayerSpec(name="b", requires=("b",), leave_out=("y", "x")), source="b")
+    first = Request(spec=LayerSpec(name="a", requires=("a",), leave_out=("x",)), text="a")
+    second = Request(spec=LayerSpec(name="b", requires=("b",), leave_out=("y", "x")), text="b")
     assert merged([first, second]).spec.leave_out == ("x", "y")
 
 

@@ -79,8 +79,24 @@ def test_a_project_of_whose_dependencies_one_is_compiled_is_resolved_too(
     make_wheel(index, "one")
     project = tmp_path / "pyproject.toml"
     project.write_text('[project]\nname = "p"\nversion = "1"\ndependencies = ["evil<2"]\n')
-    text = standins.compile_lock(Asked(source=project), target(), ["evil"], stock(), ["evil<2"])
+    text = standins.compile_lock(Asked(source="", projects=(project,)), target(), ["evil"], stock(), ["evil<2"])
     assert "evil==1.0" in text
+    assert not ran.exists()
+
+
+def test_a_package_that_is_compiled_beside_a_project_is_held_against_its_own_wheels_alone(
+    index: Path, ran: Path, tmp_path: Path
+) -> None:
+    evil(index, ran)
+    make_wheel(index, "evil", "0.5")
+    make_wheel(index, "one")
+    make_wheel(index, "another", "9.0")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "p"\nversion = "1"\ndependencies = ["another"]\n')
+    asked = Asked(source="evil", projects=(project,))
+    text = standins.compile_lock(asked, target(), ["evil"], stock(), ["evil", "another"])
+    assert "evil==1.0" in text
+    assert "another==9.0" in text
     assert not ran.exists()
 
 

@@ -52,7 +52,7 @@ def test_a_folder_a_recipe_file_and_a_requirements_file_are_paths(tmp_path: Path
     (tmp_path / "needs.txt").write_text("demo\n")
     found = targets.requests([str(folder), str(tmp_path / "needs.txt")], None, each=True)
     assert [one.spec.name for one in found] == ["mine", "needs"]
-    assert found[1].source == tmp_path / "needs.txt"
+    assert found[1].file == tmp_path / "needs.txt"
     assert targets.requests([str(folder / "recipe.toml")], None)[0].spec == found[0].spec
 
 
@@ -78,7 +78,7 @@ def test_what_lies_on_the_disk_is_never_asked_of_the_index(
     (tmp_path / "helpers").mkdir()
     (tmp_path / "helpers/pyproject.toml").write_text('[project]\nname = "My.Helpers"\ndependencies = ["demo"]\n')
     [request] = targets.requests([name], None)
-    assert isinstance(request.source, Path)
+    assert request.file is not None
     assert request.spec.requires == ("demo",)
     [request] = targets.requests([f"{name}>=0"], None)
     assert request.spec.requires == (f"{name}>=0",)
@@ -447,7 +447,7 @@ def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
     [request] = targets.requests([wheel.name, "idna"], None)
     assert request.spec.name == "my-demo-idna"
     assert request.spec.requires == ("my-demo==4.0", "idna")
-    assert request.source == f"my-demo @ {wheel.as_uri()}\nidna"
+    assert request.text == f"my-demo @ {wheel.as_uri()}\nidna"
 
 
 @pytest.mark.parametrize("name", ["demo-1.0.tar.gz", "demo-1.0.zip"])
@@ -472,7 +472,7 @@ def test_a_wheel_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["demo"]\n')
     [request] = targets.requests([str(tmp_path)], None)
-    assert request.source == tmp_path / "pyproject.toml"
+    assert request.file == tmp_path / "pyproject.toml"
     assert request.spec.requires == ("demo",)
 
 

@@ -394,6 +394,6 @@ def test_a_project_is_resolved_with_the_indexes_that_are_named_beside_it(index: 
     project = tmp_path / "pyproject.toml"
     project.write_text('[project]\nname = "mine"\nversion = "1"\ndependencies = ["demo"]\n')
     with pytest.raises(LockError, match="there is no package demo"):
-        compile_lock(Asked(source=project), target())
-    asked = Asked(source=project, indexes=(f"--find-links {tmp_path / 'elsewhere'}",))
+        compile_lock(Asked(source="", projects=(project,)), target())
+    asked = Asked(source="", projects=(project,), indexes=(f"--find-links {tmp_path / 'elsewhere'}",))
     assert compile_lock(asked, target()).startswith("demo==1.0")
