@@ -77,11 +77,11 @@ def cost_of(prepared: Iterable[Prepared]) -> Cost:
 
 def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
     """The request with what the recipes of its locked packages say, these packages, and what their steps take."""
-    compiles = session.builder is not None and not options.wheels
+    image = session.builder is not None
+    compiles = image and not options.wheels
     request = settled(request, options, compiles=compiles)
     chosen = locking.locked_pins(request, options.target, session.search)
     request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
-    image = session.builder is not None
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
         session.progress.say(line)

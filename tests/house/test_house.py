@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from layerforge.resolve import recipe_check
+from layerforge.resolve.catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
@@ -51,7 +52,7 @@ def test_the_recipe_in_the_docs_is_the_real_one() -> None:
 
 def test_nothing_is_wrong_with_the_recipes_and_nothing_stands_twice_in_them() -> None:
     folders = recipe_check.recipe_folders([ROOT / "recipes"])
-    found = recipe_check.check(folders, recipe_check.known_beside(folders))
+    found = recipe_check.check(folders, catalogue().with_those_beside(*folders))
     assert found.errors == ()
     assert not [one for one in found.findings if "stand in" in one.message]
 

@@ -20,7 +20,7 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.core.store.disk import DiskStore
 from layerforge.layer.archive import EARLIEST, LATEST
-from layerforge.resolve.catalogue import Catalogue, catalogue, refuse_misnamed
+from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
@@ -178,7 +178,7 @@ def recipes_option(command: Command) -> Command:
 def known_recipes(folders: Sequence[Path]) -> Catalogue:
     """The recipes that a build knows. Raises ``UsageError`` where a folder that is named holds none."""
     for folder in folders:
-        if not any(folder.glob(f"*/{FILE}")):
+        if not recipes_in(folder):
             itself = (folder / FILE).exists()
             hint = "it is a recipe itself: name the folder that it lies in" if itself else ""
             raise UsageError(f"{folder} holds no recipes", hint=hint or f"each is a folder in it with a {FILE}")

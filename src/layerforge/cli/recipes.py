@@ -14,6 +14,7 @@ from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.text import counted, megabytes
 from layerforge.resolve import lock, locking, recipe_check, recipe_file
+from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Library, Recipe
 from layerforge.resolve.recipe_check import Checked
@@ -57,7 +58,7 @@ def check(places: tuple[Path, ...], recipes_folders: tuple[Path, ...], as_json: 
     DIR is a recipe's folder, or a folder of them. What they need may stand beside them, in --recipes, or come along.
     """
     folders = recipe_check.recipe_folders(places)
-    known = recipe_check.known_beside(folders, *recipes_folders)
+    known = catalogue(*recipes_folders).with_those_beside(*folders)
     found = recipe_check.check(folders, known)
     if as_json:
         names = [folder.absolute().name for folder in folders]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ class Catalogue:
 
     @cached_property
     def _others(self) -> tuple[Path, ...]:
-        return tuple(file.parent for folder in self.folders for file in sorted(folder.glob(f"*/{recipe_file.FILE}")))
+        return tuple(one for folder in self.folders for one in recipes_in(folder))
 
     def find(self, name: str) -> Recipe | None:
         """The recipe for a package or library. Raises ``RecipeError`` where it has mistakes, or another name."""
@@ -51,11 +52,11 @@ class Catalogue:
     def _read(self) -> dict[str, Recipe]:
         return {}
 
-    def with_those_beside(self, folder: Path) -> Catalogue:
-        """The recipes that count where one is named by its folder: that one first, and those beside it."""
-        beside = folder.absolute().parent
-        others = tuple(one for one in self.folders if one.absolute() != beside)
-        return replace(self, first=(*self.first, folder), folders=(beside, *others))
+    def with_those_beside(self, *named: Path) -> Catalogue:
+        """The recipes that count where some are named by their folders: these first, and those beside them."""
+        beside = dict.fromkeys(folder.absolute().parent for folder in named)
+        others = (one for one in self.folders if one.absolute() not in beside)
+        return replace(self, first=(*self.first, *named), folders=(*beside, *others))
 
     def all(self) -> Iterator[Recipe]:
         """Every recipe, by name."""
@@ -69,8 +70,12 @@ class Catalogue:
 
     def shadowed(self, name: str) -> bool:
         """Whether a later folder has a recipe of that name too, which does not count then."""
-        places = {_whole(folder) for folder in (*self.first, *self._others)}
-        return sum(_name_of(folder) == name for folder in places) > 1
+        return self._numbers[name] > 1
+
+    @cached_property
+    def _numbers(self) -> Counter[str]:
+        """How many recipes there are of each name."""
+        return Counter(map(_name_of, {_whole(folder) for folder in (*self.first, *self._others)}))
 
     def nearest(self, name: str) -> str:
         """The name of a target that is most like ``name``; empty where none is near."""
@@ -86,6 +91,11 @@ def _name_of(folder: Path) -> str:
 def _whole(folder: Path) -> Path:
     """A folder without ``.`` and ``..``; a link keeps its name."""
     return Path(os.path.abspath(folder))  # noqa: PTH100 - resolving would follow links
+
+
+def recipes_in(folder: Path) -> list[Path]:
+    """The folders in ``folder`` that hold a recipe each, by name."""
+    return [file.parent for file in sorted(folder.glob(f"*/{recipe_file.FILE}"))]
 
 
 def recipe_in(folder: Path) -> Recipe:
@@ -104,13 +114,13 @@ def refuse_misnamed(folder: Path) -> None:
 
     What else is wrong with a recipe is told where it is used.
     """
-    for file in sorted(folder.glob(f"*/{recipe_file.FILE}")):
+    for one in recipes_in(folder):
         with suppress(guarded.Unreadable):
-            data = guarded.toml(guarded.text(file))
+            data = guarded.toml(guarded.text(one / recipe_file.FILE))
             tables = (data.get(kind) for kind in ("package", "library"))
             names = {row["name"] for row in tables if isinstance(row, dict) and isinstance(row.get("name"), str)}
-            if names and _name_of(file.parent) not in set(map(canonicalize_name, names)):
-                recipe_in(file.parent)
+            if names and _name_of(one) not in set(map(canonicalize_name, names)):
+                recipe_in(one)
 
 
 def bundled_folder() -> Path:

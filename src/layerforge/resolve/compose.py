@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import SpecifierSet
 
 from layerforge.core.runtimes import Target
-from layerforge.resolve import lock
+from layerforge.resolve import function_variables, lock
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage
@@ -50,7 +51,7 @@ def compose(
         libraries=tuple(one.part for one in libraries if isinstance(one.part, Library)),
         packages=(*parts.values(), *(part for part in spec.packages if part.name not in parts)),
         build_packages=tuple(sorted({name for one in [*at_work, *libraries] for name in one.build_packages})),
-        system=tuple(_system([*libraries, *at_work], target)) if image else (),
+        system=_system([*libraries, *at_work], target) if image else (),
         env=_env(applied.values()),
         data=tuple(one for recipe in applied.values() for one in recipe.data),
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
@@ -146,8 +147,8 @@ def _lacking(recipe: Recipe, wanted: Collection[str], layer: _Layer) -> Need | N
 def _outgrown(need: Need, layer: _Layer) -> str:
     """Why the layer's version of a package is none of those that will do; empty where it is."""
     version = _version(layer.locked[need.name])
-    fits = not need.versions or SpecifierSet(need.versions).contains(version, prereleases=True)
-    return "" if fits else f"it is compiled with {need.name} {need.versions}, and the layer has {version or 'another'}"
+    told = f"{need.name} {need.versions}, and the layer has {version or 'another'}"
+    return "" if need.allows(version) else f"it is compiled with {told}"
 
 
 def _uncompilable(name: str, need: Need, layer: _Layer) -> RecipeError:
@@ -185,7 +186,7 @@ def _libraries(recipes: Iterable[Recipe], catalogue: Catalogue) -> list[Recipe]:
             other = catalogue.find(need.name)
             if other is None:
                 raise _unknown(recipe, need.name, catalogue)
-            _refuse_version(recipe, need.versions, other)
+            _refuse_version(recipe, need, other)
             if isinstance(other.part, Library) and other.name not in found:
                 found[other.name] = other
                 ahead.append(other)
@@ -199,11 +200,11 @@ def _unknown(recipe: Recipe, name: str, catalogue: Catalogue) -> RecipeError:
     return RecipeError(f"the recipe {recipe.name} needs {name}, and there is no such recipe", hint=hint)
 
 
-def _refuse_version(recipe: Recipe, versions: str, other: Recipe) -> None:
+def _refuse_version(recipe: Recipe, need: Need, other: Recipe) -> None:
     """Raises ``RecipeError`` where a recipe needs other versions of a library than the one that there is."""
-    if isinstance(other.part, Library) and not SpecifierSet(versions).contains(other.part.version, prereleases=True):
+    if isinstance(other.part, Library) and not need.allows(other.part.version):
         raise RecipeError(
-            f"the recipe {recipe.name} needs {other.name} {versions}, and its recipe is for {other.part.version}",
+            f"the recipe {recipe.name} needs {other.name} {need.versions}, and its recipe is for {other.part.version}",
             hint=f"a layer has one {other.name}: bring the two recipes to the same version",
             details=(str(other.folder),),
         )
@@ -221,25 +222,22 @@ def _check(applied: Iterable[Recipe], proving: Iterable[Recipe]) -> Check:
     )
 
 
-def _system(recipes: Iterable[Recipe], target: Target) -> Iterator[str]:
+def _system(recipes: Iterable[Recipe], target: Target) -> tuple[str, ...]:
     """Sonames of the image's libraries, each once, in a steady order."""
     named = {name for one in recipes for name in (*one.system, *one.arch_system.get(str(target.arch), ()))}
-    yield from sorted(named)
+    return tuple(sorted(named))
 
 
 def _env(applied: Iterable[Recipe]) -> dict[str, str]:
     """The variables of the function. Raises ``RecipeError`` where two recipes want different values."""
-    found: dict[str, tuple[str, str]] = {}
-    for recipe in applied:
-        for name, value in recipe.env.items():
-            other, before = found.setdefault(name, (recipe.name, value))
-            if before != value:
-                raise RecipeError(
-                    f"the recipes {other} and {recipe.name} want different values of {name}",
-                    hint="a function has one: take it out of one of the two",
-                    details=(f"{other}: {before}", f"{recipe.name}: {value}"),
-                )
-    return {name: found[name][1] for name in sorted(found)}
+    try:
+        return function_variables.together((recipe.name, recipe.env) for recipe in applied)
+    except Disagreement as error:
+        raise RecipeError(
+            f"the recipes {error.owners} want different values of {error.name}",
+            hint="a function has one: take it out of one of the two",
+            details=error.details,
+        ) from error
 
 
 def _shadowing(applied: Iterable[str], libraries: Iterable[Recipe], catalogue: Catalogue) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from layerforge.core.errors import UsageError
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock, locking, recipe_file
+from layerforge.resolve.catalogue import recipes_in
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import PROJECT
@@ -56,7 +57,7 @@ def _expanded(target: str) -> Iterator[str]:
         return
     folder = Path(target)
     own = any((folder / name).is_file() for name in (recipe_file.FILE, PROJECT))
-    found = sorted(file.parent for file in folder.glob(f"*/{recipe_file.FILE}"))
+    found = recipes_in(folder)
     if found and not own:
         layers = [one for one in found if recipe_file.load(one).layer]
         if not layers:

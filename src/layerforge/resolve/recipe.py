@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 LONGEST_NAME = 100
 """Characters of a recipe's name: the target comes behind it in what Lambda is told."""
 
@@ -149,6 +151,10 @@ class Need:
     name: str
     versions: str = ""
     """Those that will do, as in a requirement; any where it is empty."""
+
+    def allows(self, version: str) -> bool:
+        """Whether a version will do."""
+        return SpecifierSet(self.versions).contains(version, prereleases=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.findings import Severity
 from layerforge.resolve import lock, locking, recipe_file, recipe_problems
-from layerforge.resolve.catalogue import Catalogue, bundled_folder, recipe_in
+from layerforge.resolve.catalogue import Catalogue, recipe_in, recipes_in
 from layerforge.resolve.compose import proved
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.lock import Lock
@@ -44,7 +44,7 @@ def recipe_folders(places: Iterable[Path]) -> tuple[Path, ...]:
     chosen: dict[Path, Path] = {}
     for place in places:
         own = [place] if (place / recipe_file.FILE).exists() else []
-        inside = own or [file.parent for file in sorted(place.glob(f"*/{recipe_file.FILE}"))]
+        inside = own or recipes_in(place)
         if not inside:
             raise UsageError(
                 f"{place} is no recipe, and holds none",
@@ -52,12 +52,6 @@ def recipe_folders(places: Iterable[Path]) -> tuple[Path, ...]:
             )
         chosen.update({folder.resolve(): folder for folder in inside})
     return tuple(chosen.values())
-
-
-def known_beside(folders: Sequence[Path], *others: Path) -> Catalogue:
-    """The recipes that those in ``folders`` may need: themselves, those beside them, ``others``, layerforge's own."""
-    beside = dict.fromkeys(folder.absolute().parent for folder in folders)
-    return Catalogue(folders=(*beside, *others, bundled_folder()), first=tuple(folders))
 
 
 def check(folders: Sequence[Path], known: Catalogue) -> Checked:

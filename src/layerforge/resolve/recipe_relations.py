@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from layerforge.core import guarded
@@ -60,7 +59,7 @@ def _of_needs(one: ReadRecipe, known: Catalogue) -> Iterator[RecipeFinding]:
 
 
 def _of_library(one: ReadRecipe, need: Need, other: Recipe, version: str) -> Iterator[RecipeFinding]:
-    if not SpecifierSet(need.versions).contains(version, prereleases=True):
+    if not need.allows(version):
         yield one.error(
             f"it needs {other.name} {need.versions}, and its recipe is for {version}",
             hint="bring the two recipes to the same version: a layer has one",
@@ -80,7 +79,7 @@ def _of_package(one: ReadRecipe, need: Need, other: Recipe) -> Iterator[RecipeFi
         hint = f"`layerforge lock {one.recipe.folder}` renews it; does the package require {other.name}?"
         yield one.error(f"it does not hold {other.name}, which the recipe needs", recipe_file.LOCK, hint)
     for pin in pins:
-        if not SpecifierSet(need.versions).contains(pin.version or "0", prereleases=True):
+        if not need.allows(pin.version or "0"):
             message = f"it has {other.name} {pin.version}, and the recipe needs {need.versions}"
             yield one.error(message, recipe_file.LOCK, "bring the two together")
         elif not proved(other, pin):

@@ -9,6 +9,7 @@ import pytest
 
 import elves
 from layerforge.resolve import recipe_check, recipe_file
+from layerforge.resolve.catalogue import catalogue
 from program import PYTHON, Command, inside
 from sdists import make_sdist, publish
 from wheels import make_wheel
@@ -75,7 +76,7 @@ def test_a_recipe_tells_what_the_wheel_holds_and_is_sound(layerforge: Command, t
         "check": {"imports": ["demo"]},
         "layer": {"requires": ["demo>=1.4,<2"]},
     }
-    found = recipe_check.check((tmp_path / "recipes/demo",), recipe_check.known_beside((tmp_path / "recipes/demo",)))
+    found = recipe_check.check((tmp_path / "recipes/demo",), catalogue().with_those_beside(tmp_path / "recipes/demo"))
     assert found.errors == ()
     assert recipe_file.load(tmp_path / "recipes/demo").name == "demo"
 

@@ -9,6 +9,7 @@ import pytest
 from layerforge.core.errors import UsageError
 from layerforge.core.findings import Severity
 from layerforge.resolve import lock, recipe_check
+from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.recipe_check import Checked
 from program import Command, inside
 
@@ -40,7 +41,7 @@ def locked(*pins: str) -> str:
 
 def checked(*places: Path) -> Checked:
     folders = recipe_check.recipe_folders(places)
-    return recipe_check.check(folders, recipe_check.known_beside(folders))
+    return recipe_check.check(folders, catalogue().with_those_beside(*folders))
 
 
 def told(*places: Path) -> list[tuple[str, str, str]]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LONGEST_LAYER_NAME
 from layerforge.publish.results import PublishedRow, read_published
-from layerforge.resolve import recipe_values
+from layerforge.resolve import function_variables, recipe_values
+from layerforge.resolve.function_variables import Disagreement
 
 MOST_LAYERS = 5
 """Layers that a function may have."""
@@ -160,17 +161,14 @@ def variables(versions: Iterable[PublishedVersion]) -> dict[str, str]:
 
     Raises ``UsageError`` where two of them want different values.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for one in versions:
-        for name, value in one.env.items():
-            other, before = found.setdefault(name, (one.name, value))
-            if before != value:
-                raise UsageError(
-                    f"{other} and {one.name} want different values of {name}, and a function has one",
-                    hint="choose with --layer, and ask once for each function",
-                    details=(f"{other}: {before}", f"{one.name}: {value}"),
-                )
-    return {name: found[name][1] for name in sorted(found)}
+    try:
+        return function_variables.together((one.name, one.env) for one in versions)
+    except Disagreement as error:
+        raise UsageError(
+            f"{error.owners} want different values of {error.name}, and a function has one",
+            hint="choose with --layer, and ask once for each function",
+            details=error.details,
+        ) from error
 
 
 def _word(text: str) -> tuple[str, ...]:
