@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from layerforge.build.plan import LibraryStep, PackageStep
+from layerforge.build.plan import LibraryStep, PackageStep, name_of
 from layerforge.core import digest, guarded
 from layerforge.core.runtimes import Arch
 from layerforge.core.store.protocol import Store
@@ -111,8 +111,7 @@ def _minutes(step: Compiled) -> float:
 
 def _likeness(step: Compiled, arch: Arch) -> str:
     """The key of steps of the same name and version. A foreign processor is emulated, which takes ten times as long."""
-    name = step.library.name if isinstance(step, LibraryStep) else step.pin.name
-    return digest.of_json([type(step).__name__, name, version_of(step), str(arch)])
+    return digest.of_json([type(step).__name__, name_of(step), version_of(step), str(arch)])
 
 
 def _kept(key: str, store: Store) -> Duration | None:

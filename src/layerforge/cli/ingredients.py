@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from layerforge.cli import terminal
 from layerforge.core.text import megabytes
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import left_out
@@ -21,7 +21,9 @@ def told(manifest: Manifest) -> Iterator[str]:
     if manifest.data:
         rows = (f"{one.name} of {one.package} in {one.into}, {megabytes(one.bytes)}" for one in manifest.data)
         yield f"data: {', '.join(rows)}"
-    yield from terminal.variables(manifest.env)
+    if manifest.env:
+        values = " ".join(f"{name}={shlex.quote(value)}" for name, value in manifest.env.items())
+        yield f"the function's variables: {values}"
 
 
 def as_data(manifest: Manifest | None) -> dict[str, Any]:

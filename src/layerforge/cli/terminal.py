@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +58,6 @@ def verdict(out: Screen, findings: Iterable[Finding], known: Iterable[str], inde
         out.line(f"{indent}      → {one.hint}")
     for text in known:
         out.line(f"{indent}  {text}")
-
-
-def variables(env: Mapping[str, str]) -> Iterator[str]:
-    """A line on the variables that a function with a layer has to have, where there are any."""
-    if env:
-        told = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
-        yield f"the function's variables: {told}"
 
 
 def print_json(value: Any) -> None:

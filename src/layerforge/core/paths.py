@@ -32,6 +32,12 @@ def below_site(path: str) -> str:
     return path.removeprefix(folder) if folder else ""
 
 
+def folders(path: str) -> list[str]:
+    """Those that ``path`` lies in, the outermost first: ``a`` and ``a/b`` for ``a/b/c.py``."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
 def in_layer(value: str) -> tuple[str, ...]:
     """Paths of a layer that a variable of the function names, whose value is one or a list with ``:`` between them.
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from layerforge.core.paths import DEEPEST
+from layerforge.core.paths import DEEPEST, folders
 
 MB = 1 << 20
 
@@ -65,19 +65,12 @@ def exceeded(files: Iterable[tuple[str, int]], limits: Iterable[ReadLimit] = LIM
 
 def too_deep(names: Iterable[str]) -> Iterator[str]:
     """Names that lie too deep, and whether there are too many folders; a line each."""
-    folders: set[str] = set()
+    seen: set[str] = set()
     for name in names:
         depth = name.rstrip("/").count("/")
         if depth > DEEPEST:
             yield f"{name[:40] + '…'!r} lies {depth:,} folders deep; at most {DEEPEST} are read"
-        elif len(folders) <= MOST_FOLDERS:
-            folders.update(_folders(name))
-    if len(folders) > MOST_FOLDERS:
+        elif len(seen) <= MOST_FOLDERS:
+            seen.update(folders(name))
+    if len(seen) > MOST_FOLDERS:
         yield f"its files lie in more than {MOST_FOLDERS:,} folders"
-
-
-def _folders(name: str) -> Iterator[str]:
-    at = name.find("/")
-    while at >= 0:
-        yield name[:at]
-        at = name.find("/", at + 1)

@@ -157,16 +157,17 @@ def read(folder: Path, alone: Callable[[str], Path], say: Callable[[str], None])
 
 
 def _entries(folder: Path) -> dict[str, Entry]:
+    paths = [path for path in walk(folder) if path != folder / _LEFT_BEHIND]
     with ThreadPoolExecutor() as pool:
-        entries = list(pool.map(lambda path: _entry(folder, path), list(_walk(folder))))
+        entries = list(pool.map(lambda path: _entry(folder, path), paths))
     return {entry.path: entry for entry in entries}
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
+    """Files and links below ``folder``; a link to a folder is one of them."""
     for base, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(base) / name).is_symlink()]
-        paths = (Path(base) / name for name in (*files, *links))
-        yield from (path for path in paths if path != folder / _LEFT_BEHIND)
+        yield from (Path(base) / name for name in (*files, *links))
 
 
 def layer_path(installed: str) -> str:

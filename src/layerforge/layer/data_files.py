@@ -6,15 +6,15 @@ They are fetched before anything is compiled, so that a wrong hash is found in s
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from layerforge.core import globs
 from layerforge.core.errors import StepError
+from layerforge.core.paths import folders
 from layerforge.core.text import counted, megabytes
-from layerforge.layer.assemble import on_disk
+from layerforge.layer.assemble import on_disk, walk
 from layerforge.layer.tree import Entry, File, Link, Tree, make
 from layerforge.resolve import sources, unpack_data
 from layerforge.resolve.errors import RecipeError
@@ -72,7 +72,7 @@ def _single(data: Data, content: bytes, folder: Path) -> Iterator[Entry]:
 def _unpacked(data: Data, content: bytes, folder: Path) -> Iterator[Entry]:
     """The wanted files of an archive, as they stand in it."""
     root = unpack_data.unpack(content, f"the data {data.name} of {data.package}", folder)
-    names = {path.relative_to(root).as_posix(): path for path in _walk(root)}
+    names = {path.relative_to(root).as_posix(): path for path in walk(root)}
     unmatched = [glob for glob in data.files if not any(globs.matches(name, (glob,)) for name in names)]
     if unmatched or not names:
         raise RecipeError(
@@ -83,12 +83,6 @@ def _unpacked(data: Data, content: bytes, folder: Path) -> Iterator[Entry]:
     for name in sorted(names):
         if not data.files or globs.matches(name, data.files):
             yield _entry(data, name, names[name], root)
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    for base, folders, files in os.walk(root):
-        links = [name for name in folders if (Path(base) / name).is_symlink()]
-        yield from (Path(base) / name for name in (*files, *links))
 
 
 def _entry(data: Data, name: str, path: Path, root: Path) -> Entry:
@@ -128,21 +122,16 @@ def with_data(tree: Tree, found: Sequence[Fetched]) -> Tree:
     """
     entries = dict(tree.by_path)
     owners = {path: f"the package {entry.package}" if entry.package else "the layer" for path, entry in entries.items()}
-    folders = {folder: path for path in entries for folder in _folders(path)}
+    inside = {folder: path for path in entries for folder in folders(path)}
     for one in found:
         for entry in one.entries:
             other = entries.setdefault(entry.path, entry)
-            place = next((path for path in (folders.get(entry.path), *_folders(entry.path)) if path in entries), "")
+            place = next((path for path in (inside.get(entry.path), *folders(entry.path)) if path in entries), "")
             if place or not _alike(entry, other):
                 raise _collision(one.data, entry.path, place or entry.path, owners)
             owners.setdefault(entry.path, f"the data {one.data.name} of {one.data.package}")
-            folders |= dict.fromkeys(_folders(entry.path), entry.path)
+            inside |= dict.fromkeys(folders(entry.path), entry.path)
     return make(entries.values(), tree)
-
-
-def _folders(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
 
 
 def _alike(one: Entry, other: Entry) -> bool:

@@ -6,13 +6,12 @@ lines stand already, that is no success: a patch that a version does not need an
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from layerforge.core import digest, guarded
 from layerforge.core.errors import StepError
-from layerforge.core.paths import SITE
+from layerforge.core.paths import SITE, folders
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted, visible
 from layerforge.layer import tree as trees
@@ -166,7 +165,7 @@ def _created(tree: Tree, patch: Patch, change: FileChange) -> Edit:
     path = f"{SITE}/{change.path}"
     top = change.path.partition("/")[0]
     own = any(one.package == patch.package and one.path.startswith(f"{SITE}/{top}/") for one in tree.entries)
-    if not own or _lies_below_a_file(tree, path):
+    if not own or any(folder in tree.by_path for folder in folders(path)):
         raise RecipeError(
             f"the patch {patch.name} of {patch.package} adds {change.path}, which lies in no folder of that package",
             hint="new files go below a folder that the package brings",
@@ -174,13 +173,6 @@ def _created(tree: Tree, patch: Patch, change: FileChange) -> Edit:
     data = b"".join(line for hunk in change.hunks for line in hunk.new)
     new = File(path=path, blob=trees.blob(data), executable=change.executable, package=patch.package)
     return add(new, _reason(patch))
-
-
-def _lies_below_a_file(tree: Tree, path: str) -> bool:
-    folder = posixpath.dirname(path)
-    while folder and folder not in tree.by_path:
-        folder = posixpath.dirname(folder)
-    return bool(folder)
 
 
 def apply(data: bytes, hunks: Iterable[Hunk]) -> bytes:

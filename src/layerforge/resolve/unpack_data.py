@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import stat
 import tarfile
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
-from layerforge.core import faults, tars
+from layerforge.core import faults
 from layerforge.core.errors import StepError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.tars import TooMuch
-from layerforge.resolve.unpack_source import DAMAGED, Bounds, Meter
+from layerforge.resolve.unpack_source import DAMAGED, Bounds, Count, Meter, extract
 
 BOUNDS = Bounds(bytes=4 * LAMBDA_UNZIPPED_LIMIT, files=100_000, deepest=50)
 """Of one archive: what a layer holds several times over, since a few of its files may be all that is wanted."""
@@ -68,15 +67,10 @@ def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
         _refuse_name(name)
         meter.count(name, size)
 
-    if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            _unzip(opened, into, count)
-        return
-    with archive.open("rb") as file:
-        tars.extract(file, into, count)
+    extract(archive, into, count, _unzip)
 
 
-def _unzip(archive: zipfile.ZipFile, into: Path, count: Callable[[str, int], None]) -> None:
+def _unzip(archive: ZipFile, into: Path, count: Count) -> None:
     members = [(info, info.external_attr >> 16 if info.create_system == _UNIX else 0) for info in archive.infolist()]
     for info, mode in members:
         count(info.filename, info.file_size)

@@ -6,12 +6,17 @@ import lzma
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 from layerforge.core import faults, tars
 from layerforge.core.errors import StepError
 from layerforge.core.tars import TooMuch
+
+Count = Callable[[str, int], None]
+"""Takes the name of a file and its bytes, and raises where it is not to be unpacked."""
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, TypeError)
 """What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
@@ -26,7 +31,8 @@ def unpack(data: bytes, name: str, workspace: Path, bounds: Bounds | None = None
     try:
         archive.write_bytes(data)
         into.mkdir()
-        _extract(archive, into, bounds or BOUNDS)
+        meter = Meter(bounds or BOUNDS, archive.stat().st_size)
+        extract(archive, into, meter.count, _unzip)
     except DAMAGED as error:
         lacking = faults.scarce(error, workspace)
         hint = f"{lacking.message}: {lacking.hint}" if lacking else "is it a tar or zip archive?"
@@ -78,13 +84,17 @@ class Meter:
             raise TooMuch(f"a file lies more than {self._bounds.deepest} folders deep")
 
 
-def _extract(archive: Path, into: Path, bounds: Bounds) -> None:
-    meter = Meter(bounds, archive.stat().st_size)
+def extract(archive: Path, into: Path, count: Count, unzip: Callable[[ZipFile, Path, Count], None]) -> None:
+    """Unpacks a tar, or with ``unzip`` a zip; ``count`` is told of each file before it is written."""
     if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                meter.count(info.filename, info.file_size)
-            opened.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder, and sizes as declared
+        with ZipFile(archive) as opened:
+            unzip(opened, into, count)
         return
     with archive.open("rb") as file:
-        tars.extract(file, into, meter.count)
+        tars.extract(file, into, count)
+
+
+def _unzip(archive: ZipFile, into: Path, count: Count) -> None:
+    for info in archive.infolist():
+        count(info.filename, info.file_size)
+    archive.extractall(into)  # noqa: S202 - zipfile keeps every name below the folder, and sizes as declared

@@ -1,10 +1,18 @@
-"""Paths of a layer that a variable's value names."""
+"""Paths of a layer: the folders that they lie in, and those that a variable's value names."""
 
 from __future__ import annotations
 
 import pytest
 
-from layerforge.core.paths import in_layer, moved
+from layerforge.core.paths import folders, in_layer, moved
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("a/b/c.py", ["a", "a/b"]), ("a/b/", ["a", "a/b"]), ("a", []), ("", []), ("/a", [""])],
+)
+def test_a_path_lies_in_its_folders_the_outermost_first(path: str, found: list[str]) -> None:
+    assert folders(path) == found
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from layerforge.core.paths import folders
 from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
@@ -98,19 +99,13 @@ def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[byt
 
     It is the name of the topmost folder that holds nothing kept, such as ``tests``, else the module's own.
     """
-    alive = {folder for path in kept for folder in _folders(path)}
+    alive = {folder for path in kept for folder in folders(path)}
     words = {_first_word(path, alive) for path in doomed}
     return re.compile(rb"\b(?:" + b"|".join(map(re.escape, sorted(words))) + rb")\b")
 
 
-def _folders(path: str) -> list[str]:
-    """``a/b/c.py`` lies in ``a`` and ``a/b``."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
-
-
 def _first_word(path: str, alive: Collection[str]) -> bytes:
-    dead = [folder for folder in _folders(path) if folder not in alive]
+    dead = [folder for folder in folders(path) if folder not in alive]
     name = dead[0].rpartition("/")[2] if dead else path.rpartition("/")[2].partition(".")[0]
     return name.encode()
 

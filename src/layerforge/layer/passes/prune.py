@@ -19,12 +19,8 @@ from layerforge.resolve.recipe import Prune
 
 _NOTHING = Prune()
 
-
 UNSTARTABLE = "programs that nothing on Lambda can start"
-
-
 CALLS_NOTHING = "programs of modules that their recipe removes"
-
 
 _FOR_GOOD = (NO_TESTS, READ)
 """Ends of reasons for which no recipe is to remove a file either."""

@@ -15,23 +15,19 @@ _PROGRAMS = f"../{programs.BIN}"
 """Where programs lie as seen from the folder on ``sys.path``."""
 
 RECIPE = "the rules of its recipe"
-INIT = re.compile(r"(?:^|/)__init__\.py$")
-NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
+_INIT = re.compile(r"(?:^|/)__init__\.py$")
+_NO_PACKAGES = (["share"], ["etc"], ["include"], ["lib"], ["bin"])
 """Folders beside the packages that hold data."""
 
 _LIBRARY = re.compile(r"\.so(?:\.|$)")
-
 _PYTEST = re.compile(r"(?:test_\w*|\w*_test|conftest)\.py")
-
 _TEST = re.compile(r"(?:test\w*|\w*tests?|conftest)\.py")
 
 _TESTS = re.compile(rb"\bpytest|\bunittest\b|\bTestCase\b|\bdef[ \t]+test")
 """What a module of tests says somewhere."""
 
 NAMED = "named"
-
 NO_TESTS = "no module there is one of tests"
-
 READ = "reads them"
 
 
@@ -162,7 +158,7 @@ class _Around:
 
     @classmethod
     def of(cls, names: Collection[str]) -> _Around:
-        inits = frozenset(name.removesuffix("__init__.py").rstrip("/") for name in names if INIT.search(name))
+        inits = frozenset(name.removesuffix("__init__.py").rstrip("/") for name in names if _INIT.search(name))
         stems = (name.partition(".")[0] for name in names if name.endswith((".py", ".so")))
         compiled = (name.partition("/")[0].partition(".")[0] for name in names if _LIBRARY.search(name))
         return cls(packages=inits, modules=frozenset(stems) | inits, compiled=frozenset(compiled))
@@ -197,7 +193,7 @@ class _Around:
     def _is_package(self, folder: str) -> bool:
         """Whether an import finds the folder: below a package that has an ``__init__.py`` each has one."""
         parts = folder.split("/") if folder else []
-        if not all(part.isidentifier() for part in parts) or parts[:1] in NO_PACKAGES:
+        if not all(part.isidentifier() for part in parts) or parts[:1] in _NO_PACKAGES:
             return False
         inside = [("/".join(parts[:count]) in self.packages) for count in range(1, len(parts) + 1)]
         return all(inside[inside.index(True) :]) if True in inside else not parts

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from layerforge.core.paths import below_site
+from layerforge.core.paths import below_site, folders
 from layerforge.core.text import counted, megabytes
 from layerforge.examine.examination import Member
 from layerforge.layer import pyc
@@ -75,7 +75,7 @@ def groups(members: Iterable[Member], rest: Collection[str]) -> list[Group]:
     """``members`` by the widest globs that match nothing of the ``rest``, the largest first. Its paths are those
     below the folder on ``sys.path``.
     """
-    busy = {(folder, ending) for path in rest for folder in _folders(path) for ending in ("", _ending(path))}
+    busy = {(folder, ending) for path in rest for folder in folders(path) for ending in ("", _ending(path))}
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(_glob(below_site(_written(member)), busy), []).append(member)
@@ -85,20 +85,14 @@ def groups(members: Iterable[Member], rest: Collection[str]) -> list[Group]:
 
 def _glob(path: str, busy: Collection[tuple[str, str]]) -> str:
     """The outermost folder of which everything could go, else the outermost of which all with that ending could."""
-    folders = _folders(path)
-    free = next((folder for folder in folders if (folder, "") not in busy), "")
+    around = folders(path)
+    free = next((folder for folder in around if (folder, "") not in busy), "")
     if free:
         return f"{free}/**"
     ending = _ending(path)
-    alike = next((folder for folder in folders if ending and (folder, ending) not in busy), "")
+    alike = next((folder for folder in around if ending and (folder, ending) not in busy), "")
     return f"{alike}/**/*{ending}" if alike else path
 
 
 def _ending(path: str) -> str:
     return posixpath.splitext(path)[1]
-
-
-def _folders(path: str) -> list[str]:
-    """``a/b/c.h`` lies in ``a`` and ``a/b``."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
