@@ -37,6 +37,9 @@ class FakeStore:
     def put(self, kind: str, key: str, value: bytes) -> None:
         self.values[kind, key] = value
 
+    def holds(self, kind: str, key: str) -> bool:
+        return (kind, key) in self.values
+
 
 @dataclass
 class FakeStep:

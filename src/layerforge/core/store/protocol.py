@@ -13,3 +13,6 @@ class Store(Protocol):
 
     def put(self, kind: str, key: str, value: bytes) -> None:
         """Keeps a value; safe against a second process and against being killed."""
+
+    def holds(self, kind: str, key: str) -> bool:
+        """Whether there is a value, without reading it whole: it may turn out to be damaged."""
