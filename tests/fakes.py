@@ -13,6 +13,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.core import runtimes
 from layerforge.core.progress import Mark, Step
 from layerforge.core.runtimes import Arch, Target
+from layerforge.core.store.protocol import Made
 from layerforge.layer import tree
 from layerforge.layer.passes.setting import Setting
 from layerforge.layer.tree import Entry, File, Package, Tree
@@ -28,13 +29,14 @@ class FakeStore:
 
     values: dict[tuple[str, str], bytes] = field(default_factory=dict)
     hits: int = 0
+    shared: bool = False
 
     def get(self, kind: str, key: str) -> bytes | None:
         value = self.values.get((kind, key))
         self.hits += value is not None
         return value
 
-    def put(self, kind: str, key: str, value: bytes) -> None:
+    def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
         self.values[kind, key] = value
 
     def holds(self, kind: str, key: str) -> bool:

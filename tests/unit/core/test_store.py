@@ -16,7 +16,8 @@ from fakes import FakeProgress
 from layerforge.core.errors import StepError, StoreError, UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
-from layerforge.core.store.disk import BY_CONTENT, FOLDER, TAG, DiskStore, default_root, pythons
+from layerforge.core.store.disk import FOLDER, TAG, DiskStore, default_root, pythons
+from layerforge.core.store.protocol import BY_CONTENT
 
 KEY = "ab" * 32
 

@@ -8,13 +8,14 @@ does not match, or is no plain file, is deleted and reads as absent. Only this u
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import platformdirs
@@ -25,6 +26,7 @@ from layerforge.core.faults import writing
 from layerforge.core.filing import ALIVE, clear_dead, clear_partial, own_folder, remove, write_atomically
 from layerforge.core.progress import Progress
 from layerforge.core.store.ownership import make_private, refuse_shared
+from layerforge.core.store.protocol import BY_CONTENT, Made, Store
 
 FOLDER = "store-v2"
 """Everything lies in this folder below the root, which may be a folder that the user has other things in."""
@@ -50,8 +52,8 @@ _LOOKS, _LOOK_SECONDS = 20, 0.1
 BESIDES = ("logs", "refused", "image-sources", "runtime-packages")
 """Folders of what is kept besides the values."""
 
-BY_CONTENT = frozenset({"archive", "source"})
-"""Kinds whose key is the SHA-256 of the value itself."""
+MADE = "made"
+"""Kind of what says how a value came to be, for whoever shares it later."""
 
 
 def default_root() -> Path:
@@ -100,13 +102,26 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class DiskStore:
-    """A store below ``root``."""
+    """A store below ``root``, and what a team shares ``behind`` it: what one lacks the other is asked for."""
 
     root: Path
     progress: Progress
+    behind: Store | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether others read from it too."""
+        return self.behind is not None and self.behind.shared
 
     def get(self, kind: str, key: str) -> bytes | None:
-        """The value, or ``None`` where there is none or it was damaged."""
+        """The value, or ``None`` where there is none or it was damaged. What comes from behind is kept here."""
+        value = self.near(kind, key)
+        if value is None and self.behind and (value := self.behind.get(kind, key)) is not None:
+            self.keep(kind, key, value)
+        return value
+
+    def near(self, kind: str, key: str) -> bytes | None:
+        """The value, if it lies here."""
         self.refuse_shared()
         path = self._path(kind, key)
         try:
@@ -128,14 +143,34 @@ class DiskStore:
 
     def holds(self, kind: str, key: str) -> bool:
         """Whether there is a value, without reading it: it may turn out to be damaged."""
+        return self.lies_near(kind, key) or (self.behind is not None and self.behind.holds(kind, key))
+
+    def lies_near(self, kind: str, key: str) -> bool:
+        """Whether there is a value here."""
         return self._path(kind, key).is_file()
 
     def _damaged(self, path: Path, why: str) -> None:
         self.progress.warn(f"{why}; it is made again")
         _removed(path)
 
-    def put(self, kind: str, key: str, value: bytes) -> None:
-        """Keeps a value. Raises ``StepError`` where the disk is full or the folder cannot be written."""
+    def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
+        """Keeps a value, here and behind. Raises ``StepError`` where the disk is full or cannot be written."""
+        self.keep(kind, key, value)
+        if made is not None:
+            self.keep(MADE, _made_key(kind, key), json.dumps(asdict(made)).encode())
+        if self.behind:
+            self.behind.put(kind, key, value, made)
+
+    def made(self, kind: str, key: str) -> Made | None:
+        """How a value came to be, where that is known here."""
+        value = self.near(MADE, _made_key(kind, key))
+        try:
+            return guarded.json_as(value, Made) if value is not None else None
+        except guarded.Unreadable:
+            return None
+
+    def keep(self, kind: str, key: str, value: bytes) -> None:
+        """Keeps a value here. Raises ``StepError`` where the disk is full or the folder cannot be written."""
         path = self._path(kind, key)
         with writing(self.root):
             self._make(path.parent)
@@ -267,6 +302,10 @@ def _gone(folder: Path, error: Exception) -> StepError:
 
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _made_key(kind: str, key: str) -> str:
+    return digest.of_json([kind, key])
 
 
 def _header(kind: str, key: str, value: bytes) -> bytes:
