@@ -25,6 +25,7 @@ from layerforge.cli import (
     ingredients,
     job_summary,
     output_files,
+    sharing,
     terminal,
     verbosity,
 )
@@ -70,7 +71,7 @@ def command(
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
     output_files.check_folder(output)
-    store = shared.open_store(progress)
+    store = sharing.open_store(progress)
     wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     if where.builder is None:

@@ -16,7 +16,7 @@ from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
-from layerforge.cli import terminal
+from layerforge.cli import sharing, terminal
 from layerforge.cli.coldstart_options import (
     MEMORIES,
     PICTURES,
@@ -94,7 +94,7 @@ def command(
     function = own or of_imports(default_modules(seen[0], manifests[0].requires if manifests[0] else ()))
     say_function(function, progress, chosen=own is not None)
     place = connect(image, target, progress)
-    with shared.open_store(progress).workspace() as workspace:
+    with sharing.near_store(progress).workspace() as workspace:
         subjects = unpack(seen, [one.env if one else {} for one in manifests], workspace)
         order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
         data = run(

@@ -46,7 +46,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "snippet": ("layerforge snippet arns.json --for terraform",),
     "matrix": ("layerforge matrix recipes/ --python 3.12 --python 3.13",),
     "doctor": ("layerforge doctor",),
-    "cache": ("layerforge cache info", "layerforge cache clear --older-than 30d"),
+    "cache": (
+        "layerforge cache info",
+        "layerforge cache clear --older-than 30d",
+        "layerforge cache key --name team ~/.config/layerforge/team.key",
+        "layerforge cache push --store s3://BUCKET/layers",
+    ),
 }
 """Examples of each command."""
 
@@ -56,6 +61,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "How small, how quick": ("bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs"),
+    "What a team shares": ("store", "trusted_key", "signing_key"),
     "Result": ("output", "no_verify", "as_json"),
 }
 """Options of commands that have many, by what they are about."""

@@ -10,7 +10,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, terminal
+from layerforge.cli import output_files, sharing, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -62,7 +62,7 @@ def command(
         output_files.check(output, "layer.lock")
     places = [output or place(request) for request in wanted]
     progress = terminal.progress()
-    store = shared.open_store(progress)
+    store = sharing.open_store(progress)
     left = tuple(canonicalize_name(name) for name in leave_out)
     wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
     for request in wanted:

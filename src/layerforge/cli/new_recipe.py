@@ -10,7 +10,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, terminal, verbosity
+from layerforge.cli import output_files, sharing, terminal, verbosity
 from layerforge.core import guarded
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
@@ -83,7 +83,7 @@ def drafted(name: str, package: str, target: Target, known: Catalogue, progress:
     from layerforge.report.draft import text
     from layerforge.report.draft.survey import survey
 
-    store = shared.open_store(progress)
+    store = sharing.near_store(progress)
     search = Search(store=store, folders=(), progress=progress)
     [request] = requests((name,), None, known)
     chosen = locking.locked_pins(request, target, search)

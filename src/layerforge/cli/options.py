@@ -13,12 +13,12 @@ from packaging.utils import canonicalize_name
 
 from layerforge.build import interpreters
 from layerforge.build.options import Options
+from layerforge.cli import sharing
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
-from layerforge.core.store.disk import DiskStore
 from layerforge.layer.archive import EARLIEST, LATEST
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
@@ -151,7 +151,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return target_options(recipes_option(each_option(command)))
+    return target_options(recipes_option(each_option(sharing.store_options(command))))
 
 
 def leave_out_option(command: Command) -> Command:
@@ -264,10 +264,3 @@ def source_date_epoch() -> int:
             f"SOURCE_DATE_EPOCH is {text!r}", hint="it takes seconds since 1970, such as 1735689600, until 2107"
         )
     return max(int(text), EARLIEST)
-
-
-def open_store(progress: Progress) -> DiskStore:
-    """The user's store. Raises ``StoreError`` where others may write to it, before anything is done."""
-    found = DiskStore(root=disk.default_root(), progress=progress)
-    found.refuse_shared()
-    return found

@@ -10,7 +10,7 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import costs, engines, helping, terminal
+from layerforge.cli import costs, engines, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.pipeline import cost_of, prepare
@@ -43,7 +43,7 @@ def command(
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
-    store = shared.open_store(progress)
+    store = sharing.open_store(progress)
     wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
     where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
     session = where.session(store, progress, sources)

@@ -13,7 +13,7 @@ from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
 from layerforge.build.runtime_packages import ALONE, provided
-from layerforge.cli import engines, github, terminal
+from layerforge.cli import engines, github, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
 from layerforge.core.errors import UsageError
@@ -93,7 +93,7 @@ def command(
     """
     _refuse_alone(suite, jobs or time_limit or select or write, memory)
     progress = terminal.progress()
-    store = shared.open_store(progress)
+    store = sharing.open_store(progress)
     seen = examine.examine(zip_file)
     layer_manifest = manifest(seen, progress.warn)
     target = target_of(seen, layer_manifest, python, arch)

@@ -69,6 +69,8 @@ def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> Bu
 def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
     store.put("archive", layer.manifest.sha256, layer.data)
+    # What a manifest says may differ from machine to machine; this may not.
+    store.put("layer-bytes", plan.key, layer.manifest.sha256.encode())
     text = manifest_json(layer.manifest)
     record = Record(manifest=text, sbom=layer.sbom, licences=layer.licences)
     store.put("layer", plan.key, json.dumps(asdict(record)).encode())

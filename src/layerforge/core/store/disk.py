@@ -234,6 +234,12 @@ class DiskStore:
         if not (self.folder / TAG).exists():
             write_atomically(self.folder / TAG, _SIGNATURE.encode(), 0o600)
 
+    def entries(self) -> Iterator[tuple[str, str, int]]:
+        """Kind, key and bytes of each value that lies here."""
+        for path in sorted(self.folder.glob("values/*/*/*")):
+            with suppress(OSError):
+                yield path.parent.parent.name, path.name, path.lstat().st_size - _DIGEST
+
     def kinds(self) -> dict[str, Kept]:
         """What is kept, by kind; logs and the like are kinds too."""
         folders = [*sorted(self.folder.glob("values/*")), *(self.folder / name for name in BESIDES)]

@@ -17,7 +17,7 @@ from layerforge.core.errors import StoreError
 from layerforge.core.progress import Progress
 from layerforge.core.store import records
 from layerforge.core.store.keys import PublicKey, SigningKey
-from layerforge.core.store.objects import FarStoreError, Objects
+from layerforge.core.store.objects import FarStoreError, Listed, Objects
 from layerforge.core.store.protocol import BY_CONTENT, Made
 from layerforge.core.store.records import Record, UnusableError
 
@@ -60,7 +60,7 @@ class FarStore:
     trusted: tuple[PublicKey, ...] = ()
     """Whose records count."""
     signer: SigningKey | None = None
-    """Whose records are written; without it nothing is."""
+    """By whom records are signed; without one nothing is put there."""
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -106,23 +106,23 @@ class FarStore:
         return bool(sha256) and self.objects.size(blob_name(sha256)) is not None
 
     def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
-        """Keeps a value, first the bytes, so that no record names what is not there.
+        """Keeps a value, if there is a key to sign with: first the bytes, so that no record names what is not there.
 
         Raises ``ConflictError`` where a trusted record says otherwise of what has to be the same for all.
         """
         if kind not in KINDS or not _HEX.fullmatch(key):
             return
         if self.signer is None:
-            self._say("nothing is put into the store: no signing key is named (`layerforge cache key` makes one)")
-            return
+            return  # whoever only reads has chosen so
         sha256 = digest.sha256(value)
-        if kind not in BY_CONTENT and (known := self.record(kind, key)):
+        known = self.record(kind, key)
+        if known:
             _refuse_other(known, sha256, f"{kind} {key}", "what was made here")
             if self.objects.size(blob_name(known.sha256)) is not None:
                 return
         self._mark()
         self.objects.create(blob_name(sha256), value)
-        if kind not in BY_CONTENT:
+        if known is None or known.sha256 != sha256:
             self._write(Record(kind=kind, key=key, sha256=sha256, size=len(value), made=made or Made(), signer=""))
 
     def _write(self, record: Record) -> None:
@@ -214,12 +214,23 @@ def _refuse_other(known: Record, sha256: str, what: str, who: str) -> None:
         )
 
 
-def entries(objects: Objects) -> Iterator[tuple[str, str, str, int]]:
-    """Kind, key, signer's id and bytes of every record in a place. Names that are none are passed over."""
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A record's place, as a listing tells it."""
+
+    kind: str
+    key: str
+    signer: str
+    """Id of the key that it is kept under."""
+    object: Listed
+
+
+def entries(objects: Objects) -> Iterator[Entry]:
+    """Every record in a place. Names that are none are passed over."""
     for one in objects.listed("records/"):
         match one.name.split("/"):
-            case ["records", kind, _, last]:
+            case [_, kind, _, last] if kind in KINDS and _HEX.fullmatch(last.partition(".")[0]):
                 key, _, signer = last.partition(".")
-                yield kind, key, signer, one.size
+                yield Entry(kind=kind, key=key, signer=signer, object=one)
             case _:
                 continue
