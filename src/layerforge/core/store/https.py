@@ -40,6 +40,29 @@ class _Odd(Exception):  # noqa: N818 - says what the answer is
     """The answer is not whole."""
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows to nowhere where a connection is less safe than the address that the user named."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if not _is_safe(urlsplit(newurl)):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # One context for all connections: making it reads all certificates that the system trusts.
+    secure = urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    return urllib.request.build_opener(secure, _Redirects)
+
+
 @dataclass(frozen=True, kw_only=True)
 class HttpsObjects:
     """Objects below a web address; satisfies ``Objects``, but can neither be written nor listed.
@@ -56,6 +79,8 @@ class HttpsObjects:
     pauses: tuple[float, ...] = PAUSES
     """Seconds before each repetition."""
     sleep: Callable[[float], None] = time.sleep
+    opener: urllib.request.OpenerDirector = field(default_factory=_opener)
+    """With the system's certificates, or those of SSL_CERT_FILE, and its proxies."""
     readable: Event = field(default_factory=Event)
     """Set once an object could be read."""
 
@@ -120,7 +145,7 @@ class HttpsObjects:
     def _once(self, name: str, method: str, read: Callable[[Any], T]) -> T:
         headers = {"User-Agent": f"layerforge/{__version__}"}
         request = urllib.request.Request(f"{self.url}/{name}", method=method, headers=headers)  # noqa: S310 - see opened
-        with _OPENER.open(request, timeout=self.timeout) as answer:
+        with self.opener.open(request, timeout=self.timeout) as answer:
             found = read(answer)
         self.readable.set()
         return found
@@ -143,7 +168,8 @@ class HttpsObjects:
         if elsewhere:
             hint = "it sends elsewhere, which is not followed to where nothing is encrypted: name that address itself"
         if elsewhere and region:
-            hint = f"the bucket lies in {visible(region)}: write the address as https://BUCKET.s3.{visible(region)}.amazonaws.com"
+            host = f"BUCKET.s3.{visible(region)}.amazonaws.com"
+            hint = f"the bucket lies in {visible(region)}: write the address as https://{host}"
         return FarStoreError(
             f"{self.url} does not give its objects", hint=hint, details=(f"{error.code} {visible(str(error.reason))}",)
         )
@@ -192,26 +218,6 @@ def _whole(answer: Any) -> bytes:
 def _reason(error: BaseException) -> BaseException:
     inner = getattr(error, "reason", None)
     return inner if isinstance(inner, BaseException) else error
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to nowhere where a connection is less safe than the address that the user named."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not _is_safe(urlsplit(newurl)):
-            return None
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-_OPENER = urllib.request.build_opener(_Redirects)
 
 
 def https_objects(url: str) -> HttpsObjects:

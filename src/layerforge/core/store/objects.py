@@ -27,6 +27,9 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSY
 """How file systems say that they have no hard links."""
 
 
+_FOREIGN = {errno.ELOOP: "it is a link, which is not followed", errno.EISDIR: "it is no regular file"}
+
+
 class FarStoreError(StoreError):
     """A place that many machines share cannot be used."""
 
@@ -100,10 +103,10 @@ class FolderObjects:
             cause = error.__cause__
             if isinstance(cause, FileNotFoundError | NotADirectoryError):
                 return None
-            linked = isinstance(cause, OSError) and cause.errno == errno.ELOOP
-            if isinstance(cause, OSError) and not linked:
+            foreign = _FOREIGN.get(cause.errno or 0) if isinstance(cause, OSError) else str(error)
+            if isinstance(cause, OSError) and not foreign:
                 raise self._failed(cause) from error
-            raise self._foreign(name, "it is a link, which is not followed" if linked else str(error)) from error
+            raise self._foreign(name, foreign or "") from error
 
     def size(self, name: str) -> int | None:
         """The size of a file."""
@@ -130,19 +133,18 @@ class FolderObjects:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                self._link(partial, path)
+                return self._link(partial, path)
             finally:
                 with suppress(OSError):
                     partial.unlink()
-        except FileExistsError:
-            return False
         except OSError as error:
             raise self._failed(error, writing=True) from error
-        return True
 
-    def _link(self, partial: Path, path: Path) -> None:
+    def _link(self, partial: Path, path: Path) -> bool:
         try:
             os.link(partial, path)
+        except FileExistsError:
+            return False
         except OSError as error:
             # The partial file could be written in the same folder, so it is no matter of rights.
             if error.errno not in _NO_LINKS:
@@ -152,6 +154,7 @@ class FolderObjects:
                 hint="name with --store a folder on a file system that has them, such as ext4, XFS or NFS",
                 details=(str(error),),
             ) from error
+        return True
 
     def listed(self, below: str = "") -> Iterator[Listed]:
         """Every file whose name starts with ``below``."""
@@ -186,6 +189,9 @@ class FolderObjects:
         )
 
     def _failed(self, error: OSError, *, writing: bool = False) -> FarStoreError:
+        if not writing and error.errno in {errno.EACCES, errno.EPERM}:
+            hint = "name with --store a folder that you may read"
+            return FarStoreError(f"{self.root} may not be read", hint=hint, details=(str(error),))
         told = faults.of(error, self.root, "name with --store")
         unwritable = writing and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
         kind = FarReadOnlyError if unwritable else FarStoreError

@@ -246,6 +246,5 @@ def parsed(url: str) -> tuple[str, str]:
     return bucket, prefix
 
 
-def _where(bucket: str, prefix: str, region: str | None) -> Where:
-    named = "" if region in {None, "aws-global"} else str(region)
-    return Where(place=f"s3://{bucket}/{prefix}".rstrip("/"), bucket=bucket, region=named)
+def _where(bucket: str, prefix: str, region: str) -> Where:
+    return Where(place=f"s3://{bucket}/{prefix}".rstrip("/"), bucket=bucket, region=region)

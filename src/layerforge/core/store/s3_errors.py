@@ -82,6 +82,11 @@ TROUBLES: tuple[Trouble, ...] = (
         hint="is there a network, and are HTTPS_PROXY, AWS_REGION and AWS_ENDPOINT_URL right? {again}",
         kinds=(boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError),
     ),
+    Trouble(
+        message="what comes from {place} is cut short or damaged, again and again: {said}",
+        hint="is a proxy between that changes what it passes on? {again}",
+        kinds=(boto.IncompleteReadError, boto.FlexibleChecksumError),
+    ),
     Trouble(message="the connection to {place} breaks again and again: {said}", hint="{again}", kinds=CUT),
 )
 """The first that fits counts. Texts may hold ``{place}``, ``{bucket}``, ``{region}``, ``{right}``, ``{call}``,
