@@ -29,11 +29,11 @@ SLOW = {
     "test_interrupts.py",
     "test_layerforge_suite.py",
     "test_objects.py",
-    "test_places.py",
     "test_process.py",
     "test_publish_arguments.py",
     "test_pyc.py",
     "test_startup.py",
+    "test_store_places.py",
     "test_suite.py",
     "test_verify.py",
 }

@@ -70,7 +70,7 @@ class S3Objects:
     @property
     def place(self) -> str:
         """``s3://bucket/prefix``."""
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        return self._where.place
 
     def read(self, name: str) -> bytes | None:
         """The bytes of an object. What comes in part, or damaged, is asked for again."""
