@@ -74,6 +74,11 @@ class DiskStore:
         """Whether others read from it too."""
         return self.behind is not None and self.behind.shared
 
+    @property
+    def shared(self) -> bool:
+        """Nobody else reads from a folder that only this user may write to."""
+        return False
+
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged. What comes from behind is kept here."""
         value = self.near(kind, key)
