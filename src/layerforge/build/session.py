@@ -35,7 +35,8 @@ class Session:
     @property
     def search(self) -> Search:
         """What is looked up and downloaded with."""
-        return Search(store=self.store, folders=self.folders, progress=self.progress)
+        wheels = self.store.place("wheels") if self.store.shared else None
+        return Search(store=self.store, folders=self.folders, progress=self.progress, wheels=wheels)
 
 
 def equipped(session: Session, spec: LayerSpec) -> Session:

@@ -78,7 +78,7 @@ def survey(
     Raises ``LockError`` where a wheel cannot be had.
     """
     planned = plan(request.spec, target, pins, Compression.FAST, None, 0)
-    whole = assemble(planned, Built(), workspace, search.progress)
+    whole = assemble(planned, Built(), workspace, search)
     with search.progress.step("prune") as step:
         setting = Setting(
             spec=request.spec, target=target, interpreter=None, store=search.store, step=step, progress=search.progress
