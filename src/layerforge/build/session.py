@@ -53,7 +53,7 @@ def _carried(builder: Builder, store: DiskStore) -> tuple[Path, ...]:
     """The folder of archives that the image carries, copied out of it once."""
     if not builder.image.sources:
         return ()
-    carried = store.place("image-sources") / digest.of_json([builder.image.digest, builder.image.sources])
+    carried = store.place("image-sources") / digest.of_json([builder.image.identity, builder.image.sources])
     with writing(store.root):
         if not carried.is_dir():
             builder.copy_out(builder.image.sources, carried)
