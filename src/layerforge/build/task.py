@@ -16,7 +16,7 @@ from layerforge.build.engine import Builder, Mount, Task
 from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
 from layerforge.core import resources
-from layerforge.resolve import lock, sources, unpack_source, uv, uv_install, wheels
+from layerforge.resolve import lock, sdists, sources, unpack_source, uv_install, wheels
 from layerforge.resolve.recipe import Settings, Source
 from layerforge.resolve.sources import Search
 
@@ -50,7 +50,7 @@ def fetched_source(context: StepContext, step: SourceStep) -> Source | None:
         case LibraryStep():
             source = step.library.source
         case PackageStep():
-            source = uv.find_sdist(step.pin, context.plan.target, context.plan.indexes)
+            source = sdists.find(step.pin, context.plan.target, context.search, context.plan.indexes)
         case SystemStep():
             return None
     sources.fetch(source, context.search)
