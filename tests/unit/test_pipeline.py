@@ -24,11 +24,10 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.build.plan import SYSTEM, Plan, as_json
 from layerforge.build.session import Session
-from layerforge.core.errors import StepError, UsageError
+from layerforge.core.errors import StepError, UsageError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer.errors import VerificationError
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import Catalogue

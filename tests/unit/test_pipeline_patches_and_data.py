@@ -25,10 +25,9 @@ from layerforge.build.machine import Machine
 from layerforge.build.options import Options
 from layerforge.build.session import Session
 from layerforge.core import digest
-from layerforge.core.errors import StepError
+from layerforge.core.errors import StepError, VerificationError
 from layerforge.core.progress import Step
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer.errors import VerificationError
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import catalogue

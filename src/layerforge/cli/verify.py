@@ -16,7 +16,7 @@ from layerforge.build.runtime_packages import ALONE, provided
 from layerforge.cli import engines, github, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -24,7 +24,6 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.store.protocol import Store
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
-from layerforge.layer.errors import VerificationError
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts

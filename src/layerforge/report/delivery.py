@@ -10,12 +10,12 @@ from pathlib import Path
 from layerforge import __version__
 from layerforge.build.plan import SYSTEM, Plan
 from layerforge.core import digest, guarded
+from layerforge.core.errors import VerificationError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.layer import licences
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.licences import Licensed
 from layerforge.layer.tree import Tree
 from layerforge.report.manifest import Manifest, manifest_json, read_manifest
