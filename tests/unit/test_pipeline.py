@@ -17,6 +17,7 @@ import pytest
 import elves
 from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder
 from fakes import FakeProgress, target
+from forging import forge
 from layerforge import pipeline
 from layerforge.build.engine import Job, Outcome, Task
 from layerforge.build.errors import EngineError
@@ -28,6 +29,7 @@ from layerforge.core.errors import StepError, UsageError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
+from layerforge.perform import verify_zip
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import Catalogue
@@ -88,7 +90,7 @@ class Line:
         """The layer of one target."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word) for word in words], given, self.known)
-        return pipeline.forge(request, self.options(out, **facts), self.session)
+        return forge(request, self.options(out, **facts), self.session)
 
     def plan(self, word: str | Path) -> Plan:
         """What would be done for one target, as it is shown."""
@@ -550,7 +552,8 @@ def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line) -> None:
     layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     shown = [step for step in compiled.progress.steps if step in {*STEPS, "install"}]
-    assert shown == ["blas", SYSTEM, "made", "install"]
+    # What has the longest way to go is first.
+    assert shown == ["blas", "made", SYSTEM, "install"]
     assert [(one.name, one.origin) for one in layer.manifest.packages] == [
         ("blas", "compiled"),
         ("demo", "wheel"),
@@ -682,7 +685,7 @@ def test_a_step_that_fails_leaves_neither_a_layer_nor_a_workspace(compiled: Line
     compiled.builder.outcomes = {}
     compiled.builder.tasks.clear()
     compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
-    assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made"]
+    assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made", SYSTEM]
 
 
 def test_what_the_command_line_adds_to_the_compiled_packages_is_compiled_though_no_build_lock_knows_it(
@@ -780,10 +783,10 @@ def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None
     layer = line.forge("demo")
     expect = Expect(target=target(RUNNING), spec=None, bytecode=None)
     (tmp_path / "work").mkdir()
-    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work")
+    verdict = verify_zip(layer.path, expect, line.engine, tmp_path / "work")
     assert (verdict.engine, verdict.skipped) == ("fake", "")
     jobs = len(line.engine.jobs)
-    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
+    verdict = verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
     assert (verdict.engine, verdict.skipped) == ("", "nobody asked")
     assert len(line.engine.jobs) == jobs
 
@@ -798,5 +801,5 @@ def test_what_a_recipe_keeps_is_no_advice_but_in_a_zip_of_others_it_is(line: Lin
     (tmp_path / "work").mkdir()
     foreign = tmp_path / "foreign.zip"
     foreign.write_bytes(layer.path.read_bytes())
-    verdict = pipeline.verify_zip(foreign, expect, line.engine, tmp_path / "work")
+    verdict = verify_zip(foreign, expect, line.engine, tmp_path / "work")
     assert [note for note in verdict.notes if "type stubs" in note]

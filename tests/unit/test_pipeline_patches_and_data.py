@@ -18,7 +18,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 import sdists
 from fakes import FakeProgress, target
-from layerforge import pipeline
+from forging import forge
 from layerforge.build.host import HostEngine
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine
@@ -83,7 +83,7 @@ class Place:
         )
         engine = HostEngine(interpreter=HERE, machine=LAMBDA_LIKE)
         session = Session(store=self.store, progress=self.progress, engine=engine, folders=self.archives)
-        return pipeline.forge(request, options, session)
+        return forge(request, options, session)
 
     @property
     def store(self) -> DiskStore:

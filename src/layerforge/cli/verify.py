@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from layerforge import pipeline
 from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
@@ -24,6 +23,7 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.store.protocol import Store
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
+from layerforge.perform import verify_zip
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts
@@ -137,7 +137,7 @@ def _verified(
     why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
     beside = ALONE if why_not else provided(expect.spec, target, runner, store, progress)
     with progress.step("verify") as step, store.workspace() as workspace:
-        verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
+        verdict = verify_zip(seen.path, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
         step.note("", mark(verdict))
     return verdict
 
