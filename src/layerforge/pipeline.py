@@ -183,7 +183,7 @@ def layers(
 ) -> Generator[tuple[Prepared, Ended], None, None]:
     """Each layer with its end, as it comes: what was delivered, or why nothing was.
 
-    What the store turns out not to have after all is made in a second run. With ``fail_fast`` the first failure is the
+    What the store turns out not to have after all is made in another run, once. With ``fail_fast`` the first failure is the
     end of all. Whoever closes the iterator ends what runs.
     """
     again: set[str] = set()
@@ -193,11 +193,12 @@ def layers(
         known = frozenset(again)
         with closing(_run(left, graph(left, again), runner_of, fail_fast=fail_fast)) as ends:
             for one, ended in ends:
-                if isinstance(ended, LackingError) and layer_key(one.plan) not in known:
-                    lost.append(one)
-                    again |= {layer_key(one.plan), *ended.keys}
-                else:
+                gone = {layer_key(one.plan), *ended.keys} if isinstance(ended, LackingError) else set()
+                if gone <= known:
                     yield one, ended
+                else:
+                    lost.append(one)
+                    again |= gone
         left = lost
 
 

@@ -84,16 +84,19 @@ def _made(work: StepWork, context: StepContext, folder: Path, on_line: Callable[
 
 def _found(keys: Mapping[str, str], store: Store, needed_by: str) -> dict[str, bytes]:
     """Results of steps by name. Raises ``LackingError`` where the store has not all of them."""
-    found = {name: _kept(store, key) for name, key in keys.items()}
-    lacking = [name for name, data in found.items() if data is None]
-    if lacking:
-        raise LackingError(
-            f"the store has not what {needed_by} is made of: {', '.join(lacking)}",
-            hint="run the same again: what is not there is made anew",
-            details=tuple(f"{name}: {KIND} {keys[name]}" for name in lacking),
-            keys=tuple(keys[name] for name in lacking),
-        )
-    return {name: data for name, data in found.items() if data is not None}
+    found = {name: data for name, key in keys.items() if (data := _kept(store, key)) is not None}
+    if lacking := [name for name in keys if name not in found]:
+        raise _lacking({name: keys[name] for name in lacking}, needed_by)
+    return found
+
+
+def _lacking(keys: Mapping[str, str], needed_by: str) -> LackingError:
+    return LackingError(
+        f"the store has not what {needed_by} is made of: {', '.join(keys)}",
+        hint="run the same again: what is not there is made anew",
+        details=tuple(f"{name}: {KIND} {key}" for name, key in keys.items()),
+        keys=tuple(keys.values()),
+    )
 
 
 def collected(plan: Plan, store: Store, workspace: Path, progress: Progress, made: Collection[str] = ()) -> Built:
@@ -107,14 +110,19 @@ def collected(plan: Plan, store: Store, workspace: Path, progress: Progress, mad
         return Built()
     (workspace / "built").mkdir()
     folders: dict[str, Path] = {}
+    lacking: dict[str, str] = {}
     for name, step in steps.items():
+        if (data := _kept(store, step.key)) is None:
+            lacking[name] = step.key
+            continue
         with nullcontext() if step.key in made else progress.step(name) as shown:
-            [data] = _found({name: step.key}, store, f"the layer {plan.spec.name}").values()
             folders[name] = workspace / "built" / name
             unpack(data, folders[name], name)
             # What a recipe ships is no part of the key: it may have been named after this was made.
             require_outputs(name, folders[name], promised_files(step), "does `ship` name what the script installs?")
             if shown:
                 shown.note(f"from the store, {megabytes(len(data))}")
+    if lacking:
+        raise _lacking(lacking, f"the layer {plan.spec.name}")
     wheels = {name: one_wheel(folders[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
     return Built(wheels=wheels, shipped={name: path for name, path in folders.items() if name not in wheels})

@@ -77,10 +77,11 @@ def command(
     settled = compiles or given["wheels"] or given["from_source"] or as_json
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
-    ended = ends.of(wanted, planned, given["jobs"], progress, fail_fast=fail_fast)
+    ended = ends.of(wanted, planned, progress, fail_fast=fail_fast)
     layers = [one.layer for one in ended if isinstance(one, Delivered)]
-    show(terminal.notes(), layers)
-    terminal.step_summary(job_summary.layers(layers))
+    if layers:
+        show(terminal.notes(), layers)
+        terminal.step_summary(job_summary.layers(layers))
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
     if as_json:
         failed = ends.failed_json(wanted, ended)

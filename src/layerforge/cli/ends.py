@@ -24,7 +24,6 @@ COLUMNS = ("layer", "zip", "unzipped", "made in", "findings")
 def of(
     wanted: Sequence[Asked],
     planned: Sequence[Prepared | LayerforgeError],
-    jobs: int,
     progress: TerminalProgress,
     *,
     fail_fast: bool = False,
@@ -39,6 +38,7 @@ def of(
     ready = [one for one in planned if isinstance(one, Prepared)]
 
     def runner_of(found: Graph) -> Runner:
+        jobs = max(one.options.jobs for one in ready)
         return here(found, jobs, lambda job, shown: shown if alone else _named(job, found, wanted, progress))
 
     with closing(layers(ready, runner_of, fail_fast=fail_fast or alone)) as results:
