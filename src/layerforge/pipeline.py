@@ -183,8 +183,8 @@ def layers(
 ) -> Generator[tuple[Prepared, Ended], None, None]:
     """Each layer with its end, as it comes: what was delivered, or why nothing was.
 
-    What the store turns out not to have after all is made in another run, once. With ``fail_fast`` the first failure is the
-    end of all. Whoever closes the iterator ends what runs.
+    What the store turns out not to have after all is made in another run, once. With ``fail_fast`` the first failure is
+    the end of all. Whoever closes the iterator ends what runs.
     """
     again: set[str] = set()
     left = prepared
