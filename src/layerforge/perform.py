@@ -22,6 +22,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.store import disk
 from layerforge.core.text import megabytes
+from layerforge.core.watched import go_on
 from layerforge.examine.examine import examine
 from layerforge.layer.archive import archive
 from layerforge.layer.assemble import assemble
@@ -152,6 +153,8 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
         layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))
         found = origins(planned, session.builder, session.search, workspace, session.logs)
         layer = described(layer_manifest, tree, found, packed.data)
+    # What the image says of itself is left out where it was not let finish.
+    go_on(progress)
     keep(planned, layer, session.store)
     return layer
 

@@ -22,11 +22,12 @@ from layerforge import pipeline
 from layerforge.build.engine import Job as EngineJob
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.errors import EngineError
-from layerforge.build.graph import Failed, Job, Result, Runner, in_order
+from layerforge.build.graph import Done, Failed, Job, Result, Runner, in_order
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.build.plan import SYSTEM, Plan, as_json
 from layerforge.build.session import Session
+from layerforge.build.threads import ThreadsRunner
 from layerforge.build.wire import error_of, told
 from layerforge.build.work import LackingError
 from layerforge.core.errors import LayerforgeError, StepError, UsageError, VerificationError
@@ -989,6 +990,51 @@ def test_an_interrupt_while_a_layer_is_delivered_ends_what_runs(compiled: Line, 
     with pytest.raises(KeyboardInterrupt):
         found.throw(KeyboardInterrupt())
     assert not list((compiled.session.store.folder / "work").glob("tmp*"))
+
+
+@dataclass
+class Stopped(FakeBuilder):
+    """A builder whose image is asked what it is made of when the build is stopped."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        return self
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        if task.name == "origins":
+            self.asked.set()
+            assert self.ended.wait(60)
+            raise EngineError("the container is gone")
+        return super().perform(task, on_line)
+
+    def stop(self) -> None:
+        self.ended.set()
+
+
+def test_a_layer_that_was_stopped_before_its_end_is_not_kept(compiled: Line, two: tuple[Path, Path]) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    builder = compiled.builder = Stopped(compiled.builder.makes)
+    [one] = prepared(compiled, two[0], verify=False)
+    found = pipeline.graph([one])
+    here = pipeline.here(found, 2)
+    assert isinstance(here, ThreadsRunner)
+
+    def perform_or_wait(job: Job) -> Done:
+        if job.key == "waits":
+            assert builder.asked.wait(60)
+            return Done(key=job.key)
+        return here.perform(job)
+
+    waits = Job(key="waits", title="", demand=found.jobs[0].demand, seconds=9999, task="")
+    running = replace(here, perform=perform_or_wait).run([*found.jobs, waits])
+    while next(running).key != "waits":
+        pass
+    # Now the image is being asked, and the layer is all that is left.
+    running.close()  # type: ignore[attr-defined]
+    assert builder.ended.is_set()
+    assert not list((compiled.session.store.folder / "values" / "layer").glob("*/*"))
 
 
 # --- zips of others

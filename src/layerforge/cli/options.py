@@ -139,7 +139,7 @@ _ENGINE = (
         type=click.IntRange(1),
         default=os.cpu_count() or 1,
         show_default="processors",
-        help="Source steps at the same time.",
+        help="Source steps and layers at the same time.",
     ),
     click.option(
         "--sources",

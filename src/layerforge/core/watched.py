@@ -66,6 +66,15 @@ class Watched:
         self.progress.warn(text)
 
 
+def go_on(progress: Progress) -> None:
+    """Raises ``KeyboardInterrupt`` where the end of the work that is shown there has come.
+
+    For where nothing is to be kept of what a stopped container or child has left half done.
+    """
+    if isinstance(progress, Watched):
+        _refuse(progress.ending)
+
+
 def _refuse(ending: Ending) -> None:
     if ending.is_set():
         raise KeyboardInterrupt

@@ -6,7 +6,7 @@ import pytest
 
 from fakes import FakeProgress
 from layerforge.core.progress import Mark
-from layerforge.core.watched import Watched
+from layerforge.core.watched import Watched, go_on
 
 
 def test_progress_shows_all_that_it_is_told() -> None:
@@ -38,3 +38,13 @@ def test_work_that_goes_on_after_the_end_is_interrupted() -> None:
         step.note("what was done counts")
     with pytest.raises(KeyboardInterrupt), watched.step("next"):
         raise AssertionError("begun")
+
+
+def test_what_is_about_to_be_kept_is_not_where_the_end_has_come() -> None:
+    ending = threading.Event()
+    watched = Watched(progress=FakeProgress(), ending=ending)
+    go_on(FakeProgress())
+    go_on(watched)
+    ending.set()
+    with pytest.raises(KeyboardInterrupt):
+        go_on(watched)
