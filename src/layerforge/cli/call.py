@@ -142,7 +142,8 @@ def agreed(
     ``click.Abort`` where that person stops, and ``LayerforgeError`` where a single layer, or with ``fail_fast`` any,
     has no plan.
     """
-    planned = [_planned(one, found[one.target.label], alone=fail_fast or len(wanted) == 1) for one in wanted]
+    alone = fail_fast or len(wanted) == 1
+    planned = [_planned(one, found[one.target.label], progress, alone=alone) for one in wanted]
     price = cost_of([one for one in planned if isinstance(one, Prepared)])
     for line in costs.told(price):
         progress.say(line)
@@ -166,12 +167,15 @@ def plan_of(one: Asked, site: Site | LayerforgeError, *, fetches: bool = True) -
         return prepare(one.request, site.options, site.session, fetches=fetches)
 
 
-def _planned(one: Asked, site: Site | LayerforgeError, *, alone: bool) -> Prepared | LayerforgeError:
+def _planned(
+    one: Asked, site: Site | LayerforgeError, progress: Progress, *, alone: bool
+) -> Prepared | LayerforgeError:
     try:
         return plan_of(one, site)
     except LayerforgeError as error:
         if alone:
             raise
+        progress.warn(f"{one.title} failed: {error.message}")
         return error
 
 

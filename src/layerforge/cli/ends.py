@@ -46,6 +46,8 @@ def of(
             key = layer_key(one.plan)
             ended[key] = result
             _annotate(result, asked[key])
+            if not alone and isinstance(result, LayerforgeError) and not isinstance(result, NotBegunError):
+                progress.warn(f"{asked[key].title} failed: {result.message}")
     if alone and isinstance(failed := next(iter(ended.values())), LayerforgeError):
         raise failed
     return [ended[layer_key(one.plan)] if isinstance(one, Prepared) else one for one in planned]
@@ -72,7 +74,7 @@ def _annotate(ended: Ended, one: Asked) -> None:
 def show(out: Screen, wanted: Sequence[Asked], ended: Sequence[Ended]) -> int:
     """The table of several layers, then every error in full. Returns the exit code: that of the first failure."""
     out.line()
-    out.table("", COLUMNS, [_row(one, end) for one, end in zip(wanted, ended, strict=True)])
+    out.table("", COLUMNS, [_row(one, end) for one, end in zip(wanted, ended, strict=True)], words=True)
     errors = list(_errors(ended))
     for error in errors:
         out.line()

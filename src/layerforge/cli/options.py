@@ -107,7 +107,7 @@ def every_target_option(command: Command) -> Command:
         type=PYTHONS,
         multiple=True,
         default=[DEFAULT_PYTHON],
-        show_default=DEFAULT_PYTHON,
+        show_default=True,
         help="Lambda's Python; several with commas, or repeatable.",
     )
     arch = click.option(
@@ -116,7 +116,7 @@ def every_target_option(command: Command) -> Command:
         type=ARCHES,
         multiple=True,
         default=[str(Arch.X86_64)],
-        show_default=str(Arch.X86_64),
+        show_default=True,
         help="Lambda's processor; several with commas, or repeatable.",
     )
     return python(arch(command))

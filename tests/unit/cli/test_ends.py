@@ -105,6 +105,9 @@ def test_layers_that_come_from_the_store_fail_or_are_made_end_in_one_call(
     assert re.search(rf"^one-{LABEL} .* from the store +none", ran.err, re.MULTILINE)
     assert re.search(rf"^two-{LABEL} .* \d+ s +none", ran.err, re.MULTILINE)
     assert f"✓ two-{LABEL} install" in ran.err
+    # What fails is said at once, too.
+    for name, what in (("absent", "there is no package absent"), ("broken", "the layer broken is not fit for Lambda")):
+        assert ran.err.index(f"! {name}-{LABEL} failed: {what}") < ran.err.index("made in")
     early = layerforge("build", "broken", "two", "--each", "--python", PYTHON, "--fail-fast", "--jobs", "1")
     assert early.code == 7
 
