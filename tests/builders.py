@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from layerforge.build.engine import Image, Outcome, Task
+from layerforge.build import wire
+from layerforge.build.durations import Compiled, SharedClock
+from layerforge.build.engine import Builder, Image, Outcome, Task
+from layerforge.build.graph import Done, Failed, Job
+from layerforge.build.jobs import lacking, step_job
+from layerforge.build.plan import Built, Plan
+from layerforge.build.steps import carry_out, collected
+from layerforge.build.task import MEMORY, TIMEOUT, StepContext
+from layerforge.build.threads import ThreadsRunner
+from layerforge.build.work import LackingError, StepWork
+from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.resolve.recipe import Library, Settings, Source
+from layerforge.resolve.sources import Search
 
 IMAGE = Image(reference="test", digest="sha256:1", arch=Arch.X86_64)
 FINE = Outcome(status=0, output="done", seconds=0.1)
@@ -78,3 +91,61 @@ def a_library(name: str, *needs: str, ship: tuple[str, ...] = ("lib/*.so",), scr
         settings=Settings(env={"LEVEL": "1"}, flags={"CFLAGS": "-DMORE"}),
         arch_settings={"x86_64": Settings(env={"LEVEL": "2"}), "arm64": Settings(env={"LEVEL": "3"})},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildContext:
+    """What the source steps of one plan are carried out with."""
+
+    plan: Plan
+    builder: Builder
+    search: Search
+    workspace: Path
+    logs: Path
+    memory: int = MEMORY
+    timeout: float = TIMEOUT
+    clock: SharedClock = field(default_factory=SharedClock)
+
+
+def build(context: BuildContext, jobs: int) -> Built:
+    """Carries out the source steps of a plan as a call for its layer does, and raises what one of them failed with."""
+    search, planned = context.search, context.plan
+    again: tuple[str, ...] = ()
+    for _ in range(2):
+        made = _carried_out(context, jobs, again)
+        try:
+            return collected(planned, search.store, context.workspace, search.progress, made)
+        except LackingError as error:
+            again = error.keys
+            (context.workspace / "built").rename(context.workspace / "damaged")
+    raise AssertionError("what was made again is not there")
+
+
+def _carried_out(context: BuildContext, jobs: int, again: tuple[str, ...]) -> frozenset[str]:
+    """The keys of the steps that were made."""
+    search, planned = context.search, context.plan
+    wanted = lacking(planned, search.store, again)
+    graph = [step_job(planned, step, context.builder.image.digest, wanted, search) for step in wanted.values()]
+    numbers, total = itertools.count(1), sum(isinstance(step, Compiled) for step in wanted.values())
+
+    def perform(job: Job) -> Done:
+        work = wire.work_of(job.task)
+        assert isinstance(work, StepWork)
+        step = StepContext(
+            builder=context.builder,
+            search=search,
+            workspace=Path(tempfile.mkdtemp(dir=context.workspace)),
+            logs=context.logs,
+            memory=context.memory,
+            timeout=context.timeout,
+            clock=context.clock,
+        )
+        return Done(key=job.key, note=carry_out(work, step, lambda: f"{next(numbers)} of {total}"))
+
+    runner = ThreadsRunner(perform=perform, jobs=jobs, stop=context.builder.stop)
+    errors: list[LayerforgeError] = []
+    for result in runner.run(graph, fail_fast=True):
+        errors += [result.error] if isinstance(result, Failed) else []
+    if errors:
+        raise errors[0]
+    return frozenset(wanted)

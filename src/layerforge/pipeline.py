@@ -1,40 +1,39 @@
-"""The whole line, from what is asked for to a verified layer. The only module that knows the order."""
+"""The whole line, from what is asked for to verified layers. The only module that knows the order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
+import itertools
+import threading
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from layerforge.build import wire
 from layerforge.build.cost import Cost, cost
-from layerforge.build.engine import Engine
+from layerforge.build.durations import Compiled
+from layerforge.build.graph import Demand, Done, Failed, Job, Runner
+from layerforge.build.jobs import lacking, step_job
 from layerforge.build.options import Options, decided, settled, with_interpreter
-from layerforge.build.plan import Built, Plan, Toolchain, plan
-from layerforge.build.runtime_packages import ALONE, Provided, provided
+from layerforge.build.plan import Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
-from layerforge.build.steps import build
-from layerforge.build.task import StepContext
-from layerforge.core.faults import writing
-from layerforge.examine.examine import examine
+from layerforge.build.threads import ThreadsRunner
+from layerforge.build.work import LackingError, layer_key, layer_work_of
+from layerforge.core.errors import LayerforgeError, StepError, VerificationError
+from layerforge.core.progress import Progress
+from layerforge.core.watched import Watched
 from layerforge.layer import variables
-from layerforge.layer.archive import archive
-from layerforge.layer.assemble import assemble
-from layerforge.layer.candidates import check_limit
-from layerforge.layer.data_files import fetched, laid, with_data
-from layerforge.layer.passes.run import optimize
-from layerforge.layer.patches import patched
-from layerforge.report.delivery import BuiltLayer, Layer, deliver, described, is_kept, keep, recall, refuse_unfit
-from layerforge.report.manifest import Manifest, manifest
-from layerforge.report.provenance import origins
+from layerforge.perform import built_before, judge, known_verdict, perform, surroundings
+from layerforge.report.delivery import BuiltLayer, Layer, deliver, kept_digest, recall, refuse_unfit
 from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import compose
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.request import Request
-from layerforge.verify import verifying
-from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, summary
+
+_MEMORY = 2 * 2**30
+"""Bytes that making and running a layer may take."""
 
 
 class Prepared(NamedTuple):
@@ -43,11 +42,6 @@ class Prepared(NamedTuple):
     plan: Plan
     options: Options
     session: Session
-
-
-def forge(request: Request, options: Options, session: Session) -> Layer:
-    """Builds, verifies and delivers one layer; what was built before comes from the store."""
-    return carry_out(*prepare(request, options, session))
 
 
 def prepare(request: Request, options: Options, session: Session, *, fetches: bool = True) -> Prepared:
@@ -65,13 +59,14 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
         toolchain = Toolchain(image=session.builder.image, build_pins=build_pins)
     target, interpreter = options.target, options.interpreter
     planned = plan(request.spec, target, pins, options.compression, interpreter, options.epoch, toolchain)
+    session = replace(session, interpreter=interpreter)
     return Prepared(replace(planned, indexes=request.listed.indexes), options, session)
 
 
 def cost_of(prepared: Iterable[Prepared]) -> Cost:
     """What compiling for these layers will cost, for those that the store does not have as a whole."""
     found = list(prepared)
-    wanted = [one.plan for one in found if not is_kept(one.plan, one.session.store)]
+    wanted = [one.plan for one in found if not kept_digest(one.plan, one.session.store)]
     return cost(wanted, found[0].session.store) if wanted else Cost(steps=())
 
 
@@ -90,89 +85,234 @@ def composed(request: Request, options: Options, session: Session) -> tuple[Requ
     return replace(request, spec=spec), pins, session
 
 
-def carry_out(planned: Plan, options: Options, session: Session) -> Layer:
-    """The layer of a plan: from the store, else built; verified and delivered."""
-    layer = recall(planned, session.store, session.progress) or build_layer(planned, options, session)
-    for line in variables.unsettled(planned.spec.env, layer.manifest.env):
-        session.progress.say(line)
-    verdict = judge(planned, layer, session) if options.verify else None
-    refuse_unfit(layer, verdict, session.store)
-    return deliver(planned, layer, verdict, options.output, session.progress)
+# --- all jobs of a call
 
 
-def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer:
-    """Carries a plan out, and keeps the result."""
-    with session.store.workspace() as workspace:
-        # Before anything is compiled: what cannot be had is to be known in seconds.
-        data = fetched(planned.spec.data, session.search, workspace)
-        built = _built(planned, options, session, workspace)
-        tree = with_data(assemble(planned, built, workspace, session.search), data)
-        tree, changes, patches = patched(tree, planned.spec.patches, session.progress)
-        tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
-        check_limit(tree, planned)
-        packed = archive(tree, planned.compression, planned.epoch, session.store, session.progress)
-        results = (*changes, *passes)
-        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))
-        found = origins(planned, session.builder, session.search, workspace, session.logs)
-        layer = described(layer_manifest, tree, found, packed.data)
-    keep(planned, layer, session.store)
-    return layer
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """What has to be done for the layers of a call."""
+
+    jobs: tuple[Job, ...] = ()
+    owners: Mapping[str, Prepared] = field(default_factory=dict)
+    """By key of a job, the layer that it is done for first: its session and its indexes are the job's."""
+    refused: Mapping[str, LayerforgeError] = field(default_factory=dict)
+    """By key of a layer's job, why nothing of it can be begun."""
+    kept: frozenset[str] = frozenset()
+    """Keys of the jobs of layers that the store has."""
+    compiled: frozenset[str] = frozenset()
+    """Keys of the jobs that compile something, which takes long."""
 
 
-def _built(planned: Plan, options: Options, session: Session, workspace: Path) -> Built:
-    """What the source steps of a plan give; nothing where nothing compiles."""
-    if session.builder is None:
-        return Built()
-    context = StepContext(
-        plan=planned, builder=session.builder, search=session.search, workspace=workspace, logs=session.logs
-    )
-    return build(context, options.jobs)
+def graph(prepared: Sequence[Prepared], again: Collection[str] = ()) -> Graph:
+    """All jobs of these layers, each once: steps whose results the store lacks, and layers that it lacks or that have
+    to be verified. Sources are downloaded for that, so what cannot be had is known in seconds.
 
-
-def judge(planned: Plan, layer: BuiltLayer, session: Session) -> Verdict:
-    """The verdict on a layer. Where the same bytes ran well under the same checks before, they are not run again."""
-    facts = verifying.about(planned, layer.manifest.sha256, session.engine)
-    known = verifying.recall(facts, session.store)
-    beside = ALONE
-    if known is None:
-        beside = provided(planned.spec, planned.target, session.engine, session.store, session.progress)
-    with session.progress.step("verify") as step:
-        if known:
-            step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
-            return known
-        mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
-        spec = replace(planned.spec, env=layer.manifest.env)
-        expect = Expect(target=planned.target, spec=spec, bytecode=mode, uncompilable=bad)
-        with session.store.workspace() as workspace, writing(session.store.root):
-            path = workspace / f"{planned.spec.name}.zip"
-            path.write_bytes(layer.data)
-            verdict = verify_zip(
-                path, expect, session.engine, workspace, beside, unrun=beside.lacking, made=layer.manifest
-            )
-        if not beside.lacking:
-            verifying.keep(facts, verdict, session.store)
-        step.note(summary(verdict), mark(verdict))
-    return verdict
-
-
-def verify_zip(
-    path: Path,
-    expect: Expect,
-    engine: Engine,
-    workspace: Path,
-    beside: Provided = ALONE,
-    *,
-    unrun: str = "",
-    made: Manifest | None = None,
-) -> Verdict:
-    """The verdict on any zip, whoever made it, run ``beside`` what Lambda has; ``unrun`` is why its code is not to be
-    run, ``made`` how it was made.
+    ``again`` are keys of what turned out to be damaged or gone though the store seemed to have it.
     """
-    # A build that comes from the store needs none of what this imports.
-    from layerforge.report.advice.advise import could_go, limited
+    jobs: dict[str, Job] = {}
+    owners: dict[str, Prepared] = {}
+    refused: dict[str, LayerforgeError] = {}
+    kept: set[str] = set()
+    for one in prepared:
+        key = layer_key(one.plan)
+        found = "" if key in again else kept_digest(one.plan, one.session.store)
+        kept |= {key} if found else set()
+        try:
+            for job in _jobs(one, found, jobs, again):
+                jobs[job.key] = job
+                owners.setdefault(job.key, one)
+        except LayerforgeError as error:
+            refused[key] = error
+    steps = {step.key for one in prepared for step in one.plan.steps if isinstance(step, Compiled)}
+    return Graph(
+        jobs=tuple(jobs.values()),
+        owners=owners,
+        refused=refused,
+        kept=frozenset(kept),
+        compiled=frozenset(jobs.keys() & steps),
+    )
 
-    examination = examine(path, expect.target)
-    advice = could_go(examination, expect.target, ours=expect.spec is not None, manifest=made)
-    if expect.spec is not None:
-        advice += limited(examination, expect.target, expect.spec.left_out)
-    return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun, runtime=beside.folder)
+
+def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[str]) -> list[Job]:
+    """The jobs of a layer; ``kept`` is the digest of its zip where the store has it. None where there is none to do."""
+    planned, session = one.plan, one.session
+    search = session.search
+    image = session.builder.image.identity if session.builder else ""
+    wanted: Mapping[str, SourceStep] = {}
+    if not kept:
+        wanted = lacking(planned, session.store, again)
+        for data in planned.spec.data:
+            sources.keep(data.source, search)
+    elif not one.options.verify or known_verdict(planned, kept, session):
+        return []
+    steps = [known.get(key) or step_job(planned, step, image, wanted, search) for key, step in wanted.items()]
+    work = layer_work_of(planned, image, verify=one.options.verify, made=tuple(wanted))
+    layer = Job(
+        key=layer_key(planned),
+        title=f"{planned.spec.name}-{planned.target.label}",
+        needs=tuple(wanted),
+        demand=Demand(arch=planned.target.arch, image=work.image, memory=_MEMORY),
+        task=wire.text_of(work),
+    )
+    return [*steps, layer]
+
+
+# --- their results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A layer that was written, and what that took."""
+
+    layer: Layer
+    kept: bool
+    """Whether the store had it."""
+    seconds: float
+    """Of the job that made it, without its steps; 0 where there was none."""
+
+
+class NotBegunError(StepError):
+    """A layer was not begun since another one failed, and that was to be the end."""
+
+
+Ended = Delivered | LayerforgeError
+
+
+def layers(
+    prepared: Sequence[Prepared], runner_of: Callable[[Graph], Runner], *, fail_fast: bool = False
+) -> Generator[tuple[Prepared, Ended], None, None]:
+    """Each layer with its end, as it comes: what was delivered, or why nothing was.
+
+    What the store turns out not to have after all is made in another run, once. With ``fail_fast`` the first failure is
+    the end of all. Whoever closes the iterator ends what runs.
+    """
+    again: set[str] = set()
+    left = prepared
+    while left:
+        lost: list[Prepared] = []
+        known = frozenset(again)
+        with closing(_run(left, graph(left, again), runner_of, fail_fast=fail_fast)) as ends:
+            for one, ended in ends:
+                gone = {layer_key(one.plan), *ended.keys} if isinstance(ended, LackingError) else set()
+                if gone <= known:
+                    yield one, ended
+                else:
+                    lost.append(one)
+                    again |= gone
+        left = lost
+
+
+def _run(
+    prepared: Sequence[Prepared], found: Graph, runner_of: Callable[[Graph], Runner], *, fail_fast: bool
+) -> Generator[tuple[Prepared, Ended], None, None]:
+    left = {layer_key(one.plan): one for one in prepared}
+    needs = {job.key: job.needs for job in found.jobs}
+    errors: dict[str, LayerforgeError] = {}
+    with closing(_ends(dict(left), found, runner_of)) as ends:
+        for key, ended in ends:
+            if isinstance(ended, LayerforgeError):
+                errors[key] = ended
+            if key in left:
+                yield left.pop(key), ended
+            if fail_fast and any(not isinstance(error, LackingError) for error in errors.values()):
+                break
+    for key, one in left.items():
+        yield one, next((errors[need] for need in needs.get(key, ()) if need in errors), _not_begun(one))
+
+
+def _ends(
+    left: Mapping[str, Prepared], found: Graph, runner_of: Callable[[Graph], Runner]
+) -> Generator[tuple[str, Ended], None, None]:
+    """Each layer with its end by key of its job, and steps that failed."""
+    yield from found.refused.items()
+    jobs = {job.key for job in found.jobs}
+    for key in [key for key in left if key not in jobs and key not in found.refused]:
+        yield key, _delivered(left[key], found, None)
+    results = runner_of(found).run(found.jobs) if found.jobs else iter(())
+    try:
+        for result in results:
+            match result:
+                case Done() if result.key in left:
+                    yield result.key, _delivered(left[result.key], found, result)
+                case Failed():
+                    yield result.key, _told_here(left.get(result.key), result)
+    finally:
+        if isinstance(results, Generator):
+            results.close()
+
+
+def _not_begun(one: Prepared) -> NotBegunError:
+    return NotBegunError(
+        f"{one.plan.spec.name} was not begun, or not ended, since something else failed",
+        hint="without --fail-fast the others go on",
+    )
+
+
+def _told_here(one: Prepared | None, failed: Failed) -> LayerforgeError:
+    """The error of a job. A layer that another machine refused is set aside on this one too, where it can be read."""
+    error = failed.error
+    if one is None or not failed.where or not isinstance(error, VerificationError) or not error.findings:
+        return error
+    try:
+        if layer := recall(one.plan, one.session.store):
+            refuse_unfit(layer, Verdict(engine="", skipped="", findings=error.findings), one.session.store)
+    except LayerforgeError as here:
+        return here
+    return error
+
+
+def _delivered(one: Prepared, found: Graph, done: Done | None) -> Ended:
+    """Writes a layer that the store has, once it is known to be fit; ``done`` is the job that just made it so."""
+    planned, session = one.plan, one.session
+    key = layer_key(planned)
+    try:
+        layer = recall(planned, session.store)
+        if layer is None:
+            raise LackingError(
+                f"the store has not the layer {planned.spec.name}, which was there a moment ago",
+                hint="run the same again: what is not there is made anew",
+            )
+        if done is None:
+            session.progress.say(built_before(layer))
+        for line in variables.unsettled(planned.spec.env, layer.manifest.env):
+            session.progress.say(line)
+        verdict = _verdict(one, layer, quiet=done is not None) if one.options.verify else None
+        refuse_unfit(layer, verdict, session.store)
+        written = deliver(planned, layer, verdict, one.options.output, session.progress)
+    except LayerforgeError as error:
+        return error
+    return Delivered(layer=written, kept=key in found.kept, seconds=done.seconds if done else 0.0)
+
+
+def _verdict(one: Prepared, layer: BuiltLayer, *, quiet: bool) -> Verdict:
+    """The verdict on a layer. Where the same bytes ran well under the same checks before, they are not run again."""
+    known = known_verdict(one.plan, layer.manifest.sha256, one.session)
+    if known is None:
+        return judge(one.plan, layer, surroundings(one.plan, one.session), one.session)
+    if not quiet:
+        with one.session.progress.step("verify") as step:
+            step.note(f"{summary(known)} (these bytes were verified before)", mark(known))
+    return known
+
+
+# --- on this machine
+
+
+def here(found: Graph, jobs: int, named: Callable[[Job, Progress], Progress] = lambda _job, shown: shown) -> Runner:
+    """What does the jobs of a graph in threads, ``jobs`` at a time; ``named`` is how each shows its progress."""
+    ending = threading.Event()
+    begun = itertools.count(1)
+
+    def one(job: Job) -> Done:
+        owner = found.owners[job.key]
+        progress = Watched(progress=named(job, owner.session.progress), ending=ending)
+        session = replace(owner.session, progress=progress)
+        return perform(job.task, session, owner.plan.indexes, place=lambda: f"{next(begun)} of {len(found.compiled)}")
+
+    def stop() -> None:
+        ending.set()
+        for builder in {id(one.session.builder): one.session.builder for one in found.owners.values()}.values():
+            if builder is not None:
+                builder.stop()
+
+    return ThreadsRunner(perform=one, jobs=jobs, stop=stop)

@@ -69,6 +69,19 @@ class Place:
         """What proves the package."""
         return self.folder / "recipes/tinypy/check.py"
 
+    def other(self, **changes: str) -> None:
+        """Adds the package ``tinytoo`` on the same library; ``changes`` are files of it."""
+        files = {name.replace("tinypy", "tinytoo"): text.replace("tinypy", "tinytoo") for name, text in PACKAGE.items()}
+        files |= {f"tinytoo-1.0/{name}.py": text for name, text in changes.items()}
+        sdist = self.folder / "index/tinytoo-1.0.tar.gz"
+        sdist.write_bytes(archive(files))
+        folder = self.folder / "recipes/tinytoo"
+        folder.mkdir(exist_ok=True)
+        (folder / "recipe.toml").write_text(PACKAGE_RECIPE.replace("tinypy", "tinytoo"))
+        (folder / "check.py").write_text(CHECK.replace("tinypy", "tinytoo"))
+        sha256 = hashlib.sha256(sdist.read_bytes()).hexdigest()
+        (folder / "requirements.lock").write_text(f"tinytoo==1.0 --hash=sha256:{sha256}\n")
+
     def gets(self, package: str) -> None:
         """Lets the library be compiled with a package of the image's system."""
         self.library.write_text(self.library.read_text().replace("packages = []", f'packages = ["{package}"]'))
@@ -234,6 +247,40 @@ def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_sa
     assert again.stderr.count("from the store, ") == 3
     assert layer_of(again)["content_sha256"] == first["content_sha256"]
     assert layer_of(place.build(store="another"))["content_sha256"] == first["content_sha256"]
+
+
+def test_two_layers_of_one_call_share_the_library_that_both_are_compiled_on(place: Place) -> None:
+    place.other()
+    both = place.build("tinytoo", "--each", "--jobs", "2")
+    assert both.returncode == 0, both.stderr
+    told = json.loads(both.stdout)
+    assert [one["name"] for one in told["layers"]] == ["tinypy", "tinytoo"]
+    assert told["failed"] == []
+    assert [(one["name"], one["at"]) for one in told["cost"]["steps"]] == [
+        ("tiny", "make"),
+        ("tinypy", "make"),
+        ("tinytoo", "make"),
+    ]
+    names = sorted(path.name.split("-")[0] for path in (place.folder / "store/store-v2/logs").glob("*.log"))
+    assert [name for name in names if name.startswith("tiny")] == ["tiny", "tinypy", "tinytoo"]
+    assert len(re.findall(r"^✓ tiny ", both.stderr, re.MULTILINE)) == 1
+    assert re.search(r"^tinytoo-py313-x86_64 .* none", both.stderr, re.MULTILINE)
+    assert layer_of(place.build(store="other"))["sha256"] == told["layers"][0]["sha256"]
+
+
+def test_a_layer_that_does_not_compile_leaves_the_other_one_whole(place: Place) -> None:
+    place.other(setup="raise SystemExit('it does not compile')\n")
+    both = place.build("tinytoo", "--each")
+    assert both.returncode == 6
+    told = json.loads(both.stdout)
+    assert [one["name"] for one in told["layers"]] == ["tinypy"]
+    [failed] = told["failed"]
+    assert (failed["name"], failed["python"], failed["arch"]) == ("tinytoo", "3.13", "x86_64")
+    assert failed["error"]["exit_code"] == 6
+    assert "tinytoo failed with status 1" in failed["error"]["message"]
+    assert re.search(r"^tinytoo-py313-x86_64 +failed: tinytoo failed with status 1", both.stderr, re.MULTILINE)
+    assert "it does not compile" in both.stderr.partition("✕ build:")[2]
+    assert sorted(path.suffix for path in (place.folder / "dist").glob("*.zip")) == [".zip"]
 
 
 def test_a_rebuild_with_nothing_changed_starts_no_container(place: Place) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from builders import BuildContext, build
 from fakes import FakeProgress, FakeStore, stock, target
 from layerforge.build import interpreters
 from layerforge.build.container.connect import connect
@@ -30,8 +31,6 @@ from layerforge.build.container.docker_engine import DockerEngine
 from layerforge.build.container.images import find_image
 from layerforge.build.errors import EngineError
 from layerforge.build.plan import Toolchain, plan
-from layerforge.build.steps import build
-from layerforge.build.task import StepContext
 from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression, Library, Source
@@ -77,7 +76,7 @@ class StepHarness:
         spec = LayerSpec(name="tiny", requires=("tiny",), libraries=(library,))
         toolchain = Toolchain(image=self.docker.image, build_pins={})
         (self.folder / "work").mkdir()
-        context = StepContext(
+        context = BuildContext(
             plan=plan(spec, target(), (), Compression.FAST, None, 0, toolchain),
             builder=self.docker,
             search=stock(store=self.store),

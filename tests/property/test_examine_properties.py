@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 import zips
 from fakes import target
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.examine.examination import Kind, Member
 from layerforge.examine.examine import examine
 from layerforge.examine.guess import guess_target
 from layerforge.examine.summary import Share, summarize
 from layerforge.examine.unpack import unpack
-from layerforge.layer.errors import VerificationError
 from layerforge.verify.imports import top_level_imports
 from layerforge.verify.notes import notes
 from layerforge.verify.rules import judge

@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,18 +17,24 @@ import pytest
 import elves
 from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder
 from fakes import FakeProgress, target
+from forging import forge
 from layerforge import pipeline
-from layerforge.build.engine import Job, Outcome, Task
+from layerforge.build.engine import Job as EngineJob
+from layerforge.build.engine import Outcome, Task
 from layerforge.build.errors import EngineError
+from layerforge.build.graph import Done, Failed, Job, Result, Runner, in_order
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.build.plan import SYSTEM, Plan, as_json
 from layerforge.build.session import Session
-from layerforge.core.errors import StepError, UsageError
+from layerforge.build.threads import ThreadsRunner
+from layerforge.build.wire import error_of, told
+from layerforge.build.work import LackingError
+from layerforge.core.errors import LayerforgeError, StepError, UsageError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer.errors import VerificationError
+from layerforge.perform import perform, verify_zip
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import Catalogue
@@ -52,7 +58,7 @@ class CheckEngine:
     failing: Mapping[str, str] = field(default_factory=dict)
     """Errors by the module that cannot be imported."""
     refuses: str = ""
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[EngineJob] = field(default_factory=list)
     name: str = "fake"
     has_runtime_packages: bool = True
 
@@ -63,7 +69,7 @@ class CheckEngine:
     def refusal(self, target: Target) -> str:
         return self.refuses
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: EngineJob) -> Outcome:
         self.jobs.append(job)
         [word] = re.findall(r"checking\('(\w+)'", job.init)
         failed: list[dict[str, Any]] = [
@@ -89,7 +95,7 @@ class Line:
         """The layer of one target."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word) for word in words], given, self.known)
-        return pipeline.forge(request, self.options(out, **facts), self.session)
+        return forge(request, self.options(out, **facts), self.session)
 
     def plan(self, word: str | Path) -> Plan:
         """What would be done for one target, as it is shown."""
@@ -551,7 +557,8 @@ def compiled(line: Line, index: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 def test_what_a_recipe_compiles_is_in_the_layer_and_named_as_such(compiled: Line) -> None:
     layer = compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
     shown = [step for step in compiled.progress.steps if step in {*STEPS, "install"}]
-    assert shown == ["blas", SYSTEM, "made", "install"]
+    # What has the longest way to go is first.
+    assert shown == ["blas", "made", SYSTEM, "install"]
     assert [(one.name, one.origin) for one in layer.manifest.packages] == [
         ("blas", "compiled"),
         ("demo", "wheel"),
@@ -683,7 +690,7 @@ def test_a_step_that_fails_leaves_neither_a_layer_nor_a_workspace(compiled: Line
     compiled.builder.outcomes = {}
     compiled.builder.tasks.clear()
     compiled.forge(compiled.folder / "recipes" / "demo", verify=False)
-    assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made"]
+    assert [task.name for task in compiled.builder.tasks if task.name in STEPS] == ["made", SYSTEM]
 
 
 def test_what_the_command_line_adds_to_the_compiled_packages_is_compiled_though_no_build_lock_knows_it(
@@ -774,6 +781,262 @@ def test_as_many_steps_run_at_the_same_time_as_the_options_say(compiled: Line) -
     assert not compiled.builder.both.broken
 
 
+# --- several layers
+
+
+OTHER = '\n[layer]\nrequires = ["made"]\n'
+
+
+def prepared(line: Line, *words: str | Path, **facts: Any) -> list[pipeline.Prepared]:
+    """Plans of a layer for each word."""
+    line.progress = FakeProgress()
+    found = targets.requests([str(word) for word in words], None, line.known, each=True)
+    return [pipeline.prepare(request, line.options(**facts), line.session) for request in found]
+
+
+def ends(
+    line: Line, *words: str | Path, fail_fast: bool = False, runner_of: Any = None, **facts: Any
+) -> dict[str, pipeline.Ended]:
+    """How each layer ended, by its name."""
+    here = runner_of or (lambda found: pipeline.here(found, 2))
+    found = pipeline.layers(prepared(line, *words, **facts), here, fail_fast=fail_fast)
+    return {one.plan.spec.name: ended for one, ended in found}
+
+
+def steps_of(line: Line) -> list[str]:
+    assert isinstance(line.builder, FakeBuilder)
+    return sorted(task.name for task in line.builder.tasks if task.name in STEPS)
+
+
+@pytest.fixture
+def two(compiled: Line, index: Path) -> tuple[Path, Path]:
+    """Two layers that are compiled of the same steps, of which one is of the package alone."""
+    recipes = compiled.folder / "recipes"
+    with (recipes / "made" / "recipe.toml").open("a") as file:
+        file.write(OTHER)
+    locked = (recipes / "demo" / "requirements.lock").read_text().splitlines(keepends=True)
+    (recipes / "made" / "requirements.lock").write_text(next(one for one in locked if one.startswith("made==")))
+    publish(index, compiled.folder / "simple")
+    return recipes / "demo", recipes / "made"
+
+
+def test_what_several_layers_share_is_carried_out_once(compiled: Line, two: tuple[Path, Path]) -> None:
+    found = ends(compiled, *two, verify=False)
+    assert all(isinstance(one, pipeline.Delivered) and not one.kept for one in found.values())
+    assert steps_of(compiled) == sorted(STEPS)
+    assert {name for name in compiled.written() if name.endswith(".zip")} == {f"{STEM}.zip", f"made-py{TAG}-x86_64.zip"}
+    compiled.forge(two[0], out="alone", verify=False)
+    both = compiled.written()
+    assert all(both[name] == data for name, data in compiled.written("alone").items())
+
+
+def test_a_graph_has_each_job_once_and_a_layer_waits_for_all_of_its_steps(
+    compiled: Line, two: tuple[Path, Path]
+) -> None:
+    found = pipeline.graph(prepared(compiled, *two))
+    keys = [job.key for job in found.jobs]
+    assert len(set(keys)) == len(keys) == 5
+    titles = {job.title: job for job in found.jobs}
+    assert set(titles) == {"blas 1.0", "made 1.0", SYSTEM, f"demo-py{TAG}-x86_64", f"made-py{TAG}-x86_64"}
+    for name in ("demo", "made"):
+        layer = titles[f"{name}-py{TAG}-x86_64"]
+        assert set(layer.needs) == {titles[step].key for step in ("blas 1.0", "made 1.0", SYSTEM)}
+        assert layer.demand.image == IMAGE.digest
+    assert titles["made 1.0"].needs == (titles["blas 1.0"].key,)
+    assert not found.refused
+    assert compiled.builder is not None
+    assert steps_of(compiled) == []
+
+
+def test_a_layer_that_fails_does_not_end_the_others(compiled: Line, two: tuple[Path, Path], index: Path) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    compiled.builder.outcomes = {"made": replace(FINE, status=2, output="no")}
+    make_wheel(index, "plain")
+    publish(index, compiled.folder / "simple")
+    found = ends(compiled, *two, "plain")
+    assert found["demo"] is found["made"]
+    assert isinstance(found["demo"], StepError)
+    assert isinstance(found["plain"], pipeline.Delivered)
+    assert set(compiled.written()) >= {f"plain-py{TAG}-x86_64.zip"}
+
+
+def test_with_fail_fast_what_has_not_ended_is_not_begun(compiled: Line, two: tuple[Path, Path], index: Path) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    make_wheel(index, "plain")
+    publish(index, compiled.folder / "simple")
+    compiled.builder.outcomes = {"blas": replace(FINE, status=2, output="no")}
+    found = ends(compiled, *two, "plain", fail_fast=True, runner_of=lambda graph: pipeline.here(graph, 1))
+    assert isinstance(found["demo"], StepError)
+    assert found["demo"].message == "blas failed with status 2"
+    assert found["made"] is found["demo"]
+    assert isinstance(found["plain"], pipeline.NotBegunError)
+    assert not compiled.written()
+
+
+def test_what_cannot_be_had_is_known_before_anything_is_compiled(compiled: Line, two: tuple[Path, Path]) -> None:
+    compiled.store = "empty store"
+    found = ends(compiled, *two)
+    assert all(isinstance(one, LockError) for one in found.values())
+    assert steps_of(compiled) == []
+
+
+def test_a_layer_that_the_store_has_is_no_job_unless_it_is_still_to_be_verified(line: Line, index: Path) -> None:
+    make_wheel(index, "plain")
+    ends(line, "demo", "plain", verify=False)
+    assert pipeline.graph(prepared(line, "demo", "plain", verify=False)).jobs == ()
+    found = pipeline.graph(prepared(line, "demo", "plain"))
+    assert [(job.title, job.needs) for job in found.jobs] == [(STEM, ()), (STEM.replace("demo", "plain"), ())]
+    verified = ends(line, "demo", "plain")
+    assert all(isinstance(one, pipeline.Delivered) and one.kept for one in verified.values())
+    assert len(line.engine.jobs) == 2
+    assert pipeline.graph(prepared(line, "demo", "plain")).jobs == ()
+    assert set(ends(line, "demo", "plain")) == {"demo", "plain"}
+    assert len(line.engine.jobs) == 2
+
+
+def test_results_that_turn_out_to_be_damaged_are_made_again(compiled: Line, two: tuple[Path, Path]) -> None:
+    compiled.forge(two[0], verify=False)
+    assert isinstance(compiled.builder, Equipping)
+    first = compiled.written()
+    for kind in ("built", "archive"):
+        for path in (compiled.session.store.folder / "values" / kind).glob("*/*"):
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+    compiled.builder.tasks.clear()
+    compiled.forge(two[0], out="again", verify=False)
+    assert steps_of(compiled) == sorted(STEPS)
+    assert compiled.written("again") == first
+
+
+def test_what_is_gone_again_and_again_is_an_error_in_the_end(compiled: Line, two: tuple[Path, Path]) -> None:
+    built = compiled.session.store.folder / "values" / "built"
+
+    @dataclass
+    class Forgetful:
+        inner: Runner
+
+        def run(self, jobs: Sequence[Job], *, fail_fast: bool = False) -> Iterator[Result]:
+            for job in in_order(jobs):
+                yield from self.inner.run([replace(job, needs=())])
+                for path in built.glob("*/*"):
+                    path.unlink()
+
+    found = ends(compiled, two[0], runner_of=lambda graph: Forgetful(pipeline.here(graph, 1)))
+    assert isinstance(found["demo"], LackingError)
+
+
+@dataclass
+class Elsewhere:
+    """Does jobs as another machine does: it has the task as JSON, the store, and an engine."""
+
+    session: Session
+
+    def run(self, jobs: Sequence[Job], *, fail_fast: bool = False) -> Iterator[Result]:
+        for job in in_order(jobs):
+            try:
+                yield replace(perform(job.task, self.session), where="elsewhere")
+            except LayerforgeError as error:
+                yield Failed(key=job.key, error=error_of(told(error)), where="elsewhere")
+
+
+def elsewhere(line: Line, **facts: Any) -> Elsewhere:
+    store = DiskStore(root=line.folder / line.store, progress=line.progress)
+    plain = Session(store=store, progress=line.progress, engine=line.engine, builder=line.builder, interpreter=HERE)
+    return Elsewhere(replace(plain, **facts))
+
+
+def test_another_machine_does_all_jobs_with_nothing_but_the_store(compiled: Line, two: tuple[Path, Path]) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    there = elsewhere(compiled, builder=compiled.builder.equipped(("cmake",), FakeProgress()))
+    found = ends(compiled, *two, runner_of=lambda _graph: there, verify=False)
+    assert all(isinstance(one, pipeline.Delivered) for one in found.values())
+    away = compiled.written()
+    compiled.store = "other"  # of the same length: uv's own notes, which are pruned, name folders
+    compiled.session.store.put("source", SHA256, ARCHIVE)
+    ends(compiled, *two, out="here", verify=False)
+    assert compiled.written("here").keys() == away.keys()
+    assert [name for name, data in compiled.written("here").items() if data != away[name]] == []
+
+
+def test_a_machine_that_lacks_what_a_job_takes_says_so(compiled: Line, two: tuple[Path, Path]) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    found = ends(compiled, two[0], runner_of=lambda _graph: elsewhere(compiled, builder=None))
+    assert isinstance(found["demo"], EngineError)
+    assert "no container engine" in found["demo"].message
+    other = replace(compiled.builder, image=replace(IMAGE, digest="sha256:2"))
+    found = ends(compiled, two[0], runner_of=lambda _graph: elsewhere(compiled, builder=other))
+    assert isinstance(found["demo"], EngineError)
+    assert "another than that of the plan" in found["demo"].message
+    old = replace(HERE, version=f"{RUNNING}.999")
+    found = ends(compiled, two[0], runner_of=lambda _graph: elsewhere(compiled, interpreter=old))
+    assert isinstance(found["demo"], UsageError)
+    assert f"CPython {RUNNING}.999" in found["demo"].message
+
+
+def test_a_layer_that_another_machine_refuses_is_set_aside_here(line: Line) -> None:
+    line.engine = CheckEngine(failing={"demo": "ImportError: no"})
+    there = elsewhere(line)
+    found = ends(line, "demo", runner_of=lambda _graph: there)
+    assert isinstance(found["demo"], VerificationError)
+    aside = line.session.store.place("refused") / f"{STEM}.zip"
+    assert aside.is_file()
+    assert str(aside) in found["demo"].hint
+    assert found["demo"].findings
+    assert not line.written()
+
+
+def test_an_interrupt_while_a_layer_is_delivered_ends_what_runs(compiled: Line, two: tuple[Path, Path]) -> None:
+    found = pipeline.layers(prepared(compiled, *two), lambda graph: pipeline.here(graph, 1))
+    next(found)
+    with pytest.raises(KeyboardInterrupt):
+        found.throw(KeyboardInterrupt())
+    assert not list((compiled.session.store.folder / "work").glob("tmp*"))
+
+
+@dataclass
+class Stopped(FakeBuilder):
+    """A builder whose image is asked what it is made of when the build is stopped."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def equipped(self, packages: tuple[str, ...], progress: Progress) -> Self:
+        return self
+
+    def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
+        if task.name == "origins":
+            self.asked.set()
+            assert self.ended.wait(60)
+            raise EngineError("the container is gone")
+        return super().perform(task, on_line)
+
+    def stop(self) -> None:
+        self.ended.set()
+
+
+def test_a_layer_that_was_stopped_before_its_end_is_not_kept(compiled: Line, two: tuple[Path, Path]) -> None:
+    assert isinstance(compiled.builder, Equipping)
+    builder = compiled.builder = Stopped(compiled.builder.makes)
+    [one] = prepared(compiled, two[0], verify=False)
+    found = pipeline.graph([one])
+    here = pipeline.here(found, 2)
+    assert isinstance(here, ThreadsRunner)
+
+    def perform_or_wait(job: Job) -> Done:
+        if job.key == "waits":
+            assert builder.asked.wait(60)
+            return Done(key=job.key)
+        return here.perform(job)
+
+    waits = Job(key="waits", title="", demand=found.jobs[0].demand, seconds=9999, task="")
+    running = replace(here, perform=perform_or_wait).run([*found.jobs, waits])
+    while next(running).key != "waits":
+        pass
+    # Now the image is being asked, and the layer is all that is left.
+    running.close()  # type: ignore[attr-defined]
+    assert builder.ended.is_set()
+    assert not list((compiled.session.store.folder / "values" / "layer").glob("*/*"))
+
+
 # --- zips of others
 
 
@@ -781,10 +1044,10 @@ def test_any_zip_is_verified_whoever_made_it(line: Line, tmp_path: Path) -> None
     layer = line.forge("demo")
     expect = Expect(target=target(RUNNING), spec=None, bytecode=None)
     (tmp_path / "work").mkdir()
-    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work")
+    verdict = verify_zip(layer.path, expect, line.engine, tmp_path / "work")
     assert (verdict.engine, verdict.skipped) == ("fake", "")
     jobs = len(line.engine.jobs)
-    verdict = pipeline.verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
+    verdict = verify_zip(layer.path, expect, line.engine, tmp_path / "work", unrun="nobody asked")
     assert (verdict.engine, verdict.skipped) == ("", "nobody asked")
     assert len(line.engine.jobs) == jobs
 
@@ -799,5 +1062,5 @@ def test_what_a_recipe_keeps_is_no_advice_but_in_a_zip_of_others_it_is(line: Lin
     (tmp_path / "work").mkdir()
     foreign = tmp_path / "foreign.zip"
     foreign.write_bytes(layer.path.read_bytes())
-    verdict = pipeline.verify_zip(foreign, expect, line.engine, tmp_path / "work")
+    verdict = verify_zip(foreign, expect, line.engine, tmp_path / "work")
     assert [note for note in verdict.notes if "type stubs" in note]

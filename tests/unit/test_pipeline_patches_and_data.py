@@ -18,17 +18,16 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 import sdists
 from fakes import FakeProgress, target
-from layerforge import pipeline
+from forging import forge
 from layerforge.build.host import HostEngine
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine
 from layerforge.build.options import Options
 from layerforge.build.session import Session
 from layerforge.core import digest
-from layerforge.core.errors import StepError
+from layerforge.core.errors import StepError, VerificationError
 from layerforge.core.progress import Step
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer.errors import VerificationError
 from layerforge.report.delivery import Layer
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import catalogue
@@ -84,7 +83,7 @@ class Place:
         )
         engine = HostEngine(interpreter=HERE, machine=LAMBDA_LIKE)
         session = Session(store=self.store, progress=self.progress, engine=engine, folders=self.archives)
-        return pipeline.forge(request, options, session)
+        return forge(request, options, session)
 
     @property
     def store(self) -> DiskStore:

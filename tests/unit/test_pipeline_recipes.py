@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layerforge.build.engine import Job, Outcome
-from layerforge.layer.errors import VerificationError
+from layerforge.core.errors import VerificationError
 from layerforge.report.delivery import Layer
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Docstrings

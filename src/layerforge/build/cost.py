@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from layerforge.build import durations
@@ -12,20 +13,39 @@ from layerforge.build.plan import LibraryStep, Plan, name_of
 from layerforge.core.store.disk import DiskStore
 
 
+class At(StrEnum):
+    """Where the result of a step is."""
+
+    NEAR = "near"
+    """In the store of this machine."""
+    FAR = "far"
+    """In the store that the team shares."""
+    MAKE = "make"
+    """Nowhere: it is to be made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepCost:
     """What a library or package costs."""
 
     step: Compiled
-    kept: bool
-    """Whether the store has it."""
+    at: At
+    """Where its result is."""
     expected: Expected | None
     """How long compiling it takes; ``None`` where nobody knows."""
+    label: str = ""
+    """The target, ``py313-arm64``, where what is made is for several."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether a store has it."""
+        return self.at is not At.MAKE
 
     @property
     def name(self) -> str:
-        """Name and version."""
-        return f"{name_of(self.step)} {durations.version_of(self.step)}"
+        """Name and version, and what it is for where that could be another target too."""
+        name = f"{name_of(self.step)} {durations.version_of(self.step)}"
+        return f"{name} for {self.label}" if self.label else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +80,14 @@ class Cost:
 
 def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
     """The cost of plans whose layers are not in the store. Reads no result, however large."""
+    plans = list(plans)
+    several = len({plan.target.label for plan in plans}) > 1
     steps = {
         step.key: StepCost(
             step=step,
-            kept=store.holds("built", step.key),
+            at=At.NEAR if store.holds("built", step.key) else At.MAKE,
             expected=durations.expected(step, plan.target.arch, store),
+            label=plan.target.label if several else "",
         )
         for plan in plans
         for step in plan.steps
@@ -89,6 +112,7 @@ def _step_json(one: StepCost) -> dict[str, Any]:
         "version": durations.version_of(one.step),
         "key": one.step.key,
         "in_store": one.kept,
+        "at": str(one.at),
         "seconds": round(one.expected.duration.seconds, 1) if one.expected else None,
         "basis": str(one.expected.basis) if one.expected else None,
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from layerforge.build.durations import SharedClock
 from layerforge.build.engine import Builder, Engine
+from layerforge.build.interpreters import Interpreter
 from layerforge.core import digest
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -26,6 +28,10 @@ class Session:
     """What compiles; without it every package comes from its wheel."""
     folders: tuple[Path, ...] = ()
     """Where source archives lie that need no download."""
+    interpreter: Interpreter | None = None
+    """A CPython of the target's minor version, where one has been found."""
+    clock: SharedClock = field(default_factory=SharedClock)
+    """Measures the steps that run at the same time."""
 
     @property
     def logs(self) -> Path:

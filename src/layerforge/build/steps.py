@@ -1,120 +1,128 @@
-"""Carries out the source steps of a plan: each in a container of its own, its result kept by the step's key."""
+"""Carries out source steps, each by itself: what it takes comes from the store, and what it made goes there."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from graphlib import TopologicalSorter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from layerforge.build import durations
 from layerforge.build.durations import Compiled
-from layerforge.build.errors import EngineError
 from layerforge.build.outcome import promised_files, refuse_native, require_outputs, require_success
 from layerforge.build.packed import one_wheel, pack, unpack
-from layerforge.build.plan import Built, PackageStep, SourceStep, name_of, needs_of
-from layerforge.build.task import StepContext, fetched_source, task_of, unpacked_source
-from layerforge.core import process
+from layerforge.build.plan import Built, PackageStep, Plan, name_of
+from layerforge.build.task import StepContext, task_of, unpacked_source
+from layerforge.build.work import LackingError, StepWork, sources_of
+from layerforge.core.progress import Progress
+from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
-from layerforge.resolve.recipe import Source
 
-_PATIENCE = 0.5
-"""Seconds between two attempts to end what still runs."""
-
-
-def build(context: StepContext, jobs: int) -> Built:
-    """Carries out every source step, ``jobs`` of them at a time. Raises ``StepError`` where one fails."""
-    steps = {name_of(step): step for step in context.plan.steps if isinstance(step, SourceStep)}
-    done = _in_order(context, steps, jobs)
-    wheels = {name: one_wheel(done[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
-    shipped = {name: done[name] for name, step in steps.items() if not isinstance(step, PackageStep)}
-    return Built(wheels=wheels, shipped=shipped)
+KIND = "built"
+"""What the store calls results of steps."""
 
 
-def _in_order(context: StepContext, steps: Mapping[str, SourceStep], jobs: int) -> dict[str, Path]:
-    """Result of each step by name. Where one fails or the user interrupts, those that still run are ended."""
-    done: dict[str, Path] = {}
-    # Before any thread starts: only this one can be interrupted while it waits for a server.
-    archives = {
-        name: fetched_source(context, step)
-        for name, step in steps.items()
-        if not context.search.store.get("built", step.key)
-    }
-    compiled = [name for name in archives if isinstance(steps[name], Compiled)]
-    begun: list[str] = []
-    graph = TopologicalSorter({name: needs_of(step) for name, step in steps.items()})
-    graph.prepare()
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        running: dict[Future[Path], str] = {}
-        try:
-            while graph.is_active():
-                for name in graph.get_ready():
-                    begun += [name] if name in compiled else []
-                    place = f"{len(begun)} of {len(compiled)}"
-                    task = pool.submit(_run_step, context, steps[name], archives.get(name), dict(done), place)
-                    running[task] = name
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    name = running.pop(future)
-                    done[name] = future.result()
-                    graph.done(name)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            # Again and again, since a thread may have been just about to start its container.
-            while not all(future.done() for future in running):
-                with suppress(EngineError):
-                    context.builder.stop()
-                process.stop_all()
-                wait(running, timeout=_PATIENCE)
-            raise
-    return done
+def carry_out(
+    work: StepWork,
+    context: StepContext,
+    place: Callable[[], str] = lambda: "1 of 1",
+    on_line: Callable[[str], None] = lambda _line: None,
+) -> str:
+    """Makes the result of a step and keeps it, unless the store has it. Returns a note on it for people.
 
-
-def _run_step(
-    context: StepContext, step: SourceStep, source: Source | None, done: Mapping[str, Path], place: str
-) -> Path:
-    """Folder with the result of a step, from the store or made from ``source`` as the step of that ``place``."""
-    name = name_of(step)
+    ``place`` gives its place among those that take long; ``on_line`` gets each line that it writes, as it comes. Raises
+    ``LackingError`` where the store has not what the step takes, ``StepError`` where it fails.
+    """
+    step, store = work.step, context.search.store
+    name, arch = name_of(step), work.target.arch
     folder = context.workspace / f"step-{name.replace(' ', '-')}"
     folder.mkdir()
     with context.search.progress.step(name) as shown:
-        kept = context.search.store.get("built", step.key)
-        if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)):
-            out = folder / "out"
-            unpack(kept, out, name)
-            # What a recipe ships is no part of the key: it may have been named after this was made.
-            require_outputs(name, out, promised_files(step), "does `ship` name what the script installs?")
-            shown.note(f"from the store, {megabytes(len(kept))}")
-            return out
-        if isinstance(step, Compiled):
-            expected = durations.expected(step, context.plan.target.arch, context.search.store)
-            shown.takes_long(place, expected.duration.seconds if expected else None)
-        with context.clock.running() as spent:
-            packed = _made(context, step, source, folder, done)
-            # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
-            unpack(packed, built := folder / "made", name)
-            context.search.store.put("built", step.key, packed)
+        kept = _kept(store, step.key)
+        if kept is None:
             if isinstance(step, Compiled):
-                durations.keep(step, context.plan.target.arch, spent(), context.search.store)
-        shown.note(megabytes(len(packed)))
-    return built
+                expected = durations.expected(step, arch, store)
+                shown.takes_long(place(), expected.duration.seconds if expected else None)
+            with context.clock.running() as spent:
+                packed = _made(work, context, folder, on_line)
+                # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
+                unpack(packed, folder / "made", name)
+                store.put(KIND, step.key, packed)
+                if isinstance(step, Compiled):
+                    durations.keep(step, arch, spent(), store)
+            note = megabytes(len(packed))
+        else:
+            note = f"from the store, {megabytes(len(kept))}"
+        shown.note(note)
+    return note
 
 
-def _made(
-    context: StepContext, step: SourceStep, source: Source | None, folder: Path, done: Mapping[str, Path]
-) -> bytes:
+def _kept(store: Store, key: str) -> bytes | None:
+    """A result that the store has; ``None`` where it has none, or something that is none."""
+    kept = store.get(KIND, key)
+    return kept if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)) else None
+
+
+def _made(work: StepWork, context: StepContext, folder: Path, on_line: Callable[[str], None]) -> bytes:
     """The packed result of a step that is carried out."""
-    name, out = name_of(step), folder / "out"
-    out.mkdir()
-    log = context.logs / f"{name.replace(' ', '-')}-{step.key[:12]}.log"
-    # What lay in the store a moment ago may have been cleared.
-    source = source or fetched_source(context, step)
-    unpacked = unpacked_source(context, source, name, folder) if source else folder
-    task = task_of(context, step, folder, unpacked, log, done)
-    outcome = context.builder.perform(task, lambda _line: None)
-    require_success(outcome, task, out, promised_files(step))
+    name, out = name_of(work.step), folder / "out"
+    for made in (out, folder / "inputs"):
+        made.mkdir()
+    log = context.logs / f"{name.replace(' ', '-')}-{work.step.key[:12]}.log"
+    keys = {one.name: one.key for one in work.inputs}
+    found = _found(keys, context.search.store, name)
+    for need, data in found.items():
+        unpack(data, folder / "inputs" / need, need)
+    unpacked = unpacked_source(context, work.source, name, folder) if work.source else folder
+    task = task_of(work, context, folder, unpacked, log)
+    outcome = context.builder.perform(task, on_line)
+    require_success(outcome, task, out, promised_files(work.step))
     refuse_native(task)
     return pack(out, name)
+
+
+def _found(keys: Mapping[str, str], store: Store, needed_by: str) -> dict[str, bytes]:
+    """Results of steps by name. Raises ``LackingError`` where the store has not all of them."""
+    found = {name: data for name, key in keys.items() if (data := _kept(store, key)) is not None}
+    if lacking := [name for name in keys if name not in found]:
+        raise _lacking({name: keys[name] for name in lacking}, needed_by)
+    return found
+
+
+def _lacking(keys: Mapping[str, str], needed_by: str) -> LackingError:
+    return LackingError(
+        f"the store has not what {needed_by} is made of: {', '.join(keys)}",
+        hint="run the same again: what is not there is made anew",
+        details=tuple(f"{name}: {KIND} {key}" for name, key in keys.items()),
+        keys=tuple(keys.values()),
+    )
+
+
+def collected(plan: Plan, store: Store, workspace: Path, progress: Progress, made: Collection[str] = ()) -> Built:
+    """What the source steps of a plan gave, unpacked below ``workspace``.
+
+    Those of the keys ``made`` have been shown already; of the others a line says that the store had them. Raises
+    ``LackingError`` where the store has not all of it, ``StepError`` where something is not what its recipe says.
+    """
+    steps = sources_of(plan)
+    if not steps:
+        return Built()
+    (workspace / "built").mkdir()
+    folders: dict[str, Path] = {}
+    lacking: dict[str, str] = {}
+    for name, step in steps.items():
+        if (data := _kept(store, step.key)) is None:
+            lacking[name] = step.key
+            continue
+        with nullcontext() if step.key in made else progress.step(name) as shown:
+            folders[name] = workspace / "built" / name
+            unpack(data, folders[name], name)
+            # What a recipe ships is no part of the key: it may have been named after this was made.
+            require_outputs(name, folders[name], promised_files(step), "does `ship` name what the script installs?")
+            if shown:
+                shown.note(f"from the store, {megabytes(len(data))}")
+    if lacking:
+        raise _lacking(lacking, f"the layer {plan.spec.name}")
+    wheels = {name: one_wheel(folders[name], name) for name, step in steps.items() if isinstance(step, PackageStep)}
+    return Built(wheels=wheels, shipped={name: path for name, path in folders.items() if name not in wheels})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from layerforge.build.compiler_flags import PREFIX, WORK
 from layerforge.build.durations import SharedClock
 from layerforge.build.engine import Builder, Mount, Task
 from layerforge.build.packed import one_wheel
-from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
+from layerforge.build.plan import LibraryStep, PackageStep, SourceStep, SystemStep, name_of
+from layerforge.build.work import StepWork
 from layerforge.core import resources
-from layerforge.resolve import lock, sdists, sources, unpack_source, uv_install, wheels
+from layerforge.resolve import lock, sources, unpack_source, uv_install, wheels
 from layerforge.resolve.recipe import Settings, Source
 from layerforge.resolve.sources import Search
 
@@ -31,42 +32,33 @@ _START = "set -eu\nmkdir -p build tmp\ncd build\n"
 
 @dataclass(frozen=True, kw_only=True)
 class StepContext:
-    """What every step of one build shares."""
+    """What a step is carried out with."""
 
-    plan: Plan
     builder: Builder
     search: Search
     workspace: Path
+    """Folder of this step alone."""
     logs: Path
     """Folder for the whole logs, which outlive the build."""
+    indexes: tuple[str, ...] = ()
+    """Options of a requirements file that say where wheels are looked for. They may hold passwords."""
     memory: int = MEMORY
     timeout: float = TIMEOUT
     clock: SharedClock = field(default_factory=SharedClock)
 
 
-def fetched_source(context: StepContext, step: SourceStep) -> Source | None:
-    """What a step is made from, once it is here; ``None`` where that is the image itself."""
-    match step:
-        case LibraryStep():
-            source = step.library.source
-        case PackageStep():
-            source = sdists.find(step.pin, context.plan.target, context.search, context.plan.indexes)
-        case SystemStep():
-            return None
-    sources.fetch(source, context.search)
-    return source
+def task_of(work: StepWork, context: StepContext, folder: Path, unpacked: Path, log: Path) -> Task:
+    """The container's work for a step: its folders, its environment, its command.
 
-
-def task_of(
-    context: StepContext, step: SourceStep, folder: Path, unpacked: Path, log: Path, done: Mapping[str, Path]
-) -> Task:
-    """The container's work for a step: its folders, its environment, its command."""
-    work = folder / "work"
-    work.mkdir()
-    needs = [(need, done[need]) for need in dict.fromkeys(_prefixes(step, context.plan))]
-    mounts = [Mount(source=work, target=WORK, writable=True)]
-    mounts += [Mount(source=path, target=f"{PREFIX}/{need}") for need, path in needs]
-    env = environment(context.plan, [f"{PREFIX}/{need}" for need, _ in needs])
+    ``folder`` is the step's own; below its ``inputs`` lies what the step takes, by name.
+    """
+    step = work.step
+    files = folder / "work"
+    files.mkdir()
+    libraries = [one.name for one in work.inputs if one.library]
+    mounts = [Mount(source=files, target=WORK, writable=True)]
+    mounts += [Mount(source=folder / "inputs" / name, target=f"{PREFIX}/{name}") for name in libraries]
+    env = environment(work, [f"{PREFIX}/{name}" for name in libraries])
     match step:
         case LibraryStep():
             library = step.library
@@ -79,7 +71,7 @@ def task_of(
         case PackageStep():
             mounts += [
                 Mount(source=unpacked, target="/src"),
-                Mount(source=_environment(context, step, folder, done), target="/env"),
+                Mount(source=_environment(work, step, context, folder), target="/env"),
                 Mount(source=_driver(step, unpacked, folder), target="/driver"),
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
@@ -100,15 +92,6 @@ def task_of(
     )
 
 
-def _prefixes(step: SourceStep, plan: Plan) -> Iterator[str]:
-    """Libraries that a step needs, those included that its needs need; one may come twice."""
-    steps = {name_of(one): one for one in plan.steps if isinstance(one, SourceStep)}
-    for need in needs_of(step):
-        yield from (name for name in _prefixes(steps[need], plan) if name != need)
-        if isinstance(steps[need], LibraryStep):
-            yield need
-
-
 def plain_environment(env: str) -> dict[str, str]:
     """What every program in a container is told, the same on every machine; ``env`` is the folder of its packages."""
     return {
@@ -123,12 +106,12 @@ def plain_environment(env: str) -> dict[str, str]:
     }
 
 
-def environment(plan: Plan, prefixes: Sequence[str]) -> dict[str, str]:
+def environment(work: StepWork, prefixes: Sequence[str]) -> dict[str, str]:
     """The environment of every step: the same on every machine, and what it needs where compilers look for it."""
-    flags = compiler_flags.FLAGS[plan.target.arch]
+    flags = compiler_flags.FLAGS[work.target.arch]
     return plain_environment("/env") | {
         "JOBS": str(os.cpu_count() or 1),
-        "SOURCE_DATE_EPOCH": str(plan.epoch),
+        "SOURCE_DATE_EPOCH": str(work.epoch),
         "CFLAGS": flags,
         "CXXFLAGS": flags,
         "FFLAGS": flags.replace(" -g0", ""),
@@ -154,14 +137,14 @@ def unpacked_source(context: StepContext, source: Source, name: str, folder: Pat
     return unpack_source.unpack(data, name, folder)
 
 
-def _environment(context: StepContext, step: PackageStep, folder: Path, done: Mapping[str, Path]) -> Path:
-    """The build environment: what is locked for it, and the packages that the same plan has compiled."""
+def _environment(work: StepWork, step: PackageStep, context: StepContext, folder: Path) -> Path:
+    """The build environment: what is locked for it, and the packages that it needs, which were compiled."""
     env = folder / "env"
-    compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
-    own = [lock.local_pin(need, one_wheel(path, need)) for need, path in compiled]
-    text, target, indexes = lock.render([*step.build_pins, *own]), context.plan.target, context.plan.indexes
-    shelf = wheels.shelved([*step.build_pins, *own], target, context.search, indexes)
-    uv_install.install_for_image(text, target, env, indexes, shelf)
+    compiled = [(one.name, folder / "inputs" / one.name) for one in work.inputs if not one.library]
+    own = [lock.local_pin(name, one_wheel(path, name)) for name, path in compiled]
+    text, pins = lock.render([*step.build_pins, *own]), [*step.build_pins, *own]
+    shelf = wheels.shelved(pins, work.target, context.search, context.indexes)
+    uv_install.install_for_image(text, work.target, env, context.indexes, shelf)
     wheels.keep(shelf, context.search)
     return env
 

@@ -125,10 +125,7 @@ def _stop_programs() -> None:
 
 
 def _failed(error: LayerforgeError) -> int:
-    from layerforge.cli import github
-    from layerforge.cli.terminal import errors, step_summary
+    from layerforge.cli import failures
 
-    errors(error)
-    github.annotate([github.of_error(error)])
-    step_summary(github.failure(error))
+    failures.show(error)
     return error.exit_code

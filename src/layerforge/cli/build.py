@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from layerforge.build import cost
-from layerforge.build.errors import EngineError
-from layerforge.build.options import Options
-from layerforge.build.session import Session
 from layerforge.cli import (
+    call,
     costs,
-    engines,
+    ends,
     fitting,
-    github,
     helping,
     ingredients,
     job_summary,
@@ -30,16 +26,14 @@ from layerforge.cli import (
     verbosity,
 )
 from layerforge.cli import options as shared
+from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
-from layerforge.pipeline import Prepared, carry_out, cost_of, prepare
+from layerforge.pipeline import Delivered
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
-from layerforge.resolve import recipe_file
-from layerforge.resolve.request import Request
-from layerforge.resolve.targets import requests
 from layerforge.verify import verdict
 
 
@@ -48,8 +42,12 @@ from layerforge.verify import verdict
 @shared.build_options
 @shared.result_options
 @shared.json_option
+@click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
 def command(
     targets: tuple[str, ...],
+    every: Path | None,
+    pythons: tuple[tuple[str, ...], ...],
+    arches: tuple[tuple[str, ...], ...],
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -60,98 +58,37 @@ def command(
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
+    fail_fast: bool,  # noqa: FBT001
     **given: Any,
-) -> None:
+) -> int:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
     TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
-    "pandas>=3". All of them share one layer, unless --each is given.
+    "pandas>=3". All of them share one layer, unless --each is given. A layer that fails does not end the others.
     """
-    out, progress = terminal.notes(), terminal.progress()
+    progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
+    runtimes = shared.targets(pythons, arches)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
-    where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
-    if where.builder is None:
-        asked = (*chosen.from_source, *(name for request in wanted for name in request.listed.compiled))
-        refuse_compiling(asked, where, always=compiles)
+    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
 
-    settled = compiles or chosen.wheels or chosen.from_source or as_json
+    settled = compiles or given["wheels"] or given["from_source"] or as_json
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
-    prepared, price = agreed(wanted, chosen, where.session(store, progress, sources), read)
-    layers = [build_layer(request, one) for request, one in zip(wanted, prepared, strict=True)]
-    show(out, layers)
-    terminal.step_summary(job_summary.layers(layers))
+    planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
+    ended = ends.of(wanted, planned, progress, fail_fast=fail_fast)
+    layers = [one.layer for one in ended if isinstance(one, Delivered)]
+    if layers:
+        show(terminal.notes(), layers)
+        terminal.step_summary(job_summary.layers(layers))
+    code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
     if as_json:
-        terminal.print_json(
-            {"layers": [as_data(layer) for layer in layers], "seconds": progress.seconds, "cost": price}
-        )
-
-
-def agreed(
-    wanted: Sequence[Request], chosen: Options, session: Session, read: Callable[[], str] | None
-) -> tuple[list[Prepared], dict[str, Any]]:
-    """Plans of all layers of a run, and their cost as data, which is said before any is carried out.
-
-    Where there is a person to ``read`` an answer from, and it takes long, wheels may be taken instead. Raises
-    ``click.Abort`` where that person stops.
-    """
-    prepared = [prepared_layer(request, chosen, session) for request in wanted]
-    found = cost_of(prepared)
-    for line in costs.told(found):
-        session.progress.say(line)
-    match costs.ask(found, read) if read and costs.is_long(found) else costs.Answer.COMPILE:
-        case costs.Answer.WHEELS:
-            return agreed(wanted, replace(chosen, wheels=True), session, None)
-        case costs.Answer.STOP:
-            raise click.Abort
-        case costs.Answer.COMPILE:
-            return prepared, cost.as_json(found)
-
-
-def prepared_layer(request: Request, chosen: Options, session: Session) -> Prepared:
-    """The plan of a layer; what is wrong with it is annotated at the file that asks for it."""
-    with github.refusals_annotated(origin(request)):
-        return prepare(request, chosen, session)
-
-
-def build_layer(request: Request, prepared: Prepared) -> Layer:
-    """The layer of a plan; what is found in it is annotated at the file that asks for it."""
-    with github.refusals_annotated(origin(request)):
-        layer = carry_out(*prepared)
-    github.annotate_findings(layer.verdict.findings if layer.verdict else (), origin(request))
-    return layer
-
-
-def origin(request: Request) -> str:
-    """The file that asks for a layer, as CI shows findings on it; empty where there is none of the user's."""
-    folder = request.spec.folder
-    if folder is not None:
-        return "" if request.installed else os.path.relpath(folder / recipe_file.FILE)
-    return os.path.relpath(request.file) if request.file else ""
-
-
-def refuse_compiling(from_source: tuple[str, ...], where: engines.Chosen, *, always: bool) -> None:
-    """Raises ``EngineError`` where compiling is asked for and nothing can."""
-    if from_source or always:
-        raise EngineError(
-            f"compiling {', '.join(from_source) or 'what recipes say'} takes a container engine and its image",
-            hint=compiling(where),
-            details=(where.lacking,) if where.lacking else (),
-        )
-
-
-def compiling(where: engines.Chosen) -> str:
-    """What to do where compiling is asked for and nothing here can compile."""
-    if not where.lacking:
-        way = "leave `--engine host` out"
-    elif where.hint and "--engine" not in where.hint:
-        way = where.hint
-    else:  # the other way out, the host, is none here
-        way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
-    return f"{way}; or leave --from-source and --compile out"
+        failed = ends.failed_json(wanted, ended)
+        rows = [as_data(layer) for layer in layers]
+        terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
+    return code
 
 
 def show(out: Screen, layers: Sequence[Layer]) -> None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from layerforge.build.durations import SharedClock
 from layerforge.build.engine import Builder, Engine
 from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
@@ -40,10 +41,20 @@ class Chosen:
     hint: str = ""
     """What to do about that."""
 
-    def session(self, store: DiskStore, progress: Progress, sources: Path | None) -> Session:
-        """What a run works with there. ``sources`` is the user's folder of archives that need no download."""
-        folders = (sources,) if sources else ()
-        return Session(store=store, progress=progress, engine=self.engine, builder=self.builder, folders=folders)
+    def session(
+        self, store: DiskStore, progress: Progress, sources: Path | None, clock: SharedClock | None = None
+    ) -> Session:
+        """What a run works with there. ``sources`` is the user's folder of archives that need no download; ``clock``
+        measures all that runs at the same time.
+        """
+        return Session(
+            store=store,
+            progress=progress,
+            engine=self.engine,
+            builder=self.builder,
+            folders=(sources,) if sources else (),
+            clock=clock or SharedClock(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +118,27 @@ def _without(host: Chosen, reason: str, hint: str, progress: Progress) -> Chosen
     reason = " ".join(reason.split())
     progress.aside(f"engine host: {reason}")
     return replace(host, lacking=reason, hint=hint)
+
+
+def refuse_compiling(from_source: tuple[str, ...], where: Chosen, *, always: bool) -> None:
+    """Raises ``EngineError`` where compiling is asked for and nothing can."""
+    if from_source or always:
+        raise EngineError(
+            f"compiling {', '.join(from_source) or 'what recipes say'} takes a container engine and its image",
+            hint=compiling(where),
+            details=(where.lacking,) if where.lacking else (),
+        )
+
+
+def compiling(where: Chosen) -> str:
+    """What to do where compiling is asked for and nothing here can compile."""
+    if not where.lacking:
+        way = "leave `--engine host` out"
+    elif where.hint and "--engine" not in where.hint:
+        way = where.hint
+    else:  # the other way out, the host, is none here
+        way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
+    return f"{way}; or leave --from-source and --compile out"
 
 
 def _place(target: Target) -> str:

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 
 import click
 
-from layerforge.core.errors import LayerforgeError
+from layerforge.core.errors import LayerforgeError, VerificationError
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.text import cell, visible
-from layerforge.layer.errors import VerificationError
 
 MOST_ROWS = 50
 """Findings that a summary shows of each layer."""

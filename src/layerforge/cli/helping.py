@@ -56,13 +56,13 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "each", "leave_out", "recipes_folders", "lock_file", "sources"),
-    "For which Lambda": ("python", "arch"),
+    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
-    "Result": ("output", "no_verify", "as_json"),
+    "Result": ("output", "no_verify", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""
 

@@ -27,9 +27,8 @@ from layerforge.cli.comparison import (
 )
 from layerforge.cli.comparison_markdown import as_markdown
 from layerforge.cli.screen import Screen
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.text import megabytes
-from layerforge.layer.errors import VerificationError
 from layerforge.report.diff import Changes
 from layerforge.report.growth import GrowthLimit, growth_beyond
 from layerforge.resolve import recipe_values

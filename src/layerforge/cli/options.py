@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge.build import interpreters
+from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.cli import sharing
 from layerforge.core import runtimes
@@ -45,8 +45,19 @@ class Named(click.ParamType[str]):
         return self._plain(str(value))
 
 
+class Several(Named):
+    """Names with commas between them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Lambda's word for each."""
+        words = value if isinstance(value, tuple) else str(value).split(",")
+        return tuple(Named.convert(self, word.strip(), param, ctx) for word in words)
+
+
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
 ARCH = Named("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
+PYTHONS = Several("python", runtimes.runtimes, runtimes.lambdas_python)
+ARCHES = Several("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 
 
 def targets_argument(command: Command) -> Command:
@@ -74,7 +85,7 @@ _FILES = "layerforge.files"
 
 
 def asked(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Everything that a layer is asked for with. Raises ``UsageError`` where nothing is."""
+    """Everything that layers are asked for with. Raises ``UsageError`` where nothing is."""
     every = (*targets, *click.get_current_context().meta.get(_FILES, ()))
     if not every:
         raise click.UsageError("Missing argument 'TARGET...'.")
@@ -85,6 +96,29 @@ def target_options(command: Command) -> Command:
     """``--python`` and ``--arch``."""
     python = click.option("--python", type=PYTHON, default=DEFAULT_PYTHON, show_default=True, help="Lambda's Python.")
     arch = click.option("--arch", type=ARCH, default=str(Arch.X86_64), show_default=True, help="Lambda's processor.")
+    return python(arch(command))
+
+
+def every_target_option(command: Command) -> Command:
+    """``--python`` and ``--arch`` of a command that makes layers for several at once."""
+    python = click.option(
+        "--python",
+        "pythons",
+        type=PYTHONS,
+        multiple=True,
+        default=[DEFAULT_PYTHON],
+        show_default=True,
+        help="Lambda's Python; several with commas, or repeatable.",
+    )
+    arch = click.option(
+        "--arch",
+        "arches",
+        type=ARCHES,
+        multiple=True,
+        default=[str(Arch.X86_64)],
+        show_default=True,
+        help="Lambda's processor; several with commas, or repeatable.",
+    )
     return python(arch(command))
 
 
@@ -105,7 +139,7 @@ _ENGINE = (
         type=click.IntRange(1),
         default=os.cpu_count() or 1,
         show_default="processors",
-        help="Source steps at the same time.",
+        help="Source steps and layers at the same time.",
     ),
     click.option(
         "--sources",
@@ -151,7 +185,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return target_options(recipes_option(each_option(sharing.store_options(command))))
+    return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
 
 
 def leave_out_option(command: Command) -> Command:
@@ -191,6 +225,17 @@ def each_option(command: Command) -> Command:
     return click.option("--each", is_flag=True, help="A layer for each TARGET, not one for all of them.")(command)
 
 
+def all_option(command: Command) -> Command:
+    """``--all``."""
+    return click.option(
+        "--all",
+        "every",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="A layer of every recipe with [layer] in this folder, instead of TARGETs.",
+    )(command)
+
+
 def result_options(command: Command) -> Command:
     """What becomes of a layer that is built."""
     output = click.option(
@@ -214,28 +259,30 @@ def target(python: str, arch: str) -> Target:
     return runtimes.target(python.removeprefix("python"), arch)
 
 
+def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> list[Target]:
+    """The targets that the options name: every Python on every processor, each once."""
+    names = [list(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
+    return [target(python, arch) for python in names[0] for arch in names[1]]
+
+
 def options(
-    python: str,
-    arch: str,
+    layer_target: Target,
+    interpreter: Interpreter | None,
+    *,
     compression: str,
     bytecode: str | None,
     docstrings: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
     jobs: int,
-    *,
     wheels: bool,
     output: Path,
     verify: bool,
-    progress: Progress,
 ) -> Options:
-    """The options of a build. Where it needs an interpreter that is not here, uv gets it."""
-    layer_target = target(python, arch)
-    fetching = partial(interpreters.find_or_fetch, progress=progress)
-    look = interpreters.find if bytecode == BytecodeMode.NONE else fetching
+    """The options of a build for one target."""
     return Options(
         target=layer_target,
-        interpreter=look(layer_target.python, own=disk.pythons()),
+        interpreter=interpreter,
         compression=Compression(compression),
         output=output,
         epoch=source_date_epoch(),
@@ -247,6 +294,13 @@ def options(
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
         jobs=jobs,
     )
+
+
+def interpreter_of(python: str, bytecode: str | None, progress: Progress) -> Interpreter | None:
+    """A CPython for a target. Where bytecode takes one that is not here, uv gets it."""
+    if bytecode == BytecodeMode.NONE:
+        return interpreters.find(python, own=disk.pythons())
+    return interpreters.find_or_fetch(python, disk.pythons(), progress)
 
 
 def refuse_both(wheels: bool, compiles: bool, from_source: tuple[str, ...]) -> None:  # noqa: FBT001

@@ -10,11 +10,11 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import costs, engines, helping, sharing, terminal
+from layerforge.cli import call, costs, helping, sharing, terminal
 from layerforge.cli import options as shared
+from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
-from layerforge.pipeline import cost_of, prepare
-from layerforge.resolve.targets import requests
+from layerforge.pipeline import cost_of
 
 
 @click.command("plan", cls=helping.Grouped)
@@ -24,6 +24,9 @@ from layerforge.resolve.targets import requests
 @shared.json_option
 def command(
     targets: tuple[str, ...],
+    every: Path | None,
+    pythons: tuple[tuple[str, ...], ...],
+    arches: tuple[tuple[str, ...], ...],
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -42,12 +45,12 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    chosen = shared.options(**given, output=output, verify=not no_verify, progress=progress)
+    runtimes = shared.targets(pythons, arches)
     store = sharing.open_store(progress)
-    wanted = requests(shared.asked(targets), lock_file, shared.known_recipes(recipes_folders), each=each)
-    where = engines.choose(engine, image, chosen.target, chosen.interpreter, progress)
-    session = where.session(store, progress, sources)
-    prepared = [prepare(request, chosen, session, fetches=False) for request in wanted]
+    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
+    prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
     plans = [(one.plan, cost_of([one])) for one in prepared]
     if as_json:
         found = [plan.as_json(one) | {"cost": cost.as_json(price)} for one, price in plans]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from layerforge.cli.heartbeat import Ending, Heartbeat
@@ -81,6 +81,7 @@ class TerminalProgress:
         self._endings = endings
         self._quiet = quiet
         self._seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -88,13 +89,17 @@ class TerminalProgress:
         return dict(self._seconds)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
-        """Opens a step. It ends with the mark that it was given, or with a cross where an exception passes through."""
+    def step(self, title: str, shown: str = "") -> Iterator[Step]:
+        """Opens a step. It ends with the mark that it was given, or with a cross where an exception passes through.
+
+        ``shown`` is what stands on the screen instead of the title, under which the time counts.
+        """
+        shown = shown or title
         started = time.monotonic()
         mark, text = Mark.BAD, ""
         try:
-            with self._screen.bar(title) as bar:
-                step = TerminalStep(bar, lambda said: self.aside(f"{title:<9} {said}"), self._endings())
+            with self._screen.bar(shown) as bar:
+                step = TerminalStep(bar, lambda said: self.aside(f"{shown:<9} {said}"), self._endings())
                 try:
                     yield step
                 except BaseException:
@@ -105,8 +110,9 @@ class TerminalProgress:
             mark, text = step.mark, step.text
         finally:
             spent = time.monotonic() - started
-            self._seconds[title] = self._seconds.get(title, 0.0) + spent
-            self._end(mark, title, text, spent)
+            with self._lock:
+                self._seconds[title] = self._seconds.get(title, 0.0) + spent
+            self._end(mark, shown, text, spent)
 
     def _end(self, mark: Mark, title: str, text: str, spent: float) -> None:
         if mark is Mark.UNTOLD or (self._quiet and mark in {Mark.GOOD, Mark.UNDONE}):
@@ -126,3 +132,27 @@ class TerminalProgress:
     def warn(self, text: str) -> None:
         """A line that stands out."""
         self._screen.line(("!", "yellow"), f" {text}")
+
+
+class LayerProgress:
+    """Progress of one of several layers that are made at the same time: every line says of which."""
+
+    def __init__(self, progress: TerminalProgress, layer: str) -> None:
+        self._progress = progress
+        self._layer = layer
+
+    def step(self, title: str) -> AbstractContextManager[Step]:
+        """Opens a step."""
+        return self._progress.step(title, f"{self._layer} {title}")
+
+    def say(self, text: str) -> None:
+        """A plain line."""
+        self._progress.say(f"{self._layer} {text}")
+
+    def aside(self, text: str) -> None:
+        """A line for those who want to know."""
+        self._progress.aside(f"{self._layer} {text}")
+
+    def warn(self, text: str) -> None:
+        """A line that stands out."""
+        self._progress.warn(f"{self._layer} {text}")

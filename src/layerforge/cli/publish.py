@@ -15,7 +15,7 @@ import click
 from layerforge.cli import github, output_files, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.findings import Finding
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, MIB
 from layerforge.core.progress import Progress
@@ -23,7 +23,6 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
-from layerforge.layer.errors import VerificationError
 from layerforge.publish import artifact as artifacts
 from layerforge.publish import results as showing
 from layerforge.publish.artifact import PUBLIC, Artifact, S3Location, Storage, grants, layer_name

@@ -48,11 +48,21 @@ class Screen:
         """One line; an empty one without parts. Styles are the caller's own, texts may be anybody's."""
         self._console.print(styled(*parts), soft_wrap=True, highlight=False)
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> None:
-        """A table whose first column is text and whose others are numbers, unless they are texts too."""
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        numbers: bool = True,
+        words: bool = False,
+    ) -> None:
+        """A table whose first column is text and whose others are numbers, unless they are texts too; with ``words``
+        the last one is.
+        """
         grid = Table(title=styled(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
         for place, column in enumerate(columns):
-            right = numbers and place > 0
+            right = numbers and place > 0 and not (words and place == len(columns) - 1)
             grid.add_column(styled(column), justify="right" if right else "left", overflow="fold", no_wrap=right)
         for row in rows:
             grid.add_row(*(styled(shortened(cell)) for cell in row))

@@ -10,11 +10,11 @@ from layerforge.build.engine import Builder
 from layerforge.build.errors import EngineError
 from layerforge.cli import engines, output_files, terminal
 from layerforge.cli.screen import Screen
+from layerforge.core.errors import VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.layer.errors import VerificationError
 from layerforge.measure.suite import compare
 from layerforge.measure.suite.compare import Proof
 from layerforge.measure.suite.prepare import SuiteRequest

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from layerforge import pipeline
 from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
@@ -16,7 +15,7 @@ from layerforge.build.runtime_packages import ALONE, provided
 from layerforge.cli import engines, github, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -24,7 +23,7 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.store.protocol import Store
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
-from layerforge.layer.errors import VerificationError
+from layerforge.perform import verify_zip
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict as verdicts
@@ -138,7 +137,7 @@ def _verified(
     why_not = "" if run_it or not isinstance(runner, HostEngine) else unrun(seen, store)
     beside = ALONE if why_not else provided(expect.spec, target, runner, store, progress)
     with progress.step("verify") as step, store.workspace() as workspace:
-        verdict = pipeline.verify_zip(seen.path, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
+        verdict = verify_zip(seen.path, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
         step.note("", mark(verdict))
     return verdict
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from layerforge.core.findings import Finding
+
 
 class LayerforgeError(Exception):
     """Something went wrong that the user can do something about.
@@ -40,3 +42,16 @@ class StepError(LayerforgeError):
 
     exit_code = 6
     title = "build"
+
+
+class VerificationError(LayerforgeError):
+    """The layer is not fit for Lambda. ``findings`` are those for which it was refused, where rules did."""
+
+    exit_code = 7
+    title = "verify"
+
+    def __init__(
+        self, message: str, *, hint: str = "", details: tuple[str, ...] = (), findings: tuple[Finding, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.findings = findings

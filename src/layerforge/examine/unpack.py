@@ -8,10 +8,10 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
+from layerforge.core.errors import VerificationError
 from layerforge.core.paths import OPT
 from layerforge.examine import zip_content, zip_directory
 from layerforge.examine.zip_directory import Bytes, ZipEntry
-from layerforge.layer.errors import VerificationError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a disk says for which the archive is not to blame."""

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import deflate
 
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.examine.zip_directory import AGAIN, MOST_BYTES, PIECE, Bytes, ZipEntry, entries
-from layerforge.layer.errors import VerificationError
 
 
 @contextmanager

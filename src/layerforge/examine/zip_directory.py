@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.examine import limits
-from layerforge.layer.errors import VerificationError
 
 MOST_ENTRIES = 200_000
 """Entries that an archive may list. The largest layers that people publish have about 20,000."""

@@ -20,12 +20,12 @@ import deflate
 from zopfli.zlib import compress as zopfli_compress
 
 from layerforge.core import digest
+from layerforge.core.errors import VerificationError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.progress import Progress
 from layerforge.core.store import bundles
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import Entry, File, Link, Tree
 from layerforge.resolve.recipe import Compression
 

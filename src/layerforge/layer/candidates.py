@@ -10,11 +10,11 @@ from packaging.utils import canonicalize_name
 
 from layerforge.build.plan import Plan
 from layerforge.core import guarded
+from layerforge.core.errors import VerificationError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.paths import below_site
 from layerforge.core.text import megabytes
 from layerforge.layer import archive
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.imports import top_level
 from layerforge.layer.tree import File, Tree
 from layerforge.resolve import excluding, markers

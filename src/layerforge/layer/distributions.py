@@ -13,11 +13,11 @@ from itertools import islice
 from packaging.utils import canonicalize_name
 
 from layerforge.core.digest import of_record
+from layerforge.core.errors import VerificationError
 from layerforge.core.metadata import fields_of
 from layerforge.core.paths import DEEPEST, SITE, site_dir
 from layerforge.layer import licences, pyc
 from layerforge.layer.contents import Contents
-from layerforge.layer.errors import VerificationError
 
 MOST_ROWS = 400_000
 """Lines that all RECORDs together may have: twice the entries of the largest archive."""

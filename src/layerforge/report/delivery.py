@@ -10,12 +10,12 @@ from pathlib import Path
 from layerforge import __version__
 from layerforge.build.plan import SYSTEM, Plan
 from layerforge.core import digest, guarded
+from layerforge.core.errors import VerificationError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.layer import licences
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.licences import Licensed
 from layerforge.layer.tree import Tree
 from layerforge.report.manifest import Manifest, manifest_json, read_manifest
@@ -76,7 +76,7 @@ def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     store.put("layer", plan.key, json.dumps(asdict(record)).encode())
 
 
-def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | None:
+def recall(plan: Plan, store: DiskStore) -> BuiltLayer | None:
     """The layer that the same plan gave before; ``None`` where the store does not hold all of it."""
     found = _recorded(plan, store)
     if found is None:
@@ -85,16 +85,15 @@ def recall(plan: Plan, store: DiskStore, progress: Progress) -> BuiltLayer | Non
     data = store.get("archive", manifest.sha256)
     if data is None or digest.sha256(data) != manifest.sha256:
         return None
-    progress.say(f"{manifest.name} was built before: the store has it")
     # What a layer is held against does not decide its bytes, so it may have changed since.
     current = replace(manifest, budget=plan.spec.budget, check=plan.spec.check)
     return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
 
 
-def is_kept(plan: Plan, store: DiskStore) -> bool:
-    """Whether the store holds the layer of a plan; its zip is not read for that."""
+def kept_digest(plan: Plan, store: DiskStore) -> str:
+    """SHA-256 of the zip of a plan's layer that the store holds, which is not read for that; empty where none is."""
     found = _recorded(plan, store)
-    return found is not None and store.holds("archive", found[1].sha256)
+    return found[1].sha256 if found is not None and store.holds("archive", found[1].sha256) else ""
 
 
 def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:

@@ -72,25 +72,40 @@ def _expanded(target: str) -> Iterator[str]:
 def combine(
     requests: Iterable[Request], targets: Sequence[Target]
 ) -> tuple[tuple[MatrixRow, ...], tuple[Unserved, ...]]:
-    """The jobs that can do something, and what is left out. Reads locks and resolves nothing.
+    """The jobs that can do something, and what is left out. Raises what ``served`` raises."""
+    pairs, left = served(requests, targets)
+    return tuple(_row(request, target) for request, target in pairs), left
 
-    Raises ``UsageError`` where no job is left: CI takes an empty matrix as an error without saying why.
+
+def served(
+    requests: Iterable[Request], targets: Sequence[Target]
+) -> tuple[tuple[tuple[Request, Target], ...], tuple[Unserved, ...]]:
+    """The layers that locks can serve, and what is left out. Reads locks and resolves nothing.
+
+    Raises ``UsageError`` where none is left: CI takes an empty matrix as an error without saying why.
     """
-    rows: list[MatrixRow] = []
+    pairs: list[tuple[Request, Target]] = []
     left: list[Unserved] = []
     for request in requests:
         for target in targets:
             if reason := refusal(request, target):
                 left.append(Unserved(recipe=request.spec.name, label=target.label, reason=reason))
             else:
-                rows.append(_row(request, target))
-    if not rows:
+                pairs.append((request, target))
+    if not pairs:
         raise UsageError(
             "nothing is left to build",
             hint="name other Pythons, or write locks that serve these with `layerforge lock`",
             details=tuple(f"{one.recipe}-{one.label}: {one.reason}" for one in left),
         )
-    return tuple(rows), tuple(left)
+    return tuple(pairs), tuple(left)
+
+
+def every_layer(folder: Path) -> tuple[str, ...]:
+    """The recipes in a folder that are targets, as words. Raises ``UsageError`` where there are none."""
+    if not recipes_in(folder):
+        raise UsageError(f"{folder} holds no recipes", hint=f"each is a folder in it with a {recipe_file.FILE}")
+    return expanded([str(folder) if folder.is_absolute() else f"./{folder}"])
 
 
 def refusal(request: Request, target: Target) -> str:

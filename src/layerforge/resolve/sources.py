@@ -134,6 +134,16 @@ def fetch(source: Source, search: Search) -> bytes:
     return data
 
 
+def keep(source: Source, search: Search) -> None:
+    """Has the store hold an archive, where every machine finds it; a user's folder is on one of them alone.
+
+    Raises what ``fetch`` raises.
+    """
+    data = fetch(source, search)
+    if not search.store.holds("source", source.sha256):
+        search.store.put("source", source.sha256, data)
+
+
 def _local(source: Source, folders: Sequence[Path]) -> bytes | None:
     for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())):
         # What cannot be read may be anything; the folder need not hold archives alone.

@@ -21,9 +21,9 @@ def store(tmp_path: Path) -> DiskStore:
     return DiskStore(root=tmp_path / "store", progress=FakeProgress())
 
 
-def a_plan(*libraries: Library, system: tuple[str, ...] = ()) -> Plan:
+def a_plan(*libraries: Library, system: tuple[str, ...] = (), arch: Arch = Arch.X86_64) -> Plan:
     spec = LayerSpec(name="demo", requires=("demo",), libraries=libraries, system=system)
-    return plan(spec, target(), (), Compression.FAST, None, 0, Toolchain(image=IMAGE, build_pins={}))
+    return plan(spec, target(arch=arch), (), Compression.FAST, None, 0, Toolchain(image=IMAGE, build_pins={}))
 
 
 def step_of(planned: Plan, name: str) -> LibraryStep:
@@ -63,6 +63,7 @@ def test_the_cost_as_data_says_of_each_step_what_is_known(store: DiskStore) -> N
     assert (found["seconds"], found["unknown"]) == (120, ["c"])
     assert [row["key"] for row in found["steps"]] == [step_of(planned, name).key for name in "abc"]
     assert [(row["step"], row["version"]) for row in found["steps"]] == [("library", "1.0")] * 3
+    assert [row["at"] for row in found["steps"]] == ["near", "make", "make"]
     assert [(row["name"], row["in_store"], row["seconds"], row["basis"]) for row in found["steps"]] == [
         ("a", True, 50.0, "measured"),
         ("b", False, 120, "recipe"),
@@ -74,3 +75,9 @@ def test_a_run_without_a_compiler_costs_nothing(store: DiskStore) -> None:
     spec = LayerSpec(name="demo", requires=("demo",), libraries=(timed("a", 1),))
     found = cost.cost([plan(spec, target(), (), Compression.FAST, None, 0)], store)
     assert cost.as_json(found) == {"seconds": 0, "unknown": [], "steps": []}
+
+
+def test_what_is_made_for_several_targets_says_for_which(store: DiskStore) -> None:
+    plans = [a_plan(timed("a", 1)), a_plan(timed("a", 1), arch=Arch.ARM64)]
+    assert [one.name for one in cost.cost(plans, store).steps] == ["a 1.0 for py313-x86_64", "a 1.0 for py313-arm64"]
+    assert [one.name for one in cost.cost(plans[:1], store).steps] == ["a 1.0"]

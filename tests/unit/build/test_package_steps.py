@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import ARCHIVE, FINE, FakeBuilder, a_library
+from builders import ARCHIVE, FINE, BuildContext, FakeBuilder, a_library, build
 from fakes import FakeStore, stock, target
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.plan import Built, Toolchain, plan
-from layerforge.build.steps import build
-from layerforge.build.task import StepContext
 from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.resolve.errors import LockError
@@ -45,13 +43,13 @@ def pin(path: Path) -> Pin:
     return Pin(name=name, version="1.0", hashes=(f"sha256:{digest.of_file(path)}",))
 
 
-def a_context(tmp_path: Path, released: Path, builder: FakeBuilder, spec: LayerSpec) -> StepContext:
+def a_context(tmp_path: Path, released: Path, builder: FakeBuilder, spec: LayerSpec) -> BuildContext:
     pins = tuple(pin(path) for path in sorted(released.glob("*.tar.gz")))
     build_pins = {"demo": tuple(pin(path) for path in released.glob("helper-*.whl"))}
     toolchain = Toolchain(image=builder.image, build_pins=build_pins)
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    return StepContext(
+    return BuildContext(
         plan=plan(spec, target(), pins, Compression.FAST, None, 0, toolchain),
         builder=builder,
         search=stock(store=FakeStore()),

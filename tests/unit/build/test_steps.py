@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder, a_library
+from builders import ARCHIVE, FINE, IMAGE, SHA256, BuildContext, FakeBuilder, a_library, build
 from fakes import FakeProgress, FakeStore, stock, target
 from layerforge.build import compiler_flags
 from layerforge.build.durations import KIND, SharedClock
 from layerforge.build.engine import Builder, Outcome, Task
 from layerforge.build.plan import SYSTEM, LibraryStep, Toolchain, plan
-from layerforge.build.steps import build
-from layerforge.build.task import StepContext
 from layerforge.core.errors import StepError
 from layerforge.core.runtimes import Arch
 from layerforge.resolve.errors import LockError, RecipeError
@@ -26,12 +24,12 @@ from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression, Library, Settings, Source
 
 
-def a_context(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> StepContext:
+def a_context(tmp_path: Path, builder: Builder, *libraries: Library, store: FakeStore | None = None) -> BuildContext:
     spec = LayerSpec(name="demo", requires=("demo",), libraries=libraries)
     toolchain = Toolchain(image=builder.image, build_pins={})
     workspace = tmp_path / f"workspace-{len(list(tmp_path.iterdir()))}"
     workspace.mkdir()
-    return StepContext(
+    return BuildContext(
         plan=plan(spec, target(), (), Compression.FAST, None, 0, toolchain),
         builder=builder,
         search=stock(store=store or FakeStore(values={("source", SHA256): ARCHIVE})),
@@ -346,11 +344,11 @@ class TimedBuilder(FakeBuilder):
         return outcome
 
 
-def timed(context: StepContext, builder: TimedBuilder) -> StepContext:
+def timed(context: BuildContext, builder: TimedBuilder) -> BuildContext:
     return replace(context, clock=SharedClock(lambda: builder.now))
 
 
-def shown(context: StepContext) -> dict[str, list[tuple[str, float | None]]]:
+def shown(context: BuildContext) -> dict[str, list[tuple[str, float | None]]]:
     """What was shown of the place and of the time of each step."""
     progress = context.search.progress
     assert isinstance(progress, FakeProgress)

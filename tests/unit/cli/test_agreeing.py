@@ -15,7 +15,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.build.plan import PackageStep
 from layerforge.build.session import Session
-from layerforge.cli.build import agreed
+from layerforge.cli.call import Asked, Site, agreed
 from layerforge.core.store.disk import DiskStore
 from layerforge.pipeline import Prepared
 from layerforge.resolve import targets
@@ -71,10 +71,12 @@ def agree(index: Path, tmp_path: Path, progress: FakeProgress, monkeypatch: pyte
     def run(
         *words: str, read: Callable[[], str] | None = None, each: bool = False
     ) -> tuple[list[Prepared], dict[str, object]]:
-        wanted = targets.requests(words, None, catalogue(tmp_path / "recipes"), each=each)
-        found = agreed(wanted, options, session, read)
+        requests = targets.requests(words, None, catalogue(tmp_path / "recipes"), each=each)
+        wanted = [Asked(request=request, target=options.target) for request in requests]
+        site = Site(options=options, session=session)
+        planned, price = agreed(wanted, {options.target.label: site}, progress, read)
         assert builder.tasks == []
-        return found
+        return [one for one in planned if isinstance(one, Prepared)], price
 
     return run
 

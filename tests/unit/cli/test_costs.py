@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from builders import a_library
-from layerforge.build.cost import Cost, StepCost
+from layerforge.build.cost import At, Cost, StepCost
 from layerforge.build.durations import Basis, Duration, Expected
 from layerforge.build.plan import LibraryStep
 from layerforge.cli import costs
@@ -19,7 +19,7 @@ from layerforge.resolve.recipe import Settings
 def a_step(name: str, seconds: float | None, basis: Basis = Basis.RECIPE, *, kept: bool = False) -> StepCost:
     step = LibraryStep(library=replace(a_library(name), version="1.2"), settings=Settings(), key=name)
     known = Expected(duration=Duration(seconds=seconds, share=seconds), basis=basis) if seconds else None
-    return StepCost(step=step, kept=kept, expected=known)
+    return StepCost(step=step, at=At.NEAR if kept else At.MAKE, expected=known)
 
 
 def reading(*answers: str) -> Callable[[], str]:

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeStore, target
 from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
-from layerforge.cli import build, engines
+from layerforge.cli import engines
 from layerforge.cli.engines import Chosen, ImageFailure
 from layerforge.core.runtimes import Arch
 
@@ -57,18 +57,18 @@ def test_a_memory_that_is_something_else_is_none() -> None:
 def test_the_hint_about_compiling_is_the_one_of_what_lacks(names: tuple[str, ...], always: bool, what: str) -> None:
     where = replace(HOST, lacking="the build image cannot be made", hint="name another with --image")
     with pytest.raises(EngineError, match=what) as caught:
-        build.refuse_compiling(names, where, always=always)
+        engines.refuse_compiling(names, where, always=always)
     assert "start" not in caught.value.hint
     assert "name another with --image" in caught.value.hint
     assert caught.value.details == ("the build image cannot be made",)
 
 
 def test_where_nothing_is_asked_to_be_compiled_nothing_is_refused() -> None:
-    build.refuse_compiling((), HOST, always=False)
+    engines.refuse_compiling((), HOST, always=False)
 
 
 def test_the_host_is_no_way_out_where_compiling_is_asked_for() -> None:
     where = replace(HOST, lacking="the image cannot be made", hint="name another, or use --engine host")
-    assert "--engine host" not in build.compiling(where)
-    assert "--image" in build.compiling(where)
-    assert "leave `--engine host` out" in build.compiling(HOST)
+    assert "--engine host" not in engines.compiling(where)
+    assert "--image" in engines.compiling(where)
+    assert "leave `--engine host` out" in engines.compiling(HOST)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from layerforge.cli.bars import Bar, TimedProgress
-from layerforge.cli.progress import TerminalProgress
+from layerforge.cli.progress import LayerProgress, TerminalProgress
 from layerforge.cli.screen import Screen, inert
 from layerforge.core.progress import Mark
 from layerforge.core.text import cell, megabytes
@@ -235,3 +235,23 @@ def test_a_bar_that_goes_by_the_time_fills_up_but_for_the_end(elapsed: float, pe
     now[0] += elapsed
     list(bars.get_renderables())
     assert int(bars.tasks[0].percentage) == percent
+
+
+def test_progress_of_one_of_several_layers_says_of_which_and_counts_as_that_of_any() -> None:
+    progress, out = a_screen()
+    for layer in ("one-py313-x86_64", "two-py313-x86_64"):
+        shown = LayerProgress(progress, layer)
+        with shown.step("install") as step:
+            step.note("1 package")
+        shown.say("said")
+        shown.aside("aside")
+        shown.warn("warned")
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith("✓ one-py313-x86_64 install 1 package")
+    assert [line.strip() for line in lines[5:]] == [
+        "two-py313-x86_64 said",
+        "two-py313-x86_64 aside",
+        "! two-py313-x86_64 warned",
+    ]
+    assert list(progress.seconds) == ["install"]

@@ -17,9 +17,8 @@ from fakes import FakeProgress, a_manifest
 from layerforge.cli import publish
 from layerforge.cli.screen import Screen
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.examine.examine import examine
-from layerforge.layer.errors import VerificationError
 from layerforge.publish.artifact import PUBLIC, Grant, S3Location, Storage
 from layerforge.publish.plan import Allow, Publish, PublishJob, PublishOptions, Seen
 from layerforge.report.manifest import manifest_json

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from fakes import a_tree, target
 from layerforge.build.plan import Plan
 from layerforge.cli import github, job_summary
+from layerforge.core.errors import VerificationError
 from layerforge.core.findings import Finding, Severity
 from layerforge.core.text import visible
 from layerforge.layer.archive import Archive
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.passes.setting import PassResult
 from layerforge.layer.tree import Edit
 from layerforge.report import manifest

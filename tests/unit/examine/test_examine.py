@@ -19,7 +19,7 @@ import pytest
 import zips
 from fakes import target
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.paths import DEEPEST
 from layerforge.core.runtimes import Arch
 from layerforge.examine import limits, zip_content, zip_directory
@@ -30,7 +30,6 @@ from layerforge.examine.summary import summarize
 from layerforge.examine.unpack import unpack
 from layerforge.examine.zip_directory import MOST_BYTES, PIECE
 from layerforge.layer import distributions
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.pyc import PycState
 from zips import Put, link
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from fakes import FakeProgress, FakeStore, a_file, a_tree
 from layerforge.core import digest
+from layerforge.core.errors import VerificationError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
 from layerforge.layer import archive
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import Blob, File, Link, Tree
 from layerforge.resolve.recipe import Compression
 

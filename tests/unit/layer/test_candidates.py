@@ -6,8 +6,8 @@ import pytest
 
 from fakes import a_tree, target
 from layerforge.build.plan import Plan, plan
+from layerforge.core.errors import VerificationError
 from layerforge.layer.candidates import Candidate, candidates, check_limit, enough, told
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import Blob, Entry, File, Package, Tree, blob
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerforge.core.errors import VerificationError
 from layerforge.core.paths import DEEPEST
 from layerforge.layer.contents import Contents
 from layerforge.layer.distributions import (
@@ -19,7 +20,6 @@ from layerforge.layer.distributions import (
     recorded,
     rows,
 )
-from layerforge.layer.errors import VerificationError
 from layerforge.layer.tree import File, Link, Tree, blob
 
 INFO = "python/demo_pkg-1.0.dist-info"

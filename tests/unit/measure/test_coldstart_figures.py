@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 
 from fakes import FakeProgress, target
 from layerforge.build.engine import Job, Outcome
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.limits import share
 from layerforge.core.runtimes import Arch
-from layerforge.layer.errors import VerificationError
 from layerforge.measure.coldstart import plot
 from layerforge.measure.coldstart import prices as price_list
 from layerforge.measure.coldstart.experiment import Experiment, Function, MeasuredLayer, Sample, Series

@@ -22,13 +22,12 @@ from keys import assert_decided_by
 from layerforge import cli
 from layerforge.build.engine import Image, Outcome, Task
 from layerforge.cli import suite as suites
-from layerforge.core.errors import StepError, UsageError
+from layerforge.core.errors import StepError, UsageError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.core.store.disk import DiskStore
 from layerforge.examine import examine
 from layerforge.layer.distributions import Distribution
-from layerforge.layer.errors import VerificationError
 from layerforge.measure.suite import collect, prepare, pytest_run, test_tools
 from layerforge.measure.suite import compare as comparing
 from layerforge.measure.suite import prove as suite

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeProgress, FakeStore, a_manifest, target
+from fakes import FakeStore, a_manifest, target
 from layerforge import __version__
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan, plan
@@ -36,7 +36,7 @@ def kept(store: Any, **facts: Any) -> Plan:
 
 
 def recalled(store: Any, made: Plan) -> BuiltLayer | None:
-    return delivery.recall(made, store, FakeProgress())
+    return delivery.recall(made, store)
 
 
 def test_a_layer_that_was_kept_is_recalled() -> None:

@@ -31,7 +31,9 @@ SAME = frozenset({"built", "layer-bytes"})
 KINDS = (
     BY_CONTENT
     | SAME
-    | frozenset({"layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "wheel-of"})
+    | frozenset(
+        {"layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "wheel-of", "sdist-of"}
+    )
 )
 """What goes far, and bundles. The rest is quick to make, or speaks of this machine alone."""
 

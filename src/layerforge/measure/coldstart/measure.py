@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from layerforge.build.engine import Job, Outcome
+from layerforge.core.errors import VerificationError
 from layerforge.core.limits import FULL_CPU_MB, MIB, share
 from layerforge.core.process import signal_name
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted
-from layerforge.layer.errors import VerificationError
 from layerforge.measure.coldstart.experiment import Experiment, Function, Lambda, MeasuredLayer, Sample, Series
 from layerforge.measure.coldstart.imports import weighed
 from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache

@@ -1,0 +1,211 @@
+"""Does one job on whatever machine: a source step, or a layer that is made of what steps made, and verified."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from layerforge.build import interpreters, wire
+from layerforge.build.engine import Builder, Engine
+from layerforge.build.errors import EngineError
+from layerforge.build.graph import Done
+from layerforge.build.interpreters import Interpreter
+from layerforge.build.plan import Plan
+from layerforge.build.runtime_packages import ALONE, Provided, provided
+from layerforge.build.session import Session
+from layerforge.build.steps import carry_out, collected
+from layerforge.build.task import StepContext
+from layerforge.build.work import LayerWork, StepWork
+from layerforge.core.errors import UsageError
+from layerforge.core.faults import writing
+from layerforge.core.store import disk
+from layerforge.core.text import megabytes
+from layerforge.core.watched import go_on
+from layerforge.examine.examine import examine
+from layerforge.layer.archive import archive
+from layerforge.layer.assemble import assemble
+from layerforge.layer.candidates import check_limit
+from layerforge.layer.data_files import fetched, laid, with_data
+from layerforge.layer.passes.run import optimize
+from layerforge.layer.patches import patched
+from layerforge.report.delivery import BuiltLayer, described, keep, recall, refuse_unfit
+from layerforge.report.manifest import Manifest, manifest
+from layerforge.report.provenance import origins
+from layerforge.verify import verifying
+from layerforge.verify.rules_table import Expect
+from layerforge.verify.verdict import Verdict, mark, summary
+
+
+def perform(
+    task: str,
+    session: Session,
+    indexes: tuple[str, ...] = (),
+    on_line: Callable[[str], None] = lambda _line: None,
+    place: Callable[[], str] = lambda: "1 of 1",
+) -> Done:
+    """Does a job from its JSON: what it takes comes from the session's store, and what it makes goes there.
+
+    ``indexes`` are options that say where wheels are looked for, ``on_line`` gets what a step writes, and ``place``
+    gives the place of a step that takes long among those. Raises ``LayerforgeError`` where it fails.
+    """
+    started, work = time.monotonic(), wire.work_of(task)
+    match work:
+        case StepWork():
+            note = _carried_out(work, session, indexes, on_line, place)
+        case LayerWork():
+            own = replace(work, plan=replace(work.plan, indexes=indexes))
+            note = _made(own, session)
+    return Done(key=work.key, seconds=time.monotonic() - started, note=note)
+
+
+def _carried_out(
+    work: StepWork, session: Session, indexes: tuple[str, ...], on_line: Callable[[str], None], place: Callable[[], str]
+) -> str:
+    builder = _builder(session, work.build_packages, work.image)
+    with session.store.workspace() as workspace:
+        context = StepContext(
+            builder=builder,
+            search=session.search,
+            workspace=workspace,
+            logs=session.logs,
+            indexes=indexes,
+            clock=session.clock,
+        )
+        return carry_out(work, context, place, on_line)
+
+
+def _made(work: LayerWork, session: Session) -> str:
+    """Has the store hold a layer, and the verdict on it where it is to be verified. Returns a note on it."""
+    planned, progress = work.plan, session.progress
+    layer = recall(planned, session.store)
+    note = "from the store, " if layer else ""
+    if layer is None:
+        builder = _builder(session, planned.spec.build_packages, work.image) if work.image else session.builder
+        layer = make(work, _interpreter(planned, session), replace(session, builder=builder))
+    else:
+        progress.say(built_before(layer))
+    if work.verify and known_verdict(planned, layer.manifest.sha256, session) is None:
+        beside = surroundings(planned, session)
+        # What is not kept has to be found out where the layer is delivered; perhaps it can be had there.
+        if not beside.lacking:
+            refuse_unfit(layer, judge(planned, layer, beside, session), session.store)
+    return f"{note}{megabytes(layer.manifest.zip_bytes)}"
+
+
+def built_before(layer: BuiltLayer) -> str:
+    """What is said of a layer that the store has."""
+    return f"{layer.manifest.name} was built before: the store has it"
+
+
+def _builder(session: Session, packages: tuple[str, ...], image: str) -> Builder:
+    """What compiles in the image of that identity. Raises ``EngineError`` where this machine has none."""
+    builder = session.builder
+    if builder is None:
+        raise EngineError(
+            "a step is to be compiled, and this machine has no container engine with a build image",
+            hint="`layerforge doctor` says what is missing here",
+        )
+    if builder.image.identity != image and packages:
+        builder = builder.equipped(packages, session.progress)
+    if builder.image.identity != image:
+        raise EngineError(
+            f"the build image {builder.image.reference} of this machine is another than that of the plan",
+            hint="let all machines pull one image, which has all that recipes need, and name it with --image",
+            details=(f"planned with {image}", f"here is {builder.image.identity}"),
+        )
+    return builder
+
+
+def _interpreter(planned: Plan, session: Session) -> Interpreter | None:
+    """The interpreter of a plan. Raises ``UsageError`` where this machine cannot have it."""
+    if not planned.interpreter:
+        return None
+    python, found = planned.target.python, session.interpreter
+    if found is None:
+        found = interpreters.find_or_fetch(python, disk.pythons(), session.progress)
+    if found is None and session.builder is not None:
+        found = interpreters.from_image(session.builder, python, disk.pythons(), session.progress)
+    if found is None:
+        raise interpreters.missing(python)
+    if found.version != planned.interpreter:
+        raise UsageError(
+            f"this machine compiles modules with CPython {found.version}, and the plan is for {planned.interpreter}",
+            hint=f"install that one here with `uv python install {planned.interpreter}`",
+            details=(str(found.path),),
+        )
+    return found
+
+
+def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> BuiltLayer:
+    """Makes a layer of what its steps made, and keeps it. Raises ``LackingError`` where the store has not all of it."""
+    planned, progress = work.plan, session.progress
+    with session.store.workspace() as workspace:
+        data = fetched(planned.spec.data, session.search, workspace)
+        built = collected(planned, session.store, workspace, progress, work.made)
+        tree = with_data(assemble(planned, built, workspace, session.search), data)
+        tree, changes, patches = patched(tree, planned.spec.patches, progress)
+        tree, passes = optimize(tree, planned, interpreter, session.store, progress)
+        check_limit(tree, planned)
+        packed = archive(tree, planned.compression, planned.epoch, session.store, progress)
+        results = (*changes, *passes)
+        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))
+        found = origins(planned, session.builder, session.search, workspace, session.logs)
+        layer = described(layer_manifest, tree, found, packed.data)
+    # What the image says of itself is left out where it was not let finish.
+    go_on(progress)
+    keep(planned, layer, session.store)
+    return layer
+
+
+def judge(planned: Plan, layer: BuiltLayer, beside: Provided, session: Session) -> Verdict:
+    """The verdict on a layer that is run ``beside`` what Lambda has. It is kept where that could be had."""
+    with session.progress.step("verify") as step:
+        mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
+        spec = replace(planned.spec, env=layer.manifest.env)
+        expect = Expect(target=planned.target, spec=spec, bytecode=mode, uncompilable=bad)
+        with session.store.workspace() as workspace, writing(session.store.root):
+            path = workspace / f"{planned.spec.name}.zip"
+            path.write_bytes(layer.data)
+            verdict = verify_zip(
+                path, expect, session.engine, workspace, beside, unrun=beside.lacking, made=layer.manifest
+            )
+        if not beside.lacking:
+            facts = verifying.about(planned, layer.manifest.sha256, session.engine)
+            verifying.keep(facts, verdict, session.store)
+        step.note(summary(verdict), mark(verdict))
+    return verdict
+
+
+def surroundings(planned: Plan, session: Session) -> Provided:
+    """What the layer of a plan is run beside."""
+    return provided(planned.spec, planned.target, session.engine, session.store, session.progress)
+
+
+def known_verdict(planned: Plan, sha256: str, session: Session) -> Verdict | None:
+    """The verdict on a layer of these bytes under the same checks, where one is kept."""
+    return verifying.recall(verifying.about(planned, sha256, session.engine), session.store)
+
+
+def verify_zip(
+    path: Path,
+    expect: Expect,
+    engine: Engine,
+    workspace: Path,
+    beside: Provided = ALONE,
+    *,
+    unrun: str = "",
+    made: Manifest | None = None,
+) -> Verdict:
+    """The verdict on any zip, whoever made it, run ``beside`` what Lambda has; ``unrun`` is why its code is not to be
+    run, ``made`` how it was made.
+    """
+    # A build that comes from the store needs none of what this imports.
+    from layerforge.report.advice.advise import could_go, limited
+
+    examination = examine(path, expect.target)
+    advice = could_go(examination, expect.target, ours=expect.spec is not None, manifest=made)
+    if expect.spec is not None:
+        advice += limited(examination, expect.target, expect.spec.left_out)
+    return verifying.verify(examination, expect, engine, workspace, advice=advice, unrun=unrun, runtime=beside.folder)
