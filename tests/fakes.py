@@ -173,4 +173,5 @@ def a_setting(
         interpreter=interpreter,
         store=store or FakeStore(),
         step=FakeStep(),
+        progress=FakeProgress(),
     )

@@ -106,7 +106,7 @@ def build_layer(planned: Plan, options: Options, session: Session) -> BuiltLayer
         # Before anything is compiled: what cannot be had is to be known in seconds.
         data = fetched(planned.spec.data, session.search, workspace)
         built = _built(planned, options, session, workspace)
-        tree = with_data(assemble(planned, built, workspace, session.progress), data)
+        tree = with_data(assemble(planned, built, workspace, session.search), data)
         tree, changes, patches = patched(tree, planned.spec.patches, session.progress)
         tree, passes = optimize(tree, planned, options.interpreter, session.store, session.progress)
         check_limit(tree, planned)

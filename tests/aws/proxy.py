@@ -11,12 +11,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 CALLS = (
+    ("GetObject", "GET", r"/[^/?]+/[^?]+"),
+    ("ListObjectsV2", "GET", r"/[^/?]+/?\?.*list-type=2.*"),
+    ("DeleteObjects", "POST", r"/[^/?]+/?\?delete.*"),
     ("GetAccountSettings", "GET", r"/2016-08-19/account-settings/?"),
     ("ListLayerVersions", "GET", r"/2018-10-31/layers/[^/]+/versions(\?.*)?"),
     ("GetLayerVersion", "GET", r"/2018-10-31/layers/[^/]+/versions/\d+"),
@@ -68,6 +71,8 @@ class Fault:
     """Seconds for which nothing more is read after ``cut`` bytes."""
     lost: bool = False
     """The server is asked, and its answer replaced: by a reset connection, or by ``status``."""
+    late: float = 0
+    """Seconds for which the server's own answer is held back."""
     body: dict[str, object] | None = None
     """JSON to answer with."""
     raw: bytes | None = None
@@ -82,6 +87,7 @@ class Proxy:
     calls: list[Call] = field(default_factory=list)
     faults: list[tuple[Fault, list[int]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    one_by_one: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
     def fault(self, fault: Fault) -> None:
@@ -159,11 +165,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(min(fault.cut, size))
             time.sleep(fault.stall)
             self._reset()
+        elif fault and fault.late:
+            answer = self._forward(size)
+            time.sleep(fault.late)
+            self._reply(*answer)
         elif fault and not fault.lost:
             self._skip(size)
             self._fail(fault, name)
         else:
-            status, headers, data = self._forward(size)
+            # S3 looks and writes in one step, which moto does not.
+            with self.proxy.one_by_one if self.headers.get("If-None-Match") else nullcontext():
+                status, headers, data = self._forward(size)
             if fault:
                 self._fail(fault, name)
             else:

@@ -25,10 +25,12 @@ from docker import DockerClient
 
 from fakes import FakeProgress, FakeStore, target
 from layerforge.build import interpreters
+from layerforge.build.container import made_images
 from layerforge.build.container.cleanup import labels
 from layerforge.build.container.connect import connect
 from layerforge.build.container.docker_engine import DockerEngine
 from layerforge.build.container.images import _build_image, find_image
+from layerforge.build.container.made_images import MadeImage
 from layerforge.build.engine import Builder, Engine, Image, Job, Mount, Outcome, Task
 from layerforge.build.errors import EngineError
 from layerforge.core import digest
@@ -442,6 +444,31 @@ def test_a_build_image_is_made_once_and_found_again_by_its_dockerfile(client: Do
     finally:
         client.images.remove(str(made.id), force=True)
     assert tag == "layerforge-build:py313-x86_64"
+
+
+def test_two_build_images_of_the_same_have_one_identity_and_each_a_digest(client: DockerClient, standin: str) -> None:
+    def made(stamp: str) -> tuple[str, str]:
+        """Digest and identity of what a machine makes at some time of the same Dockerfile."""
+        text = f"FROM {standin}\nRUN echo {stamp} > /etc/made-at\n"
+        told = replace(wanted, key=f"{wanted.key} {stamp}".replace(" ", ""), text=text)
+        found = made_images.made(client, told, FakeProgress())
+        try:
+            again = made_images.made(client, told, FakeProgress())
+            assert (again.id, again.labels) == (found.id, found.labels)
+            return str(found.id), made_images.identity(found, told.key)
+        finally:
+            client.images.remove(str(found.id), force=True)
+
+    tag = f"layerforge-test-identity:{os.getpid()}"
+    wanted = MadeImage(
+        tag=tag, key=tag, text="", arch=Arch.X86_64, what=tag, hint="", facts=("a Dockerfile",), base=standin
+    )
+    one, other = made("one"), made("other")
+    assert one[0] != other[0]
+    assert one[1] == other[1]
+    assert len(one[1]) == 64
+    wanted = replace(wanted, base=f"{standin}-that-is-not-here")
+    assert made("third")[1] == ""
 
 
 def test_a_build_image_that_cannot_be_made_shows_why(client: DockerClient, standin: str) -> None:

@@ -72,6 +72,14 @@ class Image:
     arch: Arch
     sources: str = ""
     """Folder in it with source archives, for closed networks; empty where it has none."""
+    made_of: str = ""
+    """Digest of all that decides what is in it, for one that was made on this machine; empty for one that came whole,
+    or of which it is not known."""
+
+    @property
+    def identity(self) -> str:
+        """What keys are made from: the same on every machine that has the same image, or one made of the same."""
+        return self.made_of or self.digest
 
 
 @dataclass(frozen=True, kw_only=True)

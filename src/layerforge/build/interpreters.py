@@ -89,7 +89,7 @@ def from_image(builder: Builder, python: str, own: Path, progress: Progress) -> 
 
     Bytecode is the same on every processor, but a program is not, and this one may need a newer C library.
     """
-    folder = own / f"image-{builder.image.digest.removeprefix('sha256:')[:16]}"
+    folder = own / f"image-{builder.image.identity.removeprefix('sha256:')[:16]}"
     if not folder.is_dir():
         progress.say(f"no CPython {python} on this machine: it is copied out of the image into {folder}")
         own.mkdir(parents=True, exist_ok=True)

@@ -149,7 +149,7 @@ def source_steps(
 ) -> tuple[SourceStep, ...]:
     """What is compiled, each after what it needs."""
     flags = [compiler_flags.FLAGS[target.arch], compiler_flags.LINK_FLAGS]
-    common = [SOURCE_SCHEMA, toolchain.image.digest, target.python, str(target.arch), epoch, *flags]
+    common = [SOURCE_SCHEMA, toolchain.image.identity, target.python, str(target.arch), epoch, *flags]
     parts = {part.name: part for part in _parts(spec)}
     by_name = {pin.name: pin for pin in pins}
     steps: dict[str, LibraryStep | PackageStep] = {}

@@ -35,7 +35,8 @@ class Session:
     @property
     def search(self) -> Search:
         """What is looked up and downloaded with."""
-        return Search(store=self.store, folders=self.folders, progress=self.progress)
+        wheels = self.store.place("wheels") if self.store.shared else None
+        return Search(store=self.store, folders=self.folders, progress=self.progress, wheels=wheels)
 
 
 def equipped(session: Session, spec: LayerSpec) -> Session:
@@ -52,7 +53,7 @@ def _carried(builder: Builder, store: DiskStore) -> tuple[Path, ...]:
     """The folder of archives that the image carries, copied out of it once."""
     if not builder.image.sources:
         return ()
-    carried = store.place("image-sources") / digest.of_json([builder.image.digest, builder.image.sources])
+    carried = store.place("image-sources") / digest.of_json([builder.image.identity, builder.image.sources])
     with writing(store.root):
         if not carried.is_dir():
             builder.copy_out(builder.image.sources, carried)

@@ -16,7 +16,7 @@ from layerforge.build.engine import Builder, Mount, Task
 from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
 from layerforge.core import resources
-from layerforge.resolve import lock, sources, unpack_source, uv, uv_install
+from layerforge.resolve import lock, sdists, sources, unpack_source, uv_install, wheels
 from layerforge.resolve.recipe import Settings, Source
 from layerforge.resolve.sources import Search
 
@@ -50,7 +50,7 @@ def fetched_source(context: StepContext, step: SourceStep) -> Source | None:
         case LibraryStep():
             source = step.library.source
         case PackageStep():
-            source = uv.find_sdist(step.pin, context.plan.target, context.plan.indexes)
+            source = sdists.find(step.pin, context.plan.target, context.search, context.plan.indexes)
         case SystemStep():
             return None
     sources.fetch(source, context.search)
@@ -159,7 +159,10 @@ def _environment(context: StepContext, step: PackageStep, folder: Path, done: Ma
     env = folder / "env"
     compiled = [(need, path) for need in step.package.needs if (path := done.get(need)) and list(path.glob("*.whl"))]
     own = [lock.local_pin(need, one_wheel(path, need)) for need, path in compiled]
-    uv_install.install_for_image(lock.render([*step.build_pins, *own]), context.plan.target, env, context.plan.indexes)
+    text, target, indexes = lock.render([*step.build_pins, *own]), context.plan.target, context.plan.indexes
+    shelf = wheels.shelved([*step.build_pins, *own], target, context.search, indexes)
+    uv_install.install_for_image(text, target, env, indexes, shelf)
+    wheels.keep(shelf, context.search)
     return env
 
 

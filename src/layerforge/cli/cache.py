@@ -15,8 +15,8 @@ import click
 from layerforge.cli import options as shared
 from layerforge.cli import screen, sharing, terminal
 from layerforge.core.errors import StoreError, UsageError
-from layerforge.core.store import keys
-from layerforge.core.store.disk import Kept
+from layerforge.core.store import keys, upkeep
+from layerforge.core.store.upkeep import Kept
 from layerforge.core.text import counted, megabytes
 
 UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -58,7 +58,7 @@ def info(as_json: bool) -> None:  # noqa: FBT001
     """Show where the store is, what it holds and how long ago that was used; and the same of what a team shares."""
     progress = terminal.progress()
     store, now = sharing.near_store(progress), time.time()
-    found = {str(store.root): store.kinds()}
+    found = {str(store.root): upkeep.kinds(store)}
     if sharing.sharing().place:
         from layerforge.core.store import tending
 
@@ -204,7 +204,7 @@ def clear(older_than: float | None, shared: bool, yes: bool) -> None:  # noqa: F
 
         freed = tending.clear_far(far, before)
     else:
-        freed = near.clear(before)
+        freed = upkeep.clear(near, before)
     terminal.report().line(f"{megabytes(freed)} freed in {place}")
 
 

@@ -22,6 +22,7 @@ from zopfli.zlib import compress as zopfli_compress
 from layerforge.core import digest
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.progress import Progress
+from layerforge.core.store import bundles
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
 from layerforge.layer.errors import VerificationError
@@ -96,15 +97,17 @@ class Packed:
 def archive(tree: Tree, compression: Compression, epoch: int, store: Store, progress: Progress) -> Archive:
     """Packs ``tree``. Raises ``VerificationError`` where it is more than Lambda takes."""
     check_limit(tree)
+    level = LEVELS[compression]
     with progress.step("compress") as step:
         step.expect(tree.size)
 
         def packed(entry: Entry) -> Packed:
-            done = pack(entry, LEVELS[compression], store)
+            done = pack(entry, level, store)
             step.advance(entry.size)
             return done
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        shared = bundles.bundled(store, level.name, _kept(tree, level), progress.warn)
+        with shared, ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = list(pool.map(packed, tree.entries))
         data = write(rows, epoch)
         step.note(f"{megabytes(tree.size)} → {megabytes(len(data))}")
@@ -154,8 +157,22 @@ def pack(entry: Entry, level: Level, store: Store) -> Packed:
     )
 
 
+def _kept(tree: Tree, level: Level) -> dict[str, set[str]]:
+    """The digests of the files whose streams are kept, by their packages."""
+    groups: dict[str, set[str]] = {}
+    for file in tree.files:
+        if _is_kept(file.blob.size, level):
+            groups.setdefault(file.package, set()).add(file.blob.sha256)
+    return groups
+
+
+def _is_kept(size: int, level: Level) -> bool:
+    """Whether the stream of so many bytes is kept."""
+    return size >= max(level.kept_from, 1)
+
+
 def _stream(data: bytes, sha256: str, level: Level, store: Store) -> bytes:
-    if len(data) < level.kept_from or not data:
+    if not _is_kept(len(data), level):
         return level.compress(data)
     kept = store.get(level.name, sha256)
     if kept is None:

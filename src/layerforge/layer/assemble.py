@@ -10,18 +10,20 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from layerforge.build.plan import SYSTEM, Built, LibraryStep, PackageStep, Plan, SystemStep, WheelStep
 from layerforge.core.errors import StepError
 from layerforge.core.paths import SITE
-from layerforge.core.progress import Progress, Step
+from layerforge.core.progress import Step
 from layerforge.core.text import counted, megabytes
 from layerforge.layer import collisions, programs
 from layerforge.layer.distributions import distributions, rows
 from layerforge.layer.tree import Blob, Entry, File, Link, Package, Tree
-from layerforge.resolve import excluding, lock, uv_install
+from layerforge.resolve import excluding, lock, uv_install, wheels
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.sources import Search
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -32,25 +34,31 @@ _UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7
 """The only files that a RECORD lists without a digest."""
 
 
-def assemble(plan: Plan, built: Built, workspace: Path, progress: Progress) -> Tree:
+def assemble(plan: Plan, built: Built, workspace: Path, search: Search) -> Tree:
     """Installs the plan's wheels below ``workspace`` and reads them, and what its libraries ship, as a tree.
 
     The folder must outlive the tree, and so must those of ``built``.
     """
     folder = workspace / "wheels"
     folder.mkdir()
+    progress = search.progress
     with progress.step("install") as step:
-        downloads = Downloads(step)
-        wheels = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
-        wheels += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
-        text, out = lock.render(wheels), sorted(excluding.names(plan.spec, plan.target.runtime))
-        uv_install.install(text, plan.target, folder, downloads.read, indexes=plan.indexes, excludes=out)
-        pins = {pin.name: pin for pin in wheels}
+        pins = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
+        pins += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
+        shelf = wheels.shelved(pins, plan.target, search, plan.indexes, step)
+        install = partial(
+            uv_install.install,
+            target=plan.target,
+            on_line=Downloads(step).read,
+            indexes=plan.indexes,
+            shelf=shelf,
+        )
+        install(lock.render(pins), into=folder, excludes=sorted(excluding.names(plan.spec, plan.target.runtime)))
+        wheels.keep(shelf, search)
 
         def alone(name: str) -> Path:
             own = workspace / "alone" / name
-            text = lock.render([pins[name]])
-            uv_install.install(text, plan.target, own, downloads.read, indexes=plan.indexes, with_dependencies=False)
+            install(lock.render([pin for pin in pins if pin.name == name]), into=own, with_dependencies=False)
             return own
 
         installed = programs.for_runtime(read(folder, alone, progress.say), plan.target)

@@ -16,6 +16,7 @@ from pathlib import Path
 from layerforge.build.interpreters import Interpreter
 from layerforge.core import digest, process, resources
 from layerforge.core.errors import StepError
+from layerforge.core.store import bundles
 from layerforge.core.store.protocol import Store
 from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
@@ -36,6 +37,8 @@ class Module:
     source: Blob
     drop_docstrings: bool = False
     optimize: int = 0
+    package: str = ""
+    """That it belongs to. It decides nothing but what its bytecode is shared with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +58,41 @@ def compile_all(
     store: Store,
     jobs: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Compiled]:
     """Compiles ``modules`` in ``jobs`` processes (one per processor by default); one result each, in their order.
 
     The bytes depend on source, file name, options and interpreter alone. What the store has is not compiled again.
     ``advance`` gets the number of modules that are done, from any thread but never from two at once. Raises
-    ``StepError`` where the interpreter cannot be started or dies.
+    ``StepError`` where the interpreter cannot be started or dies. ``warn`` gets what is wrong with a shared store's
+    values.
     """
     keys = [_key(module, interpreter) for module in modules]
+    with bundles.bundled(store, KIND, _groups(modules, keys), warn):
+        return _compile(modules, keys, interpreter, store, jobs or os.cpu_count() or 1, advance)
+
+
+def _groups(modules: Sequence[Module], keys: Sequence[str]) -> dict[str, list[str]]:
+    """The keys of the modules by their packages."""
+    groups: dict[str, list[str]] = {}
+    for module, key in zip(modules, keys, strict=True):
+        groups.setdefault(module.package, []).append(key)
+    return groups
+
+
+def _compile(
+    modules: Sequence[Module],
+    keys: Sequence[str],
+    interpreter: Interpreter,
+    store: Store,
+    jobs: int,
+    advance: Callable[[int], None],
+) -> list[Compiled]:
+    """What the store has, and what ``jobs`` processes make of the rest."""
     values = [_sound(store.get(KIND, key)) for key in keys]
     ahead = [index for index, value in enumerate(values) if value is None]
     advance(len(modules) - len(ahead))
-    batches = _balanced(ahead, [module.source.size for module in modules], jobs or os.cpu_count() or 1)
+    batches = _balanced(ahead, [module.source.size for module in modules], jobs)
     work = [[modules[index] for index in batch] for batch in batches]
     results = _run_all(interpreter, work, _serially(advance))
     for batch, frames in zip(batches, results, strict=True):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterable
 from typing import Any
 
-import boto3.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
 from layerforge.core.errors import UsageError
+from layerforge.core.store.aws import new_session
 from layerforge.publish.aws import AwsRegion
 from layerforge.publish.aws_errors import CallPlace, as_publish_error, credentials_told
 
@@ -81,10 +80,6 @@ def connect(
 
 
 def open_session() -> Any:
-    """boto3's session. Raises ``PublishError`` for a profile that does not exist.
-
-    Its Region is that of AWS_REGION, as with the AWS CLI and all SDKs but boto3, which does not read that variable;
-    then AWS_DEFAULT_REGION and the profile count.
-    """
+    """boto3's session, in the Region of AWS_REGION. Raises ``PublishError`` for a profile that does not exist."""
     with credentials_told():
-        return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+        return new_session()

@@ -190,7 +190,7 @@ def _answered(kept: bytes | None) -> _Answer | None:
 
 def ask(builder: Builder, sonames: tuple[str, ...], store: Store, workspace: Path, logs: Path) -> Told:
     """Versions of an image's compilers and the packages of its libraries, asked once and kept."""
-    key = digest.of_json([_SCHEMA, builder.image.digest, _ASK, *sonames])
+    key = digest.of_json([_SCHEMA, builder.image.identity, _ASK, *sonames])
     answer = _answered(store.get(_KIND, key))
     if answer is None:
         folder = workspace / _KIND

@@ -21,7 +21,7 @@ from layerforge.core import digest, guarded, runtimes
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.text import counted
-from layerforge.resolve import lock, locking, markers, sources, unpack_source, uv
+from layerforge.resolve import lock, locking, markers, sdists, sources, unpack_source, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.recipe import SourcePackage
@@ -190,7 +190,7 @@ def _requires(environments: EnvironmentResolver, pin: Pin, target: Target) -> tu
     key = digest.of_json([pin.name, pin.version, list(pin.hashes)])
     declared = _declared(environments.search.store.get("build-requires", key))
     if declared is None:
-        source = uv.find_sdist(pin, target, environments.request.listed.indexes)
+        source = sdists.find(pin, target, environments.search, environments.request.listed.indexes)
         data = sources.fetch(source, environments.search)
         with tempfile.TemporaryDirectory() as name:
             declared = list(sources.build_requires(unpack_source.unpack(data, pin.name, Path(name))))

@@ -47,6 +47,8 @@ class Search:
     folders: Sequence[Path]
     """Folders with archives that need no download."""
     progress: Progress
+    wheels: Path | None = None
+    """Folder for the wheels that are shared with others; ``None`` where none are."""
 
 
 def substituted(spec: LayerSpec, folders: Sequence[Path], progress: Progress) -> LayerSpec:
@@ -120,7 +122,7 @@ def fetch(source: Source, search: Search) -> bytes:
         return kept
     name = PurePosixPath(source.url).name
     with search.progress.step("download") as step:
-        data = _download(source)
+        data = download(source)
         step.note(f"{name}, {megabytes(len(data))}")
     if digest.sha256(data) != source.sha256:
         raise LockError(
@@ -141,7 +143,14 @@ def _local(source: Source, folders: Sequence[Path]) -> bytes | None:
     return None
 
 
-def _download(source: Source) -> bytes:
+def wants_credentials(error: BaseException) -> bool:
+    """Whether a download failed because whoever has the file asks who it is for."""
+    cause = error.__cause__
+    return isinstance(cause, urllib.error.HTTPError) and cause.code in _REFUSALS
+
+
+def download(source: Source) -> bytes:
+    """The bytes at an address, whatever hash they have. Raises ``LockError`` where they cannot be had."""
     if lock.holds_credentials(source.url):
         raise LockError(
             f"{lock.redacted(source.url)} holds credentials, which are not sent for archives",

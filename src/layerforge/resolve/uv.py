@@ -136,16 +136,24 @@ def wheel_sizes(asked: Asked, target: Target) -> dict[str, int]:
 
     Raises ``LayerforgeError`` where uv fails.
     """
+    return sizes_in(wheels(asked, target))
+
+
+def sizes_in(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Bytes of the largest wheel of each package of a lock in the format of PEP 751, by name, where it says any."""
+    sizes = {row["name"]: [one.get("size", 0) for one in row.get("wheels", ())] for row in rows}
+    return {canonicalize_name(name): max(found) for name, found in sizes.items() if any(found)}
+
+
+def wheels(asked: Asked, target: Target) -> list[dict[str, Any]]:
+    """What indexes have for a target of each requirement by itself: a row of PEP 751 with its ``wheels``.
+
+    Raises ``LayerforgeError`` where uv fails.
+    """
     done = run_compile(asked, target, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *WHEELS])
     if done.status:
         raise failure(done.stderr, None, done.status)
-    return sizes_in(done.stdout)
-
-
-def sizes_in(pylock: bytes) -> dict[str, int]:
-    """Bytes of the largest wheel of each package of a lock in the format of PEP 751, by name, where it says any."""
-    sizes = {row["name"]: [one.get("size", 0) for one in row.get("wheels", ())] for row in _rows(pylock)}
-    return {canonicalize_name(name): max(found) for name, found in sizes.items() if any(found)}
+    return _rows(done.stdout)
 
 
 def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from packaging.utils import canonicalize_name
+
 from layerforge.core import shebang
 from layerforge.core.runtimes import Target
 from layerforge.resolve.errors import LockError
@@ -25,6 +27,7 @@ from layerforge.resolve.uv import (
     target_options,
 )
 from layerforge.resolve.uv_failures import ANSI
+from layerforge.resolve.wheels import EMPTY, Shelf
 
 _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
@@ -47,8 +50,9 @@ def install(
     indexes: tuple[str, ...] = (),
     with_dependencies: bool = True,
     excludes: Iterable[str] = (),
+    shelf: Shelf = EMPTY,
 ) -> None:
-    """Installs the wheels of a lock's text into the folder ``into``, every hash enforced.
+    """Installs the wheels of a lock's text into the folder ``into``, every hash enforced; from a shelf what lies there.
 
     The dependencies are resolved again from the pins alone, so a lock that lacks one is found out; but where the lock
     is not meant to hold them, they are left out. So is what ``excludes`` names, whoever requires it.
@@ -60,9 +64,28 @@ def install(
     argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"])]
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         argv += [*excluding(excludes, folder), "-r", "-"]
+        if shelf.wheels:
+            places = () if shelf.complete else indexes
+            done = run_uv([*argv, *shelf.options], stdin="\n".join([*places, lock]), on_line=on_line)
+            if not done.status:
+                _without_notes(into, shelf.names)
+                return
+            # Whatever is wrong, the lock perhaps: it is the index that says so in words which are understood.
         done = run_uv(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
         raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status, indexes)
+
+
+def _without_notes(into: Path, names: frozenset[str]) -> None:
+    """Takes away what uv notes of wheels that came as files, so that they lie there as if an index had given them."""
+    for note in into.glob("*.dist-info/uv_cache.json"):
+        if canonicalize_name(note.parent.name.partition("-")[0]) in names:
+            note.unlink()
+            record = note.with_name("RECORD")
+            own = f"{note.parent.name}/{note.name},".encode()
+            lines = [line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(own)]
+            record.unlink()  # it may be a hard link into uv's cache
+            record.write_bytes(b"".join(lines))
 
 
 def _lacking(stderr: str, target: Target, indexes: tuple[str, ...]) -> LockError | None:
@@ -89,12 +112,14 @@ def _served(package: str, target: Target, indexes: tuple[str, ...]) -> frozenset
     return frozenset(_HASHES.findall(done.stdout.decode()))
 
 
-def install_for_image(text: str, target: Target, into: Path, indexes: tuple[str, ...] = ()) -> None:
+def install_for_image(
+    text: str, target: Target, into: Path, indexes: tuple[str, ...] = (), shelf: Shelf = EMPTY
+) -> None:
     """Installs what a lock holds, with scripts that start the image's interpreter instead of this machine's.
 
     Raises what ``install`` raises.
     """
-    install(text, target, into, lambda _line: None, indexes=indexes)
+    install(text, target, into, lambda _line: None, indexes=indexes, shelf=shelf)
     for script in (into / "bin").glob("*"):
         started = shebang.start(script.read_bytes()) if script.is_file() else None
         if started and shebang.is_python(started.program):

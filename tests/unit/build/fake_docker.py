@@ -8,7 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
@@ -118,6 +118,8 @@ class FakeDocker:
     ready: list[dict[str, Any]] = field(default_factory=list)
     """Of the next containers that are made."""
     boxes: list[FakeContainer] = field(default_factory=list)
+    makes: FakeImage = field(default_factory=lambda: FakeImage(id="sha256:built"))
+    """What building gives, but for its labels."""
     known: Mapping[str, Any] = field(default_factory=lambda: {"Architecture": "x86_64", "NCPU": 4})
     happened: Iterable[str] = ()
     lost: Exception | None = None
@@ -158,7 +160,7 @@ class FakeDocker:
     def build(self, *, tag: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
         self.calls.append(f"build {tag}")
         yield from self._told(asked)
-        self.there[tag] = FakeImage(id="sha256:built", labels=asked["labels"])
+        self.there[tag] = replace(self.makes, labels=asked["labels"])
 
     def _told(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         self.asked.append(asked)

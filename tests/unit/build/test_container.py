@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,8 @@ from layerforge.build.container import images
 from layerforge.build.container.cleanup import boot, is_dead, labels
 from layerforge.build.container.connect import connect, refuse_old, unavailable
 from layerforge.build.container.errors import as_engine_error, failure, unreachable
-from layerforge.build.container.images import ChildError, _show_layers, _unknown, _unless_failed, dockerfile
+from layerforge.build.container.images import _show_layers, _unknown, dockerfile
+from layerforge.build.container.made_images import IDENTITY, ChildError, unless_failed
 from layerforge.build.container.mounts import owned_by_container_user
 from layerforge.build.container.run import Ended, Ending, lines, ran_out_of_memory
 from layerforge.build.container.sandbox import SIGNALS, read
@@ -223,7 +224,8 @@ class Labelled:
 
     def list(self, *, filters: dict[str, str]) -> list[FoundImage]:
         self.labels.append(filters["label"])
-        return [FoundImage()]
+        key = filters["label"].partition("=")[2]
+        return [FoundImage(labels={IDENTITY: f"{key} known"})]
 
     def label(self, image: Image, packages: tuple[str, ...]) -> str:
         """What an image with more packages is looked for by."""
@@ -234,6 +236,7 @@ class Labelled:
 @dataclass
 class FoundImage:
     id: str = "sha256:2"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def test_an_image_with_packages_is_known_by_what_it_was_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +247,7 @@ def test_an_image_with_packages_is_known_by_what_it_was_made_of(monkeypatch: pyt
     assert_decided_by(
         lambda image: client.label(image, packages),
         image,
-        {"digest": "sha256:2"},
+        {"digest": "sha256:2", "made_of": "3"},
         {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
     )
     assert client.label(image, ("cmake", "gcc")) == first
@@ -289,7 +292,7 @@ def test_the_bytes_of_every_layer_move_the_step_once() -> None:
 
 def test_an_error_at_the_end_of_a_stream_is_not_overheard() -> None:
     with pytest.raises(ChildError, match="manifest unknown"):
-        list(_unless_failed(iter([{"status": "fine"}, {"error": "manifest unknown"}])))
+        list(unless_failed(iter([{"status": "fine"}, {"error": "manifest unknown"}])))
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,13 @@ def test_the_build_image_is_built_once_and_known_by_its_label() -> None:
     engine = FakeDocker(said=[{"stream": "Step 1\nStep 2\n"}, {}])
     assert not build_image_here(engine.sdk, target())
     made = found(engine, None)
-    assert (made.reference, made.digest, engine.calls) == (TAG, "sha256:built", [f"build {TAG}"])
-    [asked] = engine.asked
-    assert asked["buildargs"] == {"PYTHON": "3.13"}
+    assert (made.reference, made.digest, engine.calls) == (TAG, "sha256:built", [f"build {TAG}"] * 2)
+    assert engine.asked[0]["buildargs"] == {"PYTHON": "3.13"}
+    assert engine.asked[1]["fileobj"].getvalue() == b"FROM sha256:built\n", "it gets a label that says what it is"
     assert build_image_here(engine.sdk, target())
     assert not build_image_here(engine.sdk, target("3.12"))
     assert found(engine, None).digest == "sha256:built"
-    assert engine.calls == [f"build {TAG}"], "it is there"
+    assert engine.calls == [f"build {TAG}"] * 2, "it is there"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_packages_of_the_system_make_an_image_of_their_own_whatever_their_order(
     assert more.image.reference.startswith("layerforge-build:")
     again = with_packages(engine.sdk, IMAGE, ("cmake", "zlib-devel"), FakeProgress())
     assert again == more.image
-    assert len(engine.calls) == 1
+    assert len(engine.calls) == 2
     assert b"FROM sha256:one" in (text := engine.asked[0]["fileobj"].getvalue())
     assert b"cmake zlib-devel" in text
 

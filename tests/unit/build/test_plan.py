@@ -341,7 +341,7 @@ def test_of_a_toolchain_the_images_digest_and_the_build_environment_change_a_ste
     assert_decided_by(
         lambda image: key(replace(base, image=image)),
         IMAGE,
-        {"digest": "sha256:2"},
+        {"digest": "sha256:2", "made_of": "3"},
         {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
     )
     assert_decided_by(

@@ -16,6 +16,7 @@ from fakes import FakeProgress
 from layerforge.core.errors import StepError, StoreError, UsageError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
+from layerforge.core.store import upkeep
 from layerforge.core.store.disk import FOLDER, TAG, DiskStore, default_root, pythons
 from layerforge.core.store.protocol import BY_CONTENT
 
@@ -32,7 +33,7 @@ def test_what_is_put_is_got_back(tmp_path: Path) -> None:
     store.put("kind", KEY, b"value")
     assert store.get("kind", KEY) == b"value"
     assert store.get("other", KEY) is None
-    assert (store.kinds()["kind"].count, store.kinds()["kind"].size) == (1, 5 + 32)
+    assert (upkeep.kinds(store)["kind"].count, upkeep.kinds(store)["kind"].size) == (1, 5 + 32)
 
 
 def test_what_is_held_is_known_without_reading_it(tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_a_workspace_goes_away_and_that_of_a_dead_process_too_but_not_a_living_o
             assert not dead.exists()
             assert busy.exists()
         assert not folder.exists()
-        a_store(tmp_path).clear()
+        upkeep.clear(a_store(tmp_path))
         assert busy.exists()
         living.communicate("\n")
     assert not busy.exists()
@@ -347,7 +348,7 @@ def test_clearing_removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     with store.workspace():
         store.put("kind", KEY, b"value")
     (store.place("refused") / "a.zip").write_bytes(b"12345")
-    assert store.clear() >= 5 + 5 + 32
+    assert upkeep.clear(store) >= 5 + 5 + 32
     assert store.get("kind", KEY) is None
     assert not (store.folder / "refused").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "store-v2", "v1", "venv", "videos"]
@@ -357,13 +358,13 @@ def test_clearing_removes_what_an_earlier_version_kept(tmp_path: Path) -> None:
     for name in ("store-v1", "store-v0"):
         (tmp_path / name).mkdir()
         (tmp_path / name / TAG).write_bytes(b"12345")
-    assert a_store(tmp_path).clear() == 5
+    assert upkeep.clear(a_store(tmp_path)) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["store-v0"]
 
 
 def test_a_folder_that_is_not_marked_as_a_store_is_not_cleared(tmp_path: Path) -> None:
     (tmp_path / "store-v2/values").mkdir(parents=True)
-    assert a_store(tmp_path).clear() == 0
+    assert upkeep.clear(a_store(tmp_path)) == 0
     assert (tmp_path / "store-v2/values").is_dir()
 
 
@@ -409,7 +410,7 @@ def test_clearing_what_is_old_leaves_what_was_used_since(tmp_path: Path) -> None
         store.put("kind", name * 8, b"value")
         os.utime(store._path("kind", name * 8), (1000, 1000))
     assert store.get("kind", "used" * 8) == b"value"
-    assert store.clear(2000) == 5 + 32
+    assert upkeep.clear(store, 2000) == 5 + 32
     assert store.get("kind", "old" * 8) is None
     assert store.get("kind", "used" * 8) == b"value"
-    assert store.kinds()["kind"].oldest > 2000
+    assert upkeep.kinds(store)["kind"].oldest > 2000

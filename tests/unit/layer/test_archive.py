@@ -237,3 +237,36 @@ def test_a_compressor_is_called_by_its_level_since_its_streams_are_kept_under_th
     for level in archive.LEVELS.values():
         told = getattr(level.compress, "keywords", {})
         assert level.name == (f"libdeflate-{told['level']}" if told else "zopfli")
+
+
+# --- streams that others have made
+
+
+def shared_and_packed(store: FakeStore, progress: FakeProgress) -> bytes:
+    """The bytes of a layer of two packages, a file of none and one too small for its stream to be kept."""
+    files = [
+        ("a/1", b"1" * 70_000, "a"),
+        ("a/2", b"2" * 70_000, "a"),
+        ("b/1", b"3" * 70_000, "b"),
+        ("c", b"4" * 70_000, ""),
+    ]
+    tree = a_tree(*(a_file(path, data, package=package) for path, data, package in [*files, ("a/3", b"small", "a")]))
+    return archive.archive(tree, Compression.FAST, archive.EARLIEST, store, progress).data
+
+
+def test_the_streams_of_a_package_go_to_others_as_one_value_and_come_from_them_so() -> None:
+    ours, progress = FakeStore(shared=True), FakeProgress()
+    alone = shared_and_packed(FakeStore(), progress)
+    assert shared_and_packed(ours, progress) == alone
+    bundles = {key: value for key, value in ours.values.items() if key[0] == "libdeflate-6-bundle"}
+    assert len(bundles) == 3
+    theirs = FakeStore(shared=True, values=dict(bundles))
+    assert shared_and_packed(theirs, progress) == alone
+    assert theirs.values == ours.values
+    assert progress.warnings == []
+
+
+def test_a_store_that_nobody_else_reads_gets_no_bundles() -> None:
+    store = FakeStore()
+    shared_and_packed(store, FakeProgress())
+    assert {kind for kind, _ in store.values} == {"libdeflate-6"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from builders import a_library
-from fakes import FakeProgress, FakeStep, a_file, target
+from fakes import FakeProgress, FakeStep, a_file, stock, target
 from layerforge.build.plan import SYSTEM, Built, LibraryStep, PackageStep, Plan, SystemStep, WheelStep
 from layerforge.core.errors import StepError
 from layerforge.layer import assemble
@@ -33,7 +33,7 @@ def a_plan(text: str) -> Plan:
 def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_path: Path) -> None:
     files = {"demo/__init__.py": b"X = 1\n", "demo-1.0.data/scripts/tool": b"#!python\n"}
     wheel = make_wheel(index, files=files, metadata="License-Expression: MIT\n")
-    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, stock())
     [package] = tree.packages
     assert (package.name, package.version, package.licence) == ("demo", "1.0", "MIT")
     assert package.info == "python/demo-1.0.dist-info"
@@ -54,7 +54,7 @@ def test_programs_start_the_runtimes_python_and_what_nothing_starts_is_told(inde
         f"{data}/gem": b"#!/usr/bin/env ruby\n",
     }
     progress = FakeProgress()
-    tree = assemble.assemble(a_plan(lock_of(make_wheel(index, files=files))), Built(), tmp_path, progress)
+    tree = assemble.assemble(a_plan(lock_of(make_wheel(index, files=files))), Built(), tmp_path, stock(progress))
     programs = {path: tree.read(path) or b"" for path in tree.paths if path.startswith("bin/")}
     assert {path: data.partition(b"\n")[0] for path, data in programs.items()} == {
         "bin/run": b"#!/var/lang/bin/python3.13",
@@ -68,7 +68,7 @@ def test_programs_start_the_runtimes_python_and_what_nothing_starts_is_told(inde
 
 def test_a_lock_file_of_a_package_is_one_of_its_files(index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(index, files={"demo/__init__.py": b"", "demo/_vendor/.lock": b""})
-    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+    tree = assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, stock())
     assert "python/demo/_vendor/.lock" in {entry.path for entry in tree.entries}
 
 
@@ -77,14 +77,14 @@ def test_a_wheel_with_another_hash_than_the_lock_is_refused(index: Path, tmp_pat
     wrong = lock_of(wheel).replace("sha256:", "sha256:" + "0" * 64 + " --hash=sha256:", 1)
     wrong = wrong[: wrong.index(" --hash=", wrong.index("--hash") + 1)] + "\n"
     with pytest.raises(LockError, match="does not have the hash that the lock asks for"):
-        assemble.assemble(a_plan(wrong), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(wrong), Built(), tmp_path, stock())
 
 
 def test_a_lock_that_lacks_a_dependency_is_refused(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "other")
     wheel = make_wheel(index, requires=["other"])
     with pytest.raises(LockError, match="the lock is incomplete"):
-        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, stock())
 
 
 @pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "demo/../../evil.py"])
@@ -92,7 +92,7 @@ def test_a_wheel_that_writes_outside_is_refused_every_time(name: str, index: Pat
     wheel = make_wheel(index, files={"demo/__init__.py": b"", name: b"import os\n"})
     for attempt in ("first", "second"):
         with pytest.raises(LockError, match="outside the layer") as caught:
-            assemble.assemble(a_plan(lock_of(wheel)), Built(), _folder(tmp_path / attempt), FakeProgress())
+            assemble.assemble(a_plan(lock_of(wheel)), Built(), _folder(tmp_path / attempt), stock())
         assert name in caught.value.details
     assert not list(tmp_path.rglob("evil.py"))
 
@@ -105,7 +105,7 @@ def _folder(path: Path) -> Path:
 def test_a_symbolic_link_in_a_wheel_is_never_followed(index: Path, tmp_path: Path) -> None:
     wheel = make_wheel(index, links={"demo/passwd": "/etc/passwd"})
     with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
-        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, stock())
     assert caught.value.details == ("python/demo/passwd is there but not listed",)
 
 
@@ -117,7 +117,7 @@ def test_a_lying_record_is_refused_with_the_files_it_lies_about(index: Path, tmp
     ]
     wheel = make_wheel(index, record=record)
     with pytest.raises(LockError, match="does not hold what its RECORD says") as caught:
-        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(wheel)), Built(), tmp_path, stock())
     assert "python/demo/__init__.py has other contents" in caught.value.details
 
 
@@ -134,7 +134,7 @@ def two(index: Path, one: dict[str, bytes], other: dict[str, bytes]) -> str:
 def test_of_documents_in_the_same_place_the_last_stays_and_is_told(path: str, index: Path, tmp_path: Path) -> None:
     progress = FakeProgress()
     lock_text = two(index, {path: b"one"}, {path: b"other"})
-    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, progress)
+    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, stock(progress))
     [entry] = [entry for entry in tree.files if entry.path == f"python/{path}"]
     assert (entry.blob.read(), entry.package) == (b"other", "spam")
     assert progress.lines == [f"ham and spam bring other contents of {path}: spam's stays"]
@@ -144,14 +144,14 @@ def test_code_in_the_same_place_with_other_contents_is_refused(index: Path, tmp_
     files = {"shared/core.py": b"A = 1", "shared/data.json": b"{}", "LICENSE": b"one"}
     other = {"shared/core.py": b"A = 2", "shared/data.json": b"[]", "LICENSE": b"other"}
     with pytest.raises(LockError, match="ham and spam bring other contents of the same files") as caught:
-        assemble.assemble(a_plan(two(index, files, other)), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(two(index, files, other)), Built(), tmp_path, stock())
     assert caught.value.details == ("python/shared/core.py (ham and spam)", "python/shared/data.json (ham and spam)")
 
 
 def test_equal_files_in_the_same_place_are_fine(index: Path, tmp_path: Path) -> None:
     same = {"shared/core.py": b"A = 1"}
     progress = FakeProgress()
-    tree = assemble.assemble(a_plan(two(index, same, same)), Built(), tmp_path, progress)
+    tree = assemble.assemble(a_plan(two(index, same, same)), Built(), tmp_path, stock(progress))
     assert "python/shared/core.py" in {entry.path for entry in tree.entries}
     assert not progress.lines
 
@@ -163,7 +163,7 @@ PKG_RESOURCES = b"try:\n    __import__('pkg_resources').declare_namespace(__name
 @pytest.mark.parametrize(("one", "other"), [(PKGUTIL, b""), (b"", PKGUTIL), (PKG_RESOURCES, PKGUTIL)])
 def test_modules_that_only_say_namespace_may_differ(one: bytes, other: bytes, index: Path, tmp_path: Path) -> None:
     lock_text = two(index, {"ns/__init__.py": one}, {"ns/__init__.py": other})
-    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, FakeProgress())
+    tree = assemble.assemble(a_plan(lock_text), Built(), tmp_path, stock())
     [entry] = [entry for entry in tree.files if entry.path == "python/ns/__init__.py"]
     assert entry.blob.read() == (other or one)
 
@@ -172,7 +172,7 @@ def test_modules_that_only_say_namespace_may_differ(one: bytes, other: bytes, in
 def test_a_namespace_beside_real_code_is_refused(code: bytes, index: Path, tmp_path: Path) -> None:
     with pytest.raises(LockError, match="overwrite the other's code"):
         assemble.assemble(
-            a_plan(two(index, {"ns/__init__.py": code}, {"ns/__init__.py": PKGUTIL})), Built(), tmp_path, FakeProgress()
+            a_plan(two(index, {"ns/__init__.py": code}, {"ns/__init__.py": PKGUTIL})), Built(), tmp_path, stock()
         )
 
 
@@ -181,7 +181,7 @@ def test_a_wheel_that_lies_is_found_though_another_overwrote_its_file(index: Pat
     lie = [record_row("LICENSE", b"something else")]
     wheels = [make_wheel(index, "ham", files={"LICENSE": b"one"}, record=lie), index / "spam-1.0-py3-none-any.whl"]
     with pytest.raises(LockError, match=r"the wheel of ham 1\.0 does not hold what its RECORD says"):
-        assemble.assemble(a_plan(lock_of(*wheels)), Built(), tmp_path, FakeProgress())
+        assemble.assemble(a_plan(lock_of(*wheels)), Built(), tmp_path, stock())
 
 
 def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_compiled_wheels_join_the_locked_ones_and_are_marked_as_such(index: Path
     other, demo = make_wheel(index, "other"), make_wheel(tmp_path / "made", "demo")
     plan = a_plan(lock_of(other))
     plan = replace(plan, steps=(*plan.steps, COMPILED))
-    tree = assemble.assemble(plan, Built(wheels={"demo": demo}), _folder(tmp_path / "work"), FakeProgress())
+    tree = assemble.assemble(plan, Built(wheels={"demo": demo}), _folder(tmp_path / "work"), stock())
     assert [(one.name, one.origin) for one in tree.packages] == [("demo", "compiled"), ("other", "wheel")]
     assert "python/demo/__init__.py" in {file.path for file in tree.files}
 

@@ -482,6 +482,21 @@ def test_what_the_store_has_is_not_compiled_again(running: Interpreter) -> None:
     assert sum(advanced) == 2
 
 
+def test_what_others_have_compiled_comes_by_packages_and_needs_no_interpreter(running: Interpreter) -> None:
+    ours = FakeStore(shared=True)
+    texts = {"a": "x = 1\n", "b": "x =\n", "c": "y = 2\n"}
+    modules = [
+        replace(a_module(text, name=name), package="one" if name == "a" else "two") for name, text in texts.items()
+    ]
+    first = compiler.compile_all(modules, interpreter=running, store=ours)
+    bundles = {key: value for key, value in ours.values.items() if key[0] == "bytecode-bundle"}
+    assert len(bundles) == 2
+    broken = Interpreter(path=Path("/nonexistent/python"), version=running.version)
+    theirs = FakeStore(shared=True, values=dict(bundles))
+    assert compiler.compile_all(modules, interpreter=broken, store=theirs) == first
+    assert theirs.values == ours.values
+
+
 @pytest.mark.parametrize("frame", [b"", b"[]", b"E\xff", b"X"])
 def test_what_the_store_has_that_is_no_frame_is_compiled_again(frame: bytes, running: Interpreter) -> None:
     store, module = FakeStore(), a_module("x = 1\n")

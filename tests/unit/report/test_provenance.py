@@ -192,7 +192,10 @@ def test_an_answer_is_kept_by_image_libraries_and_question(tmp_path: Path, monke
 
     first = key(image)
     assert_decided_by(
-        key, image, {"digest": "sha256:2"}, {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"}
+        key,
+        image,
+        {"digest": "sha256:2", "made_of": "3"},
+        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"},
     )
     assert key(image, SONAMES[:2]) != first
     for constant in ("_SCHEMA", "_ASK"):

@@ -195,6 +195,10 @@ def test_image_and_compilers_are_told() -> None:
     metadata = built(DEMO, origins=Origins(image=IMAGE, compilers=("cc: clang: version 16",)))["metadata"]
     told = properties(metadata)
     assert (told["image"], told["image_digest"]) == ("builder:1", "sha256:12")
+    here = replace(IMAGE, made_of="abc")
+    made = properties(built(DEMO, origins=Origins(image=here))["metadata"])
+    assert made["image_made_of"] == "abc"
+    assert "image_digest" not in made, "it would be no other machine's"
     assert told["compiler:cc"] == "clang: version 16"
     assert metadata["tools"]["components"][0]["name"] == "layerforge"
     assert "timestamp" not in metadata

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -276,7 +277,7 @@ def test_the_reason_that_counts_is_that_the_runtime_has_it() -> None:
 
 
 def test_the_size_of_a_package_is_that_of_its_largest_wheel_where_a_size_is_said() -> None:
-    pylock = b"""
+    pylock = """
 [[packages]]
 name = "Big_One"
 wheels = [{ url = "https://there/a.whl", size = 5 }, { url = "https://there/b.whl", size = 7 }]
@@ -286,7 +287,7 @@ wheels = [{ path = "c.whl" }]
 [[packages]]
 name = "source-only"
 """
-    assert uv.sizes_in(pylock) == {"big-one": 7}
+    assert uv.sizes_in(tomllib.loads(pylock)["packages"]) == {"big-one": 7}
 
 
 def test_a_recipe_that_needs_what_was_left_out_says_so(tmp_path: Path) -> None:

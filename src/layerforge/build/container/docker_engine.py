@@ -40,7 +40,7 @@ class DockerEngine:
     @property
     def identity(self) -> str:
         """The image and the function's memory."""
-        return f"{self.image.digest} {self.memory}"
+        return f"{self.image.identity} {self.memory}"
 
     def refusal(self, target: Target) -> str:
         """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import io
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import docker.models.images
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from layerforge.build.container.cleanup import container
 from layerforge.build.container.errors import EMULATION, FAILURES, as_engine_error, failure
+from layerforge.build.container.made_images import LABEL, ChildError, Found, MadeImage, identity, made, unless_failed
 from layerforge.build.container.run import LOCKED
 from layerforge.build.engine import Image
 from layerforge.build.errors import EngineError
 from layerforge.core import digest, resources, tars
-from layerforge.core.progress import Mark, Progress, Step
+from layerforge.core.progress import Progress, Step
 from layerforge.core.runtimes import Arch, Target, arch_of
-
-LABEL = "layerforge.build-image"
-"""Of images only: a container inherits the labels of its image."""
 
 SOURCES = "layerforge.sources"
 """Label of an image that carries source archives: the folder that they lie in."""
-
-_Found = docker.models.images.Image
 
 
 def find_image(client: DockerClient, target: Target, reference: str | None, progress: Progress) -> Image:
@@ -38,11 +33,15 @@ def find_image(client: DockerClient, target: Target, reference: str | None, prog
     Raises ``EngineError`` where it can be neither found nor made, or has another processor than the target.
     """
     if reference is None:
-        found, name = _build_image(client, target, dockerfile(target), progress)
+        text = dockerfile(target)
+        found, name = _build_image(client, target, text, progress)
+        made_of = identity(found, _key(target, text))
     else:
-        found, name = _named(client, target, reference, progress), reference
+        found, name, made_of = _named(client, target, reference, progress), reference, ""
     carried = str(found.labels.get(SOURCES, ""))
-    image = Image(reference=name, digest=str(found.id), arch=_arch(found, target, name), sources=carried)
+    image = Image(
+        reference=name, digest=str(found.id), arch=_arch(found, target, name), sources=carried, made_of=made_of
+    )
     _refuse_unrunnable(client, image)
     return image
 
@@ -71,13 +70,21 @@ def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...],
 
     The label is the digest of the image and of the packages' names, so each is installed once.
     """
-    key = digest.of_json([INSTALL, image.digest, sorted(packages)])
+    key = digest.of_json([INSTALL, image.identity, sorted(packages)])
     text = INSTALL.format(image=image.digest, packages=" ".join(sorted(packages)))
     what = f"{image.reference} with {', '.join(packages)}"
     hint = "are the packages called so in the image, and can its package lists be reached? `docker pull` renews them"
-    wanted = _BuiltImage(tag=f"layerforge-build:{key[:16]}", key=key, text=text, arch=image.arch, what=what, hint=hint)
-    found = _kept_or_built(client, wanted, progress)
-    return replace(image, reference=wanted.tag, digest=str(found.id))
+    wanted = MadeImage(
+        tag=f"layerforge-build:{key[:16]}",
+        key=key,
+        text=text,
+        arch=image.arch,
+        what=what,
+        hint=hint,
+        facts=(INSTALL, image.identity, *sorted(packages)),
+    )
+    found = made(client, wanted, progress)
+    return replace(image, reference=wanted.tag, digest=str(found.id), made_of=identity(found, key))
 
 
 def build_image_here(client: DockerClient, target: Target) -> bool:
@@ -128,7 +135,7 @@ def _extract(file: IO[bytes], into: str, image: Image) -> None:
         ) from error
 
 
-def _arch(found: _Found, target: Target, name: str) -> Arch:
+def _arch(found: Found, target: Target, name: str) -> Arch:
     said = str(found.attrs.get("Architecture", ""))
     arch = arch_of(said)
     if arch is not target.arch:
@@ -156,7 +163,7 @@ def _refuse_unrunnable(client: DockerClient, image: Image) -> None:
     raise EngineError(f"this machine cannot run programs for {image.arch}", hint=EMULATION)
 
 
-def _named(client: DockerClient, target: Target, reference: str, progress: Progress) -> _Found:
+def _named(client: DockerClient, target: Target, reference: str, progress: Progress) -> Found:
     with as_engine_error():
         try:
             return client.images.get(reference)
@@ -175,7 +182,7 @@ def _pull(client: DockerClient, target: Target, reference: str, progress: Progre
             events = client.api.pull(
                 repository, tag or "latest", stream=True, decode=True, platform=target.arch.platform
             )
-            _show_layers(_unless_failed(events), step)
+            _show_layers(unless_failed(events), step)
         except (APIError, ChildError) as error:
             raise _unknown(reference, str(error)) from error
 
@@ -193,17 +200,6 @@ def _show_layers(events: Iterator[Mapping[str, Any]], step: Step) -> None:
         sizes[layer] = int(detail["current"])
 
 
-class ChildError(Exception):
-    """What an engine says at the end of a stream that began well."""
-
-
-def _unless_failed(events: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for event in events:
-        if "error" in event:
-            raise ChildError(str(event["error"]))
-        yield event
-
-
 def _unknown(reference: str, said: str) -> EngineError:
     if "no space left" in said.lower():
         return failure(OSError(said))
@@ -216,73 +212,24 @@ def _unknown(reference: str, said: str) -> EngineError:
     return EngineError(f"there is no image {reference}, and it cannot be pulled", hint=hint, details=(said,))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _BuiltImage:
-    """An image that a Dockerfile gives."""
-
-    tag: str
-    key: str
-    """Digest of all that decides what is in it; its label."""
-    text: str
-    """Of the Dockerfile."""
-    arch: Arch
-    what: str
-    """For people."""
-    hint: str
-    """What to do where it cannot be made."""
-    arguments: Mapping[str, str] = field(default_factory=dict)
+def _base(text: str, python: str) -> str:
+    """The image that a Dockerfile begins with."""
+    found = re.search(r"^FROM (\S+)", text, re.MULTILINE)
+    return found[1].replace("${PYTHON}", python) if found else ""
 
 
-def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[_Found, str]:
+def _build_image(client: DockerClient, target: Target, text: str, progress: Progress) -> tuple[Found, str]:
     """The image that the Dockerfile gives for the target, and its tag."""
     tag = f"layerforge-build:{target.label}"
-    wanted = _BuiltImage(
+    wanted = MadeImage(
         tag=tag,
         key=_key(target, text),
         text=text,
         arch=target.arch,
         what=tag,
         hint="it needs Amazon's registry and package lists; name another image with --image, or use --engine host",
+        facts=(text, target.python),
+        base=_base(text, target.python),
         arguments={"PYTHON": target.python},
     )
-    return _kept_or_built(client, wanted, progress), tag
-
-
-def _kept_or_built(client: DockerClient, wanted: _BuiltImage, progress: Progress) -> _Found:
-    """The image with the label that says what is in it, else a new one."""
-    with as_engine_error():
-        here = client.images.list(filters={"label": f"{LABEL}={wanted.key}"})
-        if here:
-            return here[0]
-        with progress.step("image") as step:
-            # Where it fails, an error or a line of whoever can do without it says so.
-            step.note("", Mark.UNTOLD)
-            _build(client, wanted)
-            step.note(f"{wanted.what}, kept for next time")
-        return client.images.get(wanted.tag)
-
-
-def _build(client: DockerClient, wanted: _BuiltImage) -> None:
-    lines: list[str] = []
-    try:
-        events = client.api.build(
-            fileobj=io.BytesIO(wanted.text.encode()),
-            tag=wanted.tag,
-            labels={LABEL: wanted.key},
-            buildargs=dict(wanted.arguments),
-            platform=wanted.arch.platform,
-            rm=True,
-            forcerm=True,
-            decode=True,
-        )
-        for event in _unless_failed(events):
-            said = str(event.get("stream") or event.get("status") or "").rstrip()
-            lines += said.splitlines()
-    except (APIError, ChildError) as error:
-        raise _unbuilt(wanted, str(error), lines) from error
-
-
-def _unbuilt(wanted: _BuiltImage, said: str, lines: list[str]) -> EngineError:
-    if "no space left" in said.lower():
-        return failure(OSError(said))
-    return EngineError(f"the build image {wanted.what} cannot be made", hint=wanted.hint, details=(*lines[-12:], said))
+    return made(client, wanted, progress), tag

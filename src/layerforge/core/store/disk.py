@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,9 +31,6 @@ from layerforge.core.store.protocol import BY_CONTENT, Made, Store
 FOLDER = "store-v2"
 """Everything lies in this folder below the root, which may be a folder that the user has other things in."""
 
-FORMER = ("store-v1",)
-"""Folders of earlier versions, which nothing reads any more."""
-
 TAG = "CACHEDIR.TAG"
 
 _SIGNATURE = (
@@ -41,16 +38,14 @@ _SIGNATURE = (
 )
 
 _DIGEST = 32
-_WORK = "work"
-_WORKSPACE = "tmp"
+WORK = "work"
+WORKSPACE = "tmp"
 MOST = 2 * 2**30
 """Bytes that a value may have. The largest, what a step has compiled, are some hundred million."""
 
 _LOOKS, _LOOK_SECONDS = 20, 0.1
 """How long it is waited for that whoever removes a workspace comes to its end."""
 
-BESIDES = ("logs", "refused", "image-sources", "runtime-packages")
-"""Folders of what is kept besides the values."""
 
 MADE = "made"
 """Kind of what says how a value came to be, for whoever shares it later."""
@@ -67,40 +62,6 @@ def pythons() -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """How much is kept of a kind, and when it was last used."""
-
-    count: int
-    size: int
-    """Bytes."""
-    oldest: float
-    """Seconds since 1970; 0 where nothing is kept."""
-    newest: float
-
-    @classmethod
-    def of_files(cls, folder: Path) -> Kept:
-        """What lies in a folder, as far as it stays there."""
-        found: list[os.stat_result] = []
-        for path in folder.rglob("*"):
-            with suppress(OSError):
-                found.append(path.lstat())
-        files = [one for one in found if stat.S_ISREG(one.st_mode)]
-        times = [one.st_mtime for one in files] or [0.0]
-        return cls(count=len(files), size=sum(one.st_size for one in files), oldest=min(times), newest=max(times))
-
-    @classmethod
-    def of(cls, parts: Iterable[Kept]) -> Kept:
-        """Several together."""
-        parts = [one for one in parts if one.count]
-        return cls(
-            count=sum(one.count for one in parts),
-            size=sum(one.size for one in parts),
-            oldest=min((one.oldest for one in parts), default=0.0),
-            newest=max((one.newest for one in parts), default=0.0),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class DiskStore:
     """A store below ``root``, and what a team shares ``behind`` it: what one lacks the other is asked for."""
 
@@ -112,6 +73,11 @@ class DiskStore:
     def shared(self) -> bool:
         """Whether others read from it too."""
         return self.behind is not None and self.behind.shared
+
+    @property
+    def shared(self) -> bool:
+        """Nobody else reads from a folder that only this user may write to."""
+        return False
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged. What comes from behind is kept here."""
@@ -176,7 +142,7 @@ class DiskStore:
             self._make(path.parent)
             if path.is_dir():
                 _removed(path)
-            work = self.folder / _WORK
+            work = self.folder / WORK
             make_private(work)
             write_atomically(path, _header(kind, key, value) + value, 0o600, by=work)
 
@@ -213,12 +179,12 @@ class DiskStore:
 
         Raises ``StepError`` where somebody removes it meanwhile, whatever went wrong for that reason.
         """
-        place = self.place(_WORK)
+        place = self.place(WORK)
         with writing(self.root):
             self._tag()
-            clear_dead(place, _WORKSPACE)
+            clear_dead(place, WORKSPACE)
             clear_partial(place)
-            folder, alive = own_folder(place, _WORKSPACE)
+            folder, alive = own_folder(place, WORKSPACE)
         try:
             yield folder
         except Exception as error:
@@ -239,42 +205,6 @@ class DiskStore:
         for path in sorted(self.folder.glob("values/*/*/*")):
             with suppress(OSError):
                 yield path.parent.parent.name, path.name, path.lstat().st_size - _DIGEST
-
-    def kinds(self) -> dict[str, Kept]:
-        """What is kept, by kind; logs and the like are kinds too."""
-        folders = [*sorted(self.folder.glob("values/*")), *(self.folder / name for name in BESIDES)]
-        found = {folder.name: Kept.of_files(folder) for folder in folders}
-        return {name: kept for name, kept in found.items() if kept.count}
-
-    def clear(self, unused_since: float | None = None) -> int:
-        """Removes every value, log and refused layer; builds that run go on. Returns the bytes that were freed.
-
-        With a moment, in seconds since 1970, only what was neither made nor used after it.
-        """
-        freed = 0
-        for name in FORMER:
-            if (self.root / name / TAG).is_file():
-                freed += _size(self.root / name)
-                shutil.rmtree(self.root / name, ignore_errors=True)
-        if not (self.folder / TAG).is_file():
-            return freed
-        before = _size(self.folder)
-        for name in ("values", *BESIDES):
-            if unused_since is None:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
-            else:
-                _remove_old(self.folder / name, unused_since)
-        clear_dead(self.place(_WORK), _WORKSPACE)
-        return freed + before - _size(self.folder)
-
-
-def _remove_old(folder: Path, since: float) -> None:
-    """Removes the files below a folder that are older than a moment."""
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            found = path.lstat()
-            if stat.S_ISREG(found.st_mode) and found.st_mtime < since:
-                path.unlink()
 
 
 def _is_gone(folder: Path, error: Exception) -> bool:
@@ -304,10 +234,6 @@ def _gone(folder: Path, error: Exception) -> StepError:
         hint="run the same again, and leave that folder out of whatever cleans up",
         details=tuple(str(error).splitlines()[:1]),
     )
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _made_key(kind: str, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,17 @@ from layerforge.core.errors import StoreError
 
 MOST = 4 * 2**30
 """Bytes that an object may have."""
+
+MARK = "layerforge-store"
+"""Name of an object that every far store has, once something was put there: that it can be read shows that the place
+is a store and that its objects may be read, which some places do not tell from absence."""
+
+
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+"""How file systems say that they have no hard links."""
+
+
+_FOREIGN = {errno.ELOOP: "it is a link, which is not followed", errno.EISDIR: "it is no regular file"}
 
 
 class FarStoreError(StoreError):
@@ -40,9 +52,9 @@ class Listed:
 class Objects(Protocol):
     """Named bytes. A name is given once: nothing is ever written over. Fit for several threads.
 
-    Names are parts of ``[a-zA-Z0-9._-]`` with slashes between them. Every method raises ``FarStoreError`` where the
-    place cannot be reached or refuses, after it has tried again what may pass; ``create`` and ``remove`` raise
-    ``FarReadOnlyError`` where only they are refused.
+    Names are parts of ``[a-zA-Z0-9._-]`` with slashes between them, and no part begins with a dot. Every method raises
+    ``FarStoreError`` where the place cannot be reached or refuses, after it has tried again what may pass; ``create``
+    and ``remove`` raise ``FarReadOnlyError`` where only they are refused.
     """
 
     @property
@@ -56,7 +68,10 @@ class Objects(Protocol):
         """How many bytes an object has, without reading it; ``None`` where there is none."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Makes an object, whole or not at all. Returns ``False`` where there is one of that name already."""
+        """Makes an object, whole or not at all. Returns ``False`` where there is one of that name already.
+
+        That one may be one's own, of a try whose answer was lost: what is there tells, not who made it.
+        """
 
     def listed(self, below: str = "") -> Iterator[Listed]:
         """Every object whose name starts with ``below``, in the order of the names."""
@@ -88,16 +103,22 @@ class FolderObjects:
             cause = error.__cause__
             if isinstance(cause, FileNotFoundError | NotADirectoryError):
                 return None
-            raise self._failed(cause if isinstance(cause, OSError) else OSError(errno.EIO, str(error))) from error
+            foreign = _FOREIGN.get(cause.errno or 0) if isinstance(cause, OSError) else str(error)
+            if isinstance(cause, OSError) and not foreign:
+                raise self._failed(cause) from error
+            raise self._foreign(name, foreign or "") from error
 
     def size(self, name: str) -> int | None:
         """The size of a file."""
         try:
-            return (self.root / name).lstat().st_size
+            facts = (self.root / name).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self._failed(error) from error
+        if not stat.S_ISREG(facts.st_mode):
+            raise self._foreign(name, "it is no regular file")
+        return facts.st_size
 
     def create(self, name: str, data: bytes) -> bool:
         """Makes a file by a link to one that is written whole."""
@@ -112,29 +133,47 @@ class FolderObjects:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                os.link(partial, path)
+                return self._link(partial, path)
             finally:
                 with suppress(OSError):
                     partial.unlink()
+        except OSError as error:
+            raise self._failed(error, writing=True) from error
+
+    def _link(self, partial: Path, path: Path) -> bool:
+        try:
+            os.link(partial, path)
         except FileExistsError:
             return False
         except OSError as error:
-            raise self._failed(error, writing=True) from error
+            # The partial file could be written in the same folder, so it is no matter of rights.
+            if error.errno not in _NO_LINKS:
+                raise
+            raise FarStoreError(
+                f"the disk of {self.root} has no hard links, by which an object is made only once",
+                hint="name with --store a folder on a file system that has them, such as ext4, XFS or NFS",
+                details=(str(error),),
+            ) from error
         return True
 
     def listed(self, below: str = "") -> Iterator[Listed]:
         """Every file whose name starts with ``below``."""
         folder = self.root / below if below.endswith("/") or not below else (self.root / below).parent
         try:
-            found = sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
-            for path in found:
-                name = path.relative_to(self.root).as_posix()
-                if name.startswith(below) and path.is_file() and not path.is_symlink():
-                    with suppress(FileNotFoundError):
-                        facts = path.lstat()
+            # A name is in the order of its text, as in S3, which a path is not: a hyphen comes before a slash.
+            for name in sorted(name for name in self._names(folder) if name.startswith(below)):
+                with suppress(FileNotFoundError):
+                    facts = (self.root / name).lstat()
+                    if stat.S_ISREG(facts.st_mode):
                         yield Listed(name=name, size=facts.st_size, modified=facts.st_mtime)
         except OSError as error:
             raise self._failed(error) from error
+
+    def _names(self, folder: Path) -> Iterator[str]:
+        for place, folders, files in os.walk(folder, onerror=_unless_absent):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            below = Path(place).relative_to(self.root)
+            yield from ((below / name).as_posix() for name in files if not name.startswith("."))
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes files."""
@@ -144,8 +183,21 @@ class FolderObjects:
             except OSError as error:
                 raise self._failed(error, writing=True) from error
 
+    def _foreign(self, name: str, why: str) -> FarStoreError:
+        return FarStoreError(
+            f"{self.root / name} is no object of a store: {why}", hint="layerforge did not put it there: move it away"
+        )
+
     def _failed(self, error: OSError, *, writing: bool = False) -> FarStoreError:
+        if not writing and error.errno in {errno.EACCES, errno.EPERM}:
+            hint = "name with --store a folder that you may read"
+            return FarStoreError(f"{self.root} may not be read", hint=hint, details=(str(error),))
         told = faults.of(error, self.root, "name with --store")
         unwritable = writing and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
         kind = FarReadOnlyError if unwritable else FarStoreError
         return kind(told.message, hint=told.hint, details=told.details)
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

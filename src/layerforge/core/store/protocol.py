@@ -26,6 +26,10 @@ class Made:
 class Store(Protocol):
     """Values by the digest of all that made them. A value that was damaged on disk reads as absent."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether others read what is put here: then it is worth more work than this machine alone would have of it."""
+
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None``."""
 

@@ -10,10 +10,11 @@ from typing import TypeVar
 from layerforge.core import digest, guarded
 from layerforge.core.progress import Progress
 from layerforge.core.store import far, records
-from layerforge.core.store.disk import DiskStore, Kept
+from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import Entry, FarStore, blob_name
 from layerforge.core.store.objects import Listed
 from layerforge.core.store.records import Record, UnusableError
+from layerforge.core.store.upkeep import Kept
 from layerforge.core.text import counted, megabytes
 
 THREADS = 8

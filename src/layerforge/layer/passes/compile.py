@@ -47,6 +47,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
         interpreter=setting.interpreter,
         store=setting.store,
         advance=setting.step.advance,
+        warn=setting.progress.warn,
     )
     yield from zip(files, results, strict=True)
 
@@ -61,6 +62,7 @@ def _module(file: File, rules: CodeRules) -> Module:
         filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
+        package=file.package,
         optimize=min(rules.optimize, 1) if kept else rules.optimize,  # level 2 leaves docstrings out
     )
 

@@ -44,7 +44,9 @@ def optimize(
     results: list[PassResult] = []
     for name, run in PASSES:
         with progress.step(name) as step:
-            setting = Setting(spec=plan.spec, target=plan.target, interpreter=interpreter, store=store, step=step)
+            setting = Setting(
+                spec=plan.spec, target=plan.target, interpreter=interpreter, store=store, step=step, progress=progress
+            )
             result = _run(name, run, tree, setting)
             tree = apply(tree, result.edits)
             step.note(describe(result))

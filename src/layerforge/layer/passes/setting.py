@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layerforge.build.interpreters import Interpreter
-from layerforge.core.progress import Step
+from layerforge.core.progress import Progress, Step
 from layerforge.core.runtimes import Target
 from layerforge.core.store.protocol import Store
 from layerforge.layer.tree import Edit
@@ -49,3 +49,4 @@ class Setting:
     interpreter: Interpreter | None
     store: Store
     step: Step
+    progress: Progress

@@ -109,7 +109,7 @@ def key_of(
     tests: Iterable[str],
 ) -> str:
     """The key of a run on the wheels: whatever decides how it ends. ``hashes`` are those of sources and wheels."""
-    image = room.builder.image.digest
+    image = room.builder.image.identity
     run = [SCHEMA, image, order.target.label, plugin(), INI, OPTIONS, environment(room)]
     return digest.of_json([order.package.name, hashes, run, arguments, sorted(tests)])
 

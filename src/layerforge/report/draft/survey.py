@@ -78,9 +78,11 @@ def survey(
     Raises ``LockError`` where a wheel cannot be had.
     """
     planned = plan(request.spec, target, pins, Compression.FAST, None, 0)
-    whole = assemble(planned, Built(), workspace, search.progress)
+    whole = assemble(planned, Built(), workspace, search)
     with search.progress.step("prune") as step:
-        setting = Setting(spec=request.spec, target=target, interpreter=None, store=search.store, step=step)
+        setting = Setting(
+            spec=request.spec, target=target, interpreter=None, store=search.store, step=step, progress=search.progress
+        )
         tree = apply(whole, [one for one in prune(whole, setting) if isinstance(one, Edit)])
     package = next(one for one in whole.packages if one.name == name)
     own = [file for file in tree.files if file.package == name]

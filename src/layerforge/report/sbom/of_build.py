@@ -149,5 +149,8 @@ def _facts(manifest: Manifest, origins: Origins) -> dict[str, str]:
         **{f"env:{name}": value for name, value in manifest.env.items()},
     }
     if origins.image:
-        facts |= {"image": origins.image.reference, "image_digest": origins.image.digest}
+        facts |= {"image": origins.image.reference}
+        # The digest of one that was made here is no other machine's, and the same layer has the same SBOM everywhere.
+        made_of = origins.image.made_of
+        facts |= {"image_made_of": made_of} if made_of else {"image_digest": origins.image.digest}
     return facts | {f"compiler:{line.partition(': ')[0]}": line.partition(": ")[2] for line in origins.compilers}

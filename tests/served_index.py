@@ -1,0 +1,77 @@
+"""An index of packages as a server on this machine has it, which remembers what it was asked for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+NOWHERE = "http://127.0.0.1:9/simple/"
+"""The address of an index that cannot be reached."""
+
+
+@dataclass
+class ServedIndex:
+    """Wheels of a folder at ``url``; what was asked for are the paths, in order."""
+
+    url: str
+    asked: list[str] = field(default_factory=list)
+    password: str = ""
+    """Of the user ``me``; empty where anybody may read."""
+
+    @property
+    def private_url(self) -> str:
+        """The address with who is asking."""
+        return self.url.replace("//", f"//me:{self.password}@")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[ServedIndex]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+        def do_GET(self) -> None:
+            index.asked.append(self.path)
+            login = base64.b64encode(f"me:{index.password}".encode()).decode()
+            if index.password and self.headers.get("Authorization") != f"Basic {login}":
+                self.answer(401, b"")
+            elif self.path.startswith("/simple/"):
+                name = self.path.removeprefix("/simple/").strip("/").replace("-", "_")
+                files = sorted(folder.glob(f"{name}-*.whl"))
+                self.answer(200 if files else 404, "".join(map(link, files)).encode(), "text/html")
+            elif (file := folder / Path(self.path).name).is_file():
+                self.answer(200, file.read_bytes())
+            else:
+                self.answer(404, b"")
+
+        do_HEAD = do_GET
+
+        def answer(self, status: int, data: bytes, kind: str = "application/octet-stream") -> None:
+            self.send_response_only(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+    def link(file: Path) -> str:
+        return f'<a href="/files/{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">{file.name}</a>\n'
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        index = ServedIndex(url=f"http://127.0.0.1:{server.server_address[1]}/simple/")
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield index
+        finally:
+            server.shutdown()
+            thread.join()
