@@ -15,8 +15,6 @@ from aws.proxy import Proxy
 from layerforge.core.store import places
 from layerforge.core.store.objects import FarReadOnlyError, Objects
 
-pytest.importorskip("layerforge.core.store.s3")
-
 TEXT = (Path(__file__).parents[2] / "docs/scale.md").read_text("utf-8")
 POLICIES = dict(re.findall(r"<!-- file: store-(\w+)\.json -->\n```json\n(.*?)```", TEXT, re.DOTALL))
 

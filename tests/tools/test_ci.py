@@ -419,10 +419,12 @@ def of_step(tools: Tools, folder: Path, action: str, name: str) -> str:
 
 def really(folder: Path, script: str, env: Mapping[str, str]) -> Any:
     """Runs a step with the real program where the action installs it."""
-    program = folder / "layerforge/bin/layerforge"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    if not program.exists():
-        program.symlink_to(PROGRAM)
+    for name in ("layerforge", "python"):
+        program = folder / "layerforge/bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        # A link to an interpreter would not find the packages of its environment.
+        program.write_text(f'#!/bin/sh\nexec "{PROGRAM.with_name(name)}" "$@"\n')
+        program.chmod(0o755)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {"RUNNER_TEMP": str(folder), "PATH": path, **env}
     (folder / "step.sh").write_text(script)
@@ -443,6 +445,7 @@ A, B = "ab" * 32, "cd" * 32
 def test_what_a_build_used_is_gathered_and_what_lay_there_is_not(tools: Tools, tmp_path: Path) -> None:
     near = tmp_path / "near"
     old, new = kept(near, "built", A, b"old"), kept(near, "built", B, b"new")
+    kept(near, "bytecode", A, b"of no interest to others")
     began = tmp_path / "layerforge/began"
     began.parent.mkdir()
     began.touch()

@@ -17,6 +17,7 @@ import yaml
 
 from fakes import FakeProgress
 from layerforge import cli
+from layerforge.core.store import far
 from layerforge.core.store.disk import DiskStore
 from layerforge.resolve.project_settings import project_settings
 
@@ -87,6 +88,12 @@ def _allowed(policy: Any) -> set[str]:
     assert policy["Version"] == "2012-10-17"
     allowing = [one["Action"] for one in policy["Statement"] if one["Effect"] == "Allow"]
     return {action for actions in allowing for action in ([actions] if isinstance(actions, str) else actions)}
+
+
+def test_the_kinds_that_are_shared_are_those_of_the_reference() -> None:
+    text = (ROOT / "docs/reference.md").read_text("utf-8")
+    [listed] = re.findall(r"take `--kind KIND`, repeatable: ([\w,\s-]+);", text)
+    assert {*re.split(r",\s+", listed)} == far.KINDS - {"bundle"}
 
 
 # --- the cluster
