@@ -143,13 +143,14 @@ def pull(kinds: tuple[str, ...]) -> None:
     tell_moved(moved.count, moved.size, moved.there, f"from {far.objects.place}")
 
 
-def chosen_kinds(named: Iterable[str]) -> frozenset[str]:
-    """The kinds that are named, or all that are shared. Raises ``UsageError`` for others."""
+def chosen_kinds(named: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a kind is one that is named, or any that is shared. Raises ``UsageError`` for others."""
     from layerforge.core.store import far
 
-    if unknown := sorted({*named} - far.KINDS):
+    if unknown := [kind for kind in named if not far.goes(kind)]:
         raise UsageError(f"{unknown[0]!r} is no kind that is shared", hint=f"there are {', '.join(sorted(far.KINDS))}")
-    return frozenset(named) or far.KINDS
+    kinds = frozenset(named)
+    return lambda kind: kind in kinds or not kinds
 
 
 def tell_moved(count: int, size: int, there: int, where: str) -> None:

@@ -173,7 +173,6 @@ def test_without_a_signing_key_nothing_is_put(team: Team) -> None:
     store.put("built", KEY, b"wheel")
     store.put("source", digest.sha256(b"x"), b"x")
 
-    assert not store.shared
     assert not team.folder.exists()
 
 
@@ -269,7 +268,6 @@ def test_a_place_that_takes_nothing_is_read_all_the_same() -> None:
     failing.values["built", KEY] = b"w"
 
     assert store.get("built", KEY) == b"w"
-    assert not store.shared
     assert progress.warnings == ["no right to write; it is read all the same"]
 
 

@@ -34,10 +34,10 @@ class World:
         return FarStore(objects=objects, progress=self.progress, signer=signer, trusted=(TEAM.public,))
 
     def push(self, name: str) -> tending.Moved:
-        return tending.push(self.near(name), self.far(), far.KINDS, self.progress)
+        return tending.push(self.near(name), self.far(), far.goes, self.progress)
 
     def pull(self, name: str) -> tending.Moved:
-        return tending.pull(self.near(name), self.far(None), far.KINDS, self.progress)
+        return tending.pull(self.near(name), self.far(None), far.goes, self.progress)
 
     def blob(self, value: bytes) -> Path:
         return self.folder / "far" / blob_name(digest.sha256(value))
@@ -68,7 +68,7 @@ def test_only_the_kinds_that_are_named_are_moved(world: World) -> None:
     one.put("built", OLD, b"wheel")
     one.put("verdict", OLD, b"good")
 
-    assert tending.push(one, world.far(), frozenset({"verdict"}), world.progress).count == 1
+    assert tending.push(one, world.far(), {"verdict"}.__contains__, world.progress).count == 1
     assert world.far().get("built", OLD) is None
 
 

@@ -25,6 +25,7 @@ from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.core.faults import writing
 from layerforge.core.filing import ALIVE, clear_dead, clear_partial, own_folder, remove, write_atomically
 from layerforge.core.progress import Progress
+from layerforge.core.store import bundles
 from layerforge.core.store.ownership import make_private, refuse_shared
 from layerforge.core.store.protocol import BY_CONTENT, Made, Store
 
@@ -72,17 +73,12 @@ class DiskStore:
     @property
     def shared(self) -> bool:
         """Whether others read from it too."""
-        return self.behind is not None and self.behind.shared
-
-    @property
-    def shared(self) -> bool:
-        """Nobody else reads from a folder that only this user may write to."""
-        return False
+        return self.behind is not None
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged. What comes from behind is kept here."""
         value = self.near(kind, key)
-        if value is None and self.behind and (value := self.behind.get(kind, key)) is not None:
+        if value is None and self.behind and (value := self.behind.get(kind, key)) is not None and not _passes(kind):
             self.keep(kind, key, value)
         return value
 
@@ -121,7 +117,8 @@ class DiskStore:
 
     def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
         """Keeps a value, here and behind. Raises ``StepError`` where the disk is full or cannot be written."""
-        self.keep(kind, key, value)
+        if self.behind is None or not _passes(kind):
+            self.keep(kind, key, value)
         if made is not None:
             self.keep(MADE, _made_key(kind, key), json.dumps(asdict(made)).encode())
         if self.behind:
@@ -234,6 +231,11 @@ def _gone(folder: Path, error: Exception) -> StepError:
         hint="run the same again, and leave that folder out of whatever cleans up",
         details=tuple(str(error).splitlines()[:1]),
     )
+
+
+def _passes(kind: str) -> bool:
+    """Whether values of a kind are kept on this machine in another form: one by one, or as files that uv knows."""
+    return kind == "wheel" or bundles.is_bundle(kind)
 
 
 def _made_key(kind: str, key: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from layerforge.core import digest, guarded
 from layerforge.core.errors import StoreError
 from layerforge.core.progress import Progress
-from layerforge.core.store import records
+from layerforge.core.store import bundles, records
 from layerforge.core.store.keys import PublicKey, SigningKey
 from layerforge.core.store.objects import FarStoreError, Listed, Objects
 from layerforge.core.store.protocol import BY_CONTENT, Made
@@ -31,9 +31,9 @@ SAME = frozenset({"built", "layer-bytes"})
 KINDS = (
     BY_CONTENT
     | SAME
-    | frozenset({"layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "wheel-of", "bundle"})
+    | frozenset({"layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "wheel-of"})
 )
-"""What goes far. The rest is quick to make, or speaks of this machine alone."""
+"""What goes far, and bundles. The rest is quick to make, or speaks of this machine alone."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _LOOKED_AFTER = frozenset({"built", "layer"})
@@ -66,8 +66,8 @@ class FarStore:
 
     @property
     def shared(self) -> bool:
-        """Whether others will read what is put here."""
-        return self.signer is not None
+        """Always: that is what it is for."""
+        return True
 
     @property
     def believed(self) -> tuple[PublicKey, ...]:
@@ -91,7 +91,7 @@ class FarStore:
 
     def get(self, kind: str, key: str) -> bytes | None:
         """A value that its digest proves and, where its key does not, a trusted signature; else ``None``."""
-        if kind not in KINDS or not _HEX.fullmatch(key):
+        if not _goes(kind, key):
             return None
         if kind in BY_CONTENT:
             return self._blob(key)
@@ -100,7 +100,7 @@ class FarStore:
 
     def holds(self, kind: str, key: str) -> bool:
         """Whether there is such a value, as far as a trusted record or the name of a blob tells."""
-        if kind not in KINDS or not _HEX.fullmatch(key):
+        if not _goes(kind, key):
             return False
         sha256 = key if kind in BY_CONTENT else record.sha256 if (record := self.record(kind, key)) else ""
         return bool(sha256) and self.objects.size(blob_name(sha256)) is not None
@@ -110,7 +110,7 @@ class FarStore:
 
         Raises ``ConflictError`` where a trusted record says otherwise of what has to be the same for all.
         """
-        if kind not in KINDS or not _HEX.fullmatch(key):
+        if not _goes(kind, key):
             return
         if self.signer is None:
             return  # whoever only reads has chosen so
@@ -195,6 +195,15 @@ class FarStore:
         self.progress.warn(text)
 
 
+def goes(kind: str) -> bool:
+    """Whether values of a kind go far."""
+    return kind in KINDS or bundles.is_bundle(kind)
+
+
+def _goes(kind: str, key: str) -> bool:
+    return goes(kind) and _HEX.fullmatch(key) is not None
+
+
 def blob_name(sha256: str) -> str:
     """Name of the object that bytes with a digest are in."""
     return f"cas/sha256/{sha256[:2]}/{sha256}"
@@ -229,7 +238,7 @@ def entries(objects: Objects) -> Iterator[Entry]:
     """Every record in a place. Names that are none are passed over."""
     for one in objects.listed("records/"):
         match one.name.split("/"):
-            case [_, kind, _, last] if kind in KINDS and _HEX.fullmatch(last.partition(".")[0]):
+            case [_, kind, _, last] if _goes(kind, last.partition(".")[0]):
                 key, _, signer = last.partition(".")
                 yield Entry(kind=kind, key=key, signer=signer, object=one)
             case _:

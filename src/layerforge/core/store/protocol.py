@@ -38,7 +38,3 @@ class Store(Protocol):
 
     def holds(self, kind: str, key: str) -> bool:
         """Whether there is a value, without reading it whole: it may turn out to be damaged."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether others read from it too."""

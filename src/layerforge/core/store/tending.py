@@ -66,7 +66,7 @@ def in_threads(work: Callable[[T], R], over: Iterable[T]) -> Iterator[R]:
 
 def of_near(near: DiskStore) -> list[Value]:
     """What lies near and may go far."""
-    return [Value(kind=kind, key=key, size=size) for kind, key, size in near.entries() if kind in far.KINDS]
+    return [Value(kind=kind, key=key, size=size) for kind, key, size in near.entries() if far.goes(kind)]
 
 
 def of_far(store: FarStore) -> list[Value]:
@@ -77,11 +77,11 @@ def of_far(store: FarStore) -> list[Value]:
     return [Value(kind=one.kind, key=one.key, size=one.size) for one in found if one]
 
 
-def push(near: DiskStore, store: FarStore, kinds: frozenset[str], progress: Progress) -> Moved:
+def push(near: DiskStore, store: FarStore, chosen: Callable[[str], bool], progress: Progress) -> Moved:
     """Puts what lies near into a far store that lacks it. Raises ``ConflictError`` where that has something else."""
     believed = {key.id for key in store.believed}
     there = {(one.kind, one.key) for one in far.entries(store.objects) if one.signer in believed}
-    wanted = [one for one in of_near(near) if one.kind in kinds]
+    wanted = [one for one in of_near(near) if chosen(one.kind)]
 
     def send(value: Value) -> bool:
         data = near.near(value.kind, value.key)
@@ -95,9 +95,9 @@ def push(near: DiskStore, store: FarStore, kinds: frozenset[str], progress: Prog
     return _moved("push", send, wanted, there, progress)
 
 
-def pull(near: DiskStore, store: FarStore, kinds: frozenset[str], progress: Progress) -> Moved:
+def pull(near: DiskStore, store: FarStore, chosen: Callable[[str], bool], progress: Progress) -> Moved:
     """Keeps near what a far store has by a record of a trusted key."""
-    wanted = [one for one in of_far(store) if one.kind in kinds]
+    wanted = [one for one in of_far(store) if chosen(one.kind)]
     there = {(one.kind, one.key) for one in wanted if near.lies_near(one.kind, one.key)}
 
     def fetch(value: Value) -> bool:
