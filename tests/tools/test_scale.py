@@ -93,7 +93,7 @@ def _allowed(policy: Any) -> set[str]:
 def test_the_kinds_that_are_shared_are_those_of_the_reference() -> None:
     text = (ROOT / "docs/reference.md").read_text("utf-8")
     [listed] = re.findall(r"take `--kind KIND`, repeatable: ([\w,\s-]+);", text)
-    assert {*re.split(r",\s+", listed)} == far.KINDS - {"bundle"}
+    assert {*re.split(r",\s+", listed)} == far.KINDS
 
 
 # --- the cluster
