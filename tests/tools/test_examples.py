@@ -13,7 +13,7 @@ from layerforge.resolve.catalogue import catalogue
 from toolbox import Tools
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/README.md"))
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/template.yaml"))
 
 
 def test_there_are_examples() -> None:

@@ -169,21 +169,23 @@ def verify(remove: bool) -> None:  # noqa: FBT001
     progress = terminal.progress()
     near = sharing.near_store(progress)
     found = tending.damaged_near(near)
-    place = str(near.root)
+    place, far = str(near.root), None
     if sharing.sharing().place:
         far = sharing.far_store(progress)
         place = f"{place} or {far.objects.place}"
-        beyond = tending.damaged_far(far, progress)
-        found += beyond
-        if remove:
-            tending.remove_damaged(far, beyond)
-    if found:
+        found += tending.damaged_far(far, progress)
+    if far and remove:
+        tending.remove_damaged(far, found)
+    told = tuple(f"{one.name} {one.why}" for one in found)
+    if found and not remove:
         raise StoreError(
             f"{counted(len(found), 'value')} in {place} cannot be used",
-            hint="what is made again takes its place" if remove else "--remove takes them out of the shared store",
-            details=tuple(f"{one.name} {one.why}" for one in found[:_SHOWN]),
+            hint="--remove takes them out of the shared store, so that they can be put again",
+            details=told[:_SHOWN],
         )
-    terminal.report().line(f"nothing is damaged in {place}")
+    for line in told:
+        terminal.report().line(f"{line}: removed")
+    terminal.report().line(f"nothing {'else ' if found else ''}is damaged in {place}")
 
 
 @command.command("clear")

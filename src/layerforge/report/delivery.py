@@ -23,6 +23,9 @@ from layerforge.report.provenance import Origins
 from layerforge.resolve import lock
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
+BYTES = "layer-bytes"
+"""Kind of what says which zip a plan gives: its SHA-256, and nothing that may differ from machine to machine."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltLayer:
@@ -70,7 +73,7 @@ def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
     store.put("archive", layer.manifest.sha256, layer.data)
     # What a manifest says may differ from machine to machine; this may not.
-    store.put("layer-bytes", plan.key, layer.manifest.sha256.encode())
+    store.put(BYTES, plan.key, layer.manifest.sha256.encode())
     text = manifest_json(layer.manifest)
     record = Record(manifest=text, sbom=layer.sbom, licences=layer.licences)
     store.put("layer", plan.key, json.dumps(asdict(record)).encode())
@@ -106,7 +109,10 @@ def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
         manifest = read_manifest(kept.manifest)
     except guarded.Unreadable:
         return None  # written by another version
-    return (kept, manifest) if promised(plan, manifest) else None
+    # Where two machines disagree on the bytes, a store that a team shares raises the alarm here.
+    told = store.get(BYTES, plan.key)
+    agrees = told is None or told == manifest.sha256.encode()
+    return (kept, manifest) if agrees and promised(plan, manifest) else None
 
 
 def promised(plan: Plan, manifest: Manifest) -> bool:

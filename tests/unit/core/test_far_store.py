@@ -14,10 +14,10 @@ from fakes import FakeProgress
 from layerforge.core import digest
 from layerforge.core.store import far, keys, records
 from layerforge.core.store.disk import DiskStore
-from layerforge.core.store.far import MARKER, ConflictError, FarStore, blob_name
+from layerforge.core.store.far import ConflictError, FarStore, blob_name
 from layerforge.core.store.keys import SigningKey
 from layerforge.core.store.lenient import LenientStore
-from layerforge.core.store.objects import FarReadOnlyError, FarStoreError, FolderObjects
+from layerforge.core.store.objects import MARK, FarReadOnlyError, FarStoreError, FolderObjects
 from layerforge.core.store.protocol import Made
 from layerforge.core.store.records import Record, UnusableError
 
@@ -189,7 +189,7 @@ def test_a_store_of_a_later_schema_is_refused_at_once(team: Team) -> None:
     team.store().check()
     team.store().put("built", KEY, b"wheel")
     team.store().check()
-    (team.folder / MARKER).write_text('{"schema": 2}')
+    (team.folder / MARK).write_text('{"schema": 2}')
 
     with pytest.raises(FarStoreError, match="cannot be understood"):
         team.store().check()

@@ -117,7 +117,8 @@ class DiskStore:
 
     def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
         """Keeps a value, here and behind. Raises ``StepError`` where the disk is full or cannot be written."""
-        if self.behind is None or not _passes(kind):
+        # What nobody else will have may be shared later.
+        if not (_passes(kind) and self.behind and self.behind.shared):
             self.keep(kind, key, value)
         if made is not None:
             self.keep(MADE, _made_key(kind, key), json.dumps(asdict(made)).encode())

@@ -17,14 +17,11 @@ from layerforge.core.errors import StoreError
 from layerforge.core.progress import Progress
 from layerforge.core.store import bundles, records
 from layerforge.core.store.keys import PublicKey, SigningKey
-from layerforge.core.store.objects import FarStoreError, Listed, Objects
+from layerforge.core.store.objects import MARK, FarStoreError, Listed, Objects
 from layerforge.core.store.protocol import BY_CONTENT, Made
 from layerforge.core.store.records import Record, UnusableError
 
 SCHEMA = 1
-MARKER = "layerforge-store.json"
-"""Object that says of which schema a store is."""
-
 SAME = frozenset({"built", "layer-bytes"})
 """Kinds of which the same key has to give the same bytes, whoever makes them."""
 
@@ -68,8 +65,8 @@ class FarStore:
 
     @property
     def shared(self) -> bool:
-        """Always: that is what it is for."""
-        return True
+        """Whether others will read what is put here."""
+        return self.signer is not None
 
     @property
     def believed(self) -> tuple[PublicKey, ...]:
@@ -79,7 +76,7 @@ class FarStore:
 
     def check(self) -> None:
         """Raises ``FarStoreError`` for a place that cannot be read, or that a newer layerforge has laid out."""
-        found = self.objects.read(MARKER)
+        found = self.objects.read(MARK)
         if found is None:
             return
         try:
@@ -137,9 +134,9 @@ class FarStore:
                 _refuse_other(known, record.sha256, f"{record.kind} {record.key}", "what was made here")
 
     def _mark(self) -> None:
-        if MARKER not in self._said:
-            self.objects.create(MARKER, b'{"schema": 1}\n')
-            self._said.add(MARKER)
+        if MARK not in self._said:
+            self.objects.create(MARK, b'{"schema": 1}\n')
+            self._said.add(MARK)
 
     def record(self, kind: str, key: str) -> Record | None:
         """The record of a trusted key; ``None`` where there is none. Raises ``ConflictError`` where two disagree."""

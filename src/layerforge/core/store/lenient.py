@@ -21,8 +21,8 @@ class LenientStore:
 
     @property
     def shared(self) -> bool:
-        """Whether others read what is put here."""
-        return self.store.shared
+        """Whether others will read what is put here."""
+        return self.store.shared and not self._unwritten.is_set()
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value; ``None`` from the moment on when the place could no longer be read."""

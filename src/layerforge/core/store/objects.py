@@ -18,7 +18,7 @@ from layerforge.core.errors import StoreError
 MOST = 4 * 2**30
 """Bytes that an object may have."""
 
-MARK = "layerforge-store"
+MARK = "layerforge-store.json"
 """Name of an object that every far store has, once something was put there: that it can be read shows that the place
 is a store and that its objects may be read, which some places do not tell from absence."""
 

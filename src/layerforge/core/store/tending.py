@@ -12,7 +12,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.store import far, records
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import Entry, FarStore, blob_name
-from layerforge.core.store.objects import Listed
+from layerforge.core.store.objects import MARK, Listed
 from layerforge.core.store.records import Record, UnusableError
 from layerforge.core.store.upkeep import Kept
 from layerforge.core.text import counted, megabytes
@@ -42,6 +42,8 @@ class Damage:
     name: str
     """Of the value or object."""
     why: str
+    far: bool = True
+    """Whether it lies in the store that a team shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +207,7 @@ def clear_far(store: FarStore, before: float | None) -> int:
     blobs = [one for one in store.objects.listed(_BLOBS) if before is None or one.modified < before]
     freed += _remove(store, [one for one in blobs if one.name not in named])
     if before is None:
-        store.objects.remove([far.MARKER])
+        store.objects.remove([MARK])
     return freed
 
 
@@ -218,8 +220,8 @@ def _named(store: FarStore, name: str) -> str:
 
 
 def remove_damaged(store: FarStore, found: Iterable[Damage]) -> None:
-    """Removes what is damaged, so that it can be put again."""
-    store.objects.remove([one.name for one in found])
+    """Removes what is damaged there, so that it can be put again."""
+    store.objects.remove([one.name for one in found if one.far])
 
 
 def _remove(store: FarStore, gone: list[Listed]) -> int:
