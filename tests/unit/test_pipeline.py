@@ -804,7 +804,7 @@ def ends(
 
 
 def whole(line: Line, out: str = "out") -> dict[str, bytes]:
-    """What was written but for the manifest, which counts bytes of uv's own notes: these differ with folders and times."""
+    """What was written but for the manifest, which counts bytes of uv's notes, as they differ from run to run."""
     return {name: data for name, data in line.written(out).items() if not name.endswith(".manifest.json")}
 
 
