@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from layerforge.build import wire
 from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
+from layerforge.build.errors import EngineError
 from layerforge.build.graph import Demand, Done, Failed, Job, Runner
 from layerforge.build.jobs import lacking, step_job
 from layerforge.build.options import Options, decided, settled, with_interpreter
@@ -312,7 +313,8 @@ def here(found: Graph, jobs: int, named: Callable[[Job, Progress], Progress] = l
     def stop() -> None:
         ending.set()
         for builder in {id(one.session.builder): one.session.builder for one in found.owners.values()}.values():
-            if builder is not None:
-                builder.stop()
+            with suppress(EngineError):  # the others' containers are to be ended all the same
+                if builder is not None:
+                    builder.stop()
 
     return ThreadsRunner(perform=one, jobs=jobs, stop=stop)

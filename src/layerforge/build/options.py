@@ -39,7 +39,7 @@ class Options:
     leave_out: tuple[str, ...] = ()
     """Packages that stay out of the layers; see ``LayerSpec.leave_out``."""
     jobs: int = 1
-    """Source steps that run at the same time."""
+    """Source steps and layers that are made at the same time."""
 
 
 def with_interpreter(options: Options, session: Session) -> Options:

@@ -9,7 +9,6 @@ import click
 
 from layerforge.cli import options as shared
 from layerforge.cli import terminal
-from layerforge.core.runtimes import Arch
 from layerforge.resolve import matrix
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.targets import requests, stand_alone
@@ -17,30 +16,15 @@ from layerforge.resolve.targets import requests, stand_alone
 
 @click.command("matrix")
 @click.argument("targets", nargs=-1, required=True, metavar="FOLDER|TARGET...")
-@click.option(
-    "--python",
-    "pythons",
-    type=shared.PYTHON,
-    multiple=True,
-    default=[shared.DEFAULT_PYTHON],
-    show_default=True,
-    help="Repeatable.",
-)
-@click.option(
-    "--arch",
-    "arches",
-    type=shared.ARCH,
-    multiple=True,
-    default=[str(Arch.X86_64)],
-    show_default=True,
-    help="Repeatable.",
-)
-def command(targets: tuple[str, ...], pythons: tuple[str, ...], arches: tuple[str, ...]) -> None:
+@shared.every_target_option
+def command(
+    targets: tuple[str, ...], pythons: tuple[tuple[str, ...], ...], arches: tuple[tuple[str, ...], ...]
+) -> None:
     """Print a job matrix as JSON on one line, as a workflow of GitHub takes it: a job for each layer.
 
     FOLDER holds recipes; TARGET is what `layerforge build` takes. What a recipe's lock cannot serve is left out.
     """
-    wanted = [shared.target(python, arch) for python in dict.fromkeys(pythons) for arch in dict.fromkeys(arches)]
+    wanted = shared.targets(pythons, arches)
     known, asked = catalogue(), matrix.expanded(targets)
     found = requests(asked, None, known, each=stand_alone(asked, known))
     rows, left = matrix.combine(found, wanted)

@@ -12,6 +12,7 @@ import math
 import os
 import re
 import stat
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,7 +140,24 @@ def file_as(found: str | bytes, kind: type[T], newest: int, *, oldest: int = 1, 
 
 
 def as_(value: Any, kind: type[T]) -> T:
-    """A value of JSON or TOML as a ``kind``."""
+    """A value of JSON or TOML as a ``kind``. Fit for several threads."""
+    if kind in _seen:
+        return _converted(value, kind)
+    # What msgspec learns of a dataclass when it first meets it is seen by other threads before it is whole, and then
+    # the process crashes.
+    with _first:
+        try:
+            return _converted(value, kind)
+        finally:
+            _seen.add(kind)
+
+
+_first = threading.Lock()
+_seen: set[Any] = set()
+"""Types that msgspec knows."""
+
+
+def _converted(value: Any, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, strict=True)
     except UnicodeEncodeError as error:  # JSON can spell half a character

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -213,3 +215,33 @@ def test_a_file_of_a_later_schema_or_of_an_odd_one_is_of_no_earlier_layerforge(s
 def test_half_a_character_is_told_as_what_it_is(text: str) -> None:
     with pytest.raises(guarded.Unreadable, match="half a character"):
         guarded.json_as(text, dict[str, Arch])
+
+
+CROWD = """
+import sys, threading
+from dataclasses import dataclass
+from layerforge.core import guarded
+
+sys.setswitchinterval(1e-6)
+for number in range(60):
+    space = {"dataclass": dataclass}
+    for depth in range(12):
+        inner = f"part: 'T{depth - 1} | None' = None" if depth else "part: int = 0"
+        fields = "; ".join(f"f{one}: 'dict[str, tuple[int, ...]] | None' = None" for one in range(8))
+        exec(f"@dataclass(frozen=True, kw_only=True)\\nclass T{depth}: {inner}; {fields}", globals())
+    barrier = threading.Barrier(6)
+
+    def read():
+        barrier.wait()
+        assert guarded.json_as('{"part": {"part": {}}}', T11).part.part.part is None
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for one in threads: one.start()
+    for one in threads: one.join()
+print("all read")
+"""
+
+
+def test_threads_that_meet_a_type_at_the_same_time_all_read_it() -> None:
+    done = subprocess.run([sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (0, "all read\n"), done.stderr
