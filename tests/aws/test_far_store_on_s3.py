@@ -41,7 +41,7 @@ def a_place(url: str = "s3://mine/pre", **config: Any) -> S3Objects:
 
 
 def raw(data: bytes, length: int, *headers: str) -> bytes:
-    lines = ("HTTP/1.1 200 OK", f"Content-Length: {length}", 'ETag: "0"', *headers, "", "")
+    lines = ("HTTP/1.1 200 OK", "Connection: close", f"Content-Length: {length}", 'ETag: "0"', *headers, "", "")
     return "\r\n".join(lines).encode() + data
 
 
@@ -278,7 +278,8 @@ ELSEWHERE = "x-amz-bucket-region: eu-west-1"
 
 def moved(status: int, code: str, region: str = "") -> bytes:
     body = f"<Error><Code>{code}</Code><Message>elsewhere</Message>{region}</Error>".encode()
-    head = f"HTTP/1.1 {status} Moved\r\n{ELSEWHERE}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}"
+    head = f"HTTP/1.1 {status} Moved\r\nConnection: close\r\n{ELSEWHERE}\r\nContent-Type: application/xml"
+    head += f"\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 
 
