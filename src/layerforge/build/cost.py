@@ -85,7 +85,7 @@ def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
     steps = {
         step.key: StepCost(
             step=step,
-            at=At.NEAR if store.holds("built", step.key) else At.MAKE,
+            at=_at(store, step.key),
             expected=durations.expected(step, plan.target.arch, store),
             label=plan.target.label if several else "",
         )
@@ -94,6 +94,12 @@ def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
         if isinstance(step, Compiled)
     }
     return Cost(steps=tuple(steps.values()))
+
+
+def _at(store: DiskStore, key: str) -> At:
+    if store.lies_near(KIND, key):
+        return At.NEAR
+    return At.FAR if store.holds(KIND, key) else At.MAKE
 
 
 def as_json(found: Cost) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.filing import write_atomically
 from layerforge.core.progress import Step
 from layerforge.core.runtimes import Target
+from layerforge.core.store.protocol import Store
 from layerforge.resolve import lock, sources, uv, wheel_tags
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Source
@@ -131,12 +132,15 @@ def shelved(
 
 def keep(shelf: Shelf, search: Search) -> None:
     """Puts the wheels of a shelf into the store that it does not have. They have been installed, so they are sound."""
-    for one in shelf.wheels:
-        if one.new:
-            if not search.store.holds(KIND, one.wheel.sha256):
-                search.store.put(KIND, one.wheel.sha256, (one.folder / one.wheel.file).read_bytes())
-            # After the wheel itself, so that it never names one that is not there.
-            search.store.put(CHOSEN, one.key, json.dumps(asdict(one.wheel)).encode())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda one: _put(one, search.store), (one for one in shelf.wheels if one.new)))
+
+
+def _put(one: Shelved, store: Store) -> None:
+    if not store.holds(KIND, one.wheel.sha256):
+        store.put(KIND, one.wheel.sha256, (one.folder / one.wheel.file).read_bytes())
+    # After the wheel itself, so that it never names one that is not there.
+    store.put(CHOSEN, one.key, json.dumps(asdict(one.wheel)).encode())
 
 
 def key_of(pin: Pin, target: Target) -> str:

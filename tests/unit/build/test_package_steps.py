@@ -21,6 +21,7 @@ from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Compression, Settings, SourcePackage
 from sdists import make_sdist, publish
+from served_index import NOWHERE
 from wheels import make_wheel
 
 DEMO = "demo-1.0-cp313-cp313-linux_x86_64.whl"
@@ -125,6 +126,28 @@ def test_a_package_is_compiled_with_what_is_locked_for_it_and_what_the_same_plan
         "backend_path": [],
         "config": {"setup-args": ["-Da=b", "-Dc=d"]},
     }
+
+
+def test_a_machine_without_an_index_compiles_with_what_another_has_put_into_the_store(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled(name: str) -> set[str]:
+        """Files of the build environment of the last step on a machine, with nothing in uv's cache."""
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.setenv("UV_CACHE_DIR", str(folder / "uv-cache"))
+        context = a_context(folder, released, builder := a_builder(folder), COMPILED)
+        build(replace(context, search=replace(stock(store=store), wheels=folder / "wheels")), 1)
+        [env] = [mount.source for mount in builder.tasks[-1].mounts if mount.target == "/env"]
+        return {path.relative_to(env).as_posix() for path in env.rglob("*")}
+
+    store = FakeStore(shared=True)
+    first = compiled("first")
+    store.values = {place: value for place, value in store.values.items() if place[0] != "built"}
+    (tmp_path / "nowhere.toml").write_text(f'index-url = "{NOWHERE}"\n')
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "nowhere.toml"))
+    assert compiled("second") == first
+    assert "bin/help" in first
 
 
 def test_a_package_that_needs_a_library_finds_it_where_compilers_look(released: Path, tmp_path: Path) -> None:

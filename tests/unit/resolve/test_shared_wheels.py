@@ -193,6 +193,9 @@ def test_a_wheel_that_was_damaged_in_the_store_comes_from_the_index_again(
     damaged(theirs.store, wheels.KIND, b"PK\3\4 something else")
     theirs.asks(index.url)
     assert theirs.install(pins) == files
+    written = list((theirs.folder / "wheels").rglob("*.whl"))
+    assert [digest.of_file(path) for path in written] == [path.parent.name for path in written]
+    assert len(written) == len(pins)
 
 
 def test_a_wheel_that_was_damaged_on_this_machine_comes_from_the_store_again(folder: Path, ours: Machine) -> None:
