@@ -13,47 +13,33 @@ from fakes import FakeStore
 from layerforge.build.session import Session
 from layerforge.core.store import bundles
 from layerforge.core.store.disk import DiskStore
+from layerforge.core.store.protocol import Made
 from layerforge.resolve import wheels
 from served_index import NOWHERE, ServedIndex
 from unit.test_pipeline import Line
 from wheels import lock_of, make_wheel
 
 
-@dataclass(frozen=True, kw_only=True)
-class SharedStore(DiskStore):
-    """A store in front of one that others read, to which wheels and bundles go, and layers do not."""
+@dataclass
+class Behind(FakeStore):
+    """What others read: wheels and bundles go there, and layers do not."""
 
-    far: FakeStore
+    shared: bool = True
 
-    @property
-    def shared(self) -> bool:
-        return True
-
-    def _goes(self, kind: str) -> bool:
-        return bundles.is_bundle(kind) or kind in {wheels.KIND, wheels.CHOSEN}
-
-    def get(self, kind: str, key: str) -> bytes | None:
-        return self.far.get(kind, key) if self._goes(kind) else super().get(kind, key)
-
-    def put(self, kind: str, key: str, value: bytes) -> None:
-        if self._goes(kind):
-            self.far.put(kind, key, value)
-        else:
-            super().put(kind, key, value)
-
-    def holds(self, kind: str, key: str) -> bool:
-        return self.far.holds(kind, key) if self._goes(kind) else super().holds(kind, key)
+    def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
+        if bundles.is_bundle(kind) or kind in {wheels.KIND, wheels.CHOSEN}:
+            super().put(kind, key, value, made)
 
 
 @dataclass(kw_only=True)
 class Machine(Line):
     """A machine of a team."""
 
-    far: FakeStore
+    far: Behind
 
     @property
     def session(self) -> Session:
-        store = SharedStore(root=self.folder / self.store, progress=self.progress, far=self.far)
+        store = DiskStore(root=self.folder / self.store, progress=self.progress, behind=self.far)
         return Session(store=store, progress=self.progress, engine=self.engine)
 
 
@@ -96,7 +82,7 @@ def test_a_new_machine_writes_the_same_files_without_an_index(
     tmp_path: Path, locked: Path, index: ServedIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = built(Line(folder=folder(tmp_path / "alone")), locked, index.url, monkeypatch)
-    far = FakeStore()
+    far = Behind()
     first = built(Machine(folder=folder(tmp_path / "first"), far=far), locked, index.url, monkeypatch)
     kinds = {kind for kind, _ in far.values}
     assert kinds == {wheels.KIND, wheels.CHOSEN, "bytecode-bundle", "libdeflate-6-bundle"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerforge.build import durations
 from layerforge.build.durations import Compiled, Expected
-from layerforge.build.plan import LibraryStep, Plan, name_of
+from layerforge.build.plan import BUILT, LibraryStep, Plan, name_of
 from layerforge.core.store.disk import DiskStore
 
 
@@ -97,9 +97,9 @@ def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
 
 
 def _at(store: DiskStore, key: str) -> At:
-    if store.lies_near(KIND, key):
+    if store.lies_near(BUILT, key):
         return At.NEAR
-    return At.FAR if store.holds(KIND, key) else At.MAKE
+    return At.FAR if store.holds(BUILT, key) else At.MAKE
 
 
 def as_json(found: Cost) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from collections.abc import Collection
 from layerforge.build import durations, wire
 from layerforge.build.durations import Compiled
 from layerforge.build.graph import Demand, Job
-from layerforge.build.plan import LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
-from layerforge.build.steps import KIND
-from layerforge.build.task import MEMORY
+from layerforge.build.plan import BUILT, LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
 from layerforge.build.work import inputs_of, sources_of, work_of
 from layerforge.core.store.protocol import Store
 from layerforge.resolve import sdists, sources
 from layerforge.resolve.recipe import Source
 from layerforge.resolve.sources import Search
+
+MEMORY = 3 * 2**30
+"""Bytes that a step is expected to take. It may take more, up to its container's limit, where they are free."""
 
 _COPIED = 5.0
 """Seconds that taking libraries out of an image is expected to take, with the container's start."""
@@ -23,7 +24,7 @@ _COPIED = 5.0
 def lacking(plan: Plan, store: Store, again: Collection[str] = ()) -> dict[str, SourceStep]:
     """The source steps of a plan by key whose results the store has not, or that are among the keys ``again``."""
     found = {step.key: step for step in sources_of(plan).values()}
-    return {key: step for key, step in found.items() if key in again or not store.holds(KIND, key)}
+    return {key: step for key, step in found.items() if key in again or not store.holds(BUILT, key)}
 
 
 def step_job(plan: Plan, step: SourceStep, image: str, wanted: Collection[str], search: Search) -> Job:

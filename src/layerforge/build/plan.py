@@ -23,6 +23,10 @@ SYSTEM = "system libraries"
 """Name of the step that takes libraries out of the image."""
 
 
+BUILT = "built"
+"""What the store calls results of source steps."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WheelStep:
     """Install one locked wheel."""

@@ -8,19 +8,25 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
+from layerforge import __version__
 from layerforge.build import durations
 from layerforge.build.durations import Compiled
 from layerforge.build.outcome import promised_files, refuse_native, require_outputs, require_success
 from layerforge.build.packed import one_wheel, pack, unpack
-from layerforge.build.plan import Built, PackageStep, Plan, name_of
+from layerforge.build.plan import BUILT, Built, PackageStep, Plan, name_of
 from layerforge.build.task import StepContext, task_of, unpacked_source
 from layerforge.build.work import LackingError, StepWork, sources_of
 from layerforge.core.progress import Progress
-from layerforge.core.store.protocol import Store
+from layerforge.core.store.protocol import Made, Store
 from layerforge.core.text import megabytes
 
-KIND = "built"
-"""What the store calls results of steps."""
+_VERSIONS = {"layerforge": __version__}
+
+LOG, FAILED_LOG = "log", "failed-log"
+"""What the store calls what a step wrote, by the step's key."""
+
+_MOST = 4 * 2**20
+"""Bytes of a log that others get: its end."""
 
 
 def carry_out(
@@ -45,10 +51,11 @@ def carry_out(
                 expected = durations.expected(step, arch, store)
                 shown.takes_long(place(), expected.duration.seconds if expected else None)
             with context.clock.running() as spent:
-                packed = _made(work, context, folder, on_line)
+                packed = _logged(work, context, folder, on_line)
                 # What comes out of the archive is what later builds get, and nothing of it leads out of its folder.
                 unpack(packed, folder / "made", name)
-                store.put(KIND, step.key, packed)
+                made = Made(image=work.image, versions=_VERSIONS, seconds=spent().seconds, log=step.key)
+                store.put(BUILT, step.key, packed, made)
                 if isinstance(step, Compiled):
                     durations.keep(step, arch, spent(), store)
             note = megabytes(len(packed))
@@ -58,9 +65,27 @@ def carry_out(
     return note
 
 
+def _logged(work: StepWork, context: StepContext, folder: Path, on_line: Callable[[str], None]) -> bytes:
+    """The packed result of a step; where others read from the store, they find there what it wrote, however it ends."""
+    kind = FAILED_LOG
+    try:
+        packed = _made(work, context, folder, on_line)
+        kind = LOG
+    finally:
+        log = log_of(work, context.logs)
+        if context.search.store.shared and log.is_file():
+            context.search.store.put(kind, work.key, log.read_bytes()[-_MOST:])
+    return packed
+
+
+def log_of(work: StepWork, logs: Path) -> Path:
+    """The file below ``logs`` that gets what a step writes."""
+    return logs / f"{name_of(work.step).replace(' ', '-')}-{work.key[:12]}.log"
+
+
 def _kept(store: Store, key: str) -> bytes | None:
     """A result that the store has; ``None`` where it has none, or something that is none."""
-    kept = store.get(KIND, key)
+    kept = store.get(BUILT, key)
     return kept if kept is not None and tarfile.is_tarfile(io.BytesIO(kept)) else None
 
 
@@ -69,13 +94,12 @@ def _made(work: StepWork, context: StepContext, folder: Path, on_line: Callable[
     name, out = name_of(work.step), folder / "out"
     for made in (out, folder / "inputs"):
         made.mkdir()
-    log = context.logs / f"{name.replace(' ', '-')}-{work.step.key[:12]}.log"
     keys = {one.name: one.key for one in work.inputs}
     found = _found(keys, context.search.store, name)
     for need, data in found.items():
         unpack(data, folder / "inputs" / need, need)
     unpacked = unpacked_source(context, work.source, name, folder) if work.source else folder
-    task = task_of(work, context, folder, unpacked, log)
+    task = task_of(work, context, folder, unpacked, log_of(work, context.logs))
     outcome = context.builder.perform(task, on_line)
     require_success(outcome, task, out, promised_files(work.step))
     refuse_native(task)
@@ -94,7 +118,7 @@ def _lacking(keys: Mapping[str, str], needed_by: str) -> LackingError:
     return LackingError(
         f"the store has not what {needed_by} is made of: {', '.join(keys)}",
         hint="run the same again: what is not there is made anew",
-        details=tuple(f"{name}: {KIND} {key}" for name, key in keys.items()),
+        details=tuple(f"{name}: {BUILT} {key}" for name, key in keys.items()),
         keys=tuple(keys.values()),
     )
 

@@ -6,9 +6,8 @@ from builders import ARCHIVE, IMAGE, SHA256, a_library
 from fakes import FakeStore, stock, target
 from layerforge.build import wire
 from layerforge.build.durations import Duration, keep
-from layerforge.build.jobs import lacking, step_job
+from layerforge.build.jobs import MEMORY, lacking, step_job
 from layerforge.build.plan import SYSTEM, LibraryStep, Plan, Toolchain, plan
-from layerforge.build.task import MEMORY
 from layerforge.build.work import Input, StepWork, inputs_of, layer_work_of, sources_of
 from layerforge.core.runtimes import Arch
 from layerforge.resolve.layer_spec import LayerSpec

@@ -25,13 +25,9 @@ SCHEMA = 1
 SAME = frozenset({"built", "layer-bytes"})
 """Kinds of which the same key has to give the same bytes, whoever makes them."""
 
-KINDS = (
-    BY_CONTENT
-    | SAME
-    | frozenset(
-        {"layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "wheel-of", "sdist-of"}
-    )
-)
+_TOLD = ("layer", "verdict", "suite", "step-seconds", "build-requires", "origins", "log", "failed-log")
+_CHOICES = ("wheel-of", "sdist-of")
+KINDS = BY_CONTENT | SAME | {*_TOLD, *_CHOICES}
 """What goes far, and bundles. The rest is quick to make, or speaks of this machine alone."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")

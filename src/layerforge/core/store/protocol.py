@@ -20,7 +20,7 @@ class Made:
     """Of what made it, by name."""
     seconds: float = 0.0
     log: str = ""
-    """SHA-256 of what the step wrote."""
+    """Key of what the step wrote, which the store has as ``log``."""
 
 
 class Store(Protocol):
