@@ -14,7 +14,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
     "Look at them": ("inspect", "verify", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
-    "This machine": ("doctor", "cache"),
+    "This machine": ("doctor", "cache", "worker"),
 }
 """The commands, in the order of ``--help``."""
 
@@ -46,6 +46,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "snippet": ("layerforge snippet arns.json --for terraform",),
     "matrix": ("layerforge matrix recipes/ --python 3.12 --python 3.13",),
     "doctor": ("layerforge doctor",),
+    "worker": (
+        "layerforge worker --make-certificates certificates --for build.example.org",
+        "layerforge worker tls://build.example.org:8786 --tls-dir certificates",
+    ),
     "cache": ("layerforge cache info", "layerforge cache clear --older-than 30d"),
 }
 """Examples of each command."""

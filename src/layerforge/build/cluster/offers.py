@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cache
 
 from layerforge import __version__
 from layerforge.build import plan
@@ -32,14 +33,15 @@ class Release:
     """Which store they share: what identifies it, not the way to it."""
 
     @property
-    def mark(self) -> str:
-        """Name of the resource that workers of this release have."""
-        return f"release-{digest.of_json(asdict(self))[:12]}"
-
-    @property
     def said(self) -> str:
         """For people, without the store."""
         return f"layerforge {self.version} (schema {self.schema}/{self.source_schema})"
+
+
+@cache
+def mark(release: Release) -> str:
+    """Name of the resource that workers of a release have."""
+    return f"release-{digest.of_json(asdict(release))[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +54,8 @@ class Offer:
     processors: int
     memory: int
     """Bytes."""
-    images: Mapping[str, str] = field(default_factory=dict)
-    """Identities of the build images that are there, each with the name that people know it by."""
+    images: tuple[str, ...] = ()
+    """Identities of the build images that are there, ``sha256:…``."""
     release: Release
     address: str = ""
     """Where the scheduler reaches it; empty until it has joined."""
@@ -66,15 +68,17 @@ def image_mark(image: str) -> str:
     return f"image-{image.rpartition(':')[2][:12]}"
 
 
+@cache
 def offered(offer: Offer) -> Amounts:
     """A worker's resources."""
-    marks = {offer.release.mark: 1.0, str(offer.arch): 1.0, **{image_mark(image): 1.0 for image in offer.images}}
+    marks = {mark(offer.release): 1.0, str(offer.arch): 1.0, **{image_mark(image): 1.0 for image in offer.images}}
     return {"cpu": float(offer.processors), "mem_mb": float(offer.memory // MB), **marks}
 
 
+@cache
 def demanded(demand: Demand, release: Release) -> Amounts:
     """The resources that a job takes."""
-    marks = {release.mark: ANY, str(demand.arch): ANY}
+    marks = {mark(release): ANY, str(demand.arch): ANY}
     if demand.image:
         marks[image_mark(demand.image)] = ANY
     # Whole numbers, so that what is taken and given back a thousand times is what it was.

@@ -119,6 +119,7 @@ class _Run:
             future = self.runner.client.submit(
                 run_job,
                 job.key,
+                job.title,
                 job.task,
                 # A key of its own, where another client may still hold how the last try went.
                 key=f"lf-{job.key}" + (f"-{tries}" if tries > 1 else ""),

@@ -18,6 +18,7 @@ from layerforge.build.cluster.events import TOPIC, line, started
 from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.graph import Done, Failed
 from layerforge.core.errors import LayerforgeError, StoreError
+from layerforge.core.text import duration
 
 PLUGIN = "layerforge"
 LOOKS = 0.25
@@ -28,6 +29,13 @@ TELLS = 1.0
 
 LONGEST_END = 20.0
 """Seconds that a worker which stops waits for its jobs to end."""
+
+Say = Callable[[str], None]
+
+
+def silent(_text: str) -> None:
+    """Says nothing."""
+
 
 UNWANTED = frozenset({"cancelled", "released", "forgotten"})
 """States of a task that runs and whose result nobody waits for."""
@@ -78,6 +86,8 @@ class Floor:
     worker: Any
     running: dict[str, Running] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
+    say: Say = silent
+    """Gets a line for people when a job is over."""
 
     def watch(self) -> None:
         """Ends what nobody wants, and passes last lines on, until all is over."""
@@ -111,7 +121,7 @@ class Floor:
         finally:
             self.running.pop(task, None)
 
-    def perform(self, key: str, task: str, text: str) -> str:
+    def perform(self, key: str, title: str, task: str, text: str) -> str:
         """Does one job. Returns how it ended, as JSON; raises ``Reschedule`` where it was stopped."""
         began = time.monotonic()
         where = str(self.worker.name)
@@ -120,14 +130,18 @@ class Floor:
                 ended: Done | Failed = self._done(one, text)
             except Exception as error:
                 if one.stopped:
+                    self.say(f"{title}: stopped")
                     # Where somebody wants it again by now, it begins anew.
                     raise Reschedule from error
                 if not isinstance(error, LayerforgeError):
+                    self.say(f"{title}: {type(error).__name__}: {error}")
                     raise
                 ended = Failed(key=key, error=error)
         spent = time.monotonic() - began
         if isinstance(ended, Done):
+            self.say(f"{title}: done in {duration(spent)}" + (f", {ended.note}" if ended.note else ""))
             return wire.of_done(Done(key=key, where=where, seconds=ended.seconds or spent, note=ended.note))
+        self.say(f"{title}: {ended.error.message}")
         failed = Failed(key=key, error=ended.error, where=where, seconds=spent)
         return wire.of_failure(failed, passing=isinstance(ended.error, EngineError | StoreError | ClusterError))
 
@@ -143,15 +157,16 @@ class WorkerFloor(WorkerPlugin):  # type: ignore[misc]
 
     name = PLUGIN
 
-    def __init__(self, shop: str, settings: str) -> None:
+    def __init__(self, shop: str, settings: str, say: Say = silent) -> None:
         self.shop = shop
         self.settings = settings
+        self.say = say
         self.floor: Floor | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Makes the shop; the worker joins the cluster only when it is there."""
         shop = await asyncio.to_thread(made, self.shop, self.settings)
-        self.floor = Floor(shop=shop, worker=worker)
+        self.floor = Floor(shop=shop, worker=worker, say=self.say)
         threading.Thread(target=self.floor.watch, name="layerforge-watch", daemon=True).start()
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002
@@ -175,10 +190,10 @@ def floor_of(worker: Any) -> Floor:
     return floor
 
 
-def run_job(key: str, text: str) -> str:
+def run_job(key: str, title: str, text: str) -> str:
     """What is submitted: does a job in the worker that this runs in."""
     worker = get_worker()
-    return floor_of(worker).perform(key, str(worker.get_current_task()), text)
+    return floor_of(worker).perform(key, title, str(worker.get_current_task()), text)
 
 
 def unended(keys: list[str], dask_worker: Any) -> Mapping[str, bool]:

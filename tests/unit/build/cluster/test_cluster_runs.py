@@ -14,6 +14,7 @@ import pytest
 from layerforge.build.cluster.local import processes
 from layerforge.build.cluster.offers import Offer, Release
 from layerforge.build.cluster.runner import DaskRunner
+from layerforge.build.cluster.worker import Making
 from layerforge.build.errors import ClusterError
 from layerforge.build.graph import Done, Failed, Job, Result, Skipped
 from layerforge.core.errors import StepError
@@ -57,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[Any]:
-    with processes(2, OFFER, "shops:folder_shop", str(folder)) as made:
+    with processes(2, OFFER, Making(shop="shops:folder_shop", settings=str(folder))) as made:
         yield made
 
 
