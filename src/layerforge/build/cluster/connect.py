@@ -53,5 +53,6 @@ def doubts(client: Client) -> list[str]:
         ) from error
     theirs, ours = client.run_on_scheduler(version, "distributed"), version("distributed")
     lines = [] if theirs == ours else [f"the scheduler runs distributed {theirs}, this machine {ours}"]
-    found = {name: client.run_on_scheduler(dask.config.get, name, None) for name in settings.SCHEDULER}
-    return lines + [f"the scheduler is not set as it should be: {line}" for line in settings.differing(found)]
+    if client.run_on_scheduler(dask.config.get, settings.TTL, None) is None:
+        lines.append("the scheduler never gives a worker up that hangs: set distributed.scheduler.worker-ttl")
+    return lines

@@ -100,11 +100,6 @@ class Desk:
             if not heap or (found is None and key in self.jobs):
                 heaps.remove(heap)
 
-    def lost(self, offers: Sequence[Offer]) -> list[str]:
-        """Jobs that were sent to workers which are there no more."""
-        there = {offer.identity for offer in offers}
-        return [key for key, placed in self.placed.items() if placed.worker not in there]
-
     def unmet(self, offers: Sequence[Offer]) -> dict[Demand, str]:
         """Demands of jobs that are ready which no worker could ever meet, each with why."""
         found = {demand: missing(demand, offers, self.release) for demand, heap in self.ready.items() if heap}

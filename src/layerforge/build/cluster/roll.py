@@ -53,6 +53,10 @@ class Roll:
     client: Any
     offers: list[Offer] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    processing: frozenset[str] = frozenset()
+    """Dask's keys of what workers have, whoever submitted it."""
+    looks: int = 0
+    """How often it was looked."""
     _heard: float = field(default_factory=time.monotonic)
     _over: threading.Event = field(default_factory=threading.Event)
     _lost: str = ""
@@ -72,11 +76,14 @@ class Roll:
     def _look(self) -> None:
         try:
             info = self.client.scheduler_info()
+            processing = self.client.processing()
         except Exception as error:  # whatever it is, there was no answer
             self._lost = str(error) or type(error).__name__
             return
         self.offers, self.foreign = offers_of(info)
+        self.processing = frozenset(key for keys in processing.values() for key in keys)
         self._heard = time.monotonic()
+        self.looks += 1
 
     def refuse_lost(self) -> None:
         """Raises ``ClusterError`` where the scheduler is gone, or has not answered for long."""

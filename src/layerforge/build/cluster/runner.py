@@ -30,7 +30,7 @@ PATIENCE = 60.0
 TRIES = 3
 """How often a job is done whose machine fails it."""
 
-LOSSES = 5
+LOSSES = 10
 """Workers that a job may lose before it is taken for what ends them."""
 
 ENDING = 30.0
@@ -68,6 +68,9 @@ class _Sent:
 
     future: Future
     worker: str
+    """Identity of the worker that it was sent to. Another has it where another client was first."""
+    seen: int
+    """The last look at which a worker had it, or after which it was sent."""
 
 
 @dataclass(kw_only=True)
@@ -78,6 +81,7 @@ class _Run:
     total: int
     fail_fast: bool
     sent: dict[str, _Sent] = field(default_factory=dict)
+    sendings: dict[str, int] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
     losses: dict[str, int] = field(default_factory=dict)
     unmet: dict[Demand, float] = field(default_factory=dict)
@@ -98,7 +102,7 @@ class _Run:
         while self.desk.open:
             self.roll.refuse_lost()
             offers = self.roll.offers
-            yield from self._told(self._replaced(offers))
+            yield from self._told(self._lost())
             yield from self._told(self._hopeless(offers))
             self._send(offers)
             yield from self._told(self._received())
@@ -115,20 +119,20 @@ class _Run:
 
     def _send(self, offers: Sequence[Offer]) -> None:
         for job, offer in self.desk.assign(offers):
-            tries = self.tries[job.key] = self.tries.get(job.key, 0) + 1
+            sendings = self.sendings[job.key] = self.sendings.get(job.key, 0) + 1
             future = self.runner.client.submit(
                 run_job,
                 job.key,
                 job.title,
                 job.task,
-                # A key of its own, where another client may still hold how the last try went.
-                key=f"lf-{job.key}" + (f"-{tries}" if tries > 1 else ""),
+                # Another client may still hold how it went before.
+                key=f"lf-{job.key}" + (f"-{sendings}" if sendings > 1 else ""),
                 pure=True,
                 workers=[offer.address],
                 resources=dict(demanded(job.demand, self.runner.release)),
                 priority=round(self.desk.ways[job.key]),
             )
-            self.sent[job.key] = _Sent(future=future, worker=offer.identity)
+            self.sent[job.key] = _Sent(future=future, worker=offer.identity, seen=self.roll.looks)
             self.completed.add(future)
 
     def _received(self) -> Iterator[Result]:
@@ -152,6 +156,7 @@ class _Run:
             yield from self._failed(Failed(key=key, error=_unexpected(self.jobs[key], result[1])))
             return
         ended, passing = _ended(key, result)
+        self.tries[key] = self.tries.get(key, 0) + 1
         if isinstance(ended, Done):
             self.desk.done(key)
             yield ended
@@ -173,16 +178,21 @@ class _Run:
         self.desk.placed.clear()
         yield from (Skipped(key=key, because=because) for key in left)
 
-    def _replaced(self, offers: Sequence[Offer]) -> Iterator[Result]:
-        """Sends elsewhere what lost workers had."""
-        for key in self.desk.lost(offers):
-            self.sent.pop(key).future.release()
-            lost_before = self.losses[key] = self.losses.get(key, 0) + 1
-            if lost_before >= LOSSES:
-                yield from self._failed(Failed(key=key, error=_deadly(self.jobs[key], lost_before)))
-            else:
-                self.runner.watch.say(f"{self.jobs[key].title} begins anew: its worker is lost")
-                self.desk.again(key)
+    def _lost(self) -> Iterator[Result]:
+        """Sends elsewhere what no worker has any more, though it has not ended."""
+        looks, processing = self.roll.looks, self.roll.processing
+        for key, one in list(self.sent.items()):
+            if one.future.key in processing or one.future.done():
+                one.seen = looks
+            # The next look may have begun before it was sent.
+            elif looks - one.seen >= 2:
+                self.sent.pop(key).future.release()
+                times = self.losses[key] = self.losses.get(key, 0) + 1
+                if times >= LOSSES:
+                    yield from self._failed(Failed(key=key, error=_deadly(self.jobs[key], times)))
+                else:
+                    self.runner.watch.say(f"{self.jobs[key].title} begins anew: its worker is lost")
+                    self.desk.again(key)
 
     def _hopeless(self, offers: Sequence[Offer]) -> Iterator[Result]:
         """Fails what no worker could take for too long."""

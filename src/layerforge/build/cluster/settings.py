@@ -8,9 +8,11 @@ from typing import Any
 
 import dask.config
 
+TTL = "distributed.scheduler.worker-ttl"
+
 SCHEDULER: Mapping[str, Any] = {
     # A worker that is not heard of for so long is taken for lost; one that compiles with all it has may be slow.
-    "distributed.scheduler.worker-ttl": "15 minutes",
+    TTL: "15 minutes",
     # Which worker a job goes to is decided before it is sent, and stealing knows nothing of resources in use.
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-saturation": 1.0,
@@ -43,12 +45,3 @@ def apply() -> None:
 def require_encryption() -> None:
     """From now on this process talks in TLS alone."""
     dask.config.set({"distributed.comm.require-encryption": True})
-
-
-def differing(found: Mapping[str, Any]) -> list[str]:
-    """Which of a scheduler's settings are not as they should be, ``work-stealing is True, not False``, a line each."""
-    return [
-        f"{name.rpartition('.')[2]} is {found[name]}, not {wanted}"
-        for name, wanted in SCHEDULER.items()
-        if name in found and found[name] != wanted
-    ]

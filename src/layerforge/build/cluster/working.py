@@ -86,12 +86,15 @@ class Floor:
     worker: Any
     running: dict[str, Running] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
+    """All that runs is to end."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """Nothing runs, and nothing will."""
     say: Say = silent
     """Gets a line for people when a job is over."""
 
     def watch(self) -> None:
         """Ends what nobody wants, and passes last lines on, until all is over."""
-        while not (self.closing.wait(LOOKS) and not self.running):
+        while not self.over.wait(LOOKS):
             for one in list(self.running.values()):
                 if self.closing.is_set() or self.worker.status.name in {"closing", "closed"} or self.unwanted(one):
                     one.stopped = True
@@ -178,6 +181,7 @@ class WorkerFloor(WorkerPlugin):  # type: ignore[misc]
         end = time.monotonic() + LONGEST_END
         while floor.running and time.monotonic() < end:
             await asyncio.sleep(0.05)
+        floor.over.set()
         await asyncio.to_thread(floor.shop.close)
 
 
