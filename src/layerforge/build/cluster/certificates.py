@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import shlex
 from collections.abc import Sequence
@@ -79,9 +80,12 @@ def _name(host: str) -> x509.GeneralName:
     except ValueError:
         pass
     try:
-        return x509.DNSName(host.encode("idna").decode("ascii"))
-    except UnicodeError as error:
-        raise UsageError(f"{host!r} is no name of a machine", hint="such as --for build1.example.org") from error
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name):
+        raise UsageError(f"{host!r} is no name of a machine", hint="such as --for build1.example.org")
+    return x509.DNSName(name)
 
 
 def _authority() -> Pair:
