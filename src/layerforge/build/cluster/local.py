@@ -12,6 +12,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from layerforge.build.cluster import settings
 from layerforge.build.cluster.offers import Offer
 from layerforge.build.cluster.worker import Making, options
+from layerforge.build.cluster.working import WorkerFloor
 
 HOST = "127.0.0.1"
 
@@ -22,7 +23,8 @@ def processes(number: int, offer: Offer, making: Making) -> Iterator[Client]:
     settings.apply()
     place = {"host": HOST, "protocol": "tcp://"}
     with tempfile.TemporaryDirectory(prefix="layerforge-workers-") as folder:
-        made = options(offer, making) | place | {"local_directory": folder, "silence_logs": logging.CRITICAL}
+        made = options(offer, WorkerFloor(making.shop, making.settings, owned=True)) | place
+        made |= {"local_directory": folder, "silence_logs": logging.CRITICAL}
         cluster = SpecCluster(
             scheduler={"cls": Scheduler, "options": {**place, "dashboard": False}},
             workers={f"{offer.name}-{each}": {"cls": Nanny, "options": made} for each in range(number)},

@@ -22,7 +22,7 @@ from layerforge.build.cluster.addresses import Remote, context, security
 from layerforge.build.cluster.knock import SECONDS, knock
 from layerforge.build.cluster.offers import Offer, Release, offered
 from layerforge.build.cluster.roll import STARTUP, lost, tell, told
-from layerforge.build.cluster.working import Say, WorkerFloor, silent
+from layerforge.build.cluster.working import Say, WorkerFloor
 from layerforge.build.errors import ClusterError
 from layerforge.core import interrupts
 from layerforge.core.errors import UsageError
@@ -65,14 +65,14 @@ def offer(
     )
 
 
-def options(has: Offer, making: Making, say: Say = silent) -> dict[str, Any]:
-    """What Dask's worker is made with, wherever it runs. ``say`` gets a line for people when a job is over."""
+def options(has: Offer, floor: WorkerFloor) -> dict[str, Any]:
+    """What Dask's worker is made with, wherever it runs."""
     return {
         "nthreads": max(THREADS, 2 * has.processors),
         "resources": dict(offered(has)),
         "memory_limit": 0,
         "dashboard": False,
-        "plugins": (WorkerFloor(making.shop, making.settings, say),),
+        "plugins": (floor,),
         "startup_information": {STARTUP: partial(tell, text=told(has))},
     }
 
@@ -88,11 +88,8 @@ def work(found: Remote, tls: Path | None, has: Offer, making: Making, say: Say) 
         settings.require_encryption()
     knock(found, context(found, tls, "worker"))
     with tempfile.TemporaryDirectory(prefix="layerforge-worker-") as folder:
-        made = options(has, making, say) | {
-            "name": has.name,
-            "local_directory": folder,
-            "security": security(found, tls),
-        }
+        place = {"name": has.name, "local_directory": folder, "security": security(found, tls)}
+        made = options(has, WorkerFloor(making.shop, making.settings, say)) | place
         asyncio.run(_worked(found, made, say))
 
 

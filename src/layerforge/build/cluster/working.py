@@ -17,6 +17,7 @@ from layerforge.build.cluster import wire
 from layerforge.build.cluster.events import TOPIC, line, started
 from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.graph import Done, Failed
+from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError, StoreError
 from layerforge.core.text import duration
 
@@ -160,14 +161,18 @@ class WorkerFloor(WorkerPlugin):  # type: ignore[misc]
 
     name = PLUGIN
 
-    def __init__(self, shop: str, settings: str, say: Say = silent) -> None:
+    def __init__(self, shop: str, settings: str, say: Say = silent, *, owned: bool = False) -> None:
+        """``owned`` by a process that hears of Ctrl-C and SIGTERM too, and will say what is to be done."""
         self.shop = shop
         self.settings = settings
         self.say = say
+        self.owned = owned
         self.floor: Floor | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Makes the shop; the worker joins the cluster only when it is there."""
+        if self.owned:
+            interrupts.ignore()
         shop = await asyncio.to_thread(made, self.shop, self.settings)
         self.floor = Floor(shop=shop, worker=worker, say=self.say)
         threading.Thread(target=self.floor.watch, name="layerforge-watch", daemon=True).start()
