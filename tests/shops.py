@@ -69,6 +69,11 @@ def folder_shop(settings: str) -> FolderShop:
     return FolderShop(Path(settings))
 
 
+def no_shop(_settings: str) -> FolderShop:
+    """What a worker finds that has no engine."""
+    raise EngineError("no container engine answers", hint="start it")
+
+
 def a_job(key: str, *needs: str, arch: Arch = Arch.X86_64, processors: int = 1, memory: int = 0, **task: object) -> Job:
     """A job for the shop."""
     demand = Demand(arch=arch, processors=processors, memory=memory)

@@ -153,7 +153,16 @@ def test_a_worker_of_a_real_scheduler_ends_a_container_that_nobody_wants_any_mor
     options = [str(one) for pair in files.items() for one in pair]
     own = ("--shop", "container_shops:container_shop", "--shop-settings", settings, "--tls-dir", str(tls))
     with log.open("ab") as output:
-        argv = [str(PROGRAMS / "dask"), "scheduler", "--host", "tls://127.0.0.1:0", "--no-dashboard", *options]
+        argv = [
+            str(PROGRAMS / "dask"),
+            "scheduler",
+            "--host",
+            "tls://127.0.0.1:0",
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            *options,
+        ]
         scheduler = subprocess.Popen(argv, env=env, stdout=output, stderr=output)
         until(lambda: "Scheduler at:" in log.read_text())
         url = log.read_text().split("Scheduler at:")[1].split()[0]

@@ -163,7 +163,7 @@ def commands(folder: Path, host: str) -> tuple[str, ...]:
     there = shlex.quote(str(folder))
     address = f"tls://{host}:8786"
     return (
-        f"dask scheduler --protocol tls --port 8786 --no-dashboard {own}",
+        f"dask scheduler --protocol tls --port 8786 --no-dashboard --dashboard-address 127.0.0.1:0 {own}",
         f"layerforge worker {address} --tls-dir {there}",
         f"layerforge build --cluster {address} --tls-dir {there}",
     )

@@ -123,7 +123,7 @@ def desk(jobs: Sequence[Job], release: Release) -> Desk:
     known = {job.key: job for job in jobs}
     after: dict[str, list[str]] = {}
     for job in known.values():
-        for need in job.needs:
+        for need in set(job.needs):
             after.setdefault(need, []).append(job.key)
     needs = {key: {need for need in job.needs if need in known} for key, job in known.items()}
     made = Desk(release=release, jobs=known, ways=longest_ways(jobs, DEFAULT_SECONDS), needs=needs, after=after)

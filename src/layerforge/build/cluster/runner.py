@@ -86,6 +86,8 @@ class _Run:
     losses: dict[str, int] = field(default_factory=dict)
     unmet: dict[Demand, float] = field(default_factory=dict)
     """Since when nobody could take jobs of a demand."""
+    offers: Sequence[Offer] = ()
+    moved: bool = True
     told: float = 0.0
     warned: set[str] = field(default_factory=set)
     events: deque[Any] = field(default_factory=deque)
@@ -102,9 +104,12 @@ class _Run:
         while self.desk.open:
             self.roll.refuse_lost()
             offers = self.roll.offers
-            yield from self._told(self._lost())
-            yield from self._told(self._hopeless(offers))
-            self._send(offers)
+            # Where nothing has ended since, and nobody has come or gone, nothing can be sent.
+            if self.moved or offers is not self.offers:
+                self.moved, self.offers = False, offers
+                yield from self._told(self._lost())
+                yield from self._told(self._hopeless(offers))
+                self._send(offers)
             yield from self._told(self._received())
             self._tell(offers)
         self._tell(self.roll.offers, now=True)
@@ -146,6 +151,7 @@ class _Run:
                 yield from self._settled(key, future, result)
 
     def _settled(self, key: str, future: Future, result: Any) -> Iterator[Result]:
+        self.moved = True
         worker = self.sent.pop(key).worker
         status = future.status
         future.release()
@@ -207,11 +213,10 @@ class _Run:
     def _tell(self, offers: Sequence[Offer], *, now: bool = False) -> None:
         while self.events:
             pass_on(self.events.popleft(), self.desk.jobs, self.runner.watch)
-        for line in _strangers(offers, self.roll.foreign, self.runner.release):
-            if line not in self.warned:
+        if now or time.monotonic() - self.told >= _TOLD_EVERY:
+            for line in set(_strangers(offers, self.roll.foreign, self.runner.release)) - self.warned:
                 self.warned.add(line)
                 self.runner.watch.say(line)
-        if now or time.monotonic() - self.told >= _TOLD_EVERY:
             self.told = time.monotonic()
             ours = [offer for offer in offers if offer.release == self.runner.release]
             left = len(self.desk.jobs)

@@ -10,6 +10,9 @@ import dask.config
 
 TTL = "distributed.scheduler.worker-ttl"
 
+NOWHERE = "127.0.0.1:0"
+"""Where Dask's pages are, which cannot be left out: at any port that is free, and for this machine alone."""
+
 SCHEDULER: Mapping[str, Any] = {
     # A worker that is not heard of for so long is taken for lost; one that compiles with all it has may be slow.
     TTL: "15 minutes",

@@ -17,7 +17,7 @@ from dask.system import CPU_COUNT
 from distributed import Worker
 from distributed.system import MEMORY_LIMIT
 
-from layerforge.build.cluster import settings
+from layerforge.build.cluster import causes, settings
 from layerforge.build.cluster.addresses import Remote, context, security
 from layerforge.build.cluster.knock import SECONDS, knock
 from layerforge.build.cluster.offers import Offer, Release, offered
@@ -72,6 +72,7 @@ def options(has: Offer, floor: WorkerFloor) -> dict[str, Any]:
         "resources": dict(offered(has)),
         "memory_limit": 0,
         "dashboard": False,
+        "dashboard_address": settings.NOWHERE,
         "plugins": (floor,),
         "startup_information": {STARTUP: partial(tell, text=told(has))},
     }
@@ -112,6 +113,8 @@ async def _joined(worker: Worker, found: Remote) -> Worker:
     try:
         return await worker
     except Exception as error:
+        if own := causes.own(error):
+            raise own from error
         raise ClusterError(
             f"the scheduler at {found.url} does not take this worker",
             hint="is another of the same --name there already? does the scheduler run the same version of Dask?",

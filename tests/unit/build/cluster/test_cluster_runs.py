@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from layerforge.build.cluster.local import processes
 from layerforge.build.cluster.offers import Offer, Release
 from layerforge.build.cluster.runner import DaskRunner
 from layerforge.build.cluster.worker import Making
-from layerforge.build.errors import ClusterError
+from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.graph import Done, Failed, Job, Result, Skipped
 from layerforge.core.errors import StepError
 from layerforge.core.runtimes import Arch
@@ -157,7 +160,9 @@ def test_a_job_that_no_worker_can_take_is_named_and_the_rest_goes_on(runner: Das
 
 
 def test_closing_the_results_ends_what_runs(runner: DaskRunner, folder: Path) -> None:
-    found = runner.run([a_job("short"), a_job("closed", seconds=600), a_job("closed2", seconds=600)])
+    # Of no processors, so that all are sent before the first result is waited for.
+    jobs = [a_job("short", processors=0), *(a_job(key, processors=0, seconds=600) for key in ("closed", "closed2"))]
+    found = runner.run(jobs)
     assert next(found).key == "short"
     until(lambda: {"closed", "closed2"} <= set(logged(folder, "begin")))
     found.close()  # type: ignore[attr-defined]
@@ -171,3 +176,50 @@ def test_a_watch_is_told_where_jobs_run_and_what_they_say(runner: DaskRunner) ->
     assert "working on told" in seen.lines
     assert [one.key for one in seen.results] == ["told", "told2"]
     assert seen.left[-1] == (2, 2, 0.0)
+
+
+def test_workers_that_die_at_any_time_make_nothing_wrong(client: Any, folder: Path) -> None:
+    """Jobs with needs of every kind, while workers are killed and paused: each ends once, and nothing else happens."""
+    chance = random.Random(13)
+    jobs = [
+        a_job(f"r{n}", *[f"r{chance.randrange(n)}" for _ in range(chance.randrange(3) if n > 9 else 0)], seconds=0.05)
+        for n in range(150)
+    ]
+    over = threading.Event()
+
+    def hurt() -> None:
+        for _ in range(4):
+            over.wait(chance.uniform(0.5, 1.5))
+            found = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in str(one.cmdline())]
+            if found and not over.is_set():
+                victim = chance.choice(found)
+                victim.kill() if chance.random() < 0.7 else victim.suspend()
+                over.wait(0.5)
+                with suppress(psutil.NoSuchProcess):
+                    victim.resume()
+
+    thread = threading.Thread(target=hurt)
+    thread.start()
+    found = results(DaskRunner(client=client, release=RELEASE), jobs)
+    over.set()
+    thread.join()
+    assert all(isinstance(one, Done) for one in found.values())
+    ended = [key for key in logged(folder, "end") if key.startswith("r")]
+    assert Counter(ended) == Counter(found.keys())
+
+
+def test_workers_that_cannot_do_anything_say_why_and_are_gone(folder: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    making = Making(shop="shops:no_shop", settings="")
+    with pytest.raises(EngineError, match="no container engine answers"), processes(1, OFFER, making):
+        pass
+    until(lambda: not [one for one in psutil.Process().children(recursive=True) if one not in before])
+
+
+def test_nothing_is_left_of_workers_of_this_machine(tmp_path: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with processes(2, OFFER, Making(shop="shops:folder_shop", settings=str(tmp_path))) as client:
+        assert len(list(DaskRunner(client=client, release=RELEASE).run([a_job("a"), a_job("b")]))) == 2
+        assert len(set(psutil.Process().children(recursive=True)) - before) >= 2
+    until(lambda: not [one for one in psutil.Process().children(recursive=True) if one not in before])
+    assert len((tmp_path / "log").read_text().split("closed")) == 3

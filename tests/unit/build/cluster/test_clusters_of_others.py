@@ -76,7 +76,17 @@ class Programs:
             "--tls-key": key_file(self.tls, "scheduler"),
         }
         options = [str(one) for pair in files.items() for one in pair]
-        self.start("scheduler", str(PROGRAMS / "dask"), "scheduler", "--host", self.url, "--no-dashboard", *options)
+        self.start(
+            "scheduler",
+            str(PROGRAMS / "dask"),
+            "scheduler",
+            "--host",
+            self.url,
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            *options,
+        )
         until(lambda: "Scheduler at" in self.log("scheduler"))
 
     def worker(self, name: str, *options: str) -> None:

@@ -41,6 +41,14 @@ def test_a_job_waits_for_all_that_it_needs() -> None:
     assert set(sent(made, LARGE)) == {"c"}
 
 
+def test_a_need_that_is_named_twice_makes_no_job_go_twice() -> None:
+    made = desk([a_job("a"), a_job("b", "a", "a")], RELEASE)
+    sent(made, LARGE)
+    made.done("a")
+    assert [job.key for job, _ in made.assign([LARGE])] == ["b"]
+    assert made.failed("b") == []
+
+
 def test_no_worker_gets_more_than_it_has() -> None:
     made = desk([a_job(f"j{n}", processors=2, memory=5 * 10**9) for n in range(9)], RELEASE)
     assert set(sent(made, SMALL, LARGE).values()) == {"large"}
