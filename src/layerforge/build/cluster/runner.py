@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +34,9 @@ LOSSES = 10
 
 ENDING = 30.0
 """Seconds that an interrupted run waits for the containers of its jobs to end."""
+
+SETTLED = 5.0
+"""Seconds after which what still looks wanted is: just after it was let go of, every job does."""
 
 _TICK = 0.1
 _TOLD_EVERY = 2.0
@@ -236,15 +238,24 @@ class _Run:
 
 def _until_ended(client: Client, keys: list[str]) -> None:
     """Waits until no worker runs these jobs, but for those that another client wants."""
-    end, settled = time.monotonic() + ENDING, time.monotonic() + 2.0
-    with suppress(Exception):  # a scheduler that is lost ends its workers
-        while time.monotonic() < end:
-            found = client.run(unended, keys, on_error="ignore")
-            running = [wanted for one in found.values() for wanted in (one or {}).values()]
-            # Just after it was let go of, a job may still look as if it were wanted.
-            if not running or (all(running) and time.monotonic() > settled):
-                return
-            time.sleep(0.2)
+    end, settled = time.monotonic() + ENDING, time.monotonic() + SETTLED
+    # A scheduler that is lost ends its workers.
+    while time.monotonic() < end and client.status == "running":
+        if _over(client, keys, settled=time.monotonic() > settled):
+            return
+        time.sleep(0.2)
+
+
+def _over(client: Client, keys: list[str], *, settled: bool) -> bool:
+    """Whether nothing of these jobs runs; what is wanted does not count where it is ``settled`` that it is."""
+    try:
+        told = client.run(unended, keys, on_error="return").values()
+    except Exception:  # whatever it is, nothing is known
+        return False
+    if any(isinstance(one, Exception) and not isinstance(one, ClusterError) for one in told):
+        return False
+    wanted = [each for one in told if isinstance(one, Mapping) for each in one.values()]
+    return not wanted or (settled and all(wanted))
 
 
 def _ended(key: str, text: Any) -> tuple[Done | Failed, bool]:

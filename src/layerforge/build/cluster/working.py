@@ -77,6 +77,8 @@ class Running:
     said: str = ""
     """The last line that nobody was told yet."""
     told: float = 0.0
+    stopping: threading.Lock = field(default_factory=threading.Lock)
+    """Held while it is being stopped: it is over only when nothing of it is on its way out any more."""
 
 
 @dataclass(kw_only=True)
@@ -97,12 +99,16 @@ class Floor:
         """Ends what nobody wants, and passes last lines on, until all is over."""
         while not self.over.wait(LOOKS):
             for one in list(self.running.values()):
-                if self.closing.is_set() or self.worker.status.name in {"closing", "closed"} or self.unwanted(one):
-                    one.stopped = True
-                    # What cannot be stopped now is tried again.
-                    with suppress(LayerforgeError):
-                        self.shop.stop(one.key)
-                self._pass_on(one)
+                # Whatever cannot be done now is tried again: without this thread nothing would ever be stopped.
+                with suppress(Exception):
+                    self._look_after(one)
+
+    def _look_after(self, one: Running) -> None:
+        self._pass_on(one)
+        if self.closing.is_set() or self.worker.status.name in {"closing", "closed"} or self.unwanted(one):
+            one.stopped = True
+            with one.stopping:
+                self.shop.stop(one.key)
 
     def unwanted(self, one: Running) -> bool:
         """Whether nobody waits for a job any more. While another client does, the scheduler keeps it."""
@@ -123,7 +129,8 @@ class Floor:
         try:
             yield one
         finally:
-            self.running.pop(task, None)
+            with one.stopping:
+                self.running.pop(task, None)
 
     def perform(self, key: str, title: str, task: str, text: str) -> str:
         """Does one job. Returns how it ended, as JSON; raises ``Reschedule`` where it was stopped."""
