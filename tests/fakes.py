@@ -52,6 +52,7 @@ class FakeStep:
     notes: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     long: list[tuple[str, float | None]] = field(default_factory=list)
+    lives: list[tuple[str, float | None]] = field(default_factory=list)
 
     def expect(self, amount: int) -> None:
         self.expected += amount
@@ -61,6 +62,9 @@ class FakeStep:
 
     def takes_long(self, place: str, expected: float | None) -> None:
         self.long.append((place, expected))
+
+    def live(self, text: str, expected: float | None) -> None:
+        self.lives.append((text, expected))
 
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         self.notes.append(text)

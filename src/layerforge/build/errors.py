@@ -1,4 +1,4 @@
-"""The error of container engines."""
+"""The errors of container engines and of clusters."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ class EngineError(LayerforgeError):
 
     exit_code = 5
     title = "engine"
+
+
+class ClusterError(LayerforgeError):
+    """A cluster of workers is missing, refuses, or has no worker that could take a job."""
+
+    exit_code = 5
+    title = "cluster"

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from layerforge import __version__
-from layerforge.build.errors import EngineError
+from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, PlanStep, SystemStep, WheelStep
 from layerforge.build.work import Input, LackingError, LayerWork, StepWork, Work
 from layerforge.core import guarded, runtimes
 from layerforge.core.errors import LayerforgeError, StepError, StoreError, UsageError, VerificationError
 from layerforge.core.findings import Finding
 from layerforge.core.runtimes import Arch, Target
+from layerforge.core.store.far import ConflictError
 from layerforge.core.store.objects import FarReadOnlyError, FarStoreError
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -25,9 +26,17 @@ from layerforge.resolve.recipe import Compression, Source
 SCHEMA = 1
 """Raised whenever the same JSON would mean something else."""
 
+MOST_DETAILS = 60
+"""Lines of evidence that are sent; the whole log lies in the store."""
+
+LONGEST_DETAIL = 1000
+"""Characters of such a line."""
+
 ERRORS: Mapping[str, type[LayerforgeError]] = {
     kind.__name__: kind
     for kind in (
+        ClusterError,
+        ConflictError,
         EngineError,
         FarReadOnlyError,
         FarStoreError,
@@ -172,7 +181,7 @@ def told(error: LayerforgeError) -> str:
         kind=kind,
         message=error.message,
         hint=error.hint,
-        details=error.details,
+        details=tuple(line[:LONGEST_DETAIL] for line in error.details[-MOST_DETAILS:]),
         findings=error.findings if isinstance(error, VerificationError) else (),
         keys=error.keys if isinstance(error, LackingError) else (),
     )

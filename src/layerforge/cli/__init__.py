@@ -31,6 +31,7 @@ COMMANDS = {
     "coldstart": "Measure real cold starts, and what they cost.",
     "doctor": "Say what this machine can build.",
     "cache": "Show or empty the store.",
+    "worker": "Let this machine do the jobs of a cluster.",
 }
 
 

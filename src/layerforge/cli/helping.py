@@ -14,7 +14,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
     "Look at them": ("inspect", "verify", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
-    "This machine": ("doctor", "cache"),
+    "This machine": ("doctor", "cache", "worker"),
 }
 """The commands, in the order of ``--help``."""
 
@@ -51,6 +51,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge cache clear --older-than 30d",
         "layerforge cache key --name team ~/.config/layerforge/team.key",
         "layerforge cache push --store s3://BUCKET/layers",
+    ),
+    "worker": (
+        "layerforge worker --make-certificates certificates --for build.example.org",
+        "layerforge worker tls://build.example.org:8786 --tls-dir certificates",
     ),
 }
 """Examples of each command."""

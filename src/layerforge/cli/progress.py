@@ -60,6 +60,11 @@ class TerminalStep:
                 lambda spent: self._say(f"still runs after {duration(spent)}{of}"), self._ending
             )
 
+    def live(self, text: str, expected: float | None) -> None:
+        """Shows a text beside the bar, which goes by the time; nothing where there is none."""
+        if self._bar:
+            self._bar.time(text, expected)
+
     def close(self) -> None:
         """No more lines come."""
         if self._heartbeat:

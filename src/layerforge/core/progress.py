@@ -34,6 +34,11 @@ class Step(Protocol):
         expected; ``None`` where nobody knows.
         """
 
+    def live(self, text: str, expected: float | None) -> None:
+        """Says how it goes, as often as one likes: only where somebody sees it at once is it shown. ``expected`` are
+        the seconds of the whole step, where they are known.
+        """
+
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         """Sets what stands on the step's line when it ends, ``11.9 MB saved in 96 files``, and how it went."""
 

@@ -33,6 +33,9 @@ class _WatchedStep:
     def takes_long(self, place: str, expected: float | None) -> None:
         self.step.takes_long(place, expected)
 
+    def live(self, text: str, expected: float | None) -> None:
+        self.step.live(text, expected)
+
     def note(self, text: str, mark: Mark = Mark.GOOD) -> None:
         self.step.note(text, mark)
 

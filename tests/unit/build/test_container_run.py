@@ -205,6 +205,25 @@ def test_leftovers_of_dead_processes_go_and_those_of_live_ones_stay() -> None:
     an_engine(engine).stop()
 
 
+def test_the_containers_of_one_job_end_without_those_of_others() -> None:
+    engine = FakeDocker()
+    boxes = {key: FakeContainer(client=engine, labels=labels(key)) for key in ("one", "other", "")}
+    engine.boxes += boxes.values()
+    an_engine(engine, job_key="one").stop()
+    assert {key: box.removed for key, box in boxes.items()} == {"one": True, "other": False, "": False}
+    an_engine(engine).stop()
+    assert all(box.removed for box in boxes.values())
+
+
+def test_what_runs_for_a_job_carries_its_key(tmp_path: Path) -> None:
+    engine = FakeDocker()
+    doer = an_engine(engine, job_key="one")
+    doer.perform(a_task(tmp_path), lambda _line: None)
+    with pytest.raises(EngineError, match="did not answer"):
+        doer.run(a_job(tmp_path))
+    assert [box.labels for box in engine.boxes] == [labels("one"), labels("one")]
+
+
 @pytest.mark.parametrize(("status", "told"), [(404, False), (409, False), (500, True)])
 def test_a_leftover_that_is_going_already_is_no_failure(status: int, told: bool) -> None:
     engine = FakeDocker()

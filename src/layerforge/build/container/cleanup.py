@@ -21,13 +21,13 @@ LABEL = "layerforge"
 
 
 @contextmanager
-def container(client: DockerClient, settings: Mapping[str, Any]) -> Iterator[Container]:
-    """A container that is made but not started, and is gone afterwards whatever happens."""
+def container(client: DockerClient, settings: Mapping[str, Any], job_key: str = "") -> Iterator[Container]:
+    """A container that is made but not started, and is gone afterwards whatever happens. ``job_key`` is whose."""
     # The name is known before the engine is asked, so that a signal in between leaves nothing behind.
     name = f"{LABEL}-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         with as_engine_error():
-            created = client.containers.create(name=name, labels=labels(), **settings)
+            created = client.containers.create(name=name, labels=labels(job_key), **settings)
         yield created
     finally:
         # Where the engine is lost, the next start removes it.
@@ -35,9 +35,10 @@ def container(client: DockerClient, settings: Mapping[str, Any]) -> Iterator[Con
             client.api.remove_container(name, force=True, v=True)
 
 
-def labels() -> dict[str, str]:
-    """What says that a container is this process's."""
-    return {LABEL: "1", f"{LABEL}.host": platform.node(), f"{LABEL}.boot": boot(), f"{LABEL}.pid": str(os.getpid())}
+def labels(job_key: str = "") -> dict[str, str]:
+    """What says that a container is this process's, and which of its jobs it belongs to, where it does jobs."""
+    own = {LABEL: "1", f"{LABEL}.host": platform.node(), f"{LABEL}.boot": boot(), f"{LABEL}.pid": str(os.getpid())}
+    return own | ({f"{LABEL}.job": job_key} if job_key else {})
 
 
 @cache
@@ -53,9 +54,9 @@ def remove_leftovers(client: DockerClient) -> None:
     _remove(client, lambda found: is_dead(found.labels))
 
 
-def stop_all(client: DockerClient) -> None:
-    """Removes every container of this process, so that threads which wait for them come to an end."""
-    _remove(client, lambda found: found.labels.items() >= labels().items())
+def stop_all(client: DockerClient, job_key: str = "") -> None:
+    """Removes every container of this process, or of one of its jobs, so that threads that wait for them go on."""
+    _remove(client, lambda found: found.labels.items() >= labels(job_key).items())
 
 
 def _remove(client: DockerClient, chosen: Callable[[Container], bool]) -> None:

@@ -29,6 +29,8 @@ class DockerEngine:
     """Bytes of the function that checks run in."""
     spare: int = SPARE
     """Bytes of the disk that a source step may not take."""
+    job_key: str = ""
+    """Which job of this process its containers belong to, where that does several; ``stop`` ends these alone."""
     name: str = "docker"
     has_runtime_packages: bool = True
 
@@ -50,7 +52,7 @@ class DockerEngine:
 
     def run(self, job: Job) -> Outcome:
         """Runs a job as Lambda would run it. Raises ``EngineError``."""
-        return sandbox.invoke(self.client, self.image, self.memory, job)
+        return sandbox.invoke(self.client, self.image, self.memory, job, self.job_key)
 
     def equipped(self, packages: tuple[str, ...], progress: Progress) -> DockerEngine:
         """The engine with an image that has more packages of its system. Raises ``EngineError``."""
@@ -58,12 +60,12 @@ class DockerEngine:
 
     def perform(self, task: Task, on_line: Callable[[str], None]) -> Outcome:
         """Runs a source step in a container of its own. Raises ``EngineError``."""
-        return perform(self.client, self.image, self.spare, task, on_line)
+        return perform(self.client, self.image, self.spare, task, on_line, self.job_key)
 
     def copy_out(self, path: str, into: Path) -> None:
         """Copies a folder of the image to this machine. Raises ``EngineError``."""
         images.copy_out(self.client, self.image, path, into)
 
     def stop(self) -> None:
-        """Ends every source step that runs. Raises ``EngineError``."""
-        stop_all(self.client)
+        """Ends every source step that runs; of one job, where it is one's. Raises ``EngineError``."""
+        stop_all(self.client, self.job_key)

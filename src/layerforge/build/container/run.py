@@ -82,7 +82,9 @@ class Ended:
     seconds: float
 
 
-def perform(client: DockerClient, image: Image, spare: int, task: Task, on_line: Callable[[str], None]) -> Outcome:
+def perform(
+    client: DockerClient, image: Image, spare: int, task: Task, on_line: Callable[[str], None], job_key: str = ""
+) -> Outcome:
     """Runs a task to its end, in a container that is gone afterwards.
 
     ``on_line`` gets each line as it comes, ``task.log`` all of them, the outcome the last ones. Raises
@@ -95,7 +97,7 @@ def perform(client: DockerClient, image: Image, spare: int, task: Task, on_line:
     with (
         _log(task.log) as keep,
         owned_by_container_user(writable, rootless),
-        container(client, _settings(task, image, rootless)) as box,
+        container(client, _settings(task, image, rootless), job_key) as box,
     ):
 
         def line_came(line: str) -> None:

@@ -48,7 +48,7 @@ SIGNALS = {
 """Signals by the emulator's words for them."""
 
 
-def invoke(client: DockerClient, image: Image, memory: int, job: Job) -> Outcome:
+def invoke(client: DockerClient, image: Image, memory: int, job: Job, job_key: str = "") -> Outcome:
     """Runs a job's program as the handler of a function that has the layer at ``/opt``. ``memory`` is the function's
     bytes where the job does not say.
 
@@ -56,7 +56,7 @@ def invoke(client: DockerClient, image: Image, memory: int, job: Job) -> Outcome
     """
     with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
         task = _function(Path(name), job)
-        with container(client, _settings(client, image, job.memory or memory, job, task)) as box:
+        with container(client, _settings(client, image, job.memory or memory, job, task), job_key) as box:
             ended = run(box, lambda _line: None, StopLimits(seconds=job.timeout))
             with as_engine_error():
                 output = box.logs(stdout=True, stderr=False, tail=_KEPT_LINES).decode("utf-8", "replace")
