@@ -14,7 +14,7 @@ from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
 from layerforge.build.errors import EngineError
 from layerforge.build.graph import Demand, Done, Failed, Job, Runner
-from layerforge.build.jobs import lacking, step_job
+from layerforge.build.jobs import identities, lacking, step_job
 from layerforge.build.options import Options, decided, settled, with_interpreter
 from layerforge.build.plan import Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
@@ -138,7 +138,7 @@ def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[
     """The jobs of a layer; ``kept`` is the digest of its zip where the store has it. None where there is none to do."""
     planned, session = one.plan, one.session
     search = session.search
-    image = session.builder.image.identity if session.builder else ""
+    image = session.builder.image if session.builder else None
     wanted: Mapping[str, SourceStep] = {}
     if not kept:
         wanted = lacking(planned, session.store, again)
@@ -147,12 +147,12 @@ def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[
     elif not one.options.verify or known_verdict(planned, kept, session):
         return []
     steps = [known.get(key) or step_job(planned, step, image, wanted, search) for key, step in wanted.items()]
-    work = layer_work_of(planned, image, verify=one.options.verify, made=tuple(wanted))
+    work = layer_work_of(planned, *identities(image), verify=one.options.verify, made=tuple(wanted))
     layer = Job(
         key=layer_key(planned),
         title=f"{planned.spec.name}-{planned.target.label}",
         needs=tuple(wanted),
-        demand=Demand(arch=planned.target.arch, image=work.image, memory=_MEMORY),
+        demand=Demand(arch=planned.target.arch, image=work.base_image, memory=_MEMORY),
         task=wire.text_of(work),
     )
     return [*steps, layer]

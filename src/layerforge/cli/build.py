@@ -14,6 +14,7 @@ import click
 
 from layerforge.cli import (
     call,
+    clusters,
     costs,
     ends,
     fitting,
@@ -41,6 +42,7 @@ from layerforge.verify import verdict
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
+@shared.cluster_options
 @shared.json_option
 @click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
 def command(
@@ -57,6 +59,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    cluster: str | None,
+    tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
     fail_fast: bool,  # noqa: FBT001
     **given: Any,
@@ -78,7 +82,8 @@ def command(
     settled = compiles or given["wheels"] or given["from_source"] or as_json
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
-    ended = ends.of(wanted, planned, progress, fail_fast=fail_fast)
+    with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
+        ended = ends.of(wanted, planned, progress, runner_of, fail_fast=fail_fast)
     layers = [one.layer for one in ended if isinstance(one, Delivered)]
     if layers:
         show(terminal.notes(), layers)
