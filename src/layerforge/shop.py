@@ -14,7 +14,7 @@ from layerforge.build import interpreters, wire
 from layerforge.build.container.docker_engine import DockerEngine
 from layerforge.build.container.own_images import OwnImage, engines
 from layerforge.build.engine import Builder, Engine
-from layerforge.build.errors import EngineError
+from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.graph import Done
 from layerforge.build.host import HostEngine
 from layerforge.build.session import Session
@@ -124,6 +124,9 @@ class JobShop:
         try:
             progress = Watched(progress=Telling(tell=tell), ending=one.ending)
             return perform(task, self._session(work, own, progress), on_line=tell)
+        except KeyboardInterrupt as error:
+            # That is how work hears of its end. A worker's loop would take it for its own.
+            raise ClusterError("the job was stopped", hint="nobody waits for it any more") from error
         finally:
             self.running.pop(key, None)
 
