@@ -43,6 +43,12 @@ from layerforge.verify import verdict
 @shared.result_options
 @shared.json_option
 @click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
+@click.option(
+    "--verify-twice",
+    "twice",
+    is_flag=True,
+    help="Make each layer twice, from nothing, and deliver it only if both are the same to the byte.",
+)
 def command(
     targets: tuple[str, ...],
     every: Path | None,
@@ -86,7 +92,8 @@ def command(
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
     if as_json:
         failed = ends.failed_json(wanted, ended)
-        rows = [as_data(layer) for layer in layers]
+        told = {"reproducible": True} if given["twice"] else {}
+        rows = [as_data(layer) | told for layer in layers]
         terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
     return code
 
