@@ -125,7 +125,7 @@ def _carried_out(context: BuildContext, jobs: int, again: tuple[str, ...]) -> fr
     """The keys of the steps that were made."""
     search, planned = context.search, context.plan
     wanted = lacking(planned, search.store, again)
-    graph = [step_job(planned, step, context.builder.image.digest, wanted, search) for step in wanted.values()]
+    graph = [step_job(planned, step, context.builder.image, wanted, search) for step in wanted.values()]
     numbers, total = itertools.count(1), sum(isinstance(step, Compiled) for step in wanted.values())
 
     def perform(job: Job) -> Done:

@@ -14,10 +14,12 @@ from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
 from layerforge.build.errors import EngineError
 from layerforge.build.graph import Demand, Done, Failed, Job, Runner
-from layerforge.build.jobs import lacking, step_job
+from layerforge.build.jobs import identities, lacking, step_job
 from layerforge.build.options import Options, decided, settled, with_interpreter
+from layerforge.build.outcome import with_log_here
 from layerforge.build.plan import Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
+from layerforge.build.steps import FAILED_LOG
 from layerforge.build.threads import ThreadsRunner
 from layerforge.build.work import LackingError, layer_key, layer_work_of
 from layerforge.core.errors import LayerforgeError, StepError, VerificationError
@@ -139,7 +141,7 @@ def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[
     """The jobs of a layer; ``kept`` is the digest of its zip where the store has it. None where there is none to do."""
     planned, session = one.plan, one.session
     search = session.search
-    image = session.builder.image.identity if session.builder else ""
+    image = session.builder.image if session.builder else None
     wanted: Mapping[str, SourceStep] = {}
     if not kept:
         wanted = lacking(planned, session.store, again)
@@ -148,12 +150,12 @@ def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[
     elif not one.options.verify or known_verdict(planned, kept, session):
         return []
     steps = [known.get(key) or step_job(planned, step, image, wanted, search) for key, step in wanted.items()]
-    work = layer_work_of(planned, image, verify=one.options.verify, made=tuple(wanted))
+    work = layer_work_of(planned, *identities(image), verify=one.options.verify, made=tuple(wanted))
     layer = Job(
         key=layer_key(planned),
         title=f"{planned.spec.name}-{planned.target.label}",
         needs=tuple(wanted),
-        demand=Demand(arch=planned.target.arch, image=work.image, memory=_MEMORY),
+        demand=Demand(arch=planned.target.arch, image=work.base_image, memory=_MEMORY),
         task=wire.text_of(work),
     )
     return [*steps, layer]
@@ -252,7 +254,7 @@ def _ends(
                 case Done() if result.key in left:
                     yield result.key, finish(left[result.key], found, result)
                 case Failed():
-                    yield result.key, _told_here(left.get(result.key), result)
+                    yield result.key, _told_here(found.owners[result.key], result)
     finally:
         if isinstance(results, Generator):
             results.close()
@@ -265,14 +267,17 @@ def _not_begun(one: Prepared) -> NotBegunError:
     )
 
 
-def _told_here(one: Prepared | None, failed: Failed) -> LayerforgeError:
-    """The error of a job. A layer that another machine refused is set aside on this one too, where it can be read."""
-    error = failed.error
-    if one is None or not failed.where or not isinstance(error, VerificationError) or not error.findings:
+def _told_here(owner: Prepared, failed: Failed) -> LayerforgeError:
+    """The error of a job. What another machine says of it, or refused, is brought to this one, where it can be read."""
+    error, session = failed.error, owner.session
+    if not failed.where:
         return error
     try:
-        if layer := recall(one.plan, one.session.store):
-            refuse_unfit(layer, Verdict(engine="", skipped="", findings=error.findings), one.session.store)
+        if isinstance(error, VerificationError) and error.findings and failed.key == layer_key(owner.plan):
+            if layer := recall(owner.plan, session.store):
+                refuse_unfit(layer, Verdict(engine="", skipped="", findings=error.findings), session.store)
+        elif log := session.store.get(FAILED_LOG, failed.key):
+            error.hint = with_log_here(error.hint, log, session.logs)
     except LayerforgeError as here:
         return here
     return error

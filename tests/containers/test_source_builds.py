@@ -23,6 +23,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from layerforge.build import interpreters
+from layerforge.core.store.keys import new_key, write_new
 from sdists import archive
 from tiny import CHECK, LIBRARY, LIBRARY_RECIPE, PACKAGE, PACKAGE_RECIPE
 
@@ -305,6 +306,45 @@ def test_a_layer_that_does_not_compile_leaves_the_other_one_whole(place: Place) 
     assert re.search(r"^tinytoo-py313-x86_64 +failed: tinytoo failed with status 1", both.stderr, re.MULTILINE)
     assert "it does not compile" in both.stderr.partition("✕ build:")[2]
     assert sorted(path.suffix for path in (place.folder / "dist").glob("*.zip")) == [".zip"]
+
+
+def test_the_workers_of_a_cluster_make_the_same_layers_and_each_step_once(place: Place) -> None:
+    place.other()
+    away = place.build("tinytoo", "--each", "--cluster", "local:2")
+    assert away.returncode == 0, away.stderr
+    assert len(re.findall(r"^  tiny 1.0 on local-\d in ", away.stderr, re.MULTILINE)) == 1
+    assert re.search(r"✓ cluster +\d jobs on \d workers?", away.stderr)
+    here = place.build("tinytoo", "--each", store="other")
+    digests = [[one["sha256"] for one in json.loads(done.stdout)["layers"]] for done in (away, here)]
+    assert digests[0] == digests[1]
+    assert not leftovers()
+
+
+def test_what_fails_on_a_worker_is_told_as_if_it_had_failed_here(place: Place) -> None:
+    place.spec(script="echo this goes wrong; exit 3")
+    done = place.build("--cluster", "local:2")
+    assert done.returncode == 6, done.stderr
+    assert "this goes wrong" in done.stderr
+    [log] = re.findall(r"the whole log: (\S+)", done.stderr)
+    assert "this goes wrong" in Path(log).read_text()
+    assert not leftovers()
+
+
+def test_what_a_team_shares_is_compiled_once_and_comes_to_every_other_machine_with_its_log(place: Place) -> None:
+    pair = new_key("team")
+    write_new(pair, place.folder / "team.key")
+    shared = ["--store", str(place.folder / "far"), "--trusted-key", pair.public.text]
+    first = layer_of(place.build(*shared, "--signing-key", "team.key"))
+
+    planned = place.build(*shared, "--from-source", "tinypy", "--compression", "small", "--no-verify", store="second")
+    assert {one["at"] for one in json.loads(planned.stdout)["cost"]["steps"]} == {"far"}
+    assert layer_of(planned)["content_sha256"] == first["content_sha256"]
+    assert not list((place.folder / "second/store-v2/logs").glob("tiny*.log"))
+    [step] = [one["key"] for one in json.loads(planned.stdout)["cost"]["steps"] if one["name"] == "tiny"]
+    argv = [sys.executable, "-m", "layerforge", "cache", "log", step, *shared]
+    told = subprocess.run(argv, env={**place.env, "LAYERFORGE_CACHE": str(place.folder / "third")}, cwd=place.folder,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert "cc " in told.stdout or "gcc" in told.stdout
 
 
 def test_a_rebuild_with_nothing_changed_starts_no_container(place: Place) -> None:

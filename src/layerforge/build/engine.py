@@ -75,6 +75,8 @@ class Image:
     made_of: str = ""
     """Digest of all that decides what is in it, for one that was made on this machine; empty for one that came whole,
     or of which it is not known."""
+    base: str = ""
+    """Identity of the image that it was made on with more packages; empty where it is as it came."""
 
     @property
     def identity(self) -> str:

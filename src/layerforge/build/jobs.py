@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from layerforge.build import durations, wire
 from layerforge.build.durations import Compiled
+from layerforge.build.engine import Image
 from layerforge.build.graph import Demand, Job
 from layerforge.build.plan import BUILT, LibraryStep, PackageStep, Plan, SourceStep, SystemStep, name_of, needs_of
 from layerforge.build.work import inputs_of, sources_of, work_of
@@ -27,22 +28,28 @@ def lacking(plan: Plan, store: Store, again: Collection[str] = ()) -> dict[str, 
     return {key: step for key, step in found.items() if key in again or not store.holds(BUILT, key)}
 
 
-def step_job(plan: Plan, step: SourceStep, image: str, wanted: Collection[str], search: Search) -> Job:
+def step_job(plan: Plan, step: SourceStep, image: Image | None, wanted: Collection[str], search: Search) -> Job:
     """A source step of a plan as a job that waits for those of the keys ``wanted`` that it needs.
 
-    What it is made from is downloaded, and kept where every machine finds it. ``image``: identity of what it runs in.
+    What it is made from is downloaded, and kept where every machine finds it. ``image``: what it runs in.
     Raises ``LockError`` where its source cannot be had.
     """
+    identity, base = identities(image)
     steps = sources_of(plan)
     needs = dict.fromkeys([*(one.key for one in inputs_of(plan, step)), *(steps[name].key for name in needs_of(step))])
     return Job(
         key=step.key,
         title=title_of(step),
         needs=tuple(key for key in needs if key in wanted),
-        demand=Demand(arch=plan.target.arch, image=image, memory=MEMORY),
+        demand=Demand(arch=plan.target.arch, image=base, memory=MEMORY),
         seconds=_seconds(plan, step, search.store),
-        task=wire.text_of(work_of(plan, step, _source(plan, step, search), image)),
+        task=wire.text_of(work_of(plan, step, _source(plan, step, search), identity, base)),
     )
+
+
+def identities(image: Image | None) -> tuple[str, str]:
+    """Of an image, and of the one that it was made on; empty where there is none."""
+    return (image.identity, image.base or image.identity) if image else ("", "")
 
 
 def title_of(step: SourceStep) -> str:

@@ -11,6 +11,8 @@ from layerforge.build.engine import Outcome, Task
 from layerforge.build.plan import LibraryStep, PackageStep, SourceStep, SystemStep
 from layerforge.core import process
 from layerforge.core.errors import StepError
+from layerforge.core.faults import writing
+from layerforge.core.filing import write_atomically
 from layerforge.core.text import megabytes
 
 _LAST_LINES = 25
@@ -80,6 +82,20 @@ def require_success(outcome: Outcome, task: Task, out: Path, promised: Iterable[
         how = f"was ended by {signal}" if signal else f"failed with status {outcome.status}"
         raise StepError(f"{name} {how}", hint=hint, details=evidence)
     require_outputs(name, out, promised, f"does the script install into $PREFIX? {where}", evidence)
+
+
+_WHOLE_LOG = re.compile(r"(?<=the whole log: ).+?\.log")
+
+
+def with_log_here(hint: str, log: bytes, folder: Path) -> str:
+    """A hint that names a log of another machine, with the same log in a folder of this one, where it is written."""
+    found = _WHOLE_LOG.search(hint)
+    if found is None:
+        return hint
+    here = folder / Path(found[0]).name
+    with writing(folder):
+        write_atomically(here, log)
+    return _WHOLE_LOG.sub(lambda _match: str(here), hint)
 
 
 def require_outputs(name: str, out: Path, promised: Iterable[str], hint: str, evidence: tuple[str, ...] = ()) -> None:

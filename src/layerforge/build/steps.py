@@ -98,7 +98,7 @@ def _made(work: StepWork, context: StepContext, folder: Path, on_line: Callable[
     found = _found(keys, context.search.store, name)
     for need, data in found.items():
         unpack(data, folder / "inputs" / need, need)
-    unpacked = unpacked_source(context, work.source, name, folder) if work.source else folder
+    unpacked = unpacked_source(context, work, folder)
     task = task_of(work, context, folder, unpacked, log_of(work, context.logs))
     outcome = context.builder.perform(task, on_line)
     require_success(outcome, task, out, promised_files(work.step))

@@ -17,8 +17,8 @@ from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, SourceStep, SystemStep, name_of
 from layerforge.build.work import StepWork
 from layerforge.core import resources
-from layerforge.resolve import lock, sources, unpack_source, uv_install, wheels
-from layerforge.resolve.recipe import Settings, Source
+from layerforge.resolve import lock, sdists, sources, unpack_source, uv_install, wheels
+from layerforge.resolve.recipe import Settings
 from layerforge.resolve.sources import Search
 
 MEMORY = 8 * 2**30
@@ -131,10 +131,15 @@ def with_settings(env: Mapping[str, str], step: SourceStep) -> dict[str, str]:
     return variables | {name: f"{variables.get(name, '')} {more}".strip() for name, more in settings.flags.items()}
 
 
-def unpacked_source(context: StepContext, source: Source, name: str, folder: Path) -> Path:
-    """The sources of a step, unpacked below ``folder``."""
-    data = sources.fetch(source, context.search)
-    return unpack_source.unpack(data, name, folder)
+def unpacked_source(context: StepContext, work: StepWork, folder: Path) -> Path:
+    """The sources of a step, unpacked below ``folder``; that itself for one that is made from the image alone."""
+    source, step = work.source, work.step
+    if source is None:
+        return folder
+    if not source.url and isinstance(step, PackageStep):
+        # Whoever planned it had the file, and may have had no right to share it.
+        source = sdists.find(step.pin, work.target, context.search, context.indexes)
+    return unpack_source.unpack(sources.fetch(source, context.search), name_of(step), folder)
 
 
 def _environment(work: StepWork, step: PackageStep, context: StepContext, folder: Path) -> Path:

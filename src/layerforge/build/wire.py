@@ -90,12 +90,14 @@ class _StepWork:
     source: Source | None
     build_packages: tuple[str, ...]
     image: str
+    base_image: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class _LayerWork:
     plan: _Plan
     image: str
+    base_image: str
     verify: bool
     made: tuple[str, ...]
 
@@ -242,6 +244,7 @@ def _step_work(work: StepWork) -> _StepWork:
         source=work.source,
         build_packages=work.build_packages,
         image=work.image,
+        base_image=work.base_image,
     )
 
 
@@ -257,6 +260,7 @@ def _of_step(work: _StepWork) -> StepWork:
         source=work.source,
         build_packages=work.build_packages,
         image=work.image,
+        base_image=work.base_image,
     )
 
 
@@ -271,7 +275,7 @@ def _layer_work(work: LayerWork) -> _LayerWork:
         epoch=plan.epoch,
         key=plan.key,
     )
-    return _LayerWork(plan=own, image=work.image, verify=work.verify, made=work.made)
+    return _LayerWork(plan=own, image=work.image, base_image=work.base_image, verify=work.verify, made=work.made)
 
 
 def _of_layer(work: _LayerWork) -> LayerWork:
@@ -285,4 +289,4 @@ def _of_layer(work: _LayerWork) -> LayerWork:
         epoch=plan.epoch,
         key=plan.key,
     )
-    return LayerWork(plan=own, image=work.image, verify=work.verify, made=work.made)
+    return LayerWork(plan=own, image=work.image, base_image=work.base_image, verify=work.verify, made=work.made)

@@ -38,7 +38,9 @@ class StepWork:
     build_packages: tuple[str, ...]
     """Packages of the image's own system that it needs beside what the image has."""
     image: str
-    """Digest of the image that it runs in, those packages included."""
+    """Identity of the image that it runs in, those packages included."""
+    base_image: str = ""
+    """Identity of the image that a machine has to have for that: the same without those packages."""
 
     @property
     def key(self) -> str:
@@ -53,8 +55,10 @@ class LayerWork:
     plan: Plan
     """Without what only the machine that planned it has: indexes with their passwords, and folders of recipes."""
     image: str
-    """Digest of the image that its steps ran in; empty where nothing is compiled."""
+    """Identity of the image that its steps ran in; empty where nothing is compiled."""
     verify: bool
+    base_image: str = ""
+    """Identity of the image that it is run in, without what its steps needed beside; empty where the host does that."""
     made: tuple[str, ...] = ()
     """Keys of the steps that were made for it in the same call."""
 
@@ -83,8 +87,8 @@ def layer_key(plan: Plan) -> str:
     return f"layer-{plan.key}"
 
 
-def work_of(plan: Plan, step: SourceStep, source: Source | None, image: str) -> StepWork:
-    """A step of a plan by itself. ``image``: identity of what it runs in."""
+def work_of(plan: Plan, step: SourceStep, source: Source | None, image: str, base_image: str = "") -> StepWork:
+    """A step of a plan by itself. ``image``: identity of what it runs in, which is made on ``base_image``."""
     return StepWork(
         step=_without_folders(step),
         target=plan.target,
@@ -93,15 +97,24 @@ def work_of(plan: Plan, step: SourceStep, source: Source | None, image: str) -> 
         source=source,
         build_packages=plan.spec.build_packages,
         image=image,
+        base_image=base_image or image,
     )
 
 
-def layer_work_of(plan: Plan, image: str, *, verify: bool, made: tuple[str, ...] = ()) -> LayerWork:
-    """The layer of a plan as work. ``image``: identity of what its steps run in, where it has any."""
+def layer_work_of(
+    plan: Plan, image: str, base_image: str = "", *, verify: bool, made: tuple[str, ...] = ()
+) -> LayerWork:
+    """The layer of a plan as work. ``image``: identity of what its steps run in, which is made on ``base_image``."""
     packages = tuple(replace(part, build_lock=None) for part in plan.spec.packages)
     bare = replace(plan, indexes=(), spec=replace(plan.spec, folder=None, packages=packages))
     steps = tuple(_without_folders(step) for step in plan.steps)
-    return LayerWork(plan=replace(bare, steps=steps), image=image if sources_of(plan) else "", verify=verify, made=made)
+    return LayerWork(
+        plan=replace(bare, steps=steps),
+        image=image if sources_of(plan) else "",
+        verify=verify,
+        base_image=base_image or image,
+        made=made,
+    )
 
 
 def _without_folders(step: S) -> S:

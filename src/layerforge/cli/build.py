@@ -14,6 +14,7 @@ import click
 
 from layerforge.cli import (
     call,
+    clusters,
     costs,
     ends,
     fitting,
@@ -28,6 +29,7 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
 from layerforge.pipeline import Delivered
@@ -41,6 +43,7 @@ from layerforge.verify import verdict
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
+@shared.cluster_options
 @shared.json_option
 @click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
 @click.option(
@@ -63,6 +66,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    cluster: str | None,
+    tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
     fail_fast: bool,  # noqa: FBT001
     **given: Any,
@@ -74,6 +79,11 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
+    if given["twice"] and cluster:
+        raise UsageError(
+            "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
+            hint="leave --cluster out",
+        )
     runtimes = shared.targets(pythons, arches)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
@@ -84,7 +94,8 @@ def command(
     settled = compiles or given["wheels"] or given["from_source"] or as_json
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
-    ended = ends.of(wanted, planned, progress, fail_fast=fail_fast)
+    with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
+        ended = ends.of(wanted, planned, progress, runner_of, fail_fast=fail_fast)
     layers = [one.layer for one in ended if isinstance(one, Delivered)]
     if layers:
         show(terminal.notes(), layers)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from layerforge.build.steps import FAILED_LOG, LOG
 from layerforge.cli import options as shared
 from layerforge.cli import screen, sharing, terminal
 from layerforge.core.errors import StoreError, UsageError
@@ -110,6 +111,24 @@ def key(file: Path, name: str) -> None:
     notes.line("Projects that trust it say so in layerforge.toml, or in [tool.layerforge] of pyproject.toml:")
     notes.line(f'  trusted-keys = ["{pair.public.text}"]')
     terminal.report().line(pair.public.text)
+
+
+@command.command("log")
+@sharing.store_options
+@click.argument("step", metavar="KEY")
+def log(step: str) -> None:
+    """Print what a step wrote, by its key: that `plan --json` has, or at least its first twelve digits where it ran
+    here.
+    """
+    store = sharing.open_store(terminal.progress())
+    near = sorted(store.place("logs").glob(f"*-{step[:12]}.log")) if re.fullmatch(r"[0-9a-f]{12,64}", step) else []
+    found = near[-1].read_bytes() if near else store.get(LOG, step) or store.get(FAILED_LOG, step)
+    if found is None:
+        raise UsageError(
+            f"nothing is known of what a step {step[:64]} wrote",
+            hint="`layerforge plan --json` has the whole keys; the store has logs of steps that were made with it",
+        )
+    terminal.report().line(found.decode("utf-8", "replace").rstrip("\n"))
 
 
 @command.command("push")

@@ -22,9 +22,16 @@ class ClusterView:
         self._began = time.monotonic()
         self._shown = 0.0
         self._where: dict[str, str] = {}
+        self._workers: set[str] = set()
+        self._done = 0
         self._last = ""
         self._share = ""
         self._expected: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """What was done where: ``12 jobs on 3 workers``."""
+        return f"{counted(self._done, 'job')} on {counted(len(self._workers), 'worker')}"
 
     def started(self, job: Job, where: str) -> None:
         """Counts it among what runs."""
@@ -40,6 +47,8 @@ class ClusterView:
         self._where.pop(job.key, None)
         match result:
             case Done():
+                self._done += 1
+                self._workers |= {result.where} - {""}
                 where = f" on {result.where}" if result.where else ""
                 note = f", {result.note}" if result.note else ""
                 self._progress.say(f"{job.title}{where} in {duration(result.seconds)}{note}")

@@ -25,10 +25,13 @@ def of(
     wanted: Sequence[Asked],
     planned: Sequence[Prepared | LayerforgeError],
     progress: TerminalProgress,
+    elsewhere: Callable[[Graph], Runner] | None = None,
     *,
     fail_fast: bool = False,
 ) -> list[Ended]:
     """How each layer of a call ended, in their order. Findings are annotated at the files that ask for the layers.
+
+    ``elsewhere`` gives what does the jobs; without it threads of this machine do.
 
     Raises ``LayerforgeError`` where a single layer failed.
     """
@@ -41,7 +44,7 @@ def of(
         jobs = max(one.options.jobs for one in found.owners.values())
         return here(found, jobs, lambda job, shown: shown if alone else _named(job, found, wanted, progress))
 
-    with closing(_maker(ready)(ready, runner_of, fail_fast=fail_fast or alone)) as results:
+    with closing(_maker(ready)(ready, elsewhere or runner_of, fail_fast=fail_fast or alone)) as results:
         for one, result in results:
             key = layer_key(one.plan)
             ended[key] = result

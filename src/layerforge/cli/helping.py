@@ -64,7 +64,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
-    "Where it is made": ("engine", "image", "jobs"),
+    "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }

@@ -188,6 +188,23 @@ def build_options(command: Command) -> Command:
     return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
 
 
+def cluster_options(command: Command) -> Command:
+    """``--cluster`` and ``--tls-dir``."""
+    address = click.option(
+        "--cluster",
+        envvar="LAYERFORGE_CLUSTER",
+        metavar="ADDRESS",
+        help="Let workers do it: tls://HOST:8786, or local:N for N processes here.",
+    )
+    tls = click.option(
+        "--tls-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        envvar="LAYERFORGE_TLS_DIR",
+        help="Folder of the cluster's certificates; tls:// needs it.",
+    )
+    return address(tls(command))
+
+
 def leave_out_option(command: Command) -> Command:
     """``--leave-out``."""
     return click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.store import disk
 from layerforge.core.store.disk import DiskStore
+from layerforge.core.store.sharing import Sharing, behind, opened
 from layerforge.resolve.project_settings import project_settings
 
 if TYPE_CHECKING:
@@ -26,18 +27,6 @@ NONE = "none"
 
 _PLACE, _TRUSTED, _SIGNING = "LAYERFORGE_STORE", "LAYERFORGE_TRUSTED_KEYS", "LAYERFORGE_SIGNING_KEY"
 _META = "layerforge.sharing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sharing:
-    """What is said of the store that a team shares."""
-
-    place: str = ""
-    """``s3://bucket/prefix``, an address, or a folder; empty where nothing is shared."""
-    trusted: tuple[str, ...] = ()
-    """Public keys."""
-    signing_key: str = ""
-    """A file, or the key itself; empty where nothing is put there."""
 
 
 def store_options(command: Command) -> Command:
@@ -105,30 +94,7 @@ def near_store(progress: Progress) -> DiskStore:
 
 def open_store(progress: Progress) -> DiskStore:
     """The user's own store with what the team shares behind it. Raises ``StoreError`` where that cannot be read."""
-    near, said = near_store(progress), sharing()
-    if not said.place:
-        return near
-    from layerforge.core.store.lenient import LenientStore
-
-    return replace(near, behind=LenientStore(store=opened(said, progress), progress=progress))
-
-
-def opened(said: Sharing, progress: Progress) -> FarStore:
-    """The store at a place, looked at once. Raises ``StoreError`` where it cannot be read."""
-    # Most runs share nothing, and half of a short run is imports.
-    from layerforge.core.store import keys, places
-    from layerforge.core.store.far import FarStore
-
-    found = FarStore(
-        objects=places.opened(said.place),
-        progress=progress,
-        trusted=keys.trusted(said.trusted),
-        signer=keys.signing_key(said.signing_key) if said.signing_key else None,
-    )
-    found.check()
-    if not found.believed:
-        progress.warn(f"no trusted-keys are named, so of {said.place} only what its own digest proves is used")
-    return found
+    return behind(near_store(progress), sharing())
 
 
 def far_store(progress: Progress) -> FarStore:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from layerforge.build.errors import EngineError
 from layerforge.cli import options as shared
 from layerforge.cli import sharing, terminal
 from layerforge.core import runtimes
+from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, megabytes
@@ -21,8 +22,10 @@ from layerforge.resolve import recipe_values
 
 if TYPE_CHECKING:
     from layerforge.build.cluster.offers import Offer
+    from layerforge.build.container.own_images import OwnImage
+    from layerforge.build.engine import Image
 
-SHOP = "layerforge.pipeline:shop"
+SHOP = "layerforge.shop:shop"
 """What does a worker's jobs, by its dotted name."""
 
 
@@ -48,7 +51,7 @@ class Size(click.ParamType[int]):
     envvar="LAYERFORGE_TLS_DIR",
     help="Folder of the certificates; tls:// needs it.",
 )
-@click.option("--store", envvar="LAYERFORGE_STORE", metavar="URL", help="Where the cluster's results lie.")
+@sharing.store_options
 @click.option("--processors", type=click.IntRange(1), envvar="LAYERFORGE_PROCESSORS", help="How many jobs may use.")
 @click.option("--memory", type=Size(), envvar="LAYERFORGE_MEMORY", help="How much jobs may use: 8GB.")
 @click.option("--image", "images", multiple=True, metavar="REF", help="Build image to offer; repeatable.")
@@ -94,7 +97,6 @@ def _work(
     address: str,
     *,
     tls_dir: Path | None,
-    store: str | None,
     processors: int | None,
     memory: int | None,
     images: tuple[str, ...],
@@ -104,34 +106,43 @@ def _work(
     shop_settings: str | None,
 ) -> None:
     from layerforge.build.cluster import addresses, start, worker
+    from layerforge.shop import Equipment
 
     found = addresses.remote(address)
     progress = terminal.progress()
-    kept = sharing.open_store(progress)
+    near, said = sharing.near_store(progress), sharing.sharing()
+    if said.place and not said.signing_key:
+        raise UsageError(
+            "a worker puts what it makes into the store, which has to be signed, and no key is named",
+            hint="--signing-key FILE or LAYERFORGE_SIGNING_KEY; `layerforge cache key` makes one",
+        )
+    place = sharing.far_store(progress).objects.place if said.place else ""
     here = _images(images, pythons, progress)
-    release = start.release(store or "", kept.root)
-    has = worker.offer(release, name=name or "", processors=processors, memory=memory, images=tuple(here))
-    _say_offer(has, here, progress)
-    text = json.dumps({"store": store, "images": here}) if shop_settings is None else shop_settings
-    worker.work(found, tls_dir, has, worker.Making(shop=shop, settings=text), progress.say)
+    release = start.release(place, near.root)
+    identities = tuple(image.identity for _, image in here)
+    has = worker.offer(release, name=name or "", processors=processors, memory=memory, images=identities)
+    _say_offer(has, [image for _, image in here], progress)
+    own = Equipment(near=str(near.root), sharing=said, images=tuple(one for one, _ in here)).text
+    worker.work(found, tls_dir, has, worker.Making(shop=shop, settings=shop_settings or own), progress.say)
 
 
-def _say_offer(has: Offer, here: dict[str, str], progress: Progress) -> None:
+def _say_offer(has: Offer, here: Sequence[Image], progress: Progress) -> None:
     sizes = f"{has.arch}, {counted(has.processors, 'processor')}, {megabytes(has.memory)} of memory"
     progress.say(f"worker {has.name} offers {sizes}")
-    for digest, reference in here.items():
-        progress.say(f"image {reference} ({digest.removeprefix('sha256:')[:12]})")
+    for image in here:
+        progress.say(f"image {image.reference} ({image.identity.removeprefix('sha256:')[:12]})")
     if not here:
         progress.say("no build image is here, so it takes no steps that compile; --image names one")
 
 
-def _images(references: tuple[str, ...], pythons: tuple[str, ...], progress: Progress) -> dict[str, str]:
-    """By identity, the names of the build images that are here: those that are named, else those made before.
+def _images(references: tuple[str, ...], pythons: tuple[str, ...], progress: Progress) -> list[tuple[OwnImage, Image]]:
+    """The build images that are here: those that are named, else those made before.
 
     Raises ``EngineError`` where images are named and there is no engine, or not what is named.
     """
     from layerforge.build.container.connect import connect
-    from layerforge.build.container.images import build_image_here, find_image
+    from layerforge.build.container.images import build_image_here
+    from layerforge.build.container.own_images import OwnImage
 
     try:
         client = connect()
@@ -139,15 +150,13 @@ def _images(references: tuple[str, ...], pythons: tuple[str, ...], progress: Pro
         if references:
             raise
         progress.aside(f"{error.message}; {error.hint}")
-        return {}
+        return []
     try:
         targets = _targets(pythons)
-        if references:
-            found = [find_image(client, targets[0], reference, progress) for reference in references]
-        else:
-            here = [target for target in targets if build_image_here(client, target)]
-            found = [find_image(client, target, None, progress) for target in here]
-        return {image.identity: image.reference for image in found}
+        named = [OwnImage(python=targets[0].python, arch=targets[0].arch, reference=one) for one in references]
+        made = [] if named else [one for one in targets if build_image_here(client, one)]
+        own = [*named, *(OwnImage(python=one.python, arch=one.arch) for one in made)]
+        return [(one, one.found(client, progress)) for one in own]
     finally:
         client.close()
 

@@ -145,7 +145,9 @@ def _run_all(
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            process.stop_all()  # the pool would wait for the workers first
+            # The pool would wait for the workers first. In another thread it may: others' children run here too.
+            if threading.current_thread() is threading.main_thread():
+                process.stop_all()
             raise
 
 

@@ -53,7 +53,7 @@ def test_a_step_is_a_job_that_waits_for_what_is_still_to_be_made_of_all_that_it_
     store = FakeStore(values={("source", SHA256): ARCHIVE, ("built", steps["b"].key): b"made"})
     wanted = lacking(planned, store)
     assert set(wanted) == {steps[name].key for name in ("a", "c", "base", "top", SYSTEM)}
-    job = step_job(planned, steps["c"], IMAGE.digest, wanted, stock(store=store))
+    job = step_job(planned, steps["c"], IMAGE, wanted, stock(store=store))
     # What it needs directly is there, and what that needs, which it takes too, is not.
     assert job.needs == (steps["a"].key,)
     assert (job.key, job.title) == (steps["c"].key, "c 1.0")
@@ -77,10 +77,10 @@ def test_a_job_is_expected_to_take_as_long_as_last_time() -> None:
     step = sources_of(planned)["a"]
     assert isinstance(step, LibraryStep)
     store = FakeStore(values={("source", SHA256): ARCHIVE})
-    assert step_job(planned, step, "", (), stock(store=store)).seconds == 0
+    assert step_job(planned, step, None, (), stock(store=store)).seconds == 0
     keep(step, Arch.X86_64, Duration(seconds=50, share=30), store)
-    assert step_job(planned, step, "", (), stock(store=store)).seconds == 50
-    assert 0 < step_job(planned, sources_of(planned)[SYSTEM], "", (), stock(store=store)).seconds < 60
+    assert step_job(planned, step, None, (), stock(store=store)).seconds == 50
+    assert 0 < step_job(planned, sources_of(planned)[SYSTEM], None, (), stock(store=store)).seconds < 60
 
 
 def test_what_a_step_is_made_from_lies_in_the_store_before_it_begins_also_where_a_folder_has_it(
@@ -91,7 +91,7 @@ def test_what_a_step_is_made_from_lies_in_the_store_before_it_begins_also_where_
     store = FakeStore()
     library = sources_of(planned)["a"]
     assert isinstance(library, LibraryStep)
-    step_job(planned, library, IMAGE.digest, (), stock(store=store, folders=(tmp_path,)))
+    step_job(planned, library, IMAGE, (), stock(store=store, folders=(tmp_path,)))
     assert store.values["source", SHA256] == ARCHIVE
 
 

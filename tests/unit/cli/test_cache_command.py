@@ -128,3 +128,26 @@ def test_the_shared_store_is_cleared_only_where_that_is_said(project: Path) -> N
 def test_a_key_is_not_written_over(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["cache", "key", "--name", "team", "team.key"]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_what_a_step_wrote_is_found_by_its_key(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near = _near(project / "store")
+    (near.place("logs") / f"numpy-{KEY[:12]}.log").write_text("cc -O2\n")
+    assert cli.run(["cache", "log", KEY]) == 0
+    assert cli.run(["cache", "log", KEY[:12]]) == 0
+    assert capsys.readouterr().out == "cc -O2\n" * 2
+
+    near.put("failed-log", "cd" * 32, b"cc: error\n")
+    cli.run(["cache", "push", "--signing-key", "team.key"])
+    monkeypatch.setenv("LAYERFORGE_CACHE", str(project / "other"))
+    capsys.readouterr()
+    assert cli.run(["cache", "log", "cd" * 32]) == 0
+    assert capsys.readouterr().out == "cc: error\n"
+
+
+@pytest.mark.parametrize("word", ["ef" * 32, "../../etc/passwd", "*", ""])
+def test_a_step_that_nobody_knows_has_no_log(word: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["cache", "log", word]) == 2
+    assert "plan --json" in capsys.readouterr().err

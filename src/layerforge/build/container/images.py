@@ -84,7 +84,8 @@ def with_packages(client: DockerClient, image: Image, packages: tuple[str, ...],
         facts=(INSTALL, image.identity, *sorted(packages)),
     )
     found = made(client, wanted, progress)
-    return replace(image, reference=wanted.tag, digest=str(found.id), made_of=identity(found, key))
+    known = identity(found, key)
+    return replace(image, reference=wanted.tag, digest=str(found.id), made_of=known, base=image.base or image.identity)
 
 
 def build_image_here(client: DockerClient, target: Target) -> bool:

@@ -23,6 +23,7 @@ from layerforge.build.cluster.events import Unwatched, Watch
 from layerforge.build.cluster.worker import Making
 from layerforge.build.errors import ClusterError
 from layerforge.build.graph import Done, Failed, Job, Result, Runner
+from layerforge.core.store.keys import new_key, write_new
 from shops import a_job, logged
 
 PROGRAMS = Path(sys.executable).parent
@@ -240,7 +241,7 @@ def test_those_whom_the_authority_does_not_know_are_refused(programs: Programs, 
     assert "refuses our certificate" in programs.log("stranger")
 
 
-def test_workers_of_another_store_are_named_and_not_used(programs: Programs) -> None:
+def test_workers_of_another_store_are_named_and_not_used(programs: Programs, tmp_path: Path) -> None:
     said: list[str] = []
 
     class Told(Unwatched):
@@ -248,7 +249,8 @@ def test_workers_of_another_store_are_named_and_not_used(programs: Programs) -> 
             said.append(text)
 
     programs.scheduler()
-    programs.worker("other", "--store", "s3://others/layers")
+    write_new(new_key("others"), tmp_path / "others.key")
+    programs.worker("other", "--store", str(tmp_path / "theirs"), "--signing-key", str(tmp_path / "others.key"))
     until(lambda: "for the scheduler at" in programs.log("other"))
     with programs.runner(Told(), patience=1.0) as made:
         [found] = made.run([a_job("a")])
