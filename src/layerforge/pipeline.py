@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from layerforge.build import wire
 from layerforge.build.cost import Cost, cost
@@ -69,8 +69,9 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
 def cost_of(prepared: Iterable[Prepared]) -> Cost:
     """What compiling for these layers will cost, for those that the store does not have as a whole."""
     found = list(prepared)
-    wanted = [one.plan for one in found if not kept_digest(one.plan, one.session.store)]
-    return cost(wanted, found[0].session.store) if wanted else Cost(steps=())
+    twice = any(one.options.twice for one in found)
+    wanted = [one.plan for one in found if twice or not kept_digest(one.plan, one.session.store)]
+    return cost(wanted, found[0].session.store, twice=twice) if wanted else Cost(steps=())
 
 
 def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
@@ -179,12 +180,22 @@ class NotBegunError(StepError):
 
 
 Ended = Delivered | LayerforgeError
+T = TypeVar("T")
+Finish = Callable[[Prepared, Graph, Done | None], T | LayerforgeError]
+"""What is done with a layer that the store has; with the job that just made it so, where there was one."""
 
 
 def layers(
     prepared: Sequence[Prepared], runner_of: Callable[[Graph], Runner], *, fail_fast: bool = False
 ) -> Generator[tuple[Prepared, Ended], None, None]:
-    """Each layer with its end, as it comes: what was delivered, or why nothing was.
+    """Each layer with its end, as it comes: what was delivered, or why nothing was. See ``finished``."""
+    return finished(prepared, runner_of, _delivered, fail_fast=fail_fast)
+
+
+def finished(
+    prepared: Sequence[Prepared], runner_of: Callable[[Graph], Runner], finish: Finish[T], *, fail_fast: bool = False
+) -> Generator[tuple[Prepared, T | LayerforgeError], None, None]:
+    """Each layer with what ``finish`` makes of it, as it comes, or why it did not come to be.
 
     What the store turns out not to have after all is made in another run, once. With ``fail_fast`` the first failure is
     the end of all. Whoever closes the iterator ends what runs.
@@ -194,7 +205,7 @@ def layers(
     while left:
         lost: list[Prepared] = []
         known = frozenset(again)
-        with closing(_run(left, graph(left, again), runner_of, fail_fast=fail_fast)) as ends:
+        with closing(_run(left, graph(left, again), runner_of, finish, fail_fast=fail_fast)) as ends:
             for one, ended in ends:
                 gone = {layer_key(one.plan), *ended.keys} if isinstance(ended, LackingError) else set()
                 if gone <= known:
@@ -206,12 +217,17 @@ def layers(
 
 
 def _run(
-    prepared: Sequence[Prepared], found: Graph, runner_of: Callable[[Graph], Runner], *, fail_fast: bool
-) -> Generator[tuple[Prepared, Ended], None, None]:
+    prepared: Sequence[Prepared],
+    found: Graph,
+    runner_of: Callable[[Graph], Runner],
+    finish: Finish[T],
+    *,
+    fail_fast: bool,
+) -> Generator[tuple[Prepared, T | LayerforgeError], None, None]:
     left = {layer_key(one.plan): one for one in prepared}
     needs = {job.key: job.needs for job in found.jobs}
     errors: dict[str, LayerforgeError] = {}
-    with closing(_ends(dict(left), found, runner_of)) as ends:
+    with closing(_ends(dict(left), found, runner_of, finish)) as ends:
         for key, ended in ends:
             if isinstance(ended, LayerforgeError):
                 errors[key] = ended
@@ -224,19 +240,19 @@ def _run(
 
 
 def _ends(
-    left: Mapping[str, Prepared], found: Graph, runner_of: Callable[[Graph], Runner]
-) -> Generator[tuple[str, Ended], None, None]:
+    left: Mapping[str, Prepared], found: Graph, runner_of: Callable[[Graph], Runner], finish: Finish[T]
+) -> Generator[tuple[str, T | LayerforgeError], None, None]:
     """Each layer with its end by key of its job, and steps that failed."""
     yield from found.refused.items()
     jobs = {job.key for job in found.jobs}
     for key in [key for key in left if key not in jobs and key not in found.refused]:
-        yield key, _delivered(left[key], found, None)
+        yield key, finish(left[key], found, None)
     results = runner_of(found).run(found.jobs) if found.jobs else iter(())
     try:
         for result in results:
             match result:
                 case Done() if result.key in left:
-                    yield result.key, _delivered(left[result.key], found, result)
+                    yield result.key, finish(left[result.key], found, result)
                 case Failed():
                     yield result.key, _told_here(found.owners[result.key], result)
     finally:

@@ -250,6 +250,30 @@ def test_an_unchanged_build_starts_no_step_again_and_an_empty_store_gives_the_sa
     assert layer_of(place.build(store="another"))["content_sha256"] == first["content_sha256"]
 
 
+def test_a_layer_that_is_the_same_twice_is_delivered_and_said_to_be(place: Place) -> None:
+    done = place.build("--verify-twice")
+    layer = layer_of(done)
+    assert layer["reproducible"] is True
+    assert re.search(r"tinypy-py313-x86_64 was made twice, the same [\d,]+ bytes", done.stderr)
+    assert done.stderr.count("compiles twice tiny 1.0") == 1
+    again = layer_of(place.build())
+    assert (again["sha256"], "reproducible" in again) == (layer["sha256"], False)
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("what", ["date +%s%N", "head -c 8 /dev/urandom | od -x"])
+def test_a_step_that_writes_the_time_or_chance_into_its_result_is_named(what: str, place: Place) -> None:
+    place.spec(f'make && make install PREFIX="$PREFIX" && {what} > "$PREFIX/include/stamp.h"')
+    done = place.build("--verify-twice")
+    assert done.returncode == 6
+    assert "the layer tinypy is not reproducible: made twice, tiny came out in two ways" in done.stderr
+    assert re.search(r"include/stamp\.h: [0-9a-f]{12}, then [0-9a-f]{12}$", done.stderr, re.MULTILINE)
+    assert not list(place.folder.glob("dist/*"))
+    found = sorted((place.folder / "store").glob("store-v2/refused/tinypy-py313-x86_64-twice/*/tiny.tar"))
+    assert [path.parent.name for path in found] == ["first", "second"]
+    assert leftovers() == []
+
+
 def test_two_layers_of_one_call_share_the_library_that_both_are_compiled_on(place: Place) -> None:
     place.other()
     both = place.build("tinytoo", "--each", "--jobs", "2")

@@ -233,7 +233,7 @@ def test_each_pass_sees_what_the_one_before_left_and_the_manifest_tells_of_them_
     compiled = f"python/demo/__pycache__/__init__.cpython-{TAG}.pyc"
     edited: dict[str, list[str]] = {}
     for group in layer.manifest.edits:
-        edited.setdefault(group.name, []).extend(path for path in group.files if not path.endswith("uv_cache.json"))
+        edited.setdefault(group.name, []).extend(group.files)
     # Were libraries linked first, the link would lead to the one that is pruned; were they stripped before they are
     # linked, two would be. What is pruned is not compiled, and the RECORD lists what there is in the end.
     assert [(name, sorted(paths)) for name, paths in edited.items()] == [
@@ -803,11 +803,6 @@ def ends(
     return {one.plan.spec.name: ended for one, ended in found}
 
 
-def whole(line: Line, out: str = "out") -> dict[str, bytes]:
-    """What was written but for the manifest, which counts bytes of uv's notes, as they differ from run to run."""
-    return {name: data for name, data in line.written(out).items() if not name.endswith(".manifest.json")}
-
-
 def steps_of(line: Line) -> list[str]:
     assert isinstance(line.builder, FakeBuilder)
     return sorted(task.name for task in line.builder.tasks if task.name in STEPS)
@@ -831,8 +826,8 @@ def test_what_several_layers_share_is_carried_out_once(compiled: Line, two: tupl
     assert steps_of(compiled) == sorted(STEPS)
     assert {name for name in compiled.written() if name.endswith(".zip")} == {f"{STEM}.zip", f"made-py{TAG}-x86_64.zip"}
     compiled.forge(two[0], out="alone", verify=False)
-    both = whole(compiled)
-    assert all(both[name] == data for name, data in whole(compiled, "alone").items())
+    both = compiled.written()
+    assert all(both[name] == data for name, data in compiled.written("alone").items())
 
 
 def test_a_graph_has_each_job_once_and_a_layer_waits_for_all_of_its_steps(
@@ -902,14 +897,14 @@ def test_a_layer_that_the_store_has_is_no_job_unless_it_is_still_to_be_verified(
 def test_results_that_turn_out_to_be_damaged_are_made_again(compiled: Line, two: tuple[Path, Path]) -> None:
     compiled.forge(two[0], verify=False)
     assert isinstance(compiled.builder, Equipping)
-    first = whole(compiled)
+    first = compiled.written()
     for kind in ("built", "archive"):
         for path in (compiled.session.store.folder / "values" / kind).glob("*/*"):
             path.write_bytes(path.read_bytes()[:-1] + b"!")
     compiled.builder.tasks.clear()
     compiled.forge(two[0], out="again", verify=False)
     assert steps_of(compiled) == sorted(STEPS)
-    assert whole(compiled, "again") == first
+    assert compiled.written("again") == first
 
 
 def test_what_is_gone_again_and_again_is_an_error_in_the_end(compiled: Line, two: tuple[Path, Path]) -> None:
@@ -954,11 +949,11 @@ def test_another_machine_does_all_jobs_with_nothing_but_the_store(compiled: Line
     there = elsewhere(compiled, builder=compiled.builder.equipped(("cmake",), FakeProgress()))
     found = ends(compiled, *two, runner_of=lambda _graph: there, verify=False)
     assert all(isinstance(one, pipeline.Delivered) for one in found.values())
-    away = whole(compiled)
+    away = compiled.written()
     compiled.store = "other"
     compiled.session.store.put("source", SHA256, ARCHIVE)
     ends(compiled, *two, out="here", verify=False)
-    assert whole(compiled, "here") == away
+    assert compiled.written("here") == away
 
 
 def test_a_machine_that_lacks_what_a_job_takes_says_so(compiled: Line, two: tuple[Path, Path]) -> None:

@@ -53,6 +53,8 @@ class Cost:
     """What a run costs. What several of its layers share counts once."""
 
     steps: tuple[StepCost, ...]
+    times: int = 1
+    """How often all of it is made."""
 
     @property
     def compiled(self) -> tuple[StepCost, ...]:
@@ -75,17 +77,20 @@ class Cost:
 
         Each step uses every processor, so steps that run at the same time take as long as one after another would.
         """
-        return sum(one.expected.duration.share for one in self.compiled if one.expected)
+        return self.times * sum(one.expected.duration.share for one in self.compiled if one.expected)
 
 
-def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
-    """The cost of plans whose layers are not in the store. Reads no result, however large."""
+def cost(plans: Iterable[Plan], store: DiskStore, *, twice: bool = False) -> Cost:
+    """The cost of plans whose layers are not in the store. Reads no result, however large.
+
+    ``twice``: all is made two times, whatever the store has.
+    """
     plans = list(plans)
     several = len({plan.target.label for plan in plans}) > 1
     steps = {
         step.key: StepCost(
             step=step,
-            at=_at(store, step.key),
+            at=At.MAKE if twice else _at(store, step.key),
             expected=durations.expected(step, plan.target.arch, store),
             label=plan.target.label if several else "",
         )
@@ -93,7 +98,7 @@ def cost(plans: Iterable[Plan], store: DiskStore) -> Cost:
         for step in plan.steps
         if isinstance(step, Compiled)
     }
-    return Cost(steps=tuple(steps.values()))
+    return Cost(steps=tuple(steps.values()), times=2 if twice else 1)
 
 
 def _at(store: DiskStore, key: str) -> At:

@@ -40,6 +40,8 @@ class Options:
     """Packages that stay out of the layers; see ``LayerSpec.leave_out``."""
     jobs: int = 1
     """Source steps and layers that are made at the same time."""
+    twice: bool = False
+    """Whether each layer is made twice, whatever the store has, and delivered only if both are the same."""
 
 
 def with_interpreter(options: Options, session: Session) -> Options:

@@ -32,11 +32,13 @@ class Session:
     """A CPython of the target's minor version, where one has been found."""
     clock: SharedClock = field(default_factory=SharedClock)
     """Measures the steps that run at the same time."""
+    lasting: DiskStore | None = None
+    """Where files for people go, while ``store`` is one that is thrown away; ``None`` where it is not."""
 
     @property
     def logs(self) -> Path:
         """Folder of what steps wrote, which outlives the build."""
-        return self.store.place("logs")
+        return (self.lasting or self.store).place("logs")
 
     @property
     def search(self) -> Search:

@@ -29,6 +29,7 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
 from layerforge.pipeline import Delivered
@@ -45,6 +46,12 @@ from layerforge.verify import verdict
 @shared.cluster_options
 @shared.json_option
 @click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
+@click.option(
+    "--verify-twice",
+    "twice",
+    is_flag=True,
+    help="Make each layer twice, from nothing, and deliver it only if both are the same to the byte.",
+)
 def command(
     targets: tuple[str, ...],
     every: Path | None,
@@ -72,6 +79,11 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
+    if given["twice"] and cluster:
+        raise UsageError(
+            "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
+            hint="leave --cluster out",
+        )
     runtimes = shared.targets(pythons, arches)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
@@ -91,7 +103,8 @@ def command(
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
     if as_json:
         failed = ends.failed_json(wanted, ended)
-        rows = [as_data(layer) for layer in layers]
+        told = {"reproducible": True} if given["twice"] else {}
+        rows = [as_data(layer) | told for layer in layers]
         terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
     return code
 

@@ -34,10 +34,11 @@ def told(found: Cost) -> Iterator[str]:
     """Lines on what will be compiled, what the store has, and how long all that takes; none where nothing compiles."""
     kept = ", ".join(one.name for one in found.kept)
     if found.compiled:
-        yield f"compiles {', '.join(map(_timed, found.compiled))}"
+        often = "compiles twice" if found.times > 1 else "compiles"
+        yield f"{often} {', '.join(map(_timed, found.compiled))}"
     if kept:
         yield f"from the store: {kept}"
-    if len(found.compiled) > 1 and found.seconds:
+    if found.times * len(found.compiled) > 1 and found.seconds:
         more = ", ".join(one.name for one in found.unknown)
         yield f"about {duration(found.seconds)} in all" + (f", and what {more} may take" if more else "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -41,10 +41,10 @@ def of(
     ready = [one for one in planned if isinstance(one, Prepared)]
 
     def runner_of(found: Graph) -> Runner:
-        jobs = max(one.options.jobs for one in ready)
+        jobs = max(one.options.jobs for one in found.owners.values())
         return here(found, jobs, lambda job, shown: shown if alone else _named(job, found, wanted, progress))
 
-    with closing(layers(ready, elsewhere or runner_of, fail_fast=fail_fast or alone)) as results:
+    with closing(_maker(ready)(ready, elsewhere or runner_of, fail_fast=fail_fast or alone)) as results:
         for one, result in results:
             key = layer_key(one.plan)
             ended[key] = result
@@ -54,6 +54,14 @@ def of(
     if alone and isinstance(failed := next(iter(ended.values())), LayerforgeError):
         raise failed
     return [ended[layer_key(one.plan)] if isinstance(one, Prepared) else one for one in planned]
+
+
+def _maker(ready: Sequence[Prepared]) -> Callable[..., Generator[tuple[Prepared, Ended], None, None]]:
+    if not any(one.options.twice for one in ready):
+        return layers
+    from layerforge import twice  # few builds need it, and half of a short run is imports
+
+    return twice.layers
 
 
 def _named(job: Job, found: Graph, wanted: Sequence[Asked], progress: TerminalProgress) -> Progress:

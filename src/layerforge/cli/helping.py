@@ -66,7 +66,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
-    "Result": ("output", "no_verify", "fail_fast", "as_json"),
+    "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""
 

@@ -295,6 +295,7 @@ def options(
     wheels: bool,
     output: Path,
     verify: bool,
+    twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
     return Options(
@@ -310,6 +311,7 @@ def options(
         wheels=wheels,
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
         jobs=jobs,
+        twice=twice,
     )
 
 

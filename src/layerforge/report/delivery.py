@@ -142,16 +142,25 @@ def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -
 
 def deliver(plan: Plan, layer: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
     """Writes the zip and what stands beside it: all or none."""
-    stem = f"{plan.spec.name}-{plan.target.label}"
-    files = {
-        f"{stem}.manifest.json": manifest_json(layer.manifest, verdict).encode(),
-        f"{stem}.sbom.json": layer.sbom.encode(),
-        f"{stem}.licences.txt": layer.licences.encode("utf-8", "replace"),
-        f"{stem}.lock": lock.render_portable(plan.pins).encode(),
-        f"{stem}.zip": layer.data,
-    }
+    path = output / f"{stem(plan)}.zip"
     with progress.step("write") as step, writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        write_together(output, files)
-        step.note(f"{output / stem}.zip")
-    return Layer(path=output / f"{stem}.zip", manifest=layer.manifest, verdict=verdict)
+        write_together(output, files_of(plan, layer, verdict))
+        step.note(str(path))
+    return Layer(path=path, manifest=layer.manifest, verdict=verdict)
+
+
+def stem(plan: Plan) -> str:
+    """What the names of a layer's files begin with: ``numpy-py313-x86_64``."""
+    return f"{plan.spec.name}-{plan.target.label}"
+
+
+def files_of(plan: Plan, layer: BuiltLayer, verdict: Verdict | None = None) -> dict[str, bytes]:
+    """The files of a layer by name, the zip last."""
+    return {
+        f"{stem(plan)}.manifest.json": manifest_json(layer.manifest, verdict).encode(),
+        f"{stem(plan)}.sbom.json": layer.sbom.encode(),
+        f"{stem(plan)}.licences.txt": layer.licences.encode("utf-8", "replace"),
+        f"{stem(plan)}.lock": lock.render_portable(plan.pins).encode(),
+        f"{stem(plan)}.zip": layer.data,
+    }

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from packaging.utils import canonicalize_name
-
 from layerforge.core import shebang
 from layerforge.core.runtimes import Target
 from layerforge.resolve.errors import LockError
@@ -68,24 +66,28 @@ def install(
             places = () if shelf.complete else indexes
             done = run_uv([*argv, *shelf.options], stdin="\n".join([*places, lock]), on_line=on_line)
             if not done.status:
-                _without_notes(into, shelf.names)
+                _without_notes(into)
                 return
             # Whatever is wrong, the lock perhaps: it is the index that says so in words which are understood.
         done = run_uv(argv, stdin="\n".join([*indexes, lock]), on_line=on_line)
     if done.status:
         raise _lacking(done.stderr, target, indexes) or failure(done.stderr, target, done.status, indexes)
+    _without_notes(into)
 
 
-def _without_notes(into: Path, names: frozenset[str]) -> None:
-    """Takes away what uv notes of wheels that came as files, so that they lie there as if an index had given them."""
-    for note in into.glob("*.dist-info/uv_cache.json"):
-        if canonicalize_name(note.parent.name.partition("-")[0]) in names:
-            note.unlink()
-            record = note.with_name("RECORD")
-            own = f"{note.parent.name}/{note.name},".encode()
-            lines = [line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(own)]
-            record.unlink()  # it may be a hard link into uv's cache
-            record.write_bytes(b"".join(lines))
+_NOTES = ("direct_url.json", "uv_build.json", "uv_cache.json")
+"""What an installer notes of a wheel that came as a file, and no wheel brings: folders and times of this machine."""
+
+
+def _without_notes(into: Path) -> None:
+    """Takes away what uv notes of where wheels came from, so that they lie there as if an index had given them."""
+    for note in [path for name in _NOTES for path in sorted(into.glob(f"*.dist-info/{name}"))]:
+        note.unlink()
+        record = note.with_name("RECORD")
+        own = f"{note.parent.name}/{note.name},".encode()
+        lines = [line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(own)]
+        record.unlink()  # it may be a hard link into uv's cache
+        record.write_bytes(b"".join(lines))
 
 
 def _lacking(stderr: str, target: Target, indexes: tuple[str, ...]) -> LockError | None:

@@ -77,11 +77,6 @@ class Shelf:
     """Whether nothing else of the network is needed either."""
 
     @property
-    def names(self) -> frozenset[str]:
-        """The packages whose wheels are there."""
-        return frozenset(one.pin.name for one in self.wheels)
-
-    @property
     def options(self) -> list[str]:
         """What tells uv of it."""
         folders = [word for one in self.wheels for word in ("--find-links", str(one.folder))]

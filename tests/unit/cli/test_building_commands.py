@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -39,11 +40,24 @@ def test_a_layer_is_built_and_shown_with_what_to_do_next(layerforge: Command, wh
     assert made in lines
     assert "  demo 1.0" in lines
     [smaller] = [line for line in lines if line.startswith("  smaller by ")]
-    assert smaller.startswith("  smaller by 1.4 kB: prune 1.3 kB, record ")
-    assert "; bytecode adds " in smaller
+    assert smaller.startswith("  smaller by 1.2 kB: prune 1.2 kB; bytecode adds ")
     assert f"  layerforge publish {made} --region R  publishes it" in lines
     with zipfile.ZipFile(tmp_path / made) as zipped:
         assert "python/demo/tests/test_it.py" not in zipped.namelist()
+
+
+def test_a_layer_that_is_made_twice_is_said_to_be_reproducible(layerforge: Command, wheel: Path) -> None:
+    ran = layerforge("build", "demo", "--python", PYTHON, "--engine", "host", "--verify-twice", "--json")
+    assert ran.code == 0
+    [layer] = json.loads(ran.out)["layers"]
+    assert layer["reproducible"] is True
+    assert f"demo-{LABEL} was made twice, the same " in ran.err
+
+
+def test_layers_are_not_made_twice_by_a_cluster(layerforge: Command, wheel: Path) -> None:
+    ran = layerforge("build", "demo", "--python", PYTHON, "--verify-twice", "--cluster", "local:1")
+    assert ran.code == 2
+    assert "leave --cluster out" in ran.err
 
 
 def test_a_build_as_json_is_the_contract_and_nothing_else_is_on_standard_output(

@@ -69,11 +69,13 @@ class DiskStore:
     root: Path
     progress: Progress
     behind: Store | None = None
+    alone: bool = False
+    """Whether what is behind it is no team's, so that nothing is done for others' sake."""
 
     @property
     def shared(self) -> bool:
         """Whether others read from it too."""
-        return self.behind is not None
+        return self.behind is not None and not self.alone
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The value, or ``None`` where there is none or it was damaged. What comes from behind is kept here."""
