@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
-from layerforge.build import wire
+from layerforge.build import durations, wire
 from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
 from layerforge.build.errors import EngineError
@@ -17,17 +17,19 @@ from layerforge.build.graph import Demand, Done, Failed, Job, Runner
 from layerforge.build.jobs import identities, lacking, step_job
 from layerforge.build.options import Options, decided, settled, with_interpreter
 from layerforge.build.outcome import with_log_here
-from layerforge.build.plan import Plan, SourceStep, Toolchain, plan
+from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
 from layerforge.build.steps import FAILED_LOG
 from layerforge.build.threads import ThreadsRunner
-from layerforge.build.work import LackingError, layer_key, layer_work_of
+from layerforge.build.work import LackingError, layer_key, layer_work_of, sources_of
 from layerforge.core.errors import LayerforgeError, StepError, VerificationError
 from layerforge.core.progress import Progress
+from layerforge.core.store.disk import DiskStore
+from layerforge.core.store.looked_up import looked_up
 from layerforge.core.watched import Watched
 from layerforge.layer import variables
 from layerforge.perform import built_before, judge, known_verdict, perform, surroundings
-from layerforge.report.delivery import BuiltLayer, Layer, deliver, kept_digest, recall, refuse_unfit
+from layerforge.report.delivery import BYTES, LAYER, BuiltLayer, Layer, deliver, kept_digest, recall, refuse_unfit
 from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import compose
@@ -69,9 +71,22 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
 def cost_of(prepared: Iterable[Prepared]) -> Cost:
     """What compiling for these layers will cost, for those that the store does not have as a whole."""
     found = list(prepared)
+    if not found:
+        return Cost(steps=())
+    store = planning_store(found)
     twice = any(one.options.twice for one in found)
-    wanted = [one.plan for one in found if twice or not kept_digest(one.plan, one.session.store)]
-    return cost(wanted, found[0].session.store, twice=twice) if wanted else Cost(steps=())
+    wanted = [one.plan for one in found if twice or not kept_digest(one.plan, store)]
+    return cost(wanted, store, twice=twice) if wanted else Cost(steps=())
+
+
+def planning_store(prepared: Sequence[Prepared]) -> DiskStore:
+    """The store of some layers, which has been asked at once for what planning them asks for."""
+    records = [(kind, one.plan.key) for one in prepared for kind in (LAYER, BYTES)]
+    steps = [
+        (step, one.plan.target.arch) for one in prepared for step in one.plan.steps if isinstance(step, SourceStep)
+    ]
+    times = [pair for step, arch in steps if isinstance(step, Compiled) for pair in durations.asked(step, arch)]
+    return looked_up(prepared[0].session.store, [*records, *times], [(BUILT, step.key) for step, _ in steps])
 
 
 def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
@@ -113,16 +128,20 @@ def graph(prepared: Sequence[Prepared], again: Collection[str] = ()) -> Graph:
 
     ``again`` are keys of what turned out to be damaged or gone though the store seemed to have it.
     """
+    if not prepared:
+        return Graph()
     jobs: dict[str, Job] = {}
     owners: dict[str, Prepared] = {}
     refused: dict[str, LayerforgeError] = {}
     kept: set[str] = set()
+    store = planning_store(prepared)
     for one in prepared:
         key = layer_key(one.plan)
-        found = "" if key in again else kept_digest(one.plan, one.session.store)
+        planning = one._replace(session=replace(one.session, store=store))
+        found = "" if key in again else kept_digest(one.plan, store)
         kept |= {key} if found else set()
         try:
-            for job in _jobs(one, found, jobs, again):
+            for job in _jobs(planning, found, jobs, again):
                 jobs[job.key] = job
                 owners.setdefault(job.key, one)
         except LayerforgeError as error:

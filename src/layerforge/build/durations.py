@@ -100,6 +100,11 @@ def expected(step: Compiled, arch: Arch, store: Store) -> Expected | None:
     return Expected(duration=Duration(seconds=seconds, share=seconds), basis=Basis.RECIPE) if seconds else None
 
 
+def asked(step: Compiled, arch: Arch) -> Iterator[tuple[str, str]]:
+    """Kind and key of what ``expected`` asks a store for."""
+    yield from ((KIND, key) for key in (step.key, _likeness(step, arch)))
+
+
 def version_of(step: Compiled) -> str:
     """The version of what a step compiles."""
     return step.library.version if isinstance(step, LibraryStep) else step.pin.version

@@ -23,6 +23,9 @@ from layerforge.report.provenance import Origins
 from layerforge.resolve import lock
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
+LAYER = "layer"
+"""Kind of what stands beside a layer's zip, by the key of its plan."""
+
 BYTES = "layer-bytes"
 """Kind of what says which zip a plan gives: its SHA-256, and nothing that may differ from machine to machine."""
 
@@ -76,7 +79,7 @@ def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     store.put(BYTES, plan.key, layer.manifest.sha256.encode())
     text = manifest_json(layer.manifest)
     record = Record(manifest=text, sbom=layer.sbom, licences=layer.licences)
-    store.put("layer", plan.key, json.dumps(asdict(record)).encode())
+    store.put(LAYER, plan.key, json.dumps(asdict(record)).encode())
 
 
 def recall(plan: Plan, store: DiskStore) -> BuiltLayer | None:
@@ -101,7 +104,7 @@ def kept_digest(plan: Plan, store: DiskStore) -> str:
 
 def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
     """What the store holds of a plan's layer beside its zip."""
-    record = store.get("layer", plan.key)
+    record = store.get(LAYER, plan.key)
     if record is None:
         return None
     try:
