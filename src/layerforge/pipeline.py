@@ -21,7 +21,7 @@ from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
 from layerforge.build.steps import FAILED_LOG
 from layerforge.build.threads import ThreadsRunner
-from layerforge.build.work import LackingError, layer_key, layer_work_of, sources_of
+from layerforge.build.work import LackingError, layer_key, layer_work_of
 from layerforge.core.errors import LayerforgeError, StepError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
