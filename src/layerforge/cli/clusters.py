@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerforge.build.cluster.extra import refuse_without_dask
-from layerforge.build.container.own_images import OwnImage
 from layerforge.build.engine import Image
 from layerforge.build.graph import Runner
 from layerforge.cli import sharing
@@ -16,6 +16,9 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.pipeline import Graph, Prepared
+
+if TYPE_CHECKING:
+    from layerforge.build.container.own_images import OwnImage
 
 LOCAL = "local:"
 
@@ -66,6 +69,8 @@ def _base(image: Image) -> str:
 
 def _own(ready: Sequence[Prepared], image: str | None) -> Iterator[OwnImage]:
     """The build images of a call, as another process of this machine finds them; ``image`` is what was named."""
+    from layerforge.build.container.own_images import OwnImage
+
     found: dict[str, OwnImage] = {}
     for one in ready:
         builder = one.session.builder

@@ -248,7 +248,7 @@ def test_an_image_with_packages_is_known_by_what_it_was_made_of(monkeypatch: pyt
         lambda image: client.label(image, packages),
         image,
         {"digest": "sha256:2", "made_of": "3"},
-        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
+        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources", "base": "sha256:0"},
     )
     assert client.label(image, ("cmake", "gcc")) == first
     assert client.label(image, ("gcc",)) != first

@@ -14,12 +14,15 @@ from builders import ARCHIVE, FINE, BuildContext, FakeBuilder, a_library, build
 from fakes import FakeStore, stock, target
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.plan import Built, Toolchain, plan
+from layerforge.build.steps import carry_out
+from layerforge.build.task import StepContext
+from layerforge.build.work import sources_of, work_of
 from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Compression, Settings, SourcePackage
+from layerforge.resolve.recipe import Compression, Settings, Source, SourcePackage
 from sdists import make_sdist, publish
 from served_index import NOWHERE
 from wheels import make_wheel
@@ -148,6 +151,21 @@ def test_a_machine_without_an_index_compiles_with_what_another_has_put_into_the_
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "nowhere.toml"))
     assert compiled("second") == first
     assert "bin/help" in first
+
+
+def test_a_machine_that_was_not_given_a_source_distribution_finds_it_by_itself(released: Path, tmp_path: Path) -> None:
+    builder = a_builder(tmp_path)
+    alone = LayerSpec(name="base", requires=("base",), packages=(SourcePackage(name="base"),))
+    context = a_context(tmp_path, released, builder, alone)
+    [step] = sources_of(context.plan).values()
+    known = digest.of_file(next(released.glob("base-*.tar.gz")))
+    work = work_of(context.plan, step, Source(url="", sha256=known), builder.image.identity)
+    carried = StepContext(builder=builder, search=context.search, workspace=context.workspace, logs=context.logs)
+
+    carry_out(work, carried)
+
+    assert context.search.store.get("source", known) is not None
+    assert [task.name for task in builder.tasks] == ["base"]
 
 
 def test_a_package_that_needs_a_library_finds_it_where_compilers_look(released: Path, tmp_path: Path) -> None:

@@ -342,7 +342,7 @@ def test_of_a_toolchain_the_images_digest_and_the_build_environment_change_a_ste
         lambda image: key(replace(base, image=image)),
         IMAGE,
         {"digest": "sha256:2", "made_of": "3"},
-        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources"},
+        {"reference": "image:2", "arch": Arch.ARM64, "sources": "/sources", "base": "sha256:0"},
     )
     assert_decided_by(
         lambda pin: key(replace(base, build_pins={"demo": (pin,)})),

@@ -861,7 +861,7 @@ def test_of_an_environment_image_folder_and_settings_change_the_key_of_its_run(d
         lambda image: replace(decisive, room=replace(decisive.room, builder=FakeBuilder({}, image=image))).key,
         IMAGE,
         {"digest": "sha256:2", "made_of": "3"},
-        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"},
+        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources", "base": "sha256:0"},
     )
 
 

@@ -195,7 +195,7 @@ def test_an_answer_is_kept_by_image_libraries_and_question(tmp_path: Path, monke
         key,
         image,
         {"digest": "sha256:2", "made_of": "3"},
-        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources"},
+        {"reference": "other", "arch": Arch.ARM64, "sources": "/sources", "base": "sha256:0"},
     )
     assert key(image, SONAMES[:2]) != first
     for constant in ("_SCHEMA", "_ASK"):

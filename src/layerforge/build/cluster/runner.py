@@ -13,6 +13,7 @@ from distributed import Client, Future, as_completed
 
 from layerforge.build.cluster import wire
 from layerforge.build.cluster.desk import Desk, desk
+from layerforge.build.cluster.eager import eager
 from layerforge.build.cluster.events import TOPIC, Unwatched, Watch, pass_on
 from layerforge.build.cluster.offers import Offer, Release, demanded
 from layerforge.build.cluster.roll import Roll, lost
@@ -59,7 +60,7 @@ class DaskRunner:
         with Roll(client=self.client) as roll:
             run = _Run(runner=self, roll=roll, desk=desk(jobs, self.release), total=len(jobs), fail_fast=fail_fast)
             try:
-                yield from run.results()
+                yield from eager(run.results(), run.ending.set)
             finally:
                 run.end()
 
@@ -93,6 +94,8 @@ class _Run:
     told: float = 0.0
     warned: set[str] = field(default_factory=set)
     events: deque[Any] = field(default_factory=deque)
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set once nobody takes results any more."""
     jobs: dict[str, Job] = field(init=False)
     completed: Any = field(init=False)
 
@@ -103,7 +106,7 @@ class _Run:
     def results(self) -> Iterator[Result]:
         """Sends and receives until nothing is left."""
         self.runner.client.subscribe_topic(TOPIC, lambda event: self.events.append(event[1]))
-        while self.desk.open:
+        while self.desk.open and not self.ending.is_set():
             self.roll.refuse_lost()
             offers = self.roll.offers
             # Where nothing has ended since, and nobody has come or gone, nothing can be sent.
