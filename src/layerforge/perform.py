@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from layerforge.build import interpreters, wire
+from layerforge.build import elsewhere, interpreters, wire
 from layerforge.build.engine import Builder, Engine
 from layerforge.build.errors import EngineError
 from layerforge.build.graph import Done
@@ -171,7 +171,8 @@ def judge(planned: Plan, layer: BuiltLayer, beside: Provided, session: Session) 
             verdict = verify_zip(
                 path, expect, session.engine, workspace, beside, unrun=beside.lacking, made=layer.manifest
             )
-        if not beside.lacking:
+        # What was not run here only since it is run elsewhere would stand for a verdict of there.
+        if not beside.lacking and verdict.skipped != elsewhere.REFUSAL:
             facts = verifying.about(planned, layer.manifest.sha256, session.engine)
             verifying.keep(facts, verdict, session.store)
         step.note(summary(verdict), mark(verdict))

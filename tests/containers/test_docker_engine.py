@@ -31,10 +31,12 @@ from layerforge.build.container.connect import connect
 from layerforge.build.container.docker_engine import DockerEngine
 from layerforge.build.container.images import _build_image, find_image
 from layerforge.build.container.made_images import MadeImage
+from layerforge.build.container.own_images import engine_here
+from layerforge.build.container.sandbox import pythons
 from layerforge.build.engine import Builder, Engine, Image, Job, Mount, Outcome, Task
 from layerforge.build.errors import EngineError
 from layerforge.core import digest
-from layerforge.core.runtimes import Arch
+from layerforge.core.runtimes import Arch, runtimes
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Module
 
@@ -554,6 +556,9 @@ def test_an_image_with_the_runtimes_layout_is_not_refused(docker: DockerEngine) 
     assert docker.name == "docker"
     assert docker.refusal(target()) == ""
     assert "has no /var/lang/bin/python3.12" in docker.refusal(target("3.12"))
+    found = pythons(docker.client, docker.image)
+    assert found == tuple(python for python in runtimes() if not docker.refusal(target(python)))
+    assert "3.13" in found
 
 
 def test_a_program_imports_from_the_layer_as_a_function_would(sandbox: Callable[..., Outcome]) -> None:
@@ -676,6 +681,7 @@ def test_an_image_without_an_emulator_is_refused(client: DockerClient, standin: 
     try:
         found = find_image(client, target(), tag, FakeProgress())
         assert "has no /lambda-entrypoint.sh" in DockerEngine(client=client, image=found).refusal(target())
+        assert pythons(client, found) == ()
     finally:
         client.images.remove(tag, force=True)
 
@@ -714,3 +720,19 @@ def test_the_images_interpreter_makes_bytecode_where_this_machine_has_none(
     assert made.pyc is not None
     # Of another version than the runtime's it would be of no use.
     assert interpreters.from_image(docker, "3.12", tmp_path / "pythons", progress) is None
+
+
+def test_the_engine_of_this_machine_is_found_with_an_image_that_lies_here_and_nothing_is_pulled(
+    image: Image, standin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = FakeProgress()
+    found = engine_here(target(), standin, progress)
+    assert found is not None
+    with closing(found.client):
+        assert found.image == image
+    assert engine_here(target(), "nowhere.invalid/there/is:none", progress) is None
+    assert engine_here(target(arch=Arch.ARM64), standin, progress) is None
+    assert [line for line in progress.lines if "is for x86_64, the layer for arm64" in line]
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert engine_here(target(), standin, progress) is None
+    assert progress.steps == []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from layerforge.core.limits import FULL_CPU_MB, MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 
@@ -82,6 +83,15 @@ class Image:
     def identity(self) -> str:
         """What keys are made from: the same on every machine that has the same image, or one made of the same."""
         return self.made_of or self.digest
+
+
+FUNCTION_MEMORY = FULL_CPU_MB * MIB
+"""Bytes of the function that layers are checked in, where nobody says otherwise."""
+
+
+def container_identity(image: Image, memory: int) -> str:
+    """``Engine.identity`` of a container engine: the image, and the bytes of the function."""
+    return f"{image.identity} {memory}"
 
 
 @dataclass(frozen=True, kw_only=True)

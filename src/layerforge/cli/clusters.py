@@ -44,6 +44,7 @@ def opened(
     if not address.startswith(LOCAL):
         _refuse_of_this_machine(ready)
     from layerforge.build.cluster import start
+    from layerforge.build.cluster.offers import OfferedImage
     from layerforge.build.cluster.worker import Making
     from layerforge.shop import Equipment
 
@@ -54,9 +55,9 @@ def opened(
     making = Making(shop="layerforge.shop:shop", settings=own.text)
     with progress.step("cluster") as step:
         view = ClusterView(progress, step)
-        identities = tuple(sorted({_base(image) for image in images}))
+        offered = {_base(image): OfferedImage(identity=_base(image), arch=image.arch) for image in images}
         with start.runner_for(
-            address, release=release, watch=view, making=making, tls=tls, images=identities
+            address, release=release, watch=view, making=making, tls=tls, images=tuple(offered.values())
         ) as runner:
             yield lambda _graph: runner
         step.note(view.summary)

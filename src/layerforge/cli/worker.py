@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from layerforge.core.text import counted, megabytes
 from layerforge.resolve import recipe_values
 
 if TYPE_CHECKING:
-    from layerforge.build.cluster.offers import Offer
+    from layerforge.build.cluster.offers import Offer, OfferedImage
     from layerforge.build.container.own_images import OwnImage
     from layerforge.build.engine import Image
 
@@ -119,27 +118,31 @@ def _work(
     place = sharing.far_store(progress).objects.place if said.place else ""
     here = _images(images, pythons, progress)
     release = start.release(place, near.root)
-    identities = tuple(image.identity for _, image in here)
-    has = worker.offer(release, name=name or "", processors=processors, memory=memory, images=identities)
-    _say_offer(has, [image for _, image in here], progress)
+    offered = tuple(image for _, image in here)
+    has = worker.offer(release, name=name or "", processors=processors, memory=memory, images=offered)
+    _say_offer(has, progress)
     own = Equipment(near=str(near.root), sharing=said, images=tuple(one for one, _ in here)).text
     worker.work(found, tls_dir, has, worker.Making(shop=shop, settings=shop_settings or own), progress.say)
 
 
-def _say_offer(has: Offer, here: Sequence[Image], progress: Progress) -> None:
+def _say_offer(has: Offer, progress: Progress) -> None:
     sizes = f"{has.arch}, {counted(has.processors, 'processor')}, {megabytes(has.memory)} of memory"
     progress.say(f"worker {has.name} offers {sizes}")
-    for image in here:
-        progress.say(f"image {image.reference} ({image.identity.removeprefix('sha256:')[:12]})")
-    if not here:
+    for image in has.images:
+        pythons = ", ".join(image.pythons) or "no runtime of Lambda's"
+        progress.say(f"image {image.reference} ({image.identity.removeprefix('sha256:')[:12]}) for {pythons}")
+    if not has.images:
         progress.say("no build image is here, so it takes no steps that compile; --image names one")
 
 
-def _images(references: tuple[str, ...], pythons: tuple[str, ...], progress: Progress) -> list[tuple[OwnImage, Image]]:
-    """The build images that are here: those that are named, else those made before.
+def _images(
+    references: tuple[str, ...], pythons: tuple[str, ...], progress: Progress
+) -> list[tuple[OwnImage, OfferedImage]]:
+    """The build images that are here, and what is said of them: those that are named, else those made before.
 
     Raises ``EngineError`` where images are named and there is no engine, or not what is named.
     """
+    from layerforge.build.container import sandbox
     from layerforge.build.container.connect import connect
     from layerforge.build.container.images import build_image_here
     from layerforge.build.container.own_images import OwnImage
@@ -156,9 +159,23 @@ def _images(references: tuple[str, ...], pythons: tuple[str, ...], progress: Pro
         named = [OwnImage(python=targets[0].python, arch=targets[0].arch, reference=one) for one in references]
         made = [] if named else [one for one in targets if build_image_here(client, one)]
         own = [*named, *(OwnImage(python=one.python, arch=one.arch) for one in made)]
-        return [(one, one.found(client, progress)) for one in own]
+        found = [one.found(client, progress) for one in own]
+        offers = [_offered(image, sandbox.pythons(client, image)) for image in found]
+        return list(zip(own, offers, strict=True))
     finally:
         client.close()
+
+
+def _offered(image: Image, pythons: tuple[str, ...]) -> OfferedImage:
+    from layerforge.build.cluster.offers import OfferedImage
+
+    return OfferedImage(
+        identity=image.identity,
+        reference=image.reference,
+        arch=image.arch,
+        pythons=pythons,
+        carries_sources=bool(image.sources),
+    )
 
 
 def _targets(pythons: tuple[str, ...]) -> list[Target]:

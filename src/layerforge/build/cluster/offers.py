@@ -45,6 +45,21 @@ def mark(release: Release) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfferedImage:
+    """A build image of a worker."""
+
+    identity: str
+    """``sha256:…``, as ``Image.identity`` tells it."""
+    reference: str = ""
+    """What the worker calls it."""
+    arch: Arch
+    pythons: tuple[str, ...] = ()
+    """Lambda's Pythons that it can stand for."""
+    carries_sources: bool = False
+    """Whether it has source archives for closed networks, which whoever plans with it has to have too."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Offer:
     """What one worker has for jobs."""
 
@@ -54,13 +69,16 @@ class Offer:
     processors: int
     memory: int
     """Bytes."""
-    images: tuple[str, ...] = ()
-    """Identities of the build images that are there, ``sha256:…``."""
+    images: tuple[OfferedImage, ...] = ()
     release: Release
     address: str = ""
     """Where the scheduler reaches it; empty until it has joined."""
     identity: str = ""
     """Changes with every start of the worker."""
+
+    def has(self, image: str) -> bool:
+        """Whether the image of that identity is there."""
+        return any(one.identity == image for one in self.images)
 
 
 def image_mark(image: str) -> str:
@@ -71,7 +89,7 @@ def image_mark(image: str) -> str:
 @cache
 def offered(offer: Offer) -> Amounts:
     """A worker's resources."""
-    marks = {mark(offer.release): 1.0, str(offer.arch): 1.0, **{image_mark(image): 1.0 for image in offer.images}}
+    marks = {mark(offer.release): 1.0, str(offer.arch): 1.0, **{image_mark(one.identity): 1.0 for one in offer.images}}
     return {"cpu": float(offer.processors), "mem_mb": float(offer.memory // MB), **marks}
 
 
@@ -92,18 +110,22 @@ def covers(has: Amounts, needs: Amounts) -> bool:
 
 def missing(demand: Demand, offers: Sequence[Offer], release: Release) -> str:
     """Why none of the workers can ever take a job, ``no worker is for arm64``; empty where one can."""
-    if not offers:
-        return "there is no worker"
-    ours = [offer for offer in offers if offer.release == release]
-    if not ours:
-        return _of_others(offers, release)
-    alike = [offer for offer in ours if offer.arch is demand.arch]
+    if why := not_ours(offers, release):
+        return why
+    alike = [offer for offer in offers if offer.release == release and offer.arch is demand.arch]
     if not alike:
         return f"no worker is for {demand.arch}"
-    equipped = [offer for offer in alike if not demand.image or demand.image in offer.images]
+    equipped = [offer for offer in alike if not demand.image or offer.has(demand.image)]
     if not equipped:
         return f"no worker has the image {demand.image}"
     return _too_small(demand, equipped)
+
+
+def not_ours(offers: Sequence[Offer], release: Release) -> str:
+    """Why there are no workers of a release, ``there is no worker``; empty where there are."""
+    if not offers:
+        return "there is no worker"
+    return "" if any(offer.release == release for offer in offers) else _of_others(offers, release)
 
 
 def _of_others(offers: Sequence[Offer], release: Release) -> str:

@@ -13,7 +13,8 @@ from layerforge.build.cluster.addresses import Local, Remote, address
 from layerforge.build.cluster.connect import connected
 from layerforge.build.cluster.events import Watch
 from layerforge.build.cluster.local import processes
-from layerforge.build.cluster.offers import Offer, Release
+from layerforge.build.cluster.offers import Offer, OfferedImage, Release
+from layerforge.build.cluster.roll import offers_of
 from layerforge.build.cluster.runner import PATIENCE, DaskRunner
 from layerforge.build.cluster.worker import Making
 from layerforge.build.graph import Runner
@@ -27,7 +28,7 @@ def runner_for(
     watch: Watch,
     making: Making,
     tls: Path | None = None,
-    images: tuple[str, ...] = (),
+    images: tuple[OfferedImage, ...] = (),
     patience: float = PATIENCE,
 ) -> Iterator[Runner]:
     """What runs jobs at an address: ``tls://HOST:PORT``, ``tcp://127.0.0.1:PORT`` or ``local:N``.
@@ -42,6 +43,19 @@ def runner_for(
             opened = processes(number, share(worker.offer(release, name="local", images=images), number), making)
     with opened as client:
         yield DaskRunner(client=client, release=release, watch=watch, patience=patience)
+
+
+def offers_at(text: str, *, watch: Watch, tls: Path | None = None) -> list[Offer]:
+    """What the workers at an address offer now; none where they are processes of this machine, which start with a run.
+
+    Raises ``ClusterError`` where there is no cluster.
+    """
+    match address(text):
+        case Remote() as found:
+            with connected(found, tls, watch) as client:
+                return offers_of(client.scheduler_info())[0]
+        case Local():
+            return []
 
 
 def share(offer: Offer, number: int) -> Offer:

@@ -20,7 +20,7 @@ from distributed.system import MEMORY_LIMIT
 from layerforge.build.cluster import causes, settings
 from layerforge.build.cluster.addresses import Remote, context, security
 from layerforge.build.cluster.knock import SECONDS, knock
-from layerforge.build.cluster.offers import Offer, Release, offered
+from layerforge.build.cluster.offers import Offer, OfferedImage, Release, offered
 from layerforge.build.cluster.roll import STARTUP, lost, tell, told
 from layerforge.build.cluster.working import Say, WorkerFloor
 from layerforge.build.errors import ClusterError
@@ -46,7 +46,7 @@ def offer(
     name: str = "",
     processors: int | None = None,
     memory: int | None = None,
-    images: tuple[str, ...] = (),
+    images: tuple[OfferedImage, ...] = (),
 ) -> Offer:
     """What this machine offers; ``None`` is all that it, or the container that this runs in, may use.
 

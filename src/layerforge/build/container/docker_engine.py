@@ -11,8 +11,7 @@ from docker import DockerClient
 from layerforge.build.container import images, sandbox
 from layerforge.build.container.cleanup import stop_all
 from layerforge.build.container.run import perform
-from layerforge.build.engine import Image, Job, Outcome, Task
-from layerforge.core.limits import FULL_CPU_MB, MIB
+from layerforge.build.engine import FUNCTION_MEMORY, Image, Job, Outcome, Task, container_identity
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 
@@ -25,7 +24,7 @@ class DockerEngine:
 
     client: DockerClient
     image: Image
-    memory: int = FULL_CPU_MB * MIB
+    memory: int = FUNCTION_MEMORY
     """Bytes of the function that checks run in."""
     spare: int = SPARE
     """Bytes of the disk that a source step may not take."""
@@ -42,7 +41,7 @@ class DockerEngine:
     @property
     def identity(self) -> str:
         """The image and the function's memory."""
-        return f"{self.image.identity} {self.memory}"
+        return container_identity(self.image, self.memory)
 
     def refusal(self, target: Target) -> str:
         """Why the image cannot run the target's code; empty where it can. Raises ``EngineError``."""

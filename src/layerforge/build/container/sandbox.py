@@ -22,6 +22,7 @@ from layerforge.build.engine import Image, Job, Mount, Outcome
 from layerforge.build.errors import EngineError
 from layerforge.core import resources
 from layerforge.core.limits import MIB, share
+from layerforge.core.runtimes import runtimes
 
 USER = "993:990"
 PROCESSES = 1024
@@ -193,12 +194,25 @@ def _program_output(output: str) -> str:
 
 
 @cache
+def pythons(client: DockerClient, image: Image) -> tuple[str, ...]:
+    """Lambda's Pythons for whose runtime an image can stand, oldest first."""
+    known = {f"/var/lang/bin/python{python}": python for python in runtimes()}
+    script = f'for file in "$@"; do [ -x "{ENTRY_POINT}" ] && [ -x "$file" ] && echo "$file"; done; true'
+    return tuple(known[path] for path in _said(client, image, script, tuple(known)) if path in known)
+
+
+@cache
 def lacking(client: DockerClient, image: Image, python: str) -> str:
     """Why an image cannot stand for the runtime of a Python; empty where it can."""
     needed = (f"/var/lang/bin/python{python}", ENTRY_POINT)
-    script = 'for file in "$@"; do [ -x "$file" ] || echo "$file"; done'
-    settings = LOCKED | {"image": image.digest, "entrypoint": ["/bin/sh", "-c", script, "sh", *needed], "user": USER}
-    missing: list[str] = []
-    with container(client, settings) as box:
-        run(box, missing.append, StopLimits(seconds=60))
+    missing = _said(client, image, 'for file in "$@"; do [ -x "$file" ] || echo "$file"; done', needed)
     return f"the image {image.reference} has no {' and no '.join(missing)}" if missing else ""
+
+
+def _said(client: DockerClient, image: Image, script: str, arguments: tuple[str, ...]) -> list[str]:
+    """The lines that a script writes in an image."""
+    entry = ["/bin/sh", "-c", script, "sh", *arguments]
+    said: list[str] = []
+    with container(client, LOCKED | {"image": image.digest, "entrypoint": entry, "user": USER}) as box:
+        run(box, said.append, StopLimits(seconds=60))
+    return said

@@ -149,6 +149,16 @@ def test_two_clients_with_the_same_jobs_have_each_done_once(programs: Programs) 
     assert Counter(logged(programs.shop, "end")) == Counter(job.key for job in jobs)
 
 
+def test_whoever_plans_asks_the_workers_what_they_have(programs: Programs) -> None:
+    programs.scheduler()
+    assert start.offers_at(programs.url, watch=Unwatched(), tls=programs.tls) == []
+    programs.workers("one", "two")
+    found = start.offers_at(programs.url, watch=Unwatched(), tls=programs.tls)
+    assert sorted((one.name, one.processors) for one in found) == [("one", 2), ("two", 2)]
+    assert {one.release for one in found} == {start.release("", programs.folder / "cache")}
+    assert start.offers_at("local:2", watch=Unwatched()) == []
+
+
 def test_what_one_client_gives_up_goes_on_while_another_wants_it(programs: Programs) -> None:
     programs.scheduler()
     programs.workers("one")

@@ -6,14 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerforge.build.cluster.offers import Offer, Release, covers, demanded, missing, offered
+from layerforge.build.cluster.offers import Offer, OfferedImage, Release, covers, demanded, missing, offered
 from layerforge.build.graph import Demand
 from layerforge.core.runtimes import Arch
 
 IMAGE = "sha256:" + "0123456789ab" * 5 + "cdef"
 RELEASE = Release(version="1.2", schema=6, source_schema=2, store="s3://team/layers")
 OFFER = Offer(
-    name="big", arch=Arch.X86_64, processors=8, memory=16 * 10**9, images=(IMAGE,), release=RELEASE, identity="Worker-1"
+    name="big",
+    arch=Arch.X86_64,
+    processors=8,
+    memory=16 * 10**9,
+    images=(OfferedImage(identity=IMAGE, reference="build:3.13", arch=Arch.X86_64, pythons=("3.13",)),),
+    release=RELEASE,
+    identity="Worker-1",
 )
 DEMAND = Demand(arch=Arch.X86_64, image=IMAGE, processors=8, memory=16 * 10**9)
 
