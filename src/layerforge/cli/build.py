@@ -88,7 +88,8 @@ def command(
     output_files.check_folder(output)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
 
     settled = compiles or given["wheels"] or given["from_source"] or as_json

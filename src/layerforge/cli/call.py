@@ -63,13 +63,17 @@ class Place:
     sources: Path | None
     store: DiskStore
     progress: Progress
+    elsewhere: Callable[[Target], engines.Chosen | None] = lambda _target: None
+    """Where the layers of a target are made by a cluster, where that is not for this machine to say."""
 
     def site(self, options: Options, clock: SharedClock, compiled: tuple[str, ...], *, compiles: bool | None) -> Site:
         """Where the layers of a target are made, with what ``compiled`` names compiled.
 
         Raises ``EngineError`` where what is asked for cannot be used.
         """
-        chosen = engines.choose(self.engine, self.image, options.target, options.interpreter, self.progress)
+        chosen = self.elsewhere(options.target) or engines.choose(
+            self.engine, self.image, options.target, options.interpreter, self.progress
+        )
         if chosen.builder is None and compiles is not None:
             engines.refuse_compiling(compiled, chosen, always=compiles)
         return Site(options=options, session=chosen.session(self.store, self.progress, self.sources, clock))

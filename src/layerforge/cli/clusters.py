@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from layerforge.build.cluster.extra import refuse_without_dask
 from layerforge.build.engine import Image
 from layerforge.build.graph import Runner
-from layerforge.cli import sharing
+from layerforge.cli import engines, sharing
 from layerforge.cli.cluster_view import ClusterView
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
+from layerforge.core.text import counted
 from layerforge.pipeline import Graph, Prepared
 
 if TYPE_CHECKING:
+    from layerforge.build.cluster.offers import Release
     from layerforge.build.container.own_images import OwnImage
 
 LOCAL = "local:"
@@ -49,7 +52,7 @@ def opened(
     from layerforge.shop import Equipment
 
     said = sharing.sharing()
-    release = start.release(sharing.far_store(progress).objects.place if said.place else "", store.root)
+    release = _release(store, progress)
     images = {one.session.builder.image for one in ready if one.session.builder}
     own = Equipment(near=str(store.root), sharing=said, images=tuple(_own(ready, image)))
     making = Making(shop="layerforge.shop:shop", settings=own.text)
@@ -61,6 +64,42 @@ def opened(
         ) as runner:
             yield lambda _graph: runner
         step.note(view.summary)
+
+
+def planning(
+    address: str | None, tls: Path | None, engine: str, image: str | None, store: DiskStore, progress: Progress
+) -> Callable[[Target], engines.Chosen | None]:
+    """What the layers of a target are planned with: the images of the workers at an address, who need not be like this
+    machine. Gives ``None`` where this machine plans for itself: without a cluster, with ``--engine host``, for
+    processes of its own, and where no worker has any image.
+
+    Raises ``ClusterError`` where the cluster cannot be reached.
+    """
+    if not address or address.startswith(LOCAL) or engine == "host":
+        return lambda _target: None
+    refuse_without_dask()
+    from layerforge.build.cluster import images, start
+    from layerforge.build.container.own_images import engine_here
+
+    release = _release(store, progress)
+    with progress.step("workers") as step:
+        offers = start.offers_at(address, watch=ClusterView(progress, step), tls=tls)
+        step.note(counted(len(offers), "worker"))
+    if not any(offer.images for offer in offers):
+        return lambda _target: None
+
+    def chosen(target: Target) -> engines.Chosen:
+        own = engine_here(target, image or "", progress)
+        found = images.chosen(offers, target, own, release, image or "")
+        return engines.Chosen(engine=found, builder=found)
+
+    return chosen
+
+
+def _release(store: DiskStore, progress: Progress) -> Release:
+    from layerforge.build.cluster import start
+
+    return start.release(sharing.far_store(progress).objects.place if sharing.sharing().place else "", store.root)
 
 
 def _base(image: Image) -> str:
