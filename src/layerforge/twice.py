@@ -18,7 +18,8 @@ from layerforge.core.faults import writing
 from layerforge.core.filing import write_together
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.downloads import Downloads
-from layerforge.pipeline import Delivered, Ended, Graph, NotBegunError, Prepared
+from layerforge.pipeline import Delivered, Ended, NotBegunError
+from layerforge.planning import Graph, Prepared
 from layerforge.report import reproduced
 from layerforge.report.delivery import BuiltLayer, files_of, keep, kept_digest, recall, stem
 from layerforge.report.reproduced import Differences

@@ -18,7 +18,7 @@ import elves
 from builders import ARCHIVE, FINE, IMAGE, SHA256, FakeBuilder
 from fakes import FakeProgress, target
 from forging import forge
-from layerforge import pipeline
+from layerforge import pipeline, planning
 from layerforge.build.engine import Job as EngineJob
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.errors import EngineError
@@ -101,7 +101,7 @@ class Line:
         """What would be done for one target, as it is shown."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word)], None, self.known)
-        return pipeline.prepare(request, self.options(), self.session, fetches=False).plan
+        return planning.prepare(request, self.options(), self.session, fetches=False).plan
 
     @property
     def known(self) -> Catalogue:
@@ -659,7 +659,7 @@ def test_the_layer_of_a_plan_that_was_carried_out_needs_no_step_at_all(compiled:
 def costs(line: Line) -> dict[str, bool]:
     """Whether the store has what compiling the demo takes, by name."""
     [request] = targets.requests([str(line.folder / "recipes" / "demo")], None, line.known)
-    found = pipeline.cost_of([pipeline.prepare(request, line.options(), line.session)])
+    found = planning.cost_of([planning.prepare(request, line.options(), line.session)])
     return {one.name: one.kept for one in found.steps}
 
 
@@ -787,11 +787,11 @@ def test_as_many_steps_run_at_the_same_time_as_the_options_say(compiled: Line) -
 OTHER = '\n[layer]\nrequires = ["made"]\n'
 
 
-def prepared(line: Line, *words: str | Path, **facts: Any) -> list[pipeline.Prepared]:
+def prepared(line: Line, *words: str | Path, **facts: Any) -> list[planning.Prepared]:
     """Plans of a layer for each word."""
     line.progress = FakeProgress()
     found = targets.requests([str(word) for word in words], None, line.known, each=True)
-    return [pipeline.prepare(request, line.options(**facts), line.session) for request in found]
+    return [planning.prepare(request, line.options(**facts), line.session) for request in found]
 
 
 def ends(
@@ -833,7 +833,7 @@ def test_what_several_layers_share_is_carried_out_once(compiled: Line, two: tupl
 def test_a_graph_has_each_job_once_and_a_layer_waits_for_all_of_its_steps(
     compiled: Line, two: tuple[Path, Path]
 ) -> None:
-    found = pipeline.graph(prepared(compiled, *two))
+    found = planning.graph(prepared(compiled, *two))
     keys = [job.key for job in found.jobs]
     assert len(set(keys)) == len(keys) == 5
     titles = {job.title: job for job in found.jobs}
@@ -883,13 +883,13 @@ def test_what_cannot_be_had_is_known_before_anything_is_compiled(compiled: Line,
 def test_a_layer_that_the_store_has_is_no_job_unless_it_is_still_to_be_verified(line: Line, index: Path) -> None:
     make_wheel(index, "plain")
     ends(line, "demo", "plain", verify=False)
-    assert pipeline.graph(prepared(line, "demo", "plain", verify=False)).jobs == ()
-    found = pipeline.graph(prepared(line, "demo", "plain"))
+    assert planning.graph(prepared(line, "demo", "plain", verify=False)).jobs == ()
+    found = planning.graph(prepared(line, "demo", "plain"))
     assert [(job.title, job.needs) for job in found.jobs] == [(STEM, ()), (STEM.replace("demo", "plain"), ())]
     verified = ends(line, "demo", "plain")
     assert all(isinstance(one, pipeline.Delivered) and one.kept for one in verified.values())
     assert len(line.engine.jobs) == 2
-    assert pipeline.graph(prepared(line, "demo", "plain")).jobs == ()
+    assert planning.graph(prepared(line, "demo", "plain")).jobs == ()
     assert set(ends(line, "demo", "plain")) == {"demo", "plain"}
     assert len(line.engine.jobs) == 2
 
@@ -1016,7 +1016,7 @@ def test_a_layer_that_was_stopped_before_its_end_is_not_kept(compiled: Line, two
     assert isinstance(compiled.builder, Equipping)
     builder = compiled.builder = Stopped(compiled.builder.makes)
     [one] = prepared(compiled, two[0], verify=False)
-    found = pipeline.graph([one])
+    found = planning.graph([one])
     here = pipeline.here(found, 2)
     assert isinstance(here, ThreadsRunner)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeProgress
-from layerforge import pipeline
+from layerforge import pipeline, planning
 from layerforge.build.errors import ClusterError, EngineError
 from layerforge.build.graph import Done, Job
 from layerforge.core.store import keys
@@ -49,11 +49,11 @@ def shared(line: Line) -> DiskStore:
     return DiskStore(root=line.folder / line.store, progress=line.progress, behind=far)
 
 
-def job_of(line: Line, **facts: object) -> tuple[Job, pipeline.Prepared]:
+def job_of(line: Line, **facts: object) -> tuple[Job, planning.Prepared]:
     [request] = targets.requests(["demo"], None, line.known)
     session = replace(line.session, store=shared(line))
-    made = pipeline.prepare(request, replace(line.options(), **facts), session)  # type: ignore[arg-type]
-    [job] = pipeline.graph([made]).jobs
+    made = planning.prepare(request, replace(line.options(), **facts), session)  # type: ignore[arg-type]
+    [job] = planning.graph([made]).jobs
     return job, made
 
 

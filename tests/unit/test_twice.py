@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from builders import ARCHIVE, SHA256, FakeBuilder
-from layerforge import pipeline, twice
+from layerforge import pipeline, planning, twice
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.graph import Job, Result, Runner
 from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.core.store.disk import DiskStore
-from layerforge.pipeline import Delivered, Ended, Graph, NotBegunError
+from layerforge.pipeline import Delivered, Ended, NotBegunError
+from layerforge.planning import Graph
 from layerforge.report.reproduced import NotReproducibleError
 from layerforge.resolve.errors import LockError
 from unit.test_pipeline import STEM, STEPS, Equipping, Line, compiled, line, prepared, steps_of
@@ -217,8 +218,8 @@ def test_compiling_twice_costs_twice_whatever_the_store_has(compiled: Line) -> N
     compiled.forge(demo(compiled), verify=False)
     [once] = prepared(compiled, demo(compiled))
     [both] = prepared(compiled, demo(compiled), twice=True)
-    assert pipeline.cost_of([once]).compiled == ()
-    found = pipeline.cost_of([both])
+    assert planning.cost_of([once]).compiled == ()
+    found = planning.cost_of([both])
     assert {one.name for one in found.compiled} == {"blas 1.0", "made 1.0"}
     assert found.seconds == 2 * sum(one.expected.duration.share for one in found.compiled if one.expected)
 

@@ -21,7 +21,7 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
-from layerforge.pipeline import Prepared, cost_of, prepare
+from layerforge.planning import Prepared, cost_of, prepare
 from layerforge.resolve import matrix, recipe_file
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.request import Request

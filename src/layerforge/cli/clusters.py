@@ -17,7 +17,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.pipeline import Graph, Prepared
+from layerforge.planning import Graph, Prepared
 
 if TYPE_CHECKING:
     from layerforge.build.cluster.offers import Release

@@ -15,7 +15,8 @@ from layerforge.cli.screen import Screen
 from layerforge.core.errors import LayerforgeError, VerificationError
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted, duration, megabytes
-from layerforge.pipeline import Delivered, Ended, Graph, NotBegunError, Prepared, here, layers
+from layerforge.pipeline import Delivered, Ended, NotBegunError, here, layers
+from layerforge.planning import Graph, Prepared
 from layerforge.verify.verdict import errors_of
 
 COLUMNS = ("layer", "zip", "unzipped", "made in", "findings")

@@ -14,7 +14,7 @@ from layerforge.cli import call, costs, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
-from layerforge.pipeline import cost_of
+from layerforge.planning import cost_of
 
 
 @click.command("plan", cls=helping.Grouped)

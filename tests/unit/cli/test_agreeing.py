@@ -17,7 +17,7 @@ from layerforge.build.plan import PackageStep
 from layerforge.build.session import Session
 from layerforge.cli.call import Asked, Site, agreed
 from layerforge.core.store.disk import DiskStore
-from layerforge.pipeline import Prepared
+from layerforge.planning import Prepared
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.recipe import Compression
