@@ -15,7 +15,7 @@ from layerforge.build.durations import Compiled
 from layerforge.build.errors import EngineError
 from layerforge.build.graph import Demand, Done, Failed, Job, Runner
 from layerforge.build.jobs import identities, lacking, step_job
-from layerforge.build.options import Options, decided, settled, with_interpreter
+from layerforge.build.options import Options, decided, held, settled, with_interpreter
 from layerforge.build.outcome import with_log_here
 from layerforge.build.plan import Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
@@ -81,6 +81,7 @@ def composed(request: Request, options: Options, session: Session) -> tuple[Requ
     request = settled(request, options, compiles=compiles)
     chosen = locking.locked_pins(request, options.target, session.search)
     request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
+    request = held(request, options, pins)
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
         session.progress.say(line)
