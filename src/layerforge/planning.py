@@ -11,7 +11,7 @@ from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
 from layerforge.build.graph import Demand, Job
 from layerforge.build.jobs import identities, lacking, step_job
-from layerforge.build.options import Options, decided, settled, with_interpreter
+from layerforge.build.options import Options, decided, held, settled, with_interpreter
 from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
 from layerforge.build.work import layer_key, layer_work_of
@@ -85,6 +85,7 @@ def composed(request: Request, options: Options, session: Session) -> tuple[Requ
     request = settled(request, options, compiles=compiles)
     chosen = locking.locked_pins(request, options.target, session.search)
     request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
+    request = held(request, options, pins)
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
         session.progress.say(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import pythons
 from layerforge.resolve import excluding
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.request import Request, leaving_out
 
@@ -67,6 +69,14 @@ def settled(request: Request, options: Options, *, compiles: bool) -> Request:
     spec = replace(spec, bytecode=bytecode).compiling((*options.from_source, *request.listed.compiled))
     excluding.refuse_compiled(options.leave_out, spec.compiled)
     return replace(request, spec=spec, from_sdist=compilable(request) if compiles else ())
+
+
+def held(request: Request, options: Options, pins: Iterable[Pin]) -> Request:
+    """The request without what the command line has compiled and its layer does not hold: another layer may."""
+    there = {pin.name for pin in pins}
+    others = {*options.from_source} - there - {*request.listed.compiled}
+    packages = tuple(part for part in request.spec.packages if part.name not in others)
+    return replace(request, spec=replace(request.spec, packages=packages))
 
 
 def decided(spec: LayerSpec, options: Options) -> LayerSpec:

@@ -18,7 +18,7 @@ from layerforge.cli import screen, sharing, terminal
 from layerforge.core.errors import StoreError, UsageError
 from layerforge.core.store import keys, upkeep
 from layerforge.core.store.upkeep import Kept
-from layerforge.core.text import counted, megabytes
+from layerforge.core.text import counted, megabytes, visible
 
 UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 _SHOWN = 40
@@ -195,7 +195,7 @@ def verify(remove: bool) -> None:  # noqa: FBT001
         found += tending.damaged_far(far, progress)
     if far and remove:
         tending.remove_damaged(far, found)
-    told = tuple(f"{one.name} {one.why}" for one in found)
+    told = tuple(visible(f"{one.name} {one.why}") for one in found)
     if found and not remove:
         raise StoreError(
             f"{counted(len(found), 'value')} in {place} cannot be used",

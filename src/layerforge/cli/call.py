@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.planning import Prepared, cost_of, prepare
 from layerforge.resolve import matrix, recipe_file
 from layerforge.resolve.catalogue import Catalogue
+from layerforge.resolve.errors import LockError
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
 
@@ -148,6 +150,7 @@ def agreed(
     """
     alone = fail_fast or len(wanted) == 1
     planned = [_planned(one, found[one.target.label], progress, alone=alone) for one in wanted]
+    refuse_strangers(planned)
     price = cost_of([one for one in planned if isinstance(one, Prepared)])
     for line in costs.told(price):
         progress.say(line)
@@ -181,6 +184,19 @@ def _planned(
             raise
         progress.warn(f"{one.title} failed: {error.message}")
         return error
+
+
+def refuse_strangers(planned: Sequence[Prepared | LayerforgeError]) -> None:
+    """Raises ``LockError`` for what ``--from-source`` names and none of the layers holds, if all of them are known."""
+    ready = [one for one in planned if isinstance(one, Prepared)]
+    held = {pin.name for one in ready for pin in one.plan.pins}
+    strangers = [name for name in (ready[0].options.from_source if ready else ()) if name not in held]
+    if strangers and len(ready) == len(planned):
+        near = difflib.get_close_matches(strangers[0], sorted(held), 1)
+        raise LockError(
+            f"{', '.join(strangers)} is to be compiled but nothing requires it",
+            hint=f"perhaps you meant {near[0]}" if near else "name it as a requirement too",
+        )
 
 
 def origin(request: Request) -> str:

@@ -51,6 +51,7 @@ def command(
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
+    call.refuse_strangers(prepared)
     plans = [(one.plan, cost_of([one])) for one in prepared]
     if as_json:
         found = [plan.as_json(one) | {"cost": cost.as_json(price)} for one, price in plans]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.planning import Prepared
 from layerforge.resolve import targets
 from layerforge.resolve.catalogue import catalogue
+from layerforge.resolve.errors import LockError
 from layerforge.resolve.recipe import Compression
 from program import PYTHON
 from sdists import make_sdist, publish
@@ -48,6 +50,8 @@ def progress() -> FakeProgress:
 @pytest.fixture
 def agree(index: Path, tmp_path: Path, progress: FakeProgress, monkeypatch: pytest.MonkeyPatch) -> Agree:
     """Comes to an agreement about layers of packages that take 7 minutes to compile, each."""
+    make_sdist(index, "bare", pyproject=OWN)
+    make_wheel(index, "bare")
     locked = ""
     for name in ("one", "two"):
         (tmp_path / "recipes" / name).mkdir(parents=True)
@@ -69,11 +73,11 @@ def agree(index: Path, tmp_path: Path, progress: FakeProgress, monkeypatch: pyte
     )
 
     def run(
-        *words: str, read: Callable[[], str] | None = None, each: bool = False
+        *words: str, read: Callable[[], str] | None = None, each: bool = False, from_source: tuple[str, ...] = ()
     ) -> tuple[list[Prepared], dict[str, object]]:
         requests = targets.requests(words, None, catalogue(tmp_path / "recipes"), each=each)
         wanted = [Asked(request=request, target=options.target) for request in requests]
-        site = Site(options=options, session=session)
+        site = Site(options=replace(options, from_source=from_source), session=session)
         planned, price = agreed(wanted, {options.target.label: site}, progress, read)
         assert builder.tasks == []
         return [one for one in planned if isinstance(one, Prepared)], price
@@ -122,3 +126,17 @@ def test_a_person_may_take_wheels_for_all_layers_instead(agree: Agree) -> None:
 def test_a_person_may_stop(agree: Agree) -> None:
     with pytest.raises(click.Abort):
         agree("one", "two", read=lambda: "n")
+
+
+def test_what_is_to_be_compiled_is_so_in_the_layers_that_hold_it(agree: Agree) -> None:
+    prepared, _ = agree("one", "bare", "two", each=True, from_source=("bare", "two"))
+    assert compiled(prepared) == [["one"], ["bare"], ["two"]]
+
+
+@pytest.mark.parametrize(
+    ("named", "hint"), [("bear", "perhaps you meant bare"), ("numpy", "name it as a requirement too")]
+)
+def test_what_is_to_be_compiled_and_in_no_layer_is_refused(agree: Agree, named: str, hint: str) -> None:
+    with pytest.raises(LockError, match=f"{named} is to be compiled but nothing requires it") as caught:
+        agree("one", "bare", each=True, from_source=("bare", named))
+    assert caught.value.hint == hint

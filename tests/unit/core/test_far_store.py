@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fakes import FakeProgress
 from layerforge.core import digest
-from layerforge.core.store import far, keys, records
+from layerforge.core.store import far, keys, records, sharing
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import ConflictError, FarStore, blob_name
 from layerforge.core.store.keys import SigningKey
@@ -20,6 +20,7 @@ from layerforge.core.store.lenient import LenientStore
 from layerforge.core.store.objects import MARK, FarReadOnlyError, FarStoreError, FolderObjects
 from layerforge.core.store.protocol import Made
 from layerforge.core.store.records import Record, UnusableError
+from layerforge.core.store.sharing import Sharing
 
 KEY = "ab" * 32
 OURS, THEIRS = keys.new_key("team"), keys.new_key("stranger")
@@ -105,7 +106,8 @@ def test_who_is_not_trusted_cannot_stand_in_the_way(team: Team) -> None:
         (lambda text: json.dumps({**json.loads(text), "schema": 2, "more": 1}).encode(), "newer layerforge"),
         (lambda text: json.dumps({**json.loads(text), "key": "cd" * 32}).encode(), "another key"),
         (lambda text: json.dumps({**json.loads(text), "signature": "é"}).encode(), "cut short or damaged"),
-        (lambda text: b"[" * 100_000, "cut short or damaged"),
+        (lambda text: b"[" * 60_000, "cut short or damaged"),
+        (lambda text: text + b" " * records.MOST, "of which at most 65,536 are read; it is not used"),
     ],
 )
 def test_a_record_that_cannot_be_believed_is_not_used_and_the_reason_is_said(
@@ -118,6 +120,56 @@ def test_a_record_that_cannot_be_believed_is_not_used_and_the_reason_is_said(
 
     assert team.store().get("built", KEY) is None
     assert says in team.progress.warnings[0]
+
+
+@pytest.mark.parametrize("blob", [False, True])
+def test_what_stands_in_place_of_an_object_is_said_once_and_all_others_are_used(team: Team, blob: bool) -> None:
+    other = "cd" * 32
+    team.store().put("built", KEY, b"wheel")
+    team.store().put("built", other, b"other")
+    path = team.folder / blob_name(digest.sha256(b"wheel")) if blob else team.record_file()
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+    store = team.store()
+    lenient = LenientStore(store=store, progress=team.progress)
+    assert lenient.get("built", KEY) is None
+    assert not lenient.holds("built", KEY)
+    lenient.put("built", KEY, b"wheel")
+    assert lenient.get("built", other) == b"other"
+    assert lenient.shared
+    assert "a link, which is not followed; it is not used" in team.progress.warnings[0]
+    assert len(team.progress.warnings) == 1 + blob
+    assert not blob or "but not its bytes" in team.progress.warnings[1]
+
+
+def test_a_blob_is_read_no_further_than_its_record_says(team: Team) -> None:
+    team.store().put("built", KEY, b"wheel")
+    path = team.folder / blob_name(digest.sha256(b"wheel"))
+    with path.open("ab") as file:
+        file.truncate(3 * 2**30)
+
+    assert team.store().get("built", KEY) is None
+    assert "of which at most 5 are read" in team.progress.warnings[0]
+
+
+def test_the_name_of_a_record_that_no_key_has_is_not_repeated(team: Team) -> None:
+    place = team.folder / records.place("built", KEY, "\n\N{CHECK MARK} verified")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"{}")
+
+    assert team.store().get("built", KEY) is None
+    assert team.progress.warnings == [
+        "the store has values of nobody's key, which is not among the trusted ones: they are not used"
+    ]
+
+
+def test_a_folder_with_the_name_of_no_kind_holds_no_records(team: Team) -> None:
+    place = team.folder / records.place("\x1b[31m\nodd-bundle", KEY, OURS.public.id)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"{}")
+
+    assert list(far.entries(team.objects)) == []
 
 
 def test_a_record_moved_to_another_key_or_kind_is_not_used(team: Team) -> None:
@@ -301,3 +353,23 @@ def test_a_value_that_was_damaged_near_comes_from_behind_again(team: Team, tmp_p
 
     assert one.get("built", KEY) == b"wheel"
     assert one.near("built", KEY) == b"wheel"
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_place_that_holds_nothing_and_is_only_read_is_said(tmp_path: Path, filled: bool) -> None:
+    progress = FakeProgress()
+    if filled:
+        FarStore(objects=FolderObjects(root=tmp_path), progress=progress, signer=OURS).put("built", KEY, b"wheel")
+    sharing.opened(Sharing(place=str(tmp_path), trusted=(OURS.public.text,)), progress)
+    sharing.opened(Sharing(place=str(tmp_path / "new"), signing_key=OURS.text), progress)
+
+    said = [f"{tmp_path} holds nothing yet: if others use it, is the address right?"]
+    assert progress.warnings == ([] if filled else said)
+
+
+def test_the_reason_of_a_failure_is_part_of_what_is_said_of_it(team: Team) -> None:
+    (team.folder / "records").mkdir(parents=True)
+    (team.folder / "records/built").write_text("in the way")
+
+    LenientStore(store=team.store(), progress=team.progress).put("built", KEY, b"wheel")
+    assert str(team.folder / "records/built") in team.progress.warnings[0]

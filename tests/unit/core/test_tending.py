@@ -107,6 +107,31 @@ def test_everything_that_is_damaged_is_named(world: World) -> None:
     assert any("cut short" in why for why in found.values())
 
 
+def test_what_stands_in_place_of_an_object_is_damage_and_can_be_removed(world: World) -> None:
+    store = world.far()
+    for key, value in ((OLD, b"one"), (NEW, b"two")):
+        store.put("built", key, value)
+    record = next((world.folder / "far/records").rglob(f"{NEW}.*"))
+    for path in (world.blob(b"one"), record):
+        path.unlink()
+        path.symlink_to("/dev/zero")
+
+    found = tending.damaged_far(store, world.progress)
+    assert sum("a link, which is not followed" in one.why for one in found) == 2
+
+    tending.remove_damaged(store, found)
+    assert tending.damaged_far(store, world.progress) == []
+
+
+def test_what_a_newer_layerforge_wrote_is_no_damage(world: World) -> None:
+    store = world.far()
+    store.put("built", OLD, b"wheel")
+    record = next((world.folder / "far/records").rglob(f"{OLD}.*"))
+    record.write_text(record.read_text().replace('"schema": 1', '"schema": 2'))
+
+    assert tending.damaged_far(store, world.progress) == []
+
+
 def test_what_is_damaged_can_be_removed_and_put_again(world: World) -> None:
     store = world.far()
     store.put("built", OLD, b"wheel")

@@ -17,7 +17,7 @@ from layerforge.core.errors import StoreError
 from layerforge.core.progress import Progress
 from layerforge.core.store import bundles, records
 from layerforge.core.store.keys import PublicKey, SigningKey
-from layerforge.core.store.objects import MARK, FarStoreError, Listed, Objects
+from layerforge.core.store.objects import MARK, MOST, FarStoreError, ForeignObjectError, Listed, Objects
 from layerforge.core.store.protocol import BY_CONTENT, Made
 from layerforge.core.store.records import Record, UnusableError
 
@@ -31,6 +31,10 @@ KINDS = BY_CONTENT | SAME | {*_TOLD, *_CHOICES}
 """What goes far, and bundles. The rest is quick to make, or speaks of this machine alone."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+_SIGNER = re.compile(r"[0-9a-f]{16}")
+_BUNDLE = re.compile(r"[a-z0-9-]{1,64}")
+"""Kinds of bundles are many, and a place may hold any name."""
+
 _LOOKED_AFTER = frozenset({"built", "layer"})
 """Kinds of which it is said when only somebody untrusted has them: everything else is quick to make."""
 
@@ -70,11 +74,14 @@ class FarStore:
         own = (self.signer.public,) if self.signer else ()
         return tuple({key.id: key for key in (*self.trusted, *own)}.values())
 
-    def check(self) -> None:
-        """Raises ``FarStoreError`` for a place that cannot be read, or that a newer layerforge has laid out."""
-        found = self.objects.read(MARK)
+    def check(self) -> bool:
+        """Whether anything was ever put there.
+
+        Raises ``FarStoreError`` for a place that cannot be read, or that a newer layerforge has laid out.
+        """
+        found = self.objects.read(MARK, records.MOST)
         if found is None:
-            return
+            return False
         try:
             guarded.file_as(found, Marker, SCHEMA)
         except guarded.Unreadable as error:
@@ -83,6 +90,7 @@ class FarStore:
                 hint="a newer layerforge may have made it: bring this one up to date, or name another place",
                 details=(str(error),),
             ) from error
+        return True
 
     def get(self, kind: str, key: str) -> bytes | None:
         """A value that its digest proves and, where its key does not, a trusted signature; else ``None``."""
@@ -91,14 +99,14 @@ class FarStore:
         if kind in BY_CONTENT:
             return self._blob(key)
         record = self.record(kind, key)
-        return self._blob(record.sha256, f"{kind} {key[:12]}") if record else None
+        return self._blob(record.sha256, f"{kind} {key[:12]}", record.size) if record else None
 
     def holds(self, kind: str, key: str) -> bool:
         """Whether there is such a value, as far as a trusted record or the name of a blob tells."""
         if not _goes(kind, key):
             return False
         sha256 = key if kind in BY_CONTENT else record.sha256 if (record := self.record(kind, key)) else ""
-        return bool(sha256) and self.objects.size(blob_name(sha256)) is not None
+        return bool(sha256) and self._has_blob(sha256)
 
     def put(self, kind: str, key: str, value: bytes, made: Made | None = None) -> None:
         """Keeps a value, if there is a key to sign with: first the bytes, so that no record names what is not there.
@@ -113,7 +121,7 @@ class FarStore:
         known = self.record(kind, key)
         if known:
             _refuse_other(known, sha256, f"{kind} {key}", "what was made here")
-            if self.objects.size(blob_name(known.sha256)) is not None:
+            if self._has_blob(known.sha256):
                 return
         self._mark()
         self.objects.create(blob_name(sha256), value)
@@ -147,7 +155,7 @@ class FarStore:
         return found
 
     def _record(self, kind: str, key: str, believed: PublicKey) -> Record | None:
-        data = self.objects.read(records.place(kind, key, believed.id))
+        data = self._read(records.place(kind, key, believed.id), records.MOST)
         if data is None:
             return None
         try:
@@ -163,13 +171,11 @@ class FarStore:
         except FarStoreError:
             return  # not every place can be listed
         for stranger in {*strangers} - {key.id for key in self.believed}:
-            self._say(
-                f"the store has values of the key {stranger[:16] or 'of nobody'}, which is not among the trusted ones: "
-                f"they are not used"
-            )
+            known = f"the key {stranger}" if _SIGNER.fullmatch(stranger) else "nobody's key"
+            self._say(f"the store has values of {known}, which is not among the trusted ones: they are not used")
 
-    def _blob(self, sha256: str, what: str = "") -> bytes | None:
-        data = self.objects.read(blob_name(sha256))
+    def _blob(self, sha256: str, what: str = "", most: int = MOST) -> bytes | None:
+        data = self._read(blob_name(sha256), most)
         if data is None:
             if what:
                 self._say(f"the store has a record of {what} but not its bytes")
@@ -180,6 +186,21 @@ class FarStore:
             )
             return None
         return data
+
+    def _read(self, name: str, most: int) -> bytes | None:
+        """An object's bytes. What stands in place of one is said, and is as if it were not there."""
+        try:
+            return self.objects.read(name, most)
+        except ForeignObjectError as error:
+            self._say(f"{error.message}; it is not used")
+            return None
+
+    def _has_blob(self, sha256: str) -> bool:
+        try:
+            return self.objects.size(blob_name(sha256)) is not None
+        except ForeignObjectError as error:
+            self._say(f"{error.message}; it is not used")
+            return False
 
     def _say(self, text: str) -> None:
         """A warning, once."""
@@ -192,7 +213,7 @@ class FarStore:
 
 def goes(kind: str) -> bool:
     """Whether values of a kind go far."""
-    return kind in KINDS or bundles.is_bundle(kind)
+    return kind in KINDS or (bundles.is_bundle(kind) and _BUNDLE.fullmatch(kind) is not None)
 
 
 def _goes(kind: str, key: str) -> bool:

@@ -12,13 +12,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import IO, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from layerforge import __version__
 from layerforge.core.errors import UsageError
-from layerforge.core.store.objects import MARK, MOST, FarReadOnlyError, FarStoreError, Listed
+from layerforge.core.store.objects import (
+    MARK,
+    MOST,
+    FarReadOnlyError,
+    FarStoreError,
+    ForeignObjectError,
+    Listed,
+)
 from layerforge.core.text import megabytes, visible
 
 T = TypeVar("T")
@@ -89,9 +97,9 @@ class HttpsObjects:
         """The address."""
         return self.url
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = MOST) -> bytes | None:
         """The bytes of an object."""
-        return self._asked(name, "GET", _whole)
+        return self._asked(name, "GET", partial(_whole, most=most))
 
     def size(self, name: str) -> int | None:
         """How many bytes an object has. Where its server does not say that, it is read."""
@@ -200,15 +208,15 @@ def _length(answer: Any) -> int:
     return int(said) if said.isascii() and said.isdigit() else _UNKNOWN
 
 
-def _whole(answer: Any) -> bytes:
+def _whole(answer: Any, most: int) -> bytes:
     """All bytes of an answer. Raises ``_Odd`` where they are fewer than it said."""
     expected, pieces, size = _length(answer), list[bytes](), 0
     while data := answer.read(_CHUNK):
         pieces.append(data)
         size += len(data)
-        if size > MOST:
-            raise FarStoreError(
-                f"{visible(answer.url)} has more than {megabytes(MOST)}", hint="is that the address of a store?"
+        if size > most:
+            raise ForeignObjectError(
+                f"{visible(answer.url)} has more than {megabytes(most)}", hint="is that the address of a store?"
             )
     if expected not in {_UNKNOWN, size}:
         raise _Odd(f"{size:,} of {expected:,} bytes came")

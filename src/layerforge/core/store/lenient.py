@@ -53,5 +53,7 @@ class LenientStore:
     def _gone(self, what: threading.Event, error: FarStoreError, then: str) -> None:
         if not what.is_set():
             what.set()
+            # A warning is one line, and a hint may speak of what stands below.
+            why = f": {error.details[0]}" if error.details else ""
             hint = f" ({error.hint})" if error.hint else ""
-            self.progress.warn(f"{error.message}; {then}{hint}")
+            self.progress.warn(f"{error.message}{why}; {then}{hint}")

@@ -27,6 +27,8 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSY
 """How file systems say that they have no hard links."""
 
 
+_FULL = "free some space there; `layerforge cache clear --shared --older-than 90d` removes what is old"
+
 _FOREIGN = {errno.ELOOP: "it is a link, which is not followed", errno.EISDIR: "it is no regular file"}
 
 
@@ -36,6 +38,10 @@ class FarStoreError(StoreError):
 
 class FarReadOnlyError(FarStoreError):
     """It can be read, but nothing can be put there."""
+
+
+class ForeignObjectError(FarStoreError):
+    """What has one name there is no object of a store, or larger than what is asked for; the others can be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +60,16 @@ class Objects(Protocol):
 
     Names are parts of ``[a-zA-Z0-9._-]`` with slashes between them, and no part begins with a dot. Every method raises
     ``FarStoreError`` where the place cannot be reached or refuses, after it has tried again what may pass; ``create``
-    and ``remove`` raise ``FarReadOnlyError`` where only they are refused.
+    and ``remove`` raise ``FarReadOnlyError`` where only they are refused, ``read`` and ``size`` ``ForeignObjectError``
+    where the fault is with that one name.
     """
 
     @property
     def place(self) -> str:
         """As a user names it: ``s3://bucket/prefix``, or a folder."""
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of an object; ``None`` where there is none."""
+    def read(self, name: str, most: int = MOST) -> bytes | None:
+        """The bytes of an object, ``most`` of them at most; ``None`` where there is none."""
 
     def size(self, name: str) -> int | None:
         """How many bytes an object has, without reading it; ``None`` where there is none."""
@@ -95,10 +102,10 @@ class FolderObjects:
         """The folder."""
         return str(self.root)
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = MOST) -> bytes | None:
         """The bytes of a file."""
         try:
-            return guarded.data(self.root / name, MOST, follow=False)
+            return guarded.data(self.root / name, most, follow=False)
         except guarded.Unreadable as error:
             cause = error.__cause__
             if isinstance(cause, FileNotFoundError | NotADirectoryError):
@@ -117,7 +124,7 @@ class FolderObjects:
         except OSError as error:
             raise self._failed(error) from error
         if not stat.S_ISREG(facts.st_mode):
-            raise self._foreign(name, "it is no regular file")
+            raise self._foreign(name, _FOREIGN[errno.ELOOP if stat.S_ISLNK(facts.st_mode) else errno.EISDIR])
         return facts.st_size
 
     def create(self, name: str, data: bytes) -> bool:
@@ -157,14 +164,14 @@ class FolderObjects:
         return True
 
     def listed(self, below: str = "") -> Iterator[Listed]:
-        """Every file whose name starts with ``below``."""
+        """Every file whose name starts with ``below``, and what stands there in place of one, but for folders."""
         folder = self.root / below if below.endswith("/") or not below else (self.root / below).parent
         try:
             # A name is in the order of its text, as in S3, which a path is not: a hyphen comes before a slash.
             for name in sorted(name for name in self._names(folder) if name.startswith(below)):
                 with suppress(FileNotFoundError):
                     facts = (self.root / name).lstat()
-                    if stat.S_ISREG(facts.st_mode):
+                    if not stat.S_ISDIR(facts.st_mode):
                         yield Listed(name=name, size=facts.st_size, modified=facts.st_mtime)
         except OSError as error:
             raise self._failed(error) from error
@@ -173,7 +180,8 @@ class FolderObjects:
         for place, folders, files in os.walk(folder, onerror=_unless_absent):
             folders[:] = [name for name in folders if not name.startswith(".")]
             below = Path(place).relative_to(self.root)
-            yield from ((below / name).as_posix() for name in files if not name.startswith("."))
+            links = [name for name in folders if (Path(place) / name).is_symlink()]
+            yield from ((below / name).as_posix() for name in (*links, *files) if not name.startswith("."))
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes files."""
@@ -183,8 +191,8 @@ class FolderObjects:
             except OSError as error:
                 raise self._failed(error, writing=True) from error
 
-    def _foreign(self, name: str, why: str) -> FarStoreError:
-        return FarStoreError(
+    def _foreign(self, name: str, why: str) -> ForeignObjectError:
+        return ForeignObjectError(
             f"{self.root / name} is no object of a store: {why}", hint="layerforge did not put it there: move it away"
         )
 
@@ -195,7 +203,8 @@ class FolderObjects:
         told = faults.of(error, self.root, "name with --store")
         unwritable = writing and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
         kind = FarReadOnlyError if unwritable else FarStoreError
-        return kind(told.message, hint=told.hint, details=told.details)
+        hint = _FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else told.hint
+        return kind(told.message, hint=hint, details=told.details)
 
 
 def _unless_absent(error: OSError) -> None:

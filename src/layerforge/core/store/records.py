@@ -43,6 +43,10 @@ class UnusableError(Exception):
     """Why a record is not used."""
 
 
+class NewerError(UnusableError):
+    """A later layerforge wrote it, for which it is as it should be."""
+
+
 def place(kind: str, key: str, signer: str = "") -> str:
     """Name of the object that a record is in; without the key's id, what the names of all signers' begin with."""
     return f"records/{kind}/{key[:2]}/{key}.{signer}"
@@ -59,13 +63,14 @@ def signed(record: Record, key: SigningKey) -> bytes:
 def read(data: bytes, kind: str, key: str, believed: PublicKey) -> Record:
     """The record in ``data``, which has to be of that kind and key and signed by ``believed``.
 
-    Raises ``UnusableError`` for one that is cut short, from a newer schema, of another key, or not signed so.
+    Raises ``UnusableError`` for one that is cut short, of another key, or not signed so; ``NewerError`` for one of a
+    newer schema.
     """
     try:
         facts = guarded.json_value(data) if len(data) <= MOST else None
         schema = facts.get("schema") if isinstance(facts, dict) else None
         if isinstance(schema, int) and schema > SCHEMA:
-            raise UnusableError("was written by a newer layerforge")
+            raise NewerError("was written by a newer layerforge")
         record = guarded.as_(facts, Record)
         signature = base64.b64decode(record.signature, validate=True)
     except (guarded.Unreadable, ValueError) as error:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from layerforge.core.errors import UsageError
 from layerforge.core.store.aws import code_of, new_session, status_of
-from layerforge.core.store.objects import MOST, FarStoreError, Listed
+from layerforge.core.store.objects import MOST, ForeignObjectError, Listed
 from layerforge.core.store.s3_errors import CUT, Where, credentials_told, failure, odd, told
 from layerforge.core.text import megabytes
 
@@ -72,11 +72,11 @@ class S3Objects:
         """``s3://bucket/prefix``."""
         return self._where.place
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = MOST) -> bytes | None:
         """The bytes of an object. What comes in part, or damaged, is asked for again."""
         with told(self._where):
             for pause in (*self.pauses, None):
-                answer = self._answer(name)
+                answer = self._answer(name, most)
                 if answer is None:
                     return None
                 try:
@@ -88,7 +88,7 @@ class S3Objects:
                     self.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def _answer(self, name: str) -> dict[str, Any] | None:
+    def _answer(self, name: str, most: int) -> dict[str, Any] | None:
         """S3's answer before its bytes are read."""
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self._key(name), ChecksumMode="ENABLED")
@@ -98,9 +98,9 @@ class S3Objects:
             self.found.set()
             return None
         size = int(self._of_s3(answer)["ContentLength"])
-        if size > MOST:
-            raise FarStoreError(
-                f"{self.place}/{name} has {megabytes(size)}, of which at most {megabytes(MOST)} are read",
+        if size > most:
+            raise ForeignObjectError(
+                f"{self.place}/{name} has {megabytes(size)}, of which at most {megabytes(most)} are read",
                 hint="layerforge put nothing of that size there: remove it",
             )
         return dict(answer)

@@ -36,7 +36,8 @@ def opened(said: Sharing, progress: Progress) -> FarStore:
         trusted=keys.trusted(said.trusted),
         signer=keys.signing_key(said.signing_key) if said.signing_key else None,
     )
-    found.check()
+    if not found.check() and found.signer is None:
+        progress.warn(f"{said.place} holds nothing yet: if others use it, is the address right?")
     if not found.believed:
         progress.warn(f"no trusted-keys are named, so of {said.place} only what its own digest proves is used")
     return found

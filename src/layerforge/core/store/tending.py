@@ -12,8 +12,8 @@ from layerforge.core.progress import Progress
 from layerforge.core.store import far, records
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import Entry, FarStore, blob_name
-from layerforge.core.store.objects import MARK, Listed
-from layerforge.core.store.records import Record, UnusableError
+from layerforge.core.store.objects import MARK, ForeignObjectError, Listed
+from layerforge.core.store.records import NewerError, Record, UnusableError
 from layerforge.core.store.upkeep import Kept
 from layerforge.core.text import counted, megabytes
 
@@ -156,7 +156,10 @@ def damaged_far(store: FarStore, progress: Progress) -> list[Damage]:
 
 
 def _damaged_blob(store: FarStore, one: Listed) -> Damage | None:
-    data = store.objects.read(one.name)
+    try:
+        data = store.objects.read(one.name)
+    except ForeignObjectError as error:
+        return Damage(name=one.name, why=f"cannot be read: {error.message}")
     named = one.name.rpartition("/")[2]
     if data is None or digest.sha256(data) == named:
         return None
@@ -166,11 +169,15 @@ def _damaged_blob(store: FarStore, one: Listed) -> Damage | None:
 def _damaged_record(store: FarStore, row: Entry, sound: set[str]) -> Damage | None:
     believed = {key.id: key for key in store.believed}.get(row.signer)
     name = row.object.name
-    data = store.objects.read(name) if believed else None
-    if believed is None or data is None:
-        return None  # another project may trust that key
     try:
+        data = store.objects.read(name, records.MOST) if believed else None
+        if believed is None or data is None:
+            return None  # another project may trust that key
         record = records.read(data, row.kind, row.key, believed)
+    except NewerError:
+        return None  # others can use it, and would miss it
+    except ForeignObjectError as error:
+        return Damage(name=name, why=f"cannot be read: {error.message}")
     except UnusableError as error:
         return Damage(name=name, why=str(error))
     if blob_name(record.sha256) not in sound:
@@ -214,8 +221,8 @@ def clear_far(store: FarStore, before: float | None) -> int:
 def _named(store: FarStore, name: str) -> str:
     """The digest that a record names, whoever signed it; empty where it cannot be read."""
     try:
-        return guarded.json_as(store.objects.read(name) or b"", Record).sha256
-    except guarded.Unreadable:
+        return guarded.json_as(store.objects.read(name, records.MOST) or b"", Record).sha256
+    except (guarded.Unreadable, ForeignObjectError):
         return ""
 
 
