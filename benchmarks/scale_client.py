@@ -1,0 +1,143 @@
+"""One client of the simulation, as a process of its own, so that its memory and its processor time are its own.
+
+    python benchmarks/scale_client.py ASKED.json
+
+Writes what it found beside that file, as ``….result.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from distributed import Client
+
+from layerforge.build.cluster.addresses import remote
+from layerforge.build.cluster.connect import connected
+from layerforge.build.cluster.events import Unwatched
+from layerforge.build.cluster.local import processes
+from layerforge.build.cluster.offers import Offer, Release
+from layerforge.build.cluster.runner import DaskRunner
+from layerforge.build.cluster.worker import Making
+from layerforge.build.graph import Failed, Result
+from layerforge.core import interrupts
+from layerforge.core.errors import LayerforgeError
+from layerforge.core.runtimes import Arch
+from scale_graph import graph
+from scale_shop import SHOP, Setting
+
+RELEASE = Release(store="simulated")
+OFFER = Offer(name="here", arch=Arch.X86_64, processors=1, memory=10**9, release=RELEASE)
+"""One job at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a client is to do."""
+
+    work: float
+    """Seconds of all jobs together."""
+    layers: int
+    salt: str
+    setting: Setting
+    workers: int = 0
+    """Processes that it starts itself; 0 where it joins a scheduler."""
+    address: str = ""
+
+    @property
+    def text(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a run went."""
+
+    outcomes: dict[str, int]
+    errors: tuple[str, ...]
+    wall: float
+    cpu: float
+    """Seconds of this process, in which the scheduler runs too where it started the workers."""
+    peak: int
+    """Bytes."""
+    idle: int
+    """Bytes that it took at most before it began."""
+    ended: str = ""
+    """What ended it before its time."""
+
+
+def asked(text: str) -> Asked:
+    """What a text asks for."""
+    facts = json.loads(text)
+    return Asked(**{**facts, "setting": Setting(**facts["setting"])})
+
+
+@contextmanager
+def opened(one: Asked) -> Iterator[Client]:
+    """The cluster that a client is to use."""
+    if not one.workers:
+        with connected(remote(one.address), None, Unwatched()) as client:
+            yield client
+        return
+    with processes(one.workers, OFFER, Making(shop=SHOP, settings=one.setting.text)) as client:
+        client.wait_for_workers(one.workers)
+        _note_deaths(Path(one.setting.folder) / "nannies.log")
+        yield client
+
+
+def _note_deaths(file: Path) -> None:
+    """Has a file tell which workers ended, and how: nothing else says of one that was started again."""
+    nannies = logging.getLogger("distributed.nanny")
+    nannies.addHandler(logging.FileHandler(file))
+    nannies.setLevel(logging.INFO)
+
+
+def run(one: Asked) -> Ran:
+    """Runs all jobs, and measures it."""
+    made = graph(one.work, one.layers, one.salt)
+    results: list[Result] = []
+    ended = ""
+    with opened(one) as client:
+        idle = peak()
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            results += DaskRunner(client=client, release=RELEASE).run(made.jobs)
+        except LayerforgeError as error:
+            ended = str(error)
+        except KeyboardInterrupt:
+            ended = "interrupted"
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Ran(
+        outcomes=dict(Counter(type(one).__name__ for one in results)),
+        errors=tuple(str(one.error) for one in results if isinstance(one, Failed))[:20],
+        wall=wall,
+        cpu=cpu,
+        peak=peak(),
+        idle=idle,
+        ended=ended,
+    )
+
+
+def peak() -> int:
+    """The most memory that this process has had so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main(file: Path) -> None:
+    """Does what a file asks for."""
+    interrupts.raise_once(lambda: None)
+    found = run(asked(file.read_text()))
+    file.with_suffix(".result.json").write_text(json.dumps(asdict(found)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
