@@ -20,19 +20,22 @@ from pathlib import Path
 
 from distributed import Client
 
+from layerforge.build.cluster import start
 from layerforge.build.cluster.addresses import remote
 from layerforge.build.cluster.connect import connected
 from layerforge.build.cluster.events import Unwatched
 from layerforge.build.cluster.local import processes
 from layerforge.build.cluster.offers import Offer, Release
-from layerforge.build.cluster.runner import DaskRunner
+from layerforge.build.cluster.runner import PATIENCE, DaskRunner
 from layerforge.build.cluster.worker import Making
-from layerforge.build.graph import Failed, Result
+from layerforge.build.graph import Failed, Job, Result
 from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.runtimes import Arch
+from layerforge.core.store.lenient import LenientStore
 from scale_graph import graph
-from scale_shop import SHOP, Setting
+from scale_shop import KIND, SHOP, Setting, Silent
+from scale_shop import opened as opened_store
 
 RELEASE = Release(store="simulated")
 OFFER = Offer(name="here", arch=Arch.X86_64, processors=1, memory=10**9, release=RELEASE)
@@ -51,6 +54,7 @@ class Asked:
     workers: int = 0
     """Processes that it starts itself; 0 where it joins a scheduler."""
     address: str = ""
+    patience: float = PATIENCE
 
     @property
     def text(self) -> str:
@@ -103,19 +107,21 @@ def _note_deaths(file: Path) -> None:
 
 def run(one: Asked) -> Ran:
     """Runs all jobs, and measures it."""
-    made = graph(one.work, one.layers, one.salt)
+    jobs = lacking(one)
     results: list[Result] = []
     ended = ""
-    with opened(one) as client:
-        idle = peak()
-        wall, cpu = time.perf_counter(), time.process_time()
-        try:
-            results += DaskRunner(client=client, release=RELEASE).run(made.jobs)
-        except LayerforgeError as error:
-            ended = str(error)
-        except KeyboardInterrupt:
-            ended = "interrupted"
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    idle, wall, cpu = 0, 0.0, 0.0
+    try:
+        with opened(one) as client:
+            idle = peak()
+            wall, cpu = time.perf_counter(), time.process_time()
+            # What was done by the time of an error counts all the same.
+            results.extend(DaskRunner(client=client, release=release(one), patience=one.patience).run(jobs))
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    except LayerforgeError as error:
+        ended = str(error)
+    except KeyboardInterrupt:
+        ended = "interrupted"
     return Ran(
         outcomes=dict(Counter(type(one).__name__ for one in results)),
         errors=tuple(str(one.error) for one in results if isinstance(one, Failed))[:20],
@@ -127,6 +133,20 @@ def run(one: Asked) -> Ran:
     )
 
 
+def release(one: Asked) -> Release:
+    """What the workers have to be of."""
+    return RELEASE if one.workers else start.release("", Path(one.setting.folder) / "cache")
+
+
+def lacking(one: Asked) -> list[Job]:
+    """The jobs whose values the store has not, as a build takes the others out of its plan before it begins."""
+    made = graph(one.work, one.layers, one.salt).jobs
+    if one.workers:
+        return list(made)
+    store = LenientStore(store=opened_store(one.setting), progress=Silent())
+    return [job for job in made if not store.holds(KIND, job.key)]
+
+
 def peak() -> int:
     """The most memory that this process has had so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -136,7 +156,9 @@ def main(file: Path) -> None:
     """Does what a file asks for."""
     interrupts.raise_once(lambda: None)
     found = run(asked(file.read_text()))
-    file.with_suffix(".result.json").write_text(json.dumps(asdict(found)))
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(asdict(found)))
+    partial.replace(file.with_suffix(".result.json"))
 
 
 if __name__ == "__main__":

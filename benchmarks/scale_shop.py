@@ -12,13 +12,18 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from layerforge.build.container.connect import connect
+from layerforge.build.container.docker_engine import DockerEngine
+from layerforge.build.container.images import find_image
+from layerforge.build.engine import Task
 from layerforge.build.errors import EngineError
 from layerforge.build.graph import Done
-from layerforge.core import guarded
+from layerforge.core import guarded, runtimes
+from layerforge.core.errors import StepError
 from layerforge.core.progress import Mark, Step
 from layerforge.core.store import keys, places
 from layerforge.core.store.far import FarStore
@@ -42,6 +47,8 @@ class Setting:
     """The secret key, as its file has it."""
     folder: str
     """Where the log lies, and what troubles the store."""
+    image: str = ""
+    """Steps sleep in containers of it, where one is named."""
 
     @property
     def text(self) -> str:
@@ -163,7 +170,9 @@ class SleepingShop:
     def __init__(self, setting: Setting) -> None:
         self.store = opened(setting)
         self.log = os.open(Path(setting.folder) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.folder = Path(setting.folder)
         self.stops: dict[str, threading.Event] = {}
+        self.engine = _engine(setting.image) if setting.image else None
 
     def perform(self, key: str, task: str, tell: Callable[[str], None]) -> Done:
         """Sleeps for as long as the job's task says, and puts its value into the store."""
@@ -173,13 +182,21 @@ class SleepingShop:
             return Done(key=key, note="from the store")
         self.write("begin", key)
         tell(f"sleeping for {key}")
-        if stop.wait(asked["seconds"]):
-            self.write("stopped", key)
-            raise EngineError("the container was removed while it ran")
+        self._sleep(key, stop, asked["seconds"])
         made = value(key, [self._input(need) for need in asked["needs"]])
         self.store.put(KIND, key, made)
         self.write("end", key)
         return Done(key=key, note=f"{len(made)} bytes")
+
+    def _sleep(self, key: str, stop: threading.Event, seconds: float) -> None:
+        """Raises ``EngineError`` where it is stopped."""
+        if self.engine is not None:
+            outcome = replace(self.engine, job_key=key).perform(_asleep(key, seconds, self.folder), _nothing)
+            if outcome.status:
+                raise StepError(f"{key} ended with {outcome.status}", details=tuple(outcome.output.splitlines()))
+        elif stop.wait(seconds):
+            self.write("stopped", key)
+            raise EngineError("the container was removed while it ran")
 
     def _input(self, key: str) -> bytes:
         found = self.store.get(KIND, key)
@@ -192,12 +209,42 @@ class SleepingShop:
         os.write(self.log, f"{word} {key} {os.getpid()} {time.monotonic():.3f}\n".encode())
 
     def stop(self, key: str) -> None:
-        """Wakes a job."""
+        """Wakes a job, or ends its container."""
         self.stops[key].set()
+        if self.engine is not None:
+            replace(self.engine, job_key=key).stop()
 
     def close(self) -> None:
-        """Ends the log."""
+        """Ends what runs."""
+        if self.engine is not None:
+            with suppress(EngineError):
+                self.engine.stop()
+            self.engine.client.close()
         os.close(self.log)
+
+
+def _engine(image: str) -> DockerEngine:
+    client = connect()
+    target = runtimes.target("3.13", "x86_64")
+    return DockerEngine(client=client, image=find_image(client, target, image, Silent()))
+
+
+def _asleep(key: str, seconds: float, folder: Path) -> Task:
+    """A step that sleeps in a container."""
+    return Task(
+        name=key[:12],
+        argv=("/bin/sh", "-c", f"sleep {seconds:.3f}"),
+        env={"PATH": "/usr/bin:/bin"},
+        mounts=(),
+        workdir="/tmp",
+        log=folder / f"{key}.log",
+        memory=2**28,
+        timeout=600,
+    )
+
+
+def _nothing(_line: str) -> None:
+    """What is done with a line that it says."""
 
 
 def opened(setting: Setting) -> FarStore:
