@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from distributed import Client
@@ -144,7 +144,8 @@ def lacking(one: Asked) -> list[Job]:
     if one.workers:
         return list(made)
     store = LenientStore(store=opened_store(one.setting), progress=Silent())
-    return [job for job in made if not store.holds(KIND, job.key)]
+    wanted = {job.key: job for job in made if not store.holds(KIND, job.key)}
+    return [replace(job, needs=tuple(need for need in job.needs if need in wanted)) for job in wanted.values()]
 
 
 def peak() -> int:

@@ -183,8 +183,8 @@ class Yard:
     def _collect(self, name: str, process: subprocess.Popen[bytes]) -> bool:
         file = self.folder / f"{name}.result.json"
         if not file.exists():
-            self.ended[f"exit {process.returncode}"] += 1
-            return False
+            log = (self.folder / f"{name}.log").read_text().splitlines()
+            raise RuntimeError(f"{name} ended with {process.returncode}: {' '.join(log[-3:])}")
         found: dict[str, Any] = json.loads(file.read_text())
         outcomes = found["outcomes"]
         for text in found["errors"]:
