@@ -85,6 +85,9 @@ class _Run:
     fail_fast: bool
     sent: dict[str, _Sent] = field(default_factory=dict)
     sendings: dict[str, int] = field(default_factory=dict)
+    former: dict[str, list[Future]] = field(default_factory=dict)
+    """By key, what was sent for a job before, as long as it is not done. Another client that comes by then learns from
+    these how it went, and joins what was sent last instead of beginning the job beside it."""
     tries: dict[str, int] = field(default_factory=dict)
     losses: dict[str, int] = field(default_factory=dict)
     unmet: dict[Demand, float] = field(default_factory=dict)
@@ -158,8 +161,8 @@ class _Run:
     def _settled(self, key: str, future: Future, result: Any) -> Iterator[Result]:
         self.moved = True
         worker = self.sent.pop(key).worker
+        self.former.setdefault(key, []).append(future)
         status = future.status
-        future.release()
         if status == "cancelled":
             self.roll.refuse_lost()
             raise lost(self.runner.client.scheduler.address)
@@ -170,6 +173,7 @@ class _Run:
         self.tries[key] = self.tries.get(key, 0) + 1
         if isinstance(ended, Done):
             self.desk.done(key)
+            self._let_go(key)
             yield ended
         elif passing and self.tries[key] < TRIES:
             self.desk.again(key, shunned=worker)
@@ -179,8 +183,14 @@ class _Run:
 
     def _failed(self, failed: Failed) -> Iterator[Result]:
         dropped = self.desk.failed(failed.key)
+        self._let_go(failed.key)
         yield failed
         yield from (Skipped(key=key, because=failed.key) for key in dropped)
+
+    def _let_go(self, key: str) -> None:
+        """A job is over: nothing that was sent for it is wanted any more."""
+        for future in self.former.pop(key, ()):
+            future.release()
 
     def _skip_all(self, because: str) -> Iterator[Result]:
         left = list(self.desk.jobs)
@@ -197,7 +207,7 @@ class _Run:
                 one.seen = looks
             # The next look may have begun before it was sent.
             elif looks - one.seen >= 2:
-                self.sent.pop(key).future.release()
+                self.former.setdefault(key, []).append(self.sent.pop(key).future)
                 times = self.losses[key] = self.losses.get(key, 0) + 1
                 if times >= LOSSES:
                     yield from self._failed(Failed(key=key, error=_deadly(self.jobs[key], times)))
@@ -230,9 +240,10 @@ class _Run:
     def end(self) -> None:
         """Lets go of every job that was sent, and waits until those that nobody else wants have ended."""
         keys = list(self.sent)
-        for one in self.sent.values():
-            one.future.release()
-        self.sent.clear()
+        for key in keys:
+            self.former.setdefault(key, []).append(self.sent.pop(key).future)
+        for key in list(self.former):
+            self._let_go(key)
         if keys and self.runner.client.status == "running":
             waiting = threading.Thread(target=_until_ended, args=(self.runner.client, keys), daemon=True)
             waiting.start()

@@ -30,6 +30,9 @@ PROCESS: Mapping[str, Any] = {
     "distributed.worker.memory.terminate": False,
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.gil.enabled": False,
+    # Figures that nobody looks at. Each process, and each nanny in this one, would take them some fifty times a second.
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
     "distributed.comm.timeouts.connect": "10s",
     # What is left of its pages is behind no certificate.
     "distributed.worker.http.routes": [],

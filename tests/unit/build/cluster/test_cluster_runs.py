@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from distributed import Client
 
 from layerforge.build.cluster.local import processes
 from layerforge.build.cluster.offers import Offer, Release
@@ -118,6 +119,26 @@ def test_a_job_whose_engine_is_lost_is_done_again(runner: DaskRunner, folder: Pa
     assert isinstance(results(runner, [a_job("engine", engine=True)])["engine"], Done)
     assert logged(folder, "begin").count("engine") == 2
     assert any("is tried again" in line for line in watched(runner).said)
+
+
+def test_a_client_that_comes_while_a_job_is_tried_again_joins_that_try(
+    client: Any, runner: DaskRunner, folder: Path
+) -> None:
+    jobs = [a_job("again", engine=True, seconds=1.5)]
+    late: list[Result] = []
+
+    def come() -> None:
+        until(lambda: logged(folder, "begin").count("again") == 2)
+        with Client(client.scheduler.address, set_as_default=False) as other:
+            late.extend(DaskRunner(client=other, release=RELEASE).run(jobs))
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    found = results(runner, jobs)
+    thread.join()
+    assert isinstance(found["again"], Done)
+    assert [type(one) for one in late] == [Done]
+    assert logged(folder, "begin").count("again") == 2
 
 
 def test_with_fail_fast_what_runs_is_ended(runner: DaskRunner, folder: Path) -> None:
