@@ -27,7 +27,7 @@ from layerforge.core.errors import StepError
 from layerforge.core.progress import Mark, Step
 from layerforge.core.store import keys, places
 from layerforge.core.store.far import FarStore
-from layerforge.core.store.objects import FarStoreError, Listed, Objects
+from layerforge.core.store.objects import MOST, FarStoreError, Listed, Objects
 from scale_graph import value
 
 KIND = "built"
@@ -82,10 +82,10 @@ class TroubledObjects:
         """As a user names it."""
         return self.objects.place
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = MOST) -> bytes | None:
         """The bytes, or some of them."""
         found = self._troubled()
-        data = self.objects.read(name)
+        data = self.objects.read(name, most)
         return data[: len(data) // 2] if found == "cut" and data else data
 
     def size(self, name: str) -> int | None:
