@@ -69,6 +69,12 @@ def folder_shop(settings: str) -> FolderShop:
     return FolderShop(Path(settings))
 
 
+def slow_shop(settings: str) -> FolderShop:
+    """The same, for which a worker takes a while to join."""
+    time.sleep(2)
+    return FolderShop(Path(settings))
+
+
 def no_shop(_settings: str) -> FolderShop:
     """What a worker finds that has no engine."""
     raise EngineError("no container engine answers", hint="start it")

@@ -93,3 +93,14 @@ def test_a_new_machine_writes_the_same_files_without_an_index(
     assert len(index.asked) == asked
     assert far.values == shared
     assert (second.progress.warnings, [line for line in second.progress.lines if "shared" in line]) == ([], [])
+
+
+def test_a_machine_that_pulled_writes_the_same_files_with_neither_index_nor_store(
+    tmp_path: Path, locked: Path, index: ServedIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = Behind()
+    first = built(Machine(folder=folder(tmp_path / "first"), far=far), locked, index.url, monkeypatch)
+    away = Line(folder=folder(tmp_path / "away"))
+    for (kind, key), value in far.values.items():
+        away.session.store.keep(kind, key, value)
+    assert built(away, locked, NOWHERE, monkeypatch) == first

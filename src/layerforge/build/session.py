@@ -14,6 +14,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.sources import Search
+from layerforge.resolve.wheels import KIND as WHEEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,9 @@ class Session:
     @property
     def search(self) -> Search:
         """What is looked up and downloaded with."""
-        wheels = self.store.place("wheels") if self.store.shared else None
+        # `cache pull` brings wheels for when nobody can be reached.
+        taken = self.store.shared or self.store.has_any(WHEEL)
+        wheels = self.store.place("wheels") if taken else None
         return Search(store=self.store, folders=self.folders, progress=self.progress, wheels=wheels)
 
 

@@ -17,6 +17,7 @@ from layerforge.build.packed import one_wheel
 from layerforge.build.plan import LibraryStep, PackageStep, SourceStep, SystemStep, name_of
 from layerforge.build.work import StepWork
 from layerforge.core import resources
+from layerforge.core.watched import go_on
 from layerforge.resolve import lock, sdists, sources, unpack_source, uv_install, wheels
 from layerforge.resolve.recipe import Settings
 from layerforge.resolve.sources import Search
@@ -139,7 +140,8 @@ def unpacked_source(context: StepContext, work: StepWork, folder: Path) -> Path:
     if not source.url and isinstance(step, PackageStep):
         # Whoever planned it had the file, and may have had no right to share it.
         source = sdists.find(step.pin, work.target, context.search, context.indexes)
-    return unpack_source.unpack(sources.fetch(source, context.search), name_of(step), folder)
+    data, search = sources.fetch(source, context.search), context.search
+    return unpack_source.unpack(data, name_of(step), folder, going_on=lambda: go_on(search.progress))
 
 
 def _environment(work: StepWork, step: PackageStep, context: StepContext, folder: Path) -> Path:

@@ -85,6 +85,7 @@ def command(
             hint="leave --cluster out",
         )
     runtimes = shared.targets(pythons, arches)
+    clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)

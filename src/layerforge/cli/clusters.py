@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 LOCAL = "local:"
 
 
+def refuse_absent(address: str | None, tls: Path | None) -> None:
+    """Raises ``ClusterError`` where nothing can be had at an address, before what takes minutes has begun."""
+    if not address:
+        return
+    refuse_without_dask()
+    from layerforge.build.cluster.addresses import Remote, context
+    from layerforge.build.cluster.addresses import address as named
+    from layerforge.build.cluster.knock import knock
+
+    found = named(address)
+    if isinstance(found, Remote):
+        knock(found, context(found, tls, "client"))
+
+
 @contextmanager
 def opened(
     address: str | None,

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -22,17 +23,24 @@ DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOF
 """What the standard library raises for what is no archive; TypeError where the head of a gzip file is cut short."""
 
 
-def unpack(data: bytes, name: str, workspace: Path, bounds: Bounds | None = None) -> Path:
+def unpack(
+    data: bytes,
+    name: str,
+    workspace: Path,
+    bounds: Bounds | None = None,
+    going_on: Callable[[], None] = lambda: None,
+) -> Path:
     """Unpacks an archive below ``workspace``; returns its top folder.
 
-    Raises ``StepError`` for what is none or is beyond ``bounds``, or where the disk is full.
+    ``going_on`` is called before each file, since thousands take a while, and what it raises ends the work. Raises
+    ``StepError`` for what is no archive or is beyond ``bounds``, or where the disk is full.
     """
     archive, into = workspace / "archive", workspace / "unpacked"
     try:
         archive.write_bytes(data)
         into.mkdir()
         meter = Meter(bounds or BOUNDS, archive.stat().st_size)
-        extract(archive, into, meter.count, _unzip)
+        extract(archive, into, partial(_counted, meter, going_on), _unzip)
     except DAMAGED as error:
         lacking = faults.scarce(error, workspace)
         hint = f"{lacking.message}: {lacking.hint}" if lacking else "is it a tar or zip archive?"
@@ -42,6 +50,11 @@ def unpack(data: bytes, name: str, workspace: Path, bounds: Bounds | None = None
     archive.unlink()
     tops = list(into.iterdir())
     return tops[0] if len(tops) == 1 and tops[0].is_dir() else into
+
+
+def _counted(meter: Meter, going_on: Callable[[], None], name: str, size: int) -> None:
+    going_on()
+    meter.count(name, size)
 
 
 @dataclass(frozen=True, kw_only=True)

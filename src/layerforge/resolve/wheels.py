@@ -68,7 +68,7 @@ class Shelved:
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """Wheels on this machine that uv may take instead of asking an index; none where the store is not shared."""
+    """Wheels on this machine that uv may take instead of asking an index; none where the store has none."""
 
     wheels: tuple[Shelved, ...] = ()
     complete: bool = False
@@ -105,7 +105,8 @@ class _Shelving:
 def shelved(
     pins: Iterable[Pin], target: Target, search: Search, indexes: tuple[str, ...] = (), step: Step | None = None
 ) -> Shelf:
-    """The wheels of pins, from this machine or the store, else from an index, which ``keep`` then puts into the store.
+    """The wheels of pins, from this machine or the store, else, for a store that others read, from an index, which
+    ``keep`` then puts into the store.
 
     What cannot be had so is left to uv: what is pinned to an address, and what an index gives to uv alone. Raises
     nothing for it.
@@ -119,7 +120,8 @@ def shelved(
         kept = list(pool.map(lambda pin: _kept(pin, shelving), wanted))
     found = [one for one in kept if one is not None]
     names = {one.pin.name for one in found}
-    found += _of_indexes([pin for pin in wanted if pin.name not in names], shelving)
+    if search.store.shared:
+        found += _of_indexes([pin for pin in wanted if pin.name not in names], shelving)
     complete = len(found) == len(wanted)
     local = all(pin.address.startswith("file:") for pin in pins if pin.address)
     return Shelf(wheels=tuple(found), complete=complete, offline=complete and local)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from fakes import FakeStore, stock, target
 from layerforge.build.engine import Outcome, Task
 from layerforge.build.plan import Built, Toolchain, plan
 from layerforge.build.steps import carry_out
-from layerforge.build.task import StepContext
+from layerforge.build.task import StepContext, unpacked_source
 from layerforge.build.work import sources_of, work_of
 from layerforge.core import digest
 from layerforge.core.errors import StepError
+from layerforge.core.watched import Watched
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
@@ -166,6 +168,24 @@ def test_a_machine_that_was_not_given_a_source_distribution_finds_it_by_itself(r
 
     assert context.search.store.get("source", known) is not None
     assert [task.name for task in builder.tasks] == ["base"]
+
+
+def test_a_step_that_is_to_end_does_not_unpack_its_source_first(released: Path, tmp_path: Path) -> None:
+    builder = a_builder(tmp_path)
+    context = a_context(tmp_path, released, builder, replace(COMPILED, packages=(SourcePackage(name="base"),)))
+    data = next(released.glob("base-*.tar.gz")).read_bytes()
+    known = digest.sha256(data)
+    context.search.store.put("source", known, data)
+    [step] = sources_of(context.plan).values()
+    work = work_of(context.plan, step, Source(url=NOWHERE, sha256=known), builder.image.identity)
+    ending = threading.Event()
+    search = replace(context.search, progress=Watched(progress=context.search.progress, ending=ending))
+    carried = StepContext(builder=builder, search=search, workspace=context.workspace, logs=context.logs)
+    ending.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        unpacked_source(carried, work, context.workspace)
+    assert not [path for path in context.workspace.rglob("*") if path.name == "src.c"]
 
 
 def test_a_package_that_needs_a_library_finds_it_where_compilers_look(released: Path, tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def test_layers_are_not_made_twice_by_a_cluster(layerforge: Command, wheel: Path
     assert "leave --cluster out" in ran.err
 
 
+@pytest.mark.parametrize("address", ["nonsense", "local:0", "tcp://127.0.0.1:1", "tls://build.example.org"])
+def test_a_cluster_that_is_not_there_is_told_before_anything_is_resolved(layerforge: Command, address: str) -> None:
+    ran = layerforge("build", "absent", "--python", PYTHON, "--cluster", address)
+    assert ran.code == 5
+    assert "✕ cluster: " in ran.err
+    assert "resolve" not in ran.err
+
+
 def test_a_build_as_json_is_the_contract_and_nothing_else_is_on_standard_output(
     layerforge: Command, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from layerforge.core import digest
 from layerforge.core.store import far, keys, tending
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import ConflictError, FarStore, blob_name
-from layerforge.core.store.objects import FolderObjects
+from layerforge.core.store.objects import MARK, FolderObjects
 from layerforge.core.store.protocol import Made
 
 TEAM, OTHERS = keys.new_key("team"), keys.new_key("others")
@@ -189,11 +189,15 @@ def test_clearing_by_age_leaves_what_is_younger_and_every_blob_that_it_names(wor
     assert not world.blob(b"old").exists()
 
 
-def test_clearing_all_leaves_nothing(world: World) -> None:
-    world.far().put("built", OLD, b"old")
+def test_clearing_all_leaves_nothing_but_a_store_in_which_others_go_on(world: World) -> None:
+    going_on = world.far()
+    going_on.put("built", OLD, b"old")
     tending.clear_far(world.far(), None)
+    assert [path.name for path in (world.folder / "far").rglob("*") if path.is_file()] == [MARK]
 
-    assert not [path for path in (world.folder / "far").rglob("*") if path.is_file()]
+    going_on.put("built", NEW, b"new")
+    assert world.far(None).check()
+    assert world.far(None).get("built", NEW) == b"new"
 
 
 def test_usage_tells_each_kind(world: World) -> None:

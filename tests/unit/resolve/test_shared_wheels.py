@@ -297,3 +297,18 @@ def test_what_decides_which_wheel_serves_is_in_the_key() -> None:
     assert len(set(keys)) == len(keys)
     same = replace(base, hashes=base.hashes[::-1], marker="python_version > '3'", extras=("x",))
     assert wheels.key_of(same, target()) == keys[0]
+
+
+def test_what_was_brought_here_is_taken_where_nothing_is_shared_and_nothing_else_is_kept(
+    folder: Path, index: ServedIndex, ours: Machine, theirs: Machine
+) -> None:
+    pins = three(folder)
+    first = ours.install(pins[:2])
+    kept = dict(ours.store.values)
+    theirs.store = FakeStore(values=dict(kept))
+
+    theirs.asks(NOWHERE)
+    assert theirs.install(pins[:2]) == first
+    theirs.asks(index.url)
+    assert len(theirs.install(pins)) > len(first)
+    assert theirs.store.values == kept

@@ -164,6 +164,19 @@ def test_a_full_disk_is_not_taken_for_a_bad_archive(tmp_path: Path) -> None:
     assert "no space is left" in caught.value.hint
 
 
+def test_whoever_is_to_stop_does_so_between_two_files(tmp_path: Path) -> None:
+    calls = iter(range(10))
+
+    def going_on() -> None:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+
+    data = archive({f"demo-1/{name}": "x" for name in "abcd"})
+    with pytest.raises(KeyboardInterrupt):
+        unpack_source.unpack(data, "demo", tmp_path, going_on=going_on)
+    assert sorted(path.name for path in (tmp_path / "unpacked/demo-1").iterdir()) == ["a", "b"]
+
+
 def test_zip_and_tar_archives_are_unpacked_to_their_top_folder(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:

@@ -62,7 +62,9 @@ def remote(text: str) -> Remote:
         host, port = parts.hostname, parts.port or PORT
     except ValueError as error:
         raise _malformed(text) from error
-    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if parts.username is not None or parts.password is not None:
+        raise ClusterError("the address of the cluster holds a user, whom nobody asks for", hint=f"such as {FORMS}")
+    extra = parts.path.strip("/") or parts.query or parts.fragment
     if parts.scheme not in {"tls", "tcp"} or not host or extra:
         raise _malformed(text)
     found = Remote(host=host, port=port, encrypted=parts.scheme == "tls")

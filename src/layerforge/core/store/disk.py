@@ -113,6 +113,10 @@ class DiskStore:
         """Whether there is a value here."""
         return self._path(kind, key).is_file()
 
+    def has_any(self, kind: str) -> bool:
+        """Whether values of a kind were ever kept here."""
+        return (self.folder / "values" / kind).is_dir()
+
     def _damaged(self, path: Path, why: str) -> None:
         self.progress.warn(f"{why}; it is made again")
         _removed(path)

@@ -12,7 +12,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.store import far, records
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.far import Entry, FarStore, blob_name
-from layerforge.core.store.objects import MARK, ForeignObjectError, Listed
+from layerforge.core.store.objects import ForeignObjectError, Listed
 from layerforge.core.store.records import NewerError, Record, UnusableError
 from layerforge.core.store.upkeep import Kept
 from layerforge.core.text import counted, megabytes
@@ -204,7 +204,8 @@ def _kept(rows: list[Listed]) -> Kept:
 def clear_far(store: FarStore, before: float | None) -> int:
     """Removes what was put before a moment (seconds since 1970), or all there is. Returns the bytes that were freed.
 
-    First the records, then the blobs that none of those left names; so no record is left that names nothing.
+    First the records, then the blobs that none of those left names; so no record is left that names nothing. What marks
+    the place as a store stays: who puts something there meanwhile has seen it.
     """
     rows = list(far.entries(store.objects))
     old = [one for one in rows if before is None or one.object.modified < before]
@@ -213,8 +214,6 @@ def clear_far(store: FarStore, before: float | None) -> int:
     named = {blob_name(sha256) for sha256 in in_threads(lambda name: _named(store, name), sorted(kept)) if sha256}
     blobs = [one for one in store.objects.listed(_BLOBS) if before is None or one.modified < before]
     freed += _remove(store, [one for one in blobs if one.name not in named])
-    if before is None:
-        store.objects.remove([MARK])
     return freed
 
 

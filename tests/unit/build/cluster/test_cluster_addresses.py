@@ -148,3 +148,10 @@ def test_without_dask_the_extra_is_named() -> None:
     with pytest.raises(ClusterError) as error:
         refuse_without_dask("a_package_that_nobody_has")
     assert error.value.hint == "pip install 'layerforge[cluster]'"
+
+
+@pytest.mark.parametrize("text", ["tls://me:hidden@build:8786", "tls://:hidden@build"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ClusterError, match="holds a user") as caught:
+        address(text)
+    assert "hidden" not in f"{caught.value.message} {caught.value.hint} {caught.value.details}"

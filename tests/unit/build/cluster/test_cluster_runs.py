@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import ssl
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,11 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from distributed import Client
 
+from layerforge.build.cluster.addresses import Remote
+from layerforge.build.cluster.knock import knock
 from layerforge.build.cluster.local import processes
 from layerforge.build.cluster.offers import Offer, Release
 from layerforge.build.cluster.runner import DaskRunner
@@ -244,3 +252,55 @@ def test_nothing_is_left_of_workers_of_this_machine(tmp_path: Path) -> None:
         assert len(set(psutil.Process().children(recursive=True)) - before) >= 2
     until(lambda: not [one for one in psutil.Process().children(recursive=True) if one not in before])
     assert len((tmp_path / "log").read_text().split("closed")) == 3
+
+
+def test_workers_of_this_machine_take_nobody_without_their_certificate(client: Any) -> None:
+    addresses = [client.scheduler.address, *client.scheduler_info()["workers"]]
+    for each in addresses:
+        place = urlsplit(each)
+        assert place.scheme == "tls"
+        assert place.hostname
+        assert place.port
+        strange = ssl.create_default_context()
+        strange.check_hostname, strange.verify_mode = False, ssl.CERT_NONE
+        for context in (None, strange):
+            with pytest.raises(ClusterError):
+                knock(Remote(host=place.hostname, port=place.port, encrypted=context is not None), context)
+
+
+def test_interrupted_while_workers_start_nothing_is_left_of_them(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(STARTED)
+    argv = [sys.executable, str(script), str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        of_run = psutil.Process(run.pid)
+        until(lambda: run.poll() is not None or len(of_run.children(recursive=True)) >= 2)
+        workers = of_run.children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        assert run.stdout
+        assert run.stdout.read() == "interrupted\nclosed\n"
+        assert run.wait(60) == 0
+    until(lambda: not any(one.is_running() for one in workers))
+
+
+STARTED = """
+import sys
+import time
+from pathlib import Path
+
+from layerforge.build.cluster.local import processes
+from layerforge.build.cluster.offers import Offer, Release
+from layerforge.build.cluster.worker import Making
+from layerforge.core.runtimes import Arch
+
+if __name__ == "__main__":
+    offer = Offer(name="here", arch=Arch.X86_64, processors=2, memory=4 * 10**9, release=Release(store="of a test"))
+    try:
+        with processes(2, offer, Making(shop="shops:slow_shop", settings=sys.argv[1])):
+            time.sleep(60)
+    except KeyboardInterrupt:
+        print("interrupted")
+        if (Path(sys.argv[1]) / "log").read_text().count("closed") == 2:
+            print("closed")
+"""
