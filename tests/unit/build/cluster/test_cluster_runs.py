@@ -137,7 +137,7 @@ def test_a_client_that_comes_while_a_job_is_tried_again_joins_that_try(
 
     def come() -> None:
         until(lambda: logged(folder, "begin").count("again") == 2)
-        with Client(client.scheduler.address, set_as_default=False) as other:
+        with Client(client.scheduler.address, security=client.security, set_as_default=False) as other:
             late.extend(DaskRunner(client=other, release=RELEASE).run(jobs))
 
     thread = threading.Thread(target=come)
