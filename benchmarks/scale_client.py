@@ -7,6 +7,11 @@ Writes what it found beside that file, as ``….result.json``.
 
 from __future__ import annotations
 
+from layerforge.core import interrupts
+
+if __name__ == "__main__":
+    interrupts.leave_at_once()  # what is loaded from here on takes a second
+
 import json
 import logging
 import resource
@@ -29,7 +34,6 @@ from layerforge.build.cluster.offers import Offer, Release
 from layerforge.build.cluster.runner import PATIENCE, DaskRunner
 from layerforge.build.cluster.worker import Making
 from layerforge.build.graph import Failed, Job, Result
-from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.runtimes import Arch
 from layerforge.core.store.lenient import LenientStore
@@ -107,11 +111,11 @@ def _note_deaths(file: Path) -> None:
 
 def run(one: Asked) -> Ran:
     """Runs all jobs, and measures it."""
-    jobs = lacking(one)
     results: list[Result] = []
     ended = ""
     idle, wall, cpu = 0, 0.0, 0.0
     try:
+        jobs = lacking(one)
         with opened(one) as client:
             idle = peak()
             wall, cpu = time.perf_counter(), time.process_time()

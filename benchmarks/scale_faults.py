@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import scale_s3
+from aws.proxy import Proxy
+from layerforge.core import interrupts
 from layerforge.core.store import keys
 from scale_client import Asked
 from scale_graph import Graph, expected, graph
@@ -93,6 +97,8 @@ class Yard:
     setting: Setting
     port: int
     made: Graph
+    served: Proxy | None = None
+    """What stands before S3, where values are kept there."""
     salt: str = "0"
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     clients: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -182,13 +188,17 @@ class Yard:
 
     def _collect(self, name: str, process: subprocess.Popen[bytes]) -> bool:
         file = self.folder / f"{name}.result.json"
+        if process.returncode == interrupts.INTERRUPTED:
+            self.ended["interrupted at once"] += 1
+            return False
         if not file.exists():
             log = (self.folder / f"{name}.log").read_text().splitlines()
             raise RuntimeError(f"{name} ended with {process.returncode}: {' '.join(log[-3:])}")
         found: dict[str, Any] = json.loads(file.read_text())
         outcomes = found["outcomes"]
         for text in found["errors"]:
-            self.failures[text.split(":")[0][:100]] += 1
+            plain = text.split(":")[-1 if text.startswith("s3:") else 0].replace(self.setting.store, "the store")
+            self.failures[re.sub("[0-9a-f]{64}", "KEY", plain).strip()[:100]] += 1
         if found["ended"]:
             self.ended[found["ended"].split(" at ")[0][:60]] += 1
             return False
@@ -211,6 +221,9 @@ class Yard:
 
     def trouble(self, kind: str, seconds: float, process: int = 0, share: float = 1.0) -> None:
         """Troubles the store for a while."""
+        if self.served is not None and not process:
+            scale_s3.broken(self.served, kind, self.chance)
+            return
         one = Trouble(kind=kind, until=time.monotonic() + seconds, process=process, share=share)
         partial = self.folder / f".{TROUBLE}"
         partial.write_text(json.dumps(asdict(one)))
@@ -323,11 +336,14 @@ FAULTS: Mapping[str, tuple[float, Callable[[Yard], bool]]] = {
 """How often each happens, and what it is."""
 
 
-def run(plan: Plan, folder: Path, say: Callable[[str], None] = lambda _text: None) -> Found:
+def run(
+    plan: Plan, folder: Path, say: Callable[[str], None] = lambda _text: None, served: Proxy | None = None
+) -> Found:
     """Tries a plan out in a new folder."""
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with running(plan, folder) as yard:
+        yard.served = served
         while sum(yard.happened.values()) < plan.faults or yard.clients:
             if yard.look():
                 say(f"{sum(yard.happened.values())} faults, {len(yard.finished) + 1} graphs, {dict(yard.ended)}")
@@ -377,6 +393,8 @@ def running(plan: Plan, folder: Path) -> Iterator[Yard]:
 
 def _end(yard: Yard) -> None:
     """Tells the workers to end, and the scheduler."""
+    if yard.served is not None:
+        yard.served.reset()
     (yard.folder / TROUBLE).unlink(missing_ok=True)
     for _, process in yard.paused:
         process.send_signal(signal.SIGCONT)

@@ -107,12 +107,20 @@ def rows() -> tuple[Row, ...]:
     return tuple(found.values())
 
 
+def _first(layers: int) -> tuple[Row, ...]:
+    """The rows of the first so many layers, which come after all that they need."""
+    found, at = rows(), 0
+    while at < len(found) and sum(row.layer for row in found[:at]) < layers:
+        at += 1
+    return found[:at]
+
+
 def graph(work: float, layers: int = LAYERS, salt: str = "") -> Graph:
     """Copies of the real graph with at least so many layers, whose jobs take ``work`` seconds together.
 
     ``salt`` sets apart the keys of one run from those of another.
     """
-    once = rows()
+    once = _first(layers)
     copies = -(-layers // sum(row.layer for row in once))
     scale = work / (copies * sum(row.minutes for row in once))
     jobs = [_job(row, copy, salt, row.minutes * scale) for copy in range(copies) for row in once]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -34,6 +35,8 @@ class Simulated:
     begun: int
     repeated: int
     """Times that a step was begun or ended beyond the first."""
+    load: float
+    """Of the machine, just before."""
 
     @property
     def share(self) -> float:
@@ -54,6 +57,7 @@ class Simulated:
 def run(workers: int, work: float, layers: int, folder: Path) -> Simulated:
     """Runs the whole graph on so many worker processes, in a client of its own. Raises ``RuntimeError``."""
     folder.mkdir(parents=True)
+    load = round(os.getloadavg()[0], 2)
     setting = Setting(store=str(folder / "store"), key=keys.new_key("bench").text, folder=str(folder))
     file = folder / "asked.json"
     file.write_text(Asked(work=work, layers=layers, salt=str(workers), setting=setting, workers=workers).text)
@@ -74,5 +78,6 @@ def run(workers: int, work: float, layers: int, folder: Path) -> Simulated:
         idle=found["idle"],
         done=found["outcomes"].get("Done", 0),
         begun=counts["begin"].total(),
+        load=load,
         repeated=sum(one.total() - len(one) for one in counts.values()),
     )

@@ -156,16 +156,23 @@ class Rooms:
     def take(self, demand: Demand, shunned: set[str]) -> Offer | None:
         """The worker with the most processors free of those that have room; ``None`` where none has."""
         needs = demanded(demand, self.release)
-        able = [offer for offer in self.offers if covers(offered(offer), needs)]
-        chosen = [offer for offer in able if offer.identity not in shunned] or able
-        fitting = [one for one in chosen if one.identity not in self.held and covers(self.free[one.identity], needs)]
-        if fitting:
-            best = max(fitting, key=self._cpu)
-            self._use(best.identity, needs)
-            return best
-        if chosen:
-            self.held.add(max(chosen, key=self._cpu).identity)
-        return None
+        free = [one for one in self.offers if one.identity not in self.held and covers(self.free[one.identity], needs)]
+        fitting = [one for one in free if one.identity not in shunned]
+        if not fitting:
+            able = [offer for offer in self.offers if covers(offered(offer), needs)]
+            chosen = [offer for offer in able if offer.identity not in shunned]
+            if chosen or not free:
+                self._hold(chosen or able)
+                return None
+            fitting = free
+        best = max(fitting, key=self._cpu)
+        self._use(best.identity, needs)
+        return best
+
+    def _hold(self, able: list[Offer]) -> None:
+        """Keeps the one with the most processors free of those that could take a job, until they all are."""
+        if able:
+            self.held.add(max(able, key=self._cpu).identity)
 
     def _cpu(self, offer: Offer) -> float:
         return self.free[offer.identity]["cpu"]
