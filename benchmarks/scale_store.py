@@ -105,7 +105,7 @@ def compiled(source: Path, image: str, runs: int, folder: Path, say: Callable[[s
 
 
 def wheels(runs: int, folder: Path, say: Callable[[str], None]) -> list[Timed]:
-    """A layer of wheels on a new machine: without a far store, with that layer in it, with others of the same wheels."""
+    """A layer of wheels on a new machine: without a far store, with that layer in it, with others of these wheels."""
     one, build = machine(folder), ("build", *WHEELS, "--engine", "host")
     same, others = folder / "same", folder / "others"
     one.build(str(same), build, signs=True)

@@ -49,7 +49,7 @@ def doubts(client: Client) -> list[str]:
     except PackageNotFoundError as error:
         raise ClusterError(
             "the scheduler was started where layerforge is not installed, so it cannot read jobs",
-            hint="start it again from an environment with `pip install 'layerforge[cluster]'`",
+            hint="start it again from an environment with layerforge and its extra `cluster`",
         ) from error
     theirs, ours = client.run_on_scheduler(version, "distributed"), version("distributed")
     lines = [] if theirs == ours else [f"the scheduler runs distributed {theirs}, this machine {ours}"]

@@ -147,7 +147,7 @@ def test_without_dask_the_extra_is_named() -> None:
     refuse_without_dask()
     with pytest.raises(ClusterError) as error:
         refuse_without_dask("a_package_that_nobody_has")
-    assert error.value.hint == "pip install 'layerforge[cluster]'"
+    assert error.value.hint == "`pip install 'distributed>=2026.8,<2027'` in the environment of layerforge"
 
 
 @pytest.mark.parametrize("text", ["tls://me:hidden@build:8786", "tls://:hidden@build"])
