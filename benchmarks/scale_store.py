@@ -35,7 +35,7 @@ class Timed:
     name: str
     seconds: list[float] = field(default_factory=list)
     containers: list[int] = field(default_factory=list)
-    """How many were started besides that which runs the layer."""
+    """How many were started, that which runs the layer among them."""
 
     @property
     def median(self) -> float:
@@ -50,8 +50,10 @@ class Machine:
     folder: Path
     key: SigningKey
 
-    def build(self, store: str, words: Sequence[str], *, signs: bool = False, near: Path | None = None) -> float:
-        """Builds on a machine that has nothing but what ``near`` holds; returns the wall seconds."""
+    def build(
+        self, store: str, words: Sequence[str], *, signs: bool = False, near: Path | None = None
+    ) -> tuple[float, int]:
+        """Builds on a machine that has nothing but what ``near`` holds; returns wall seconds and the process's id."""
         new = self.folder / "new"
         shutil.rmtree(new, ignore_errors=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith(("LAYERFORGE_", "PYTHON"))}
@@ -61,10 +63,11 @@ class Machine:
         os.sync()
         began = time.perf_counter()
         argv = [str(LAYERFORGE), *words, *(("-o", str(new / "out")) if words[0] == "build" else ())]
-        done = subprocess.run(argv, env=env, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.Popen(argv, env=env, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, said = done.communicate()
         if done.returncode:
-            raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}")
-        return time.perf_counter() - began
+            raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {said.decode()[-2000:]}")
+        return time.perf_counter() - began, done.pid
 
 
 def machine(folder: Path) -> Machine:
@@ -101,11 +104,11 @@ def compiled(source: Path, image: str, runs: int, folder: Path, say: Callable[[s
         f"{COMPILED} compiled, the layer in S3": scale_s3.STORE,
         f"{COMPILED} compiled, its steps in a folder": str(steps),
     }
-    return in_turns(one, {name: (store, build) for name, store in ways.items()}, runs, say, image)
+    return in_turns(one, {name: (store, build) for name, store in ways.items()}, runs, say, counted=True)
 
 
 def wheels(runs: int, folder: Path, say: Callable[[str], None]) -> list[Timed]:
-    """A layer of wheels on a new machine: without a far store, with that layer in it, with others of these wheels."""
+    """A layer of wheels on a new machine: without a far store, with that layer in it, with others of its wheels."""
     one, build = machine(folder), ("build", *WHEELS, "--engine", "host")
     same, others = folder / "same", folder / "others"
     one.build(str(same), build, signs=True)
@@ -120,23 +123,25 @@ def in_turns(
     ways: Mapping[str, tuple[str, Sequence[str]]],
     runs: int,
     say: Callable[[str], None],
-    image: str = "",
+    *,
+    counted: bool = False,
 ) -> list[Timed]:
     """Each way once, then each once more, so that a slow minute of the machine meets all of them."""
     timed = {name: Timed(name=name) for name in ways}
     for number in range(runs):
         for name, (store, words) in ways.items():
             since = time.time()
-            spent = one.build(store, words)
+            spent, process = one.build(store, words)
             timed[name].seconds.append(round(spent, 2))
-            if image:
-                timed[name].containers.append(started(image, since))
+            if counted:
+                timed[name].containers.append(started(process, since))
             say(f"{number + 1}/{runs} {name}: {spent:.1f} s")
     return list(timed.values())
 
 
-def started(image: str, since: float) -> int:
-    """How many containers of an image were started since a time."""
+def started(process: int, since: float) -> int:
+    """How many containers a process has started since a time."""
     until = ("--since", f"{since:.3f}", "--until", f"{time.time():.3f}")
-    argv = ["docker", "events", *until, "--filter", "event=start", "--filter", f"image={image}", "--format", "{{.ID}}"]
+    which = ("--filter", "event=start", "--filter", f"label=layerforge.pid={process}")
+    argv = ["docker", "events", *until, *which, "--format", "{{.ID}}"]
     return len(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
