@@ -36,7 +36,7 @@ def _figure(runs: Sequence[Mapping[str, Any]]) -> Figure:
     axes.invert_yaxis()
     title = f"{runs[0]['layers']:,} layers, {runs[0]['jobs'] - runs[0]['layers']:,} compiled steps, each once: speed-up"
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper right")
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(left=False)
