@@ -65,6 +65,8 @@ def command(
     sources: Path | None,
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
     cluster: str | None,
     tls_dir: Path | None,
@@ -89,6 +91,7 @@ def command(
     output_files.check_folder(output)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    wanted = call.taken(wanted, prerelease, project=not no_project)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)

@@ -61,9 +61,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 
 OPTIONS: Mapping[str, Sequence[str]] = {
     "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "Projects and their versions": ("no_project", "prerelease"),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
-    "From source or not": ("compiles", "wheels", "from_source"),
+    "From source or not": ("compiles", "wheels", "from_source", "build_here"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),

@@ -26,6 +26,8 @@ from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = "3.13"
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""Words of uv's."""
 
 
 class Named(click.ParamType[str]):
@@ -165,6 +167,9 @@ def build_options(command: Command) -> Command:
     for option in (
         *_ENGINE,
         leave_out_option,
+        build_here_option,
+        no_project_option,
+        prerelease_option,
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
@@ -212,6 +217,37 @@ def leave_out_option(command: Command) -> Command:
         multiple=True,
         metavar="NAME",
         help="Leave out this package and what only it needs; `runtime` is all that Lambda's Python has. Repeatable.",
+    )(command)
+
+
+def build_here_option(command: Command) -> Command:
+    """``--build-here``."""
+    return click.option(
+        "--build-here",
+        is_flag=True,
+        envvar="LAYERFORGE_BUILD_HERE",
+        help="Where there is no container engine, let source distributions and repositories run their code here to "
+        "become wheels.",
+    )(command)
+
+
+def no_project_option(command: Command) -> Command:
+    """``--no-project``."""
+    return click.option(
+        "--no-project",
+        is_flag=True,
+        envvar="LAYERFORGE_NO_PROJECT",
+        help="Leave out a project's own code: the layer holds what it depends on.",
+    )(command)
+
+
+def prerelease_option(command: Command) -> Command:
+    """``--prerelease``."""
+    return click.option(
+        "--prerelease",
+        type=click.Choice(PRERELEASES),
+        envvar="LAYERFORGE_PRERELEASE",
+        help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)
 
 
@@ -293,6 +329,7 @@ def options(
     leave_out: tuple[str, ...],
     jobs: int,
     wheels: bool,
+    build_here: bool,
     output: Path,
     verify: bool,
     twice: bool = False,
@@ -310,6 +347,7 @@ def options(
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
+        build_here=build_here,
         jobs=jobs,
         twice=twice,
     )

@@ -35,6 +35,8 @@ def command(
     sources: Path | None,
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **given: Any,
@@ -48,6 +50,7 @@ def command(
     runtimes = shared.targets(pythons, arches)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    wanted = call.taken(wanted, prerelease, project=not no_project)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]

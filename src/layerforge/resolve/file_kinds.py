@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from layerforge.core.errors import UsageError
+from layerforge.resolve import own_code
 from layerforge.resolve.project_file import POETRY, PROJECT, project
 
 _EXPORT = "`uv export --frozen --no-dev --no-emit-project -o requirements.txt`, then name that file"
@@ -59,8 +59,8 @@ def facts(path: Path) -> ProjectFacts:
 
 
 def _untaken(path: Path, data: dict[str, Any]) -> Iterator[str]:
-    build = shlex.join(["uv", "build", "--wheel", str(path.parent)])
-    yield f"the layer holds what the project depends on, and not its own code: for that, `{build}` and name the wheel"
+    if why := own_code.lacking(path.parent):
+        yield f"the project has no code of its own for the layer: {why}"
     for what, table in (
         ("extras", data["project"].get("optional-dependencies")),
         ("dependency groups", data.get("dependency-groups")),

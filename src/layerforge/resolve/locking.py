@@ -15,7 +15,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
-from layerforge.resolve import excluding, left_out, lock, standins, uv
+from layerforge.resolve import excluding, left_out, local_wheels, lock, standins, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.lock import Lock, Pin
@@ -44,7 +44,8 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     progress = search.progress
     tell(request, progress, target)
     if request.lock is not None:
-        found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+        text = read(request.lock, request.way_out("write"))
+        found = local_wheels.placed(lock.parse(text, request.lock.name), request, progress)
         try:
             lock.check_python(found, target, "")
         except LockError as error:
@@ -70,9 +71,10 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
     """What uv is to resolve."""
     listed = request.listed
     return Asked(
-        source=request.text,
+        source=request.lines,
         projects=request.projects,
         constraints=listed.constraints,
+        overrides="\n".join(one.line for one in request.made if one.instead),
         indexes=listed.indexes,
         on_warning=progress.warn if progress else None,
     )
@@ -203,7 +205,8 @@ def _kept(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozens
 def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
     """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
     compiled = {*request.from_sdist, *request.spec.compiled}
-    direct = [one for one in map(Requirement, request.spec.requires) if not one.url]
+    made = {one.name for one in request.made}
+    direct = [one for one in map(Requirement, request.spec.requires) if not one.url and one.name not in made]
     asked = _asked(request).instead("\n".join(str(one) for one in direct if one.name not in compiled))
     locked = {pin.name: pin.version for pin in found.pins if pin.version}
     newest = uv.newest(asked, where, wheels=False) if asked.source else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def of_project(path: Path, data: dict[str, Any]) -> Listed:
     found = table.get("dependencies", [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise RecipeError(f"{path}: project.dependencies must be a list of texts", hint='such as ["pandas>=3"]')
-    return sorted_out([(f"{path.name}: {one}", one) for one in found])
+    listed = sorted_out([(f"{path.name}: {one}", one) for one in found])
+    # uv reads the file itself, so what stands there is replaced and not added.
+    return replace(listed, text="", local=(), instead=listed.local)
 
 
 def _no_project(path: Path, data: dict[str, Any]) -> UsageError:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import catalogue, listed, recipe_file
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
+from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.recipe import LONGEST_NAME
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -42,6 +44,12 @@ class Request:
     """The Pythons that a project is for."""
     leave_out: tuple[str, ...] = ()
     """What is to stay out beyond what a recipe says itself, as the command line names it."""
+    prerelease: str = ""
+    """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
+    own_code: tuple[Path, ...] = ()
+    """Folders of the projects that are named, whose own packages the layer holds."""
+    made: tuple[MadeWheel, ...] = ()
+    """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
 
@@ -54,6 +62,12 @@ class Request:
     def projects(self) -> tuple[Path, ...]:
         """Files of projects, which uv reads itself, for their ``[tool.uv.sources]``."""
         return tuple(file for file in self.files if file.suffix == ".toml")
+
+    @property
+    def lines(self) -> str:
+        """Requirements as uv reads them, those of wheels that were made for it included."""
+        direct = [one.line for one in self.made if not one.instead]
+        return "\n".join([*([self.text] if self.text else []), *direct])
 
     @property
     def installed(self) -> bool:
@@ -116,6 +130,17 @@ def leaving_out(request: Request, words: Iterable[str]) -> Request:
     return replace(request, spec=replace(request.spec, leave_out=left), leave_out=words)
 
 
+def without_projects(request: Request) -> Request:
+    """The request without its projects' own code. Raises ``UsageError`` where nothing else says what to take."""
+    alone = [folder for folder in request.own_code if not any(file.parent == folder for file in request.files)]
+    if alone:
+        raise UsageError(
+            f"only a wheel of {alone[0]} says what it requires",
+            hint="leave --no-project out, or name a requirements file",
+        )
+    return replace(request, own_code=())
+
+
 def refuse_lines(request: Request) -> None:
     """Raises ``LockError`` where a line cannot be locked."""
     if request.listed.refused:
@@ -142,5 +167,7 @@ def merged(requests: Sequence[Request]) -> Request:
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
+        prerelease="allow" if any(one.prerelease for one in requests) else "",
+        own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
     )

@@ -62,6 +62,8 @@ class Asked:
     """``pyproject.toml`` files, which uv reads itself."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
+    overrides: str = ""
+    """Requirements that stand in for whatever others of their names are required, at an address perhaps."""
     excludes: tuple[str, ...] = ()
     """Packages that do not come in, whoever requires them."""
     indexes: tuple[str, ...] = ()
@@ -109,7 +111,8 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     platform = target_options(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
     texts = ["-"] if asked.source.strip() or not asked.projects else []
     with tempfile.TemporaryDirectory() as folder:
-        limits = [*limit("constraints", asked.constraints, folder), *excluding(asked.excludes, folder)]
+        limits = [*limit("constraints", asked.constraints, folder), *limit("overrides", asked.overrides, folder)]
+        limits += excluding(asked.excludes, folder)
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
