@@ -78,7 +78,7 @@ def made_wheels(
         known = made.get((one.name, source.marker))
         if known is None:
             made[one.name, source.marker] = one
-            waiting += [(found, True) for text in one.requires if (found := _required(text))]
+            waiting += [(found, True) for text in one.requires if (found := _required(text, one))]
         elif known.sha256 != one.sha256:
             raise _two(known, one)
         elif known.instead and not stands_in:
@@ -88,13 +88,13 @@ def made_wheels(
     return _with_extras(tuple(made.values()))
 
 
-def _required(text: str) -> WheelSource | None:
-    """What a requirement of a wheel's metadata names that is none itself."""
+def _required(text: str, by: MadeWheel) -> WheelSource | None:
+    """What a requirement of a wheel's metadata names that is none; a folder counts in that of the person's own."""
     try:
         found = read(text.replace(";", " ;", 1)) if "@" in text else None
     except NoSource:
         return None  # uv says what is wrong with it
-    return found if found and found.foreign else None
+    return found if found and (found.foreign or by.own) else None
 
 
 def _two(one: MadeWheel, other: MadeWheel) -> LockError:
@@ -255,12 +255,12 @@ def with_wheels(request: Request, making: WheelMaking) -> Request:
 
     Raises ``LayerforgeError`` where one cannot be made.
     """
+    if not request.names_sources:
+        return request
     making = replace(making, indexes=request.listed.indexes)
     own = [WheelSource(form=Form.FOLDER, place=str(folder.resolve())) for folder in request.own_code]
     direct = [found for text in request.listed.local if (found := read(text))]
     instead = [found for text in request.listed.instead if (found := read(text))]
-    if not (own or direct or instead):
-        return request
     made = made_wheels([*own, *direct], instead, making)
     requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if not one.instead)]))
     places = {str(folder.resolve()) for folder in request.own_code}

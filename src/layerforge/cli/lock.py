@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
+from layerforge.build.making_wheels import with_wheels
+from layerforge.cli import call, output_files, sharing, terminal, wheel_making
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, sharing, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -39,6 +40,9 @@ from layerforge.resolve.targets import requests, stand_alone
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @shared.leave_out_option
 @shared.recipes_option
+@shared.build_here_option
+@shared.no_project_option
+@shared.prerelease_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
@@ -47,6 +51,9 @@ def command(
     leave_out: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
+    build_here: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
@@ -65,6 +72,9 @@ def command(
     store = sharing.open_store(progress)
     left = tuple(canonicalize_name(name) for name in leave_out)
     wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
+    wanted = tuple(call.replace_versions(request, prerelease, project=not no_project) for request in wanted)
+    making = wheel_making.for_locks(python, store, progress, build_here=build_here)
+    wanted = tuple(with_wheels(request, making()) if request.names_sources else request for request in wanted)
     for request in wanted:
         excluding.refuse_compiled(left, request.spec.compiled)
     for request, path in zip(wanted, places, strict=True):

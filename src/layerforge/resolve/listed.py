@@ -47,6 +47,8 @@ class Listed:
     hashes: tuple[tuple[tuple[str, str], frozenset[str]], ...] = ()
     """What packages that are named with hashes may be, ``sha256:…``: by normalised name and the exact version that they
     are named with, without zeros at its end; the version is empty where there is none."""
+    prerelease: str = ""
+    """Which prereleases are taken, in uv's own words; empty where nothing says it."""
     all_hashed: bool = False
     """Whether a hash is asked for of every package."""
 
@@ -67,6 +69,7 @@ def together(parts: Sequence[Listed]) -> Listed:
         indexes=tuple(dict.fromkeys(line for part in parts for line in part.indexes)),
         compiled=tuple(dict.fromkeys(name for part in parts for name in part.compiled)),
         hashes=tuple(sorted(hashes.items())),
+        prerelease=next((part.prerelease for part in parts if part.prerelease), ""),
         all_hashed=any(part.all_hashed for part in parts),
     )
 
@@ -155,10 +158,10 @@ def _regular(address: str) -> bool:
 def _with_name(text: str, folders: Iterable[Path]) -> str:
     """A requirement as it is written where its wheel has a name and a whole place; any other as it is."""
     match = _WHEEL_LINE.fullmatch(text)
-    if match is None:
+    if match is None or (match["name"] and ":" in match["address"]):
         return text
     address = match["address"]
-    if not address.startswith(("file:", "http:", "https:")):
+    if ":" not in address:
         places = [(folder / Path(address).expanduser()) for folder in folders]
         found = next((place for place in places if place.exists()), places[0])
         address = found.resolve().as_uri()

@@ -70,6 +70,11 @@ class Request:
         return "\n".join([*([self.text] if self.text else []), *direct])
 
     @property
+    def names_sources(self) -> bool:
+        """Whether wheels have to be made before it can be locked."""
+        return bool(self.own_code or self.listed.local or self.listed.instead)
+
+    @property
     def installed(self) -> bool:
         """Whether its recipe is one that came with an installed layerforge, whose files are not the user's."""
         return self.spec.folder is not None and not _INSTALLED.isdisjoint(self.spec.folder.parts)

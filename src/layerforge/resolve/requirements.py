@@ -28,7 +28,6 @@ _INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 _INSTEAD = {
-    "--pre": "leave that line out, and set UV_PRERELEASE=allow",
     "--trusted-host": "leave that line out, and set UV_INSECURE_HOST to the host",
 }
 """What uv takes instead of options of pip's."""
@@ -57,6 +56,7 @@ class _Lines:
     compiled: list[str] = field(default_factory=list)
     hashes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     all_hashed: bool = False
+    prerelease: str = ""
 
     def take_hashes(self, line: str) -> None:
         """Adds the hashes of a line; what is named twice has to have both."""
@@ -97,6 +97,7 @@ def _of_files(start: Path) -> Listed:
         indexes=tuple(found.indexes),
         compiled=tuple(dict.fromkeys(found.compiled)),
         hashes=tuple(sorted(found.hashes.items())),
+        prerelease=found.prerelease,
         all_hashed=found.all_hashed,
     )
 
@@ -150,6 +151,8 @@ def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:
             found.indexes.append(option)
         case "--no-binary":
             found.compiled += _names(path, number, value)
+        case "--pre":
+            found.prerelease = "allow"
         case "--require-hashes":
             found.all_hashed = True
         case "--only-binary" | "--prefer-binary" | "--use-feature":

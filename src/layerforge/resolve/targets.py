@@ -244,7 +244,16 @@ def _requirements(word: str, known: Catalogue) -> list[Requirement]:
     if _is_path(word):
         return [_from_wheel(word, known)]
     recipe = known.target(canonicalize_name(word.strip()))
-    return [parsed(text) for text in recipe.layer.requires] if recipe and recipe.layer else [parsed(_plain(word))]
+    return [parsed(text) for text in recipe.layer.requires] if recipe and recipe.layer else [parsed(_with_name(word))]
+
+
+def _with_name(word: str) -> str:
+    """A word that is a requirement; the address of a wheel alone gets the name that the wheel has."""
+    try:
+        found = understood(_plain(word)) if "://" in word else _plain(word)
+    except NoSource as error:
+        raise UsageError(f"{lock.redacted(word[:200])} cannot be taken", hint=str(error)) from error
+    return found if isinstance(found, str) else word
 
 
 def _plain(word: str) -> str:

@@ -172,7 +172,6 @@ def test_options_count_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.M
     ("line", "what"),
     [
         ("--no-binary :all:", "would compile every package"),
-        ("--pre", "--pre does not count"),
         ("--trusted-host nowhere.invalid", "--trusted-host does not count"),
         ("-r https://u:p@nowhere.invalid/r.txt", "lies on a server"),
         ("six --hash=md5:00", "no hash that is enforced"),
