@@ -10,10 +10,11 @@ from pathlib import Path
 from layerforge.core import guarded
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import requirements
+from layerforge.resolve import own_code, requirements
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
+from layerforge.resolve.project_file import PROJECT, project
 from layerforge.resolve.recipe import LONGEST_NAME
 from layerforge.resolve.request import Request
 
@@ -55,6 +56,26 @@ def of_folder(path: Path, given: str, known: Catalogue) -> Request | None:
         given=(given,),
         listed=listed,
         untaken=(f"{path} is a function's folder: the layer holds what its {LIST} lists, and {code}",),
+    )
+
+
+def of_build(path: Path, given: str, known: Catalogue) -> Request | None:
+    """The layer of a ``pyproject.toml`` whose requirements only a wheel of the project tells; ``None`` for others."""
+    data = project(path)
+    if path.name != PROJECT or "build-system" not in data or own_code.lacking(path.parent):
+        return None
+    tool = data.get("tool")
+    tables = [data.get("project"), tool.get("poetry") if isinstance(tool, dict) else None]
+    names = [str(one["name"]) for one in tables if isinstance(one, dict) and one.get("name")]
+    name = fitting_name([*names, path.resolve().parent.name][0], LONGEST_NAME)
+    told = f"what {path} requires is told by a wheel of the project alone"
+    return Request(
+        spec=LayerSpec(name=name, requires=()),
+        text="",
+        catalogue=known,
+        given=(given,),
+        own_code=(path.parent,),
+        untaken=(told,),
     )
 
 

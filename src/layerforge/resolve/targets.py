@@ -153,7 +153,12 @@ def _from_path(target: str, known: Catalogue) -> Request:
         path = path / PROJECT
     folders.refuse_template(path)
     file_kinds.refuse_kind(path)
-    listed = listing.listed(path)
+    try:
+        listed = listing.listed(path)
+    except UsageError:
+        if found := folders.of_build(path, target, known):
+            return found
+        raise
     facts = file_kinds.facts(path)
     spec = LayerSpec(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(
