@@ -14,11 +14,12 @@ from layerforge.build.packed import one_wheel
 from layerforge.core import process
 from layerforge.core.errors import StepError
 from layerforge.resolve.uv_environment import environment, refuse_builds
-from layerforge.resolve.uv_failures import ANSI, own_words
+from layerforge.resolve.uv_failures import ANSI, SECRET
 
 TIMEOUT = 1800.0
 """Seconds that a build may take."""
 
+_LAST_LINES = 25
 _NO_HOME = "PYTHONHOME"
 """What keeps every other run of uv from building anything."""
 
@@ -46,7 +47,8 @@ def built_here(
     env = passed | variables | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     done = process.run(argv, env=env, cwd=folder, timeout=TIMEOUT, on_line=on_line)
     if done.status or done.timed_out:
-        said = own_words(ANSI.sub("", done.stderr))
+        lines = ANSI.sub("", done.stderr + done.stdout.decode("utf-8", "replace")).splitlines()
+        said = tuple(SECRET.sub("//…@", line) for line in lines if line.strip())[-_LAST_LINES:]
         raise StepError(
             f"no wheel could be made of {name} on this machine",
             hint=_hint(done.stderr, timed_out=done.timed_out),
