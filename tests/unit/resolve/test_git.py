@@ -84,7 +84,10 @@ def test_hooks_and_programs_of_a_repository_are_not_run(repo: Path, tmp_path: Pa
     (repo / ".gitattributes").write_text("*.py filter=x\n")
     (repo / "mine/__init__.py").write_text("VALUE = 2\n")
     told.unlink(missing_ok=True)
-    assert "own_backend.py" in (git.files(repo) or [])
+    found = git.files(repo)
+    assert found is not None
+    assert "own_backend.py" in found.tracked
+    assert found.new == (".gitattributes",)
     git.described(repo)
     git.fetched(source(repo, "main"), git.commit_of(source(repo, "main")))
     assert not told.exists()

@@ -32,11 +32,13 @@ def members(data: bytes) -> dict[str, tarfile.TarInfo]:
 def test_a_folder_is_what_git_tracks_or_would(tmp_path: Path) -> None:
     folder = tmp_path / "repo"
     repository(folder, project_files(files={".gitignore": "*.log\nbuild/\n", "gone.py": ""}))
-    write(folder, {"new.py": "", "x.log": "", "build/lib/mine.py": ""})
+    write(folder, {"new.py": "", "x.log": "", "build/lib/mine.py": "", ".env": "", "dist/x.whl": ""})
+    write(folder, {"out/mine-py313-x86_64.zip": "", "out/mine-py313-x86_64.manifest.json": ""})
     (folder / "gone.py").unlink()
     names = set(members(packed(folder).data))
     assert {"new.py", "mine/__init__.py", ".gitignore"} <= names
-    assert names.isdisjoint({"x.log", "build/lib/mine.py", "gone.py", ".git/HEAD"})
+    assert names.isdisjoint({"x.log", "build/lib/mine.py", "gone.py", ".git/HEAD", ".env", "dist/x.whl"})
+    assert not [name for name in names if name.startswith("out/")]
 
 
 def test_a_folder_without_git_is_all_but_what_tools_make(tmp_path: Path) -> None:
