@@ -174,6 +174,7 @@ def _built(source: WheelSource, archive: SourceArchive, version: str, making: Wh
                     interpreter=making.interpreter,
                     variables=variables,
                     indexes=making.indexes,
+                    foreign=source.foreign,
                 )
                 step.note(wheel.name)
         else:

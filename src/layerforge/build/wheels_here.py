@@ -32,11 +32,13 @@ def built_here(
     interpreter: Interpreter | None,
     variables: dict[str, str],
     indexes: tuple[str, ...],
+    foreign: bool,
     on_line: Callable[[str], None] = lambda _line: None,
 ) -> Path:
     """The wheel of an unpacked project, below ``into``. What it is built with comes as wheels, and is not built itself.
 
-    Raises ``StepError`` with what uv and the project's build said where it fails.
+    ``foreign`` is whether somebody else wrote it, ``indexes`` say where uv looks besides its own configuration. Raises
+    ``StepError`` with what uv and the project's build said where it fails.
     """
     refuse_builds()
     python = str(interpreter.path) if interpreter else sys.executable
@@ -51,15 +53,17 @@ def built_here(
         said = tuple(SECRET.sub("//…@", line) for line in lines if line.strip())[-_LAST_LINES:]
         raise StepError(
             f"no wheel could be made of {name} on this machine",
-            hint=_hint(done.stderr, timed_out=done.timed_out),
+            hint=_hint(done.stderr, timed_out=done.timed_out, foreign=foreign),
             details=said,
         )
     return one_wheel(into, name)
 
 
-def _hint(said: str, *, timed_out: bool) -> str:
+def _hint(said: str, *, timed_out: bool, foreign: bool) -> str:
     if timed_out:
         return f"it did not end within {TIMEOUT:,.0f} seconds: does it wait for something?"
     if "building is disabled" in said or "Building source distributions" in said:
         return "what it is built with has no wheel: name a version of that which has one in [build-system] requires"
+    if foreign:
+        return "another version of it may do better; a container engine has Lambda's Python and compilers"
     return "`uv build --wheel` in its folder says the same, and all of it"
