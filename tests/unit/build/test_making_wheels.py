@@ -246,3 +246,19 @@ def test_what_is_no_archive_is_refused(name: str, making: WheelMaking, tmp_path:
     (tmp_path / name).write_bytes(b"no archive")
     with pytest.raises(LayerforgeError, match="cannot be unpacked"):
         made_of(source(tmp_path / name), replace(making, build_here=True))
+
+
+def test_where_every_package_needs_a_hash_a_made_wheel_has_that_of_what_it_was_made_of(
+    making: WheelMaking, index: Path, tmp_path: Path
+) -> None:
+    archive = sdist(tmp_path, project_files())
+    sha256 = digest.of_file(archive)
+    for line, held in ((f"{archive.as_uri()} --hash=sha256:{sha256}", True), (archive.as_uri(), False)):
+        (tmp_path / "needs.txt").write_text(f"--require-hashes\n{line}\n")
+        [request] = targets.requests([str(tmp_path / "needs.txt")], None)
+        request = with_wheels(request, replace(making, build_here=True))
+        if held:
+            assert [pin.name for pin in locking.locked(request, target(), making.search).pins] == ["mine"]
+        else:
+            with pytest.raises(LockError, match="--require-hashes"):
+                locking.locked(request, target(), making.search)

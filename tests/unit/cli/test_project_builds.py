@@ -142,3 +142,14 @@ def test_a_wheel_that_is_made_here_is_not_for_a_cluster(layerforge: Command, pro
     ran = layerforge("build", ".", "--python", PYTHON, "--cluster", "tls://127.0.0.1:1")
     assert ran.code in {2, 5}
     assert not (project / "dist").exists()
+
+
+def test_what_a_projects_metadata_names_at_an_address_is_installed_as_the_wheel_that_was_made(
+    layerforge: Command, index: Path, tmp_path: Path
+) -> None:
+    make_wheel(index, "dep")
+    repository(tmp_path / "repo", project_files("far", requires=["dep"]))
+    address = f"far @ git+{(tmp_path / 'repo').as_uri()}@main"
+    write(tmp_path / "shop", project_files("shop", requires=[address]))
+    ran = layerforge("build", "./shop", *HOST, "--build-here", "--json")
+    assert packages(ran.out) == ["dep", "far", "shop"]
