@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging.markers import Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
 
@@ -31,6 +32,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
+from layerforge.resolve.markers import environment, marker_applies
 from layerforge.resolve.request import Request
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
@@ -40,8 +42,8 @@ _EPOCH = 315532800
 """1980 in unix seconds: the date that builds are told, whatever that of the layer is."""
 
 _PURE = frozenset({"py3-none-any", "py2-none-any"})
-_DEEPEST = 20
-"""Wheels that are made since another one that was made requires them."""
+_MOST = 200
+"""Wheels that are made for one layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class WheelMaking:
     """Makes them in containers; ``None`` where there is no engine."""
     interpreter: Interpreter | None = None
     """The one of this machine that builds where there is no engine."""
+    everywhere: tuple[Target, ...] = ()
+    """The targets that they are for, where these are more than that one."""
     build_here: bool = False
     """Whether the code of others may run on this machine to build them."""
     indexes: tuple[str, ...] = ()
@@ -68,26 +72,52 @@ def made_wheels(
     direct: Iterable[WheelSource], instead: Iterable[WheelSource], making: WheelMaking
 ) -> tuple[MadeWheel, ...]:
     """The wheels of sources, and of those that their metadata names by address; ``instead`` are those that others
-    require.
+    require. What is asked for directly stands for all of its name.
 
     Raises ``LayerforgeError`` where one cannot be made, or two are of one name.
     """
-    waiting = [*((one, False) for one in direct), *((one, True) for one in instead)]
-    made: dict[tuple[str, str], MadeWheel] = {}
+    made: dict[str, MadeWheel] = {}
+    waiting = [*((one, True) for one in direct), *((one, False) for one in instead)]
+    waiting = [row for row in waiting if _applies(row[0], making)]
     while waiting:
-        source, stands_in = waiting.pop(0)
-        one = replace(_made(source, making), instead=stands_in)
-        known = made.get((one.name, source.marker))
+        source, wanted = waiting.pop(0)
+        known = made.get(source.name)
+        if known is not None and not wanted:
+            made[source.name] = _standing_in(known, source, making)
+            continue
+        one = replace(_made(source, making), direct=wanted, instead=not wanted)
+        known = made.get(one.name)
         if known is None:
-            made[one.name, source.marker] = one
-            waiting += [(found, True) for text in one.requires if (found := _required(text, one))]
+            made[one.name] = one
+            found = (_required(text, one) for text in one.requires)
+            waiting += [(more, False) for more in found if more and _applies(more, making, one.extras)]
         elif known.sha256 != one.sha256:
             raise _two(known, one)
-        elif known.instead and not stands_in:
-            made[one.name, source.marker] = replace(known, instead=False)
-        if len(made) > _DEEPEST * 10:
+        else:
+            made[one.name] = replace(known, extras=_both(known.extras, source.extras))
+        if len(made) > _MOST:
             raise LockError("there are too many wheels to make", hint="make wheels of them, and name those")
-    return _with_extras(tuple(made.values()))
+    return tuple(made.values())
+
+
+def _applies(source: WheelSource, making: WheelMaking, extras: Iterable[str] = ()) -> bool:
+    """Whether something is required on one of the targets, where those extras are asked for."""
+    if not source.marker:
+        return True
+    marker, named = Marker(source.marker), ("", *extras)
+    targets = making.everywhere or (making.target,)
+    return any(marker_applies(marker, environment(one), extra) for one in targets for extra in named)
+
+
+def _standing_in(known: MadeWheel, source: WheelSource, making: WheelMaking) -> MadeWheel:
+    """A wheel that stands for another source of its name too, which is said; with the extras that are asked of that."""
+    if (known.source.place, known.source.ref) != (source.place, source.ref):
+        making.search.progress.say(f"{known.name} is {known.source.text}, also where {source.text} is required")
+    return replace(known, instead=True, extras=_both(known.extras, source.extras))
+
+
+def _both(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other}))
 
 
 def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
@@ -117,14 +147,6 @@ def _two(one: MadeWheel, other: MadeWheel) -> LockError:
         hint="name it once",
         details=(one.source.text, other.source.text),
     )
-
-
-def _with_extras(made: tuple[MadeWheel, ...]) -> tuple[MadeWheel, ...]:
-    """The wheels with the extras that the others ask of them, which are lost where uv puts one in another's place."""
-    wanted: dict[str, set[str]] = {}
-    for one in made:
-        wanted.setdefault(one.name, set()).update(one.source.extras)
-    return tuple(replace(one, extras=tuple(sorted(wanted[one.name]))) for one in made)
 
 
 def made_of(source: WheelSource, making: WheelMaking) -> MadeWheel:
@@ -261,6 +283,7 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         version=str(version),
         address=path.resolve().as_uri(),
         sha256=sha256,
+        extras=source.extras,
         requires=tuple(str(one) for one in requires),
     )
 
@@ -279,7 +302,7 @@ def with_wheels(request: Request, making: WheelMaking) -> Request:
     direct = [found for text in request.listed.local if (found := read(text))]
     instead = [found for text in request.listed.instead if (found := read(text))]
     made = made_wheels([*own, *direct], instead, making)
-    requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if not one.instead)]))
+    requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if one.direct)]))
     for one in made:
         if one.source.place in places:
             making.search.progress.say(f"the layer holds the project's own code: {one.name} {one.version}")

@@ -21,14 +21,15 @@ def placed(found: Lock, request: Request, progress: Progress) -> Lock:
     """The lock whose pins to wheels on this machine say where these lie: a lock for everybody tells hashes alone.
 
     The wheel of a folder of the person's is always what the folder gives now, which is said where the lock has another.
-    Raises ``LockError`` where any other wheel is not the one that is locked.
+    What can be but one wheel, such as that of a commit, joins a lock that does not hold it. Raises ``LockError`` where
+    any other wheel is not the one that is locked.
     """
     named = dict(_named(request))
     made = {one.name: one for one in request.made}
     pins = [_placed(pin, named, made, progress) for pin in found.pins]
-    there = {pin.name for pin in found.pins}
-    own = [one for one in request.made if one.own and not one.instead and one.name not in there]
-    more = [Pin(name=one.name, version="", hashes=(f"sha256:{one.sha256}",), address=one.address) for one in own]
+    there = {pin.name for pin in found.pins} | {one.name for one in found.left_out}
+    exact = [one for one in request.made if one.held and one.direct and one.name not in there]
+    more = [Pin(name=one.name, version="", hashes=(f"sha256:{one.sha256}",), address=one.address) for one in exact]
     return replace(found, pins=tuple(sorted([*pins, *more], key=lambda pin: (pin.name, pin.version, pin.marker))))
 
 

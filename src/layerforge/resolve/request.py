@@ -66,7 +66,7 @@ class Request:
     @property
     def lines(self) -> str:
         """Requirements as uv reads them, those of wheels that were made for it included."""
-        direct = [one.line for one in self.made if not one.instead]
+        direct = [one.line for one in self.made if one.direct]
         return "\n".join([*([self.text] if self.text else []), *direct])
 
     @property

@@ -73,6 +73,8 @@ def test_wheels_and_plain_requirements_are_none(text: str) -> None:
         ("demo @ s3://b/demo-1.tar.gz", "neither a wheel nor"),
         ("https://h/demo-1.tar.gz#sha256=abc", "no hash"),
         ("https://h/demo-1.tar.gz#subdirectory=../x", "leads out"),
+        ("git+https://h/r ; python_version is 3", "its marker makes no sense"),
+        ("git+https://h/r ; " + "(" * 5000, "its marker makes no sense"),
         ("./absent", "nothing of that name"),
         ("-e absent", "nothing of that name"),
         ("file:///absent/folder", "nothing of that name"),
