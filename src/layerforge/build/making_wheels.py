@@ -33,10 +33,9 @@ from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.markers import environment, marker_applies
-from layerforge.resolve.request import Request
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
-from layerforge.resolve.wheel_source import PROJECT_FILES, Form, NoSource, WheelSource, read
+from layerforge.resolve.wheel_source import PROJECT_FILES, NoSource, WheelSource, read
 
 _EPOCH = 315532800
 """1980 in unix seconds: the date that builds are told, whatever that of the layer is."""
@@ -286,24 +285,3 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         extras=source.extras,
         requires=tuple(str(one) for one in requires),
     )
-
-
-def with_wheels(request: Request, making: WheelMaking) -> Request:
-    """The request with wheels of all that it names and that is none, its projects' own code among it.
-
-    Raises ``LayerforgeError`` where one cannot be made.
-    """
-    if not request.names_sources:
-        return request
-    places = tuple(str(folder.resolve()) for folder in request.own_code)
-    listed = any(file.name == PROJECT_FILES[0] for file in request.files)
-    making = replace(making, indexes=request.listed.indexes, projects=frozenset(places if listed else ()))
-    own = [WheelSource(form=Form.FOLDER, place=place) for place in places]
-    direct = [found for text in request.listed.local if (found := read(text))]
-    instead = [found for text in request.listed.instead if (found := read(text))]
-    made = made_wheels([*own, *direct], instead, making)
-    requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if one.direct)]))
-    for one in made:
-        if one.source.place in places:
-            making.search.progress.say(f"the layer holds the project's own code: {one.name} {one.version}")
-    return replace(request, spec=replace(request.spec, requires=requires), made=made)

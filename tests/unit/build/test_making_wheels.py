@@ -10,7 +10,8 @@ import pytest
 from builders import FakeBuilder
 from fakes import FakeProgress, target
 from layerforge.build.errors import EngineError
-from layerforge.build.making_wheels import WheelMaking, made_of, made_wheels, with_wheels
+from layerforge.build.making_wheels import WheelMaking, made_of, made_wheels
+from layerforge.build.requested_wheels import with_wheels
 from layerforge.core import digest
 from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.core.store.disk import DiskStore
