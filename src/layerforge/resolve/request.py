@@ -48,6 +48,8 @@ class Request:
     """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
     own_code: tuple[Path, ...] = ()
     """Folders of the projects that are named, whose own packages the layer holds."""
+    no_project: bool = False
+    """Whether that was left out on purpose."""
     made: tuple[MadeWheel, ...] = ()
     """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
@@ -82,13 +84,13 @@ class Request:
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        return shlex.join(["layerforge", "lock", *self.given, *self._left_out, *self._output(str)])
+        return shlex.join(["layerforge", "lock", *self.given, *self._wishes, *self._left_out, *self._output(str)])
 
     @property
     def shareable_renew(self) -> str:
         """The same command without any path that only this machine has."""
         words = [_shareable(word) for word in self.given]
-        return shlex.join(["layerforge", "lock", *words, *self._left_out, *self._output(_shareable)])
+        return shlex.join(["layerforge", "lock", *words, *self._wishes, *self._left_out, *self._output(_shareable)])
 
     @property
     def own_lock(self) -> bool:
@@ -99,6 +101,11 @@ class Request:
     def build_lock(self) -> Path | None:
         """Where the build environments are locked that belong to its lock, which may be without."""
         return None if self.lock is None else beside(self.lock)
+
+    @property
+    def _wishes(self) -> tuple[str, ...]:
+        versions = ("--prerelease", self.prerelease) if self.prerelease else ()
+        return (*versions, *(["--no-project"] if self.no_project else []))
 
     @property
     def _left_out(self) -> tuple[str, ...]:
@@ -143,7 +150,7 @@ def without_projects(request: Request) -> Request:
             f"only a wheel of {alone[0]} says what it requires",
             hint="leave --no-project out, or name a requirements file",
         )
-    return replace(request, own_code=())
+    return replace(request, own_code=(), no_project=bool(request.own_code))
 
 
 def refuse_lines(request: Request) -> None:
@@ -172,7 +179,7 @@ def merged(requests: Sequence[Request]) -> Request:
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
-        prerelease="allow" if any(one.prerelease for one in requests) else "",
+        prerelease=next((one.prerelease for one in requests if one.prerelease), ""),
         own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
     )
