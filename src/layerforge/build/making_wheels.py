@@ -6,7 +6,7 @@ container without network; without one this machine builds what is the person's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,17 +22,17 @@ from layerforge.build.packed import pack
 from layerforge.build.wheel_bytes import metadata, normal
 from layerforge.build.wheels_here import built_here
 from layerforge.build.wheels_in_containers import ContainerBuild, built_in_container
-from layerforge.core import digest
+from layerforge.core import digest, guarded
 from layerforge.core.errors import StepError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically
-from layerforge.core.metadata import fields_of
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
-from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
+from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, uv_sources, wheel_tags
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
-from layerforge.resolve.markers import environment, marker_applies
+from layerforge.resolve.markers import declared, environment, marker_applies
+from layerforge.resolve.project_file import project
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
 from layerforge.resolve.wheel_source import PROJECT_FILES, NoSource, WheelSource, read
@@ -88,7 +88,7 @@ def made_wheels(
         known = made.get(one.name)
         if known is None:
             made[one.name] = one
-            found = (_required(text, one) for text in one.requires)
+            found = [*(_required(text, one) for text in one.requires), *_of_table(one)]
             waiting += [(more, False) for more in found if more and _applies(more, making, one.extras)]
         elif known.sha256 != one.sha256:
             raise _two(known, one)
@@ -134,10 +134,26 @@ _WITHOUT = "or leave the project's own code out with --no-project"
 def _required(text: str, by: MadeWheel) -> WheelSource | None:
     """What a requirement of a wheel's metadata names that is none; a folder counts in that of the person's own."""
     try:
-        found = read(text.replace(";", " ;", 1)) if "@" in text else None
+        found = read(text) if "@" in text else None
     except NoSource:
         return None  # uv says what is wrong with it
     return found if found and (found.foreign or by.own) else None
+
+
+def _of_table(by: MadeWheel) -> Iterator[WheelSource]:
+    """What uv's own table in a folder of the person's says of what its wheel requires by name.
+
+    Raises ``LockError`` where that is not there.
+    """
+    path = Path(by.source.place) / PROJECT_FILES[0]
+    if not by.own or not path.is_file():
+        return
+    rows = (guarded.requirement(text) for text in by.requires)
+    names = {canonicalize_name(one.name) for one in rows if not one.url}
+    texts, wrong = uv_sources.sources(path, project(path), names)
+    if wrong:
+        raise LockError(f"what {by.name} requires is not there", hint="mend the table", details=tuple(wrong))
+    yield from filter(None, map(read, texts))
 
 
 def _two(one: MadeWheel, other: MadeWheel) -> LockError:
@@ -275,7 +291,7 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.is_file() or digest.of_file(path) != sha256:
             write_atomically(path, data, 0o600)
-    requires = fields_of(metadata(data)).get_all("Requires-Dist", ())
+    requires = (str(one) for one in declared(metadata(data)))
     return MadeWheel(
         source=source,
         name=canonicalize_name(name),
@@ -283,5 +299,5 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         address=path.resolve().as_uri(),
         sha256=sha256,
         extras=source.extras,
-        requires=tuple(str(one) for one in requires),
+        requires=tuple(requires),
     )

@@ -296,3 +296,15 @@ def test_only_what_applies_to_the_target_is_made(making: WheelMaking, tmp_path: 
     assert [(one.name, one.version) for one in made] == [("lib", "3.1"), ("own", "1.0")]
     with pytest.raises(LockError, match="asked for twice"):
         made_wheels([source(text) for text in texts], (), replace(making, everywhere=(target("3.12"), target("3.13"))))
+
+
+def test_what_a_folders_own_table_names_is_made_too(making: WheelMaking, tmp_path: Path) -> None:
+    common = write(tmp_path / "common", project_files("common"))
+    table = '[tool.uv.sources]\ncommon = { path = "../common" }\nother = { path = "../absent" }\n'
+    lib = write(tmp_path / "lib", project_files("lib", requires=["common"], table=table))
+    made = made_wheels([source(lib)], (), making)
+    assert [(one.name, one.direct, one.instead) for one in made] == [("lib", True, False), ("common", False, True)]
+    assert made[1].source.place == str(common)
+    wrong = write(tmp_path / "wrong", project_files("wrong", requires=["other"], table=table))
+    with pytest.raises(LockError, match="what wrong requires is not there"):
+        made_wheels([source(wrong)], (), making)
