@@ -6,11 +6,10 @@ container without network; without one this machine builds what is the person's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging.markers import Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
 
@@ -22,20 +21,19 @@ from layerforge.build.packed import pack
 from layerforge.build.wheel_bytes import metadata, normal
 from layerforge.build.wheels_here import built_here
 from layerforge.build.wheels_in_containers import ContainerBuild, built_in_container
-from layerforge.core import digest, guarded
+from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
-from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, uv_sources, wheel_tags
+from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
-from layerforge.resolve.markers import declared, environment, marker_applies
-from layerforge.resolve.project_file import project
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
-from layerforge.resolve.wheel_source import PROJECT_FILES, NoSource, WheelSource, read
+from layerforge.resolve.wheel_requirements import applies, readable, required
+from layerforge.resolve.wheel_source import PROJECT_FILES, WheelSource
 
 _EPOCH = 315532800
 """1980 in unix seconds: the date that builds are told, whatever that of the layer is."""
@@ -66,6 +64,11 @@ class WheelMaking:
     """Folders of the projects that are named, whose own code could stay out."""
     clock: SharedClock = field(default_factory=SharedClock)
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that they are for."""
+        return self.everywhere or (self.target,)
+
 
 def made_wheels(
     direct: Iterable[WheelSource], instead: Iterable[WheelSource], making: WheelMaking
@@ -77,7 +80,7 @@ def made_wheels(
     """
     made: dict[str, MadeWheel] = {}
     waiting = [*((one, True) for one in direct), *((one, False) for one in instead)]
-    waiting = [row for row in waiting if _applies(row[0], making)]
+    waiting = [row for row in waiting if applies(row[0].marker, making.targets)]
     while waiting:
         source, wanted = waiting.pop(0)
         known = made.get(source.name)
@@ -88,8 +91,7 @@ def made_wheels(
         known = made.get(one.name)
         if known is None:
             made[one.name] = one
-            found = [*(_required(text, one) for text in one.requires), *_of_table(one)]
-            waiting += [(more, False) for more in found if more and _applies(more, making, one.extras)]
+            waiting += [(more, False) for more in required(one, making.targets)]
         elif known.sha256 != one.sha256:
             raise _two(known, one)
         else:
@@ -97,15 +99,6 @@ def made_wheels(
         if len(made) > _MOST:
             raise LockError("there are too many wheels to make", hint="make wheels of them, and name those")
     return tuple(made.values())
-
-
-def _applies(source: WheelSource, making: WheelMaking, extras: Iterable[str] = ()) -> bool:
-    """Whether something is required on one of the targets, where those extras are asked for."""
-    if not source.marker:
-        return True
-    marker, named = Marker(source.marker), ("", *extras)
-    targets = making.everywhere or (making.target,)
-    return any(marker_applies(marker, environment(one), extra) for one in targets for extra in named)
 
 
 def _standing_in(known: MadeWheel, source: WheelSource, making: WheelMaking) -> MadeWheel:
@@ -129,31 +122,6 @@ def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
 
 
 _WITHOUT = "or leave the project's own code out with --no-project"
-
-
-def _required(text: str, by: MadeWheel) -> WheelSource | None:
-    """What a requirement of a wheel's metadata names that is none; a folder counts in that of the person's own."""
-    try:
-        found = read(text) if "@" in text else None
-    except NoSource:
-        return None  # uv says what is wrong with it
-    return found if found and (found.foreign or by.own) else None
-
-
-def _of_table(by: MadeWheel) -> Iterator[WheelSource]:
-    """What uv's own table in a folder of the person's says of what its wheel requires by name.
-
-    Raises ``LockError`` where that is not there.
-    """
-    path = Path(by.source.place) / PROJECT_FILES[0]
-    if not by.own or not path.is_file():
-        return
-    rows = (guarded.requirement(text) for text in by.requires)
-    names = {canonicalize_name(one.name) for one in rows if not one.url}
-    texts, wrong = uv_sources.sources(path, project(path), names)
-    if wrong:
-        raise LockError(f"what {by.name} requires is not there", hint="mend the table", details=tuple(wrong))
-    yield from filter(None, map(read, texts))
 
 
 def _two(one: MadeWheel, other: MadeWheel) -> LockError:
@@ -291,7 +259,6 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.is_file() or digest.of_file(path) != sha256:
             write_atomically(path, data, 0o600)
-    requires = (str(one) for one in declared(metadata(data)))
     return MadeWheel(
         source=source,
         name=canonicalize_name(name),
@@ -299,5 +266,5 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         address=path.resolve().as_uri(),
         sha256=sha256,
         extras=source.extras,
-        requires=tuple(requires),
+        requires=readable(metadata(data)),
     )

@@ -155,3 +155,16 @@ def test_what_a_projects_metadata_names_at_an_address_is_installed_as_the_wheel_
     write(tmp_path / "shop", project_files("shop", requires=[address]))
     ran = layerforge("build", "./shop", *HOST, "--build-here", "--json")
     assert packages(ran.out) == ["dep", "far", "shop"]
+
+
+def test_what_an_extra_names_at_an_address_comes_in_where_that_is_asked_for(
+    layerforge: Command, index: Path, tmp_path: Path
+) -> None:
+    assert index.is_dir()
+    repository(tmp_path / "repo", project_files("far"))
+    address = f"far @ git+{(tmp_path / 'repo').as_uri()}@main"
+    write(tmp_path / "shop", project_files("shop", requires=[f"{address} ; extra == 'x'"]))
+    for line, held in (("./shop", ["shop"]), ("./shop[x]", ["far", "shop"])):
+        (tmp_path / "needs.txt").write_text(f"{line}\n")
+        ran = layerforge("build", "-r", "needs.txt", *HOST, "--build-here", "--json")
+        assert packages(ran.out) == held
