@@ -162,13 +162,12 @@ def _kept(key: str, store: DiskStore) -> tuple[str, bytes] | None:
 
 def _built(source: WheelSource, archive: SourceArchive, version: str, making: WheelMaking) -> tuple[str, bytes]:
     """File name and bytes of a wheel that is made now, in a container or here."""
-    _refuse_foreign(source, making)
     progress, name = making.search.progress, source.title
-    here = making.builder is None
-    progress.say(f"{name}: a wheel is made of {archive.what}, {_where(here=here)}")
     variables = scm_versions.variables(_EPOCH, version)
     with making.store.workspace() as workspace:
         folder = _unpacked(source, archive, workspace)
+        _refuse_foreign(source, making)
+        progress.say(f"{name}: a wheel is made of {archive.what}, {_where(here=making.builder is None)}")
         if making.builder is None:
             into = workspace / "wheel"
             with progress.step(f"build {name}") as step:

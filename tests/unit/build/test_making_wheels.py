@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,7 +262,16 @@ def test_with_an_engine_wheels_are_made_in_a_container(making: WheelMaking, tmp_
 def test_what_is_no_archive_is_refused(name: str, making: WheelMaking, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"no archive")
     with pytest.raises(LayerforgeError, match="cannot be unpacked"):
-        made_of(source(tmp_path / name), replace(making, build_here=True))
+        made_of(source(tmp_path / name), making)
+
+
+def test_a_zip_that_is_no_source_distribution_is_told_before_anybody_is_asked(
+    making: WheelMaking, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "layer.zip", "w") as layer:
+        layer.writestr("python/mine/__init__.py", "")
+    with pytest.raises(StepError, match=r"layer has none of pyproject\.toml"):
+        made_of(source(tmp_path / "layer.zip"), making)
 
 
 def test_where_every_package_needs_a_hash_a_made_wheel_has_that_of_what_it_was_made_of(
