@@ -21,6 +21,7 @@ from layerforge.build.function import (
     too_large,
 )
 from layerforge.core import guarded, resources
+from layerforge.core.limits import MIB
 from layerforge.core.process import signal_name
 
 MARKER = "layerforge-function:"
@@ -28,6 +29,8 @@ LONGEST_INIT = 60
 """Seconds that a run may take beyond its function's time. Lambda gives ten to the init phase, which is said."""
 
 _GO = "CALL.invoke()\n"
+_KILLED = FunctionFailure(ending=Ending.MEMORY, type=EXITED, message="Runtime exited with error: signal: killed")
+"""What Lambda says where memory runs out. Nothing bounds it here as exactly, so it is told of what was held instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +93,13 @@ def read(outcome: Outcome, call: FunctionCall, marker: str) -> FunctionAnswer:
     reports = list(_reports(text, marker))
     last = next((one for one in reports if one.answer is not None or one.error), _Report())
     failure = _failure(last, outcome, call)
-    answer = last.answer or ""
+    answer = "" if failure else last.answer or ""
     return FunctionAnswer(
-        answer="" if failure else answer,
+        answer=answer,
         failure=failure or too_large(answer),
         log=_log(text, marker),
         init_ms=next((one.init_ms for one in reports if one.init_ms is not None), None),
-        duration_ms=last.duration_ms,
+        duration_ms=1000.0 * call.timeout if failure and failure.ending is Ending.TIME else last.duration_ms,
         peak_memory=last.peak_memory,
         open=outcome.open,
     )
@@ -118,12 +121,12 @@ def _failure(last: _Report, outcome: Outcome, call: FunctionCall) -> FunctionFai
             ending=Ending.ERROR, type=last.error.type, message=last.error.message, trace=tuple(lines)
         )
     if last.answer is not None:
-        return None
+        return None if (last.peak_memory or 0) <= call.memory * MIB else _KILLED
     if outcome.timed_out or outcome.status == -signal.SIGALRM:
         message = f"Task timed out after {call.timeout:.2f} seconds"
         return FunctionFailure(ending=Ending.TIME, type=TIMED_OUT, message=message)
     if outcome.status == -signal.SIGKILL:
-        return FunctionFailure(ending=Ending.MEMORY, type=EXITED, message="Runtime exited with error: signal: killed")
+        return _KILLED
     how = f"signal: {signal_name(outcome.status)}" if outcome.status < 0 else f"exit status {outcome.status}"
     return FunctionFailure(ending=Ending.EXIT, type=EXITED, message=f"Runtime exited with error: {how}")
 

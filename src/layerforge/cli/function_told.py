@@ -39,7 +39,7 @@ def show(
     out = terminal.notes()
     for line in () if as_json else log_of(answer):
         out.line(line.expandtabs())
-    for text in warnings(answer, call):
+    for text in warnings(answer):
         progress.warn(text)
     if as_json:
         terminal.print_json(as_data(answer, call, subject, where))
@@ -81,14 +81,11 @@ def billed(answer: FunctionAnswer) -> int | None:
     return math.ceil((answer.init_ms or 0) + answer.duration_ms)
 
 
-def warnings(answer: FunctionAnswer, call: FunctionCall) -> Iterator[str]:
+def warnings(answer: FunctionAnswer) -> Iterator[str]:
     """What would fare otherwise on Lambda."""
     if answer.init_ms is not None and answer.init_ms > LONGEST_INIT_MS:
         took = f"{answer.init_ms / 1000:.1f} s"
         yield f"the init phase took {took}: Lambda gives it 10 s, and begins anew in the time of the invocation"
-    if answer.peak_memory is not None and answer.peak_memory > call.memory * MIB:
-        held = f"{answer.peak_memory / MIB:,.0f} MB"
-        yield f"it held {held}, more than its {call.memory:,} MB: Lambda would have ended it"
     if answer.open:
         yield f"the run was not shut off as on Lambda: {answer.open}"
 
@@ -115,5 +112,5 @@ def as_data(answer: FunctionAnswer, call: FunctionCall, subject: Subject, where:
         "python": call.target.python,
         "arch": str(call.target.arch),
         "engine": where.name,
-        "warnings": list(warnings(answer, call)),
+        "warnings": list(warnings(answer)),
     }

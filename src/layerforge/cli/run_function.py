@@ -13,16 +13,16 @@ from layerforge.build.function import LONGEST_TIMEOUT, FunctionCall, Invoker
 from layerforge.cli import code_options, engines, function_told, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.consent import require_trust
+from layerforge.cli.function_layers import read
 from layerforge.cli.function_told import Subject
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.limits import FULL_CPU_MB, LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Mark, Progress
 from layerforge.core.store.disk import DiskStore, pythons
-from layerforge.examine import examine, handlers, stacked
+from layerforge.examine import handlers, stacked
 from layerforge.examine.function_code import function_code
 from layerforge.examine.overlaps import overlaps
 from layerforge.layer.imports import imported
-from layerforge.report.beside import manifest
 from layerforge.resolve import left_out
 
 SECONDS = 30
@@ -115,13 +115,12 @@ def _subject(
     layers: Sequence[Path], code: Path, workspace: Path, given: tuple[str | None, str | None], progress: Progress
 ) -> Subject:
     """The function and its layers, as far as they can be known without running anything."""
-    seen = tuple(examine.examine(path) for path in layers)
-    manifests = tuple(manifest(one, progress.warn) for one in seen)
-    own = function_code(code, workspace / "code", seen)
-    target = code_options.target(seen, manifests, own.paths, *given)
-    twice = overlaps(own, seen)
+    theirs = read(layers, progress)
+    own = function_code(code, workspace / "code", theirs.seen)
+    target = code_options.target(theirs.seen, theirs.manifests, own.paths, *given)
+    twice = overlaps(own, theirs.seen)
     code_options.say_code(own, twice, progress)
-    return Subject(target=target, seen=seen, manifests=manifests, code=own, twice=twice)
+    return Subject(target=target, seen=theirs.seen, manifests=theirs.manifests, code=own, twice=twice)
 
 
 def handler_of(handler: str | None, subject: Subject) -> str:

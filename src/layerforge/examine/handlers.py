@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from layerforge.core import guarded
 from layerforge.core.errors import UsageError
@@ -13,7 +13,7 @@ from layerforge.core.paths import below_site
 from layerforge.examine.examination import Examination
 from layerforge.examine.function_code import FunctionCode
 from layerforge.layer import distributions as metadata
-from layerforge.layer.imports import module_name
+from layerforge.layer.imports import imported, module_name
 
 FORM = "a handler is the path of its module, a dot and the function: app.handler, or src/app.handler"
 _MOST_SOURCES = 500
@@ -86,3 +86,18 @@ def _named(dotted: str, code: FunctionCode) -> str:
     place = PurePosixPath(*module.split("."))
     is_package = f"{place.parent}/__init__.py" in code.paths
     return f"{module if is_package or '.' not in module else place}.{name}"
+
+
+def beside(file: Path, layers: Iterable[Examination]) -> tuple[str, ...]:
+    """Names of the modules that the source ``file`` imports and that lie beside it, of those that no layer has."""
+    try:
+        source = guarded.data(file, guarded.MOST_PYTHON)
+    except guarded.Unreadable:
+        return ()
+    theirs = {below_site(member.path).partition("/")[0].partition(".")[0] for one in layers for member in one.members}
+    names = sorted({name.partition(".")[0] for name in imported(source, file.name)} - theirs - {file.stem})
+    return tuple(name for name in names if _is_module(file.parent / name))
+
+
+def _is_module(place: Path) -> bool:
+    return place.with_name(f"{place.name}.py").is_file() or (place.is_dir() and any(place.glob("*.py")))
