@@ -28,11 +28,15 @@ COMMANDS = {
     "publish": "Publish layers in every Region, exactly once.",
     "snippet": "Print the lines that attach a layer to functions.",
     "matrix": "Print a job matrix for CI.",
+    "run": "Invoke a function once with its layers, as Lambda would.",
     "coldstart": "Measure real cold starts, and what they cost.",
     "doctor": "Say what this machine can build.",
     "cache": "Show or empty the store.",
     "worker": "Let this machine do the jobs of a cluster.",
 }
+
+MODULES = {"run": "run_function"}
+"""Commands whose modules are not called as they are."""
 
 
 class Commands(click.Group):
@@ -46,7 +50,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
+        command = importlib.import_module(f"layerforge.cli.{MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         helping.equipped(cmd_name, command)
         if callable(ready := ctx.find_root().obj):

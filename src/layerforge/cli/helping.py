@@ -12,7 +12,7 @@ from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Make layers": ("build", "lock", "plan", "recipes"),
-    "Look at them": ("inspect", "verify", "coldstart", "sbom"),
+    "Look at them": ("inspect", "verify", "run", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
 }
@@ -37,6 +37,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "recipes": ("layerforge recipes", "layerforge recipes new shapely", "layerforge recipes check recipes"),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
+    "run": (
+        "layerforge run layer.zip --code src --handler app.handler --event event.json",
+        """layerforge run base.zip ml.zip --code .aws-sam/build/Train --handler app.handler --event '{"rows": 10}'""",
+    ),
     "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
