@@ -22,6 +22,7 @@ COMMANDS = {
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",
     "recipes": "List recipes, write a first one, or look for mistakes.",
+    "rebuild": "Build anybody's layer again, and compare the two.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",
     "sbom": "Write the SBOM of a layer, whoever built it.",

@@ -11,7 +11,7 @@ from layerforge.cli import verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("build", "lock", "plan", "recipes"),
+    "Make layers": ("build", "rebuild", "lock", "plan", "recipes"),
     "Look at them": ("inspect", "verify", "run", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
@@ -31,6 +31,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge build requests",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
+    ),
+    "rebuild": (
+        "layerforge rebuild layer.zip",
+        "layerforge rebuild function.zip --wheels --html rebuilt.html",
+        "layerforge rebuild layer.zip --python 3.14 --arch arm64",
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),

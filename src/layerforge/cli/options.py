@@ -161,11 +161,16 @@ _ENGINE = (
 
 
 def build_options(command: Command) -> Command:
-    """What decides the bytes of a layer, and where it is made."""
+    """What is asked for, what decides the bytes of a layer, and where it is made."""
+    lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
+    return every_target_option(each_option(all_option(making_options(lock(command)))))
+
+
+def making_options(command: Command) -> Command:
+    """What decides the bytes of a layer, whatever is asked for, and where it is made."""
     for option in (
         *_ENGINE,
         leave_out_option,
-        click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
             type=click.Choice([str(choice) for choice in Compression]),
@@ -185,7 +190,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
+    return recipes_option(sharing.store_options(command))
 
 
 def cluster_options(command: Command) -> Command:

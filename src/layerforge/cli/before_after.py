@@ -1,0 +1,189 @@
+"""A zip and the layer that was built again of it, judged alike and measured in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from layerforge.build.engine import Engine
+from layerforge.build.host import HostEngine
+from layerforge.cli import coldstart, inspect
+from layerforge.cli.coldstart_options import TAIL, Places, RunPlace
+from layerforge.cli.comparison import Pair, pair
+from layerforge.cli.rebuilding import Origin
+from layerforge.core.errors import LayerforgeError
+from layerforge.core.faults import writing
+from layerforge.core.findings import Finding
+from layerforge.core.limits import FULL_CPU_MB
+from layerforge.core.progress import Progress
+from layerforge.core.store.disk import DiskStore
+from layerforge.examine import rooted
+from layerforge.examine.examine import examine
+from layerforge.examine.summary import summarize
+from layerforge.examine.unpack import unpack
+from layerforge.measure.coldstart.experiment import Experiment, MeasuredLayer
+from layerforge.measure.coldstart.functions import default_modules, of_imports
+from layerforge.measure.coldstart.measure import measure
+from layerforge.measure.coldstart.prices import prices
+from layerforge.measure.coldstart.statistics import warnings
+from layerforge.measure.coldstart.writing import as_data
+from layerforge.report.delivery import Layer
+from layerforge.report.page.page_data import InspectedLayer
+from layerforge.verify.imports import imports_of
+from layerforge.verify.notes import notes
+from layerforge.verify.rules import judge
+from layerforge.verify.rules_table import Expect
+from layerforge.verify.run_check import Checked, run_check
+from layerforge.verify.verdict import Figures, errors_of
+from layerforge.verify.verifying import CHECK_SECONDS
+
+_NOT_HERE = "the zip's own code is not run on this machine; --run does, and a container engine needs no such word"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeAfter:
+    """What is known of a zip and of the layer that was built again of it."""
+
+    old: InspectedLayer
+    new: InspectedLayer
+    findings: tuple[Finding, ...]
+    """On the new layer: of the rules, and of its run where it was verified."""
+    figures: tuple[Figures, Figures]
+    """Of one run of each, where there was one."""
+    remarks: tuple[str, ...] = ()
+    """What could not be measured and why, a line each."""
+
+    @property
+    def pair(self) -> Pair:
+        """The two as they are compared."""
+        return pair(self.old, self.new)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring:
+    """What both are run with."""
+
+    engine: Engine
+    store: DiskStore
+    progress: Progress
+    runs: int
+    """Cold starts of each; 0 for none."""
+    run_it: bool
+    """Whether the zip's code may run on this machine."""
+
+    @property
+    def refused(self) -> str:
+        """Why the zip's code is not run; empty where it is."""
+        return _NOT_HERE if isinstance(self.engine, HostEngine) and not self.run_it else ""
+
+
+def before_after(of: Origin, layer: Layer, by: Measuring) -> BeforeAfter:
+    """Judges both and measures both, as far as that can be done here."""
+    remarks: list[str] = []
+    old = _judged(of)
+    with by.store.workspace() as workspace, writing(by.store.root):
+        opt = workspace / "before"
+        rooted.unpack(of.seen.path, of.found.root, opt)
+        checked = _run(of, old, opt, by, remarks)
+        old = replace(old, findings=(*old.findings, *checked.findings))
+        if by.runs:
+            remarks += _cold_starts(of, layer, opt, workspace, by)
+    new = inspect.known(layer.path, of.target.python, str(of.target.arch))
+    return BeforeAfter(
+        old=old,
+        new=new,
+        findings=layer.verdict.findings if layer.verdict else new.findings,
+        figures=(checked.figures, layer.verdict.figures if layer.verdict else Figures()),
+        remarks=tuple(remarks),
+    )
+
+
+def _judged(of: Origin) -> InspectedLayer:
+    """What the rules say of the zip, as of a layer with its files."""
+    expect = Expect(target=of.target)
+    return InspectedLayer(
+        target=of.target,
+        examination=of.layer,
+        summary=summarize(of.layer),
+        findings=judge(of.layer, expect),
+        notes=notes(of.layer, expect),
+    )
+
+
+def _run(of: Origin, old: InspectedLayer, opt: Path, by: Measuring, remarks: list[str]) -> Checked:
+    """What a run of the zip shows, where it may be run."""
+    nothing = Checked(findings=(), notes=(), figures=Figures())
+    why_not = by.engine.refusal(of.target) or by.refused
+    if why_not or errors_of(old.findings):
+        remarks += [f"before was not run: {why_not}"] if why_not else []
+        return nothing
+    with by.progress.step("before") as step:
+        try:
+            found = run_check(by.engine, of.target, opt, imports_of(of.layer), (), CHECK_SECONDS)
+        except LayerforgeError as error:
+            remarks.append(f"before was not run: {error.message}")
+            return nothing
+        step.note("it loads" if not errors_of(found.findings) else "it does not load")
+    return found
+
+
+def _cold_starts(of: Origin, layer: Layer, opt: Path, workspace: Path, by: Measuring) -> Iterable[str]:
+    """Measures both in turns and puts the result beside the new layer. Returns what kept that from being done."""
+    place = _place(by)
+    if place is None:
+        return ("cold starts were not measured: that takes a container engine and an image of Lambda's layout",)
+    seen = examine(layer.path, of.target)
+    unpack(layer.path, workspace / "after")
+    after = MeasuredLayer(examination=seen, opt=workspace / "after", env=layer.manifest.env)
+    before = MeasuredLayer(examination=of.layer, opt=opt)
+    function = of_imports(default_modules(seen, _roots(of)))
+    order = Experiment(
+        target=of.target, function=function, subjects=(after, before), memories=(FULL_CPU_MB,), runs=by.runs
+    )
+    try:
+        data = _data(order, place, by.progress)
+        told: tuple[str, ...] = ()
+    except LayerforgeError as error:
+        told = (_said(error),)
+        try:
+            data = _data(replace(order, subjects=(after,)), place, by.progress)
+        except LayerforgeError as second:
+            return (_said(second),)
+    coldstart.keep(Places(json=layer.path.with_suffix(TAIL), plot=None, asked=False), data, by.progress)
+    return told
+
+
+def _place(by: Measuring) -> RunPlace | None:
+    """Where functions run; ``None`` where nothing here runs them."""
+    if by.engine.name != "docker":
+        return None
+    from layerforge.build.container.docker_engine import DockerEngine  # its SDK takes long to import
+
+    engine = by.engine
+    return RunPlace(engine=engine, image=engine.image.reference) if isinstance(engine, DockerEngine) else None
+
+
+def _said(error: LayerforgeError) -> str:
+    last = error.details[-1].strip() if error.details else ""
+    return f"{error.message}: {last}" if last else error.message
+
+
+def _roots(of: Origin) -> tuple[str, ...]:
+    """The packages that no other one requires: what was asked for in the first place."""
+    needed = {name for one in of.found.packages for name in one.requires if name != one.name}
+    return tuple(one.name for one in of.found.packages if one.name not in needed)
+
+
+def _data(order: Experiment, place: RunPlace, progress: Progress) -> dict[str, Any]:
+    measured = measure(order, place.engine, progress)
+    machine = place.engine.processors
+    told = {
+        "image": place.image,
+        "machine_processors": machine,
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "warnings": [*coldstart.emulated(order.target), *warnings(measured.series, machine)],
+    }
+    return as_data(order, measured, prices(order.target.arch, None), None, told)

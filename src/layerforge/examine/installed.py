@@ -1,0 +1,173 @@
+"""What an installer put into a zip: packages with their versions, and what belongs to none of them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from layerforge.core import guarded
+from layerforge.core.errors import VerificationError
+from layerforge.core.paths import site_dir
+from layerforge.core.runtimes import Target
+from layerforge.core.text import visible
+from layerforge.examine.examination import Examination, Member
+from layerforge.layer.distributions import Distribution, placed
+from layerforge.resolve import markers
+from layerforge.resolve.requirement import PACKAGE_NAME
+
+_REQUIREMENTS = ".requirements.zip"
+"""What serverless-python-requirements packs packages into with ``zip: true``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A package as its metadata in a zip names it."""
+
+    name: str
+    """Normalised name."""
+    version: str
+    info: str
+    """Its folder of metadata."""
+    bytes: int
+    """Unzipped, of all its files."""
+    own: str = ""
+    """Why no index is to be asked for it; empty where one may be."""
+    requires: tuple[str, ...] = ()
+    """Normalised names of what it requires without extras."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """What an installer put into a zip."""
+
+    root: str
+    """The folder of the packages, with its slash; empty for the top of the zip."""
+    packages: tuple[Held, ...]
+    """By name, each once."""
+    loose: tuple[Member, ...]
+    """Files that come with no package: own code, and libraries and programs that were laid beside."""
+    remarks: tuple[str, ...] = ()
+    """What was found more than once, a line each."""
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """What packages require and the zip does not hold, each with one that requires it."""
+        there = {one.name for one in self.packages}
+        return {name: one.name for one in self.packages for name in one.requires if name not in there}
+
+
+def installed(seen: Examination, read: Callable[[str], bytes], target: Target) -> Installed:
+    """The packages of a zip. ``read`` gives its files.
+
+    Raises ``VerificationError`` where it has no metadata of packages.
+    """
+    if not seen.distributions:
+        raise _without_metadata(seen)
+    groups: dict[str, list[Distribution]] = {}
+    for one in seen.distributions:
+        groups.setdefault(one.name, []).append(one)
+    chosen = [_first(many, seen) for many in groups.values()]
+    scripts = {path for one in seen.distributions for path in _scripts(one, seen)}
+    return Installed(
+        root=_root(seen.distributions),
+        packages=tuple(sorted((_held(one, seen, read, target) for one in chosen), key=lambda one: one.name)),
+        loose=tuple(one for one in seen.members if not one.package and one.path not in scripts),
+        remarks=tuple(_twice(one, groups[one.name]) for one in chosen if len(groups[one.name]) > 1),
+    )
+
+
+def _without_metadata(seen: Examination) -> VerificationError:
+    names = [one.path for one in seen.members]
+    if any(posixpath.basename(name) == _REQUIREMENTS for name in names):
+        inner = next(name for name in names if posixpath.basename(name) == _REQUIREMENTS)
+        hint = f"its packages lie in the {inner} in it: unpack that (`unzip`), and rebuild that zip"
+    elif any(".egg-info/" in name for name in names):
+        hint = "its packages have .egg-info folders, of an old installer: build from the requirements instead"
+    else:
+        hint = "`slim: true` of serverless-python-requirements takes it away: `layerforge build -r requirements.txt`"
+    return VerificationError(f"{seen.path.name} holds no metadata of packages (.dist-info), so no versions", hint=hint)
+
+
+def _root(found: Iterable[Distribution]) -> str:
+    """The folder that most packages lie in."""
+    folders = Counter(_folder(one) for one in found)
+    return max(folders, key=lambda folder: (folders[folder], folder))
+
+
+def _folder(one: Distribution) -> str:
+    folder = posixpath.dirname(one.info)
+    return f"{folder}/" if folder else ""
+
+
+def _first(many: list[Distribution], seen: Examination) -> Distribution:
+    """Of several versions of one package, the one that an import finds: of the folder that comes first on ``sys.path``;
+    in one folder that whose files are there.
+    """
+    return min(many, key=lambda one: (_place(_folder(one)), -_true_rows(one, seen), one.info))
+
+
+def _place(folder: str) -> int:
+    """Lambda looks in a layer's ``site-packages`` before its ``python``."""
+    return 0 if "site-packages" in site_dir(folder) else 1 if site_dir(folder) == folder else 2
+
+
+def _true_rows(one: Distribution, seen: Examination) -> int:
+    files = seen.by_path
+    return sum(path in files and files[path].sha256 == row.sha256 for path, row in placed(one))
+
+
+def _twice(first: Distribution, many: Iterable[Distribution]) -> str:
+    others = ", ".join(f"{one.version} in {_folder(one) or 'its top'}" for one in many if one is not first)
+    return visible(f"{first.name} is there more than once: {first.version} counts, which is found first; not {others}")
+
+
+def _scripts(one: Distribution, seen: Examination) -> Iterator[str]:
+    """Programs that an installer with ``--target`` lays beside a package, which RECORD names as if they lay outside."""
+    for row in one.record or ():
+        name = posixpath.basename(row.path)
+        path = f"{_folder(one)}bin/{name}"
+        if row.path.startswith("../") and posixpath.basename(posixpath.dirname(row.path)) == "bin":
+            yield from (path,) if path in seen.by_path else ()
+
+
+def _held(one: Distribution, seen: Examination, read: Callable[[str], bytes], target: Target) -> Held:
+    metadata = read(f"{one.info}/METADATA") if f"{one.info}/METADATA" in seen.by_path else b""
+    required = markers.asked(metadata, markers.environment(target))
+    return Held(
+        name=one.name,
+        version=one.version,
+        info=one.info,
+        bytes=sum(member.size for member in seen.members if member.package == one.name),
+        own=_unnamed(one) or _origin(one, seen, read),
+        requires=tuple(sorted({canonicalize_name(requirement.name) for requirement in required})),
+    )
+
+
+def _unnamed(one: Distribution) -> str:
+    """Why a package cannot be asked for at all."""
+    if not PACKAGE_NAME.fullmatch(one.name):
+        return "its metadata name it like no package"
+    try:
+        Version(one.version)
+    except InvalidVersion:
+        return f"its metadata say no version: {visible(one.version)[:40]!r}"
+    return ""
+
+
+def _origin(one: Distribution, seen: Examination, read: Callable[[str], bytes]) -> str:
+    """Where the installer had a package from, where that was no index: a stranger's may have the same name there."""
+    path = f"{one.info}/direct_url.json"
+    if path not in seen.by_path:
+        return ""
+    try:
+        value = guarded.json_value(read(path))
+    except guarded.Unreadable:
+        value = None
+    kinds = {"dir_info": "a folder", "vcs_info": "a repository", "archive_info": "a file"}
+    found = next((what for key, what in kinds.items() if isinstance(value, dict) and key in value), "an address")
+    return f"it was installed from {found}, not from an index"
