@@ -71,7 +71,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 OPTIONS: Mapping[str, Sequence[str]] = {
     "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
-    "How small, how quick": ("bytecode", "docstrings", "compression"),
+    "How small, how quick": ("fit", "bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),

@@ -21,11 +21,14 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
+from layerforge.resolve.fit import parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = "3.13"
+AUTO = "auto"
+"""The word for a compression that is left to the size of the layer."""
 
 
 class Named(click.ParamType[str]):
@@ -173,10 +176,17 @@ def making_options(command: Command) -> Command:
         leave_out_option,
         click.option(
             "--compression",
-            type=click.Choice([str(choice) for choice in Compression]),
-            default=str(Compression.FAST),
+            type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
+            default=AUTO,
             show_default=True,
-            help="fast takes seconds, small half a minute, max some minutes.",
+            help="fast takes seconds, small half a minute, max some minutes; auto is fast, and small only where that "
+            "makes a direct upload of it.",
+        ),
+        click.option(
+            "--fit",
+            metavar="direct|SIZE|room=SIZE",
+            help="Have the layer fit: into a direct upload, into 60MB of zip, or beside 40MB of the function's own. "
+            "Settings that are not given are chosen for it.",
         ),
         click.option(
             "--docstrings",
@@ -300,17 +310,19 @@ def options(
     wheels: bool,
     output: Path,
     verify: bool,
+    fit: str | None = None,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
     return Options(
         target=layer_target,
         interpreter=interpreter,
-        compression=Compression(compression),
+        compression=None if compression == AUTO else Compression(compression),
         output=output,
         epoch=source_date_epoch(),
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
+        fit=parse_fit(fit) if fit is not None else None,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
