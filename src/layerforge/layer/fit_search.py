@@ -12,8 +12,8 @@ from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
 MOST_OF_SMALL = 0.1
-"""Share of a zip that ``small`` never wins over ``fast``, where 3 to 4 % are usual. Like the next one it decides what is
-chosen: whoever changes it raises ``plan.SCHEMA``.
+"""Share of a zip that ``small`` never wins over ``fast``, where 3 to 4 % are usual. Like the next one it decides what
+is chosen: whoever changes it raises ``plan.SCHEMA``.
 """
 
 MOST_OF_MAX = 0.02
