@@ -8,12 +8,12 @@ from pathlib import Path
 
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Built, Plan
-from layerforge.layer import fitting, misfit, provided
+from layerforge.layer import fit_search, misfit, provided
 from layerforge.layer.archive import Archive, archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import Fetched, LaidData, laid, with_data
-from layerforge.layer.fitting import Fitted
+from layerforge.layer.fit_search import Fitted
 from layerforge.layer.passes.run import CONTENTS, MODULES, Passes, optimize
 from layerforge.layer.passes.setting import PassResult
 from layerforge.layer.patches import AppliedPatch, patched
@@ -46,7 +46,7 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Makes the layer of a plan in several ways, what they share once. Satisfies ``fitting.Measure``."""
+    """Makes the layer of a plan in several ways, what they share once. Satisfies ``fit_search.Measure``."""
 
     plan: Plan
     built: Built
@@ -64,7 +64,8 @@ class Bench:
     def unzipped(self, ways: tuple[Way, ...]) -> int:
         """Bytes of the layer's files."""
         if ways:
-            self.search.progress.say(f"trying {' '.join(ways)}")
+            long = ", which takes minutes" if Way.MAX in ways else ""
+            self.search.progress.say(f"trying {' '.join(ways)}{long}")
         return self.formed(ways).tree.size
 
     def zipped(self, ways: tuple[Way, ...]) -> int:
@@ -73,7 +74,7 @@ class Bench:
 
     def formed(self, ways: tuple[Way, ...]) -> Formed:
         """The layer as a tree."""
-        planned = fitting.settled(self.plan, ways)
+        planned = fit_search.settled(self.plan, ways)
         key = frozenset(ways) & {Way.RUNTIME, Way.ONLY}
         if key not in self.compiled:
             base = self._assembled(planned, runtime=Way.RUNTIME in key)
@@ -123,9 +124,6 @@ def made(bench: Bench) -> Made:
     check_limit(formed.tree, formed.plan)
     # Nothing was chosen where the first zip is a direct upload.
     chosen = fitted if fitted and (fitted.required or len(fitted.tries) > 1 or not fitted.fits) else None
-    if chosen:
-        for line in fitting.told(chosen):
-            bench.search.progress.say(line)
     return Made(formed=formed, packed=bench.archive(ways), fitted=chosen)
 
 
@@ -134,4 +132,4 @@ def _fitted(bench: Bench, goal: Goal) -> Fitted | None:
     refused = ""
     if planned.without and Way.RUNTIME in goal.ways:
         refused = provided.refusal(bench.formed(()).tree, planned)
-    return fitting.sought(goal, bench, refused)
+    return fit_search.sought(goal, bench, refused)

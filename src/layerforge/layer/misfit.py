@@ -11,9 +11,9 @@ from layerforge.build.plan import Plan
 from layerforge.core.errors import VerificationError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
-from layerforge.layer import fitting
+from layerforge.layer import fit_search
 from layerforge.layer.candidates import Candidate, candidates, enough, requested
-from layerforge.layer.fitting import Fitted
+from layerforge.layer.fit_search import Fitted
 from layerforge.layer.tree import Tree
 from layerforge.resolve import excluding
 from layerforge.resolve.fit import ROOM
@@ -39,36 +39,37 @@ def refusal(found: Fitted, plan: Plan, tree: Tree, zipped: bytes | None) -> Veri
     useless = candidates(tree, plan, sizes, least)
     named = {word for one in useless for word in one.words}
     asked = [one for one in requested(tree, plan, sizes) if not named & {*one.words}]
-    way = _way(useless, asked, size - limit, len(plan.spec.requires))
+    options, names = _ways(useless, asked, size - limit)
     return VerificationError(
         f"the layer {plan.spec.name} does not fit {found.fit.told}: the smallest that could be made of it "
         f"takes {megabytes(size)}, {megabytes(size - limit)} too much",
-        hint=_hint(way, found, size),
+        hint=_hint(options, names, found, size),
         details=(
-            *(line for line in fitting.told(found) if line.startswith(" ")),
+            *(line for line in fit_search.told(found) if line.startswith(" ")),
             *_told([*useless, *(one for one in asked if one.bytes >= least)], packed=zipped is not None),
         ),
     )
 
 
-def _way(useless: Sequence[Candidate], asked: Sequence[Candidate], excess: int, most: int) -> str:
-    """The options with which the rest would fit: first what is of no use, then as little as will do of what is asked
-    for; empty where nothing would be left.
+def _ways(useless: Sequence[Candidate], asked: Sequence[Candidate], excess: int) -> tuple[str, str]:
+    """The options with which the rest would fit, first of what is of no use, then of as little as will do of what is
+    asked for, the names of these; empty where nothing would be left.
     """
     if options := enough(useless, excess):
-        return options
+        return options, ""
     rest = excess - sum(one.bytes for one in useless)
     sufficient = [one for one in reversed(asked) if one.bytes >= rest]
-    chosen = sufficient[:1] or asked[: most - 1]
-    return enough([*useless, *chosen], excess)
+    chosen = sufficient[:1] or asked[:-1]
+    return enough([*useless, *chosen], excess), ", ".join(word for one in chosen for word in one.words)
 
 
-def _hint(way: str, found: Fitted, size: int) -> str:
+def _hint(options: str, names: str, found: Fitted, size: int) -> str:
     more = math.ceil(size / _UNIT) * _UNIT
     room = (LAMBDA_UNZIPPED_LIMIT - size) // _UNIT * _UNIT
     larger = f"{more / 10**6:g}MB" if found.smallest.zipped is not None else f"{ROOM}={room / 10**6:g}MB"
     allowed = f"allow more with `--fit {larger}`" if room >= 0 else "split it over two functions"
-    return f"add `{way}` to the command, and make a layer of its own of that; or {allowed}" if way else allowed
+    other = f", and make {names} a layer of its own" if names else ""
+    return f"add `{options}` to the command{other}; or {allowed}" if options else allowed
 
 
 def _told(found: Sequence[Candidate], *, packed: bool) -> Iterator[str]:

@@ -15,7 +15,7 @@ from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer import fitting, licences
+from layerforge.layer import fit_search, licences
 from layerforge.layer.licences import Licensed
 from layerforge.layer.tree import Tree
 from layerforge.report.manifest import Manifest, manifest_json, read_manifest
@@ -127,7 +127,7 @@ def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
 
 def promised(plan: Plan, manifest: Manifest) -> bool:
     """Whether a stored manifest is of the layer that the plan is for."""
-    if not fitting.allowed(plan, manifest.fit.taken if manifest.fit else ()):
+    if not fit_search.allowed(plan, manifest.fit.taken if manifest.fit else ()):
         return False
     plan = carried_out(plan, manifest)
     code = plan.spec.bytecode
@@ -138,7 +138,7 @@ def promised(plan: Plan, manifest: Manifest) -> bool:
 
 def carried_out(plan: Plan, manifest: Manifest) -> Plan:
     """The plan with the settings that its layer was made with."""
-    return fitting.settled(plan, manifest.fit.taken if manifest.fit else ())
+    return fit_search.settled(plan, manifest.fit.taken if manifest.fit else ())
 
 
 def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:

@@ -13,7 +13,7 @@ from layerforge.core import guarded
 from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.layer.data_files import LaidData
-from layerforge.layer.fitting import Fitted
+from layerforge.layer.fit_search import Fitted
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree

@@ -12,10 +12,12 @@ from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
 MOST_OF_SMALL = 0.1
-"""Share of a zip that `small` never wins over `fast`: 3 to 4 % are usual."""
+"""Share of a zip that ``small`` never wins over ``fast``, where 3 to 4 % are usual. Like the next one it decides what
+is chosen: whoever changes it raises ``plan.SCHEMA``.
+"""
 
 MOST_OF_MAX = 0.02
-"""Share of a zip that `max` never wins over `small`: about 1 % is usual, and it takes minutes to find out."""
+"""The same of ``max`` over ``small``: under 1 % is usual, and it takes minutes to find out."""
 
 _CONTENT = ((), (Way.RUNTIME,), (Way.ONLY,), (Way.RUNTIME, Way.ONLY))
 """Ways that change what is in a layer, the cheapest first."""
@@ -183,5 +185,10 @@ def _sizes(one: Try, first: Try) -> str:
 
 
 def _size(what: str, size: int, before: int | None) -> str:
-    less = f", {megabytes(before - size)} less" if before is not None and before > size else ""
-    return f"{megabytes(size)} {what}{less}"
+    less = f", {_exact(before - size)} less" if before is not None and before > size else ""
+    return f"{_exact(size)} {what}{less}"
+
+
+def _exact(size: int) -> str:
+    """Near a limit, tenths of a megabyte are not enough."""
+    return f"{size / 10**6:,.2f} MB"
