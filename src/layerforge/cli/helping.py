@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import verbosity
+from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
@@ -86,11 +86,13 @@ class Grouped(click.Command):
 
 
 def equipped(name: str, command: click.Command) -> click.Command:
-    """The command with examples and with what every command takes."""
+    """The command with examples, with what every command takes, and with a variable for each option."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        others = command.commands if isinstance(command, click.Group) else {}
+        for path, one in ((name, command), *((f"{name} {other}", found) for other, found in others.items())):
             one.params += [_quiet(), _verbose()]
+            variables.equip(path, one)
     return command
 
 
