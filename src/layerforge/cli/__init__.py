@@ -18,6 +18,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.interrupts import INTERRUPTED
 
 COMMANDS = {
+    "init": "Write a project file from what a folder holds.",
     "build": "Build, verify and write layers.",
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",

@@ -11,7 +11,7 @@ from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("build", "lock", "plan", "recipes"),
+    "Make layers": ("init", "build", "lock", "plan", "recipes"),
     "Look at them": ("inspect", "verify", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
@@ -27,8 +27,10 @@ FIRST = (
 """Examples of the program."""
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
+    "init": ("layerforge init", 'layerforge init "pandas>=3" pyarrow'),
     "build": (
         "layerforge build requests",
+        "layerforge build",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
     ),

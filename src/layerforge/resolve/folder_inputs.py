@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,32 @@ def above(folder: Path, *names: str) -> Iterator[Path]:
     while here.parent != here and not any((here / one).exists() for one in _REPOSITORY):
         here = here.parent
         yield from (file for name in names if (file := here / name).is_file())
+
+
+def function_folders(folder: Path) -> Iterator[Path]:
+    """The folders below one that hold a ``requirements.txt`` beside code of Python, from it, by name."""
+    for pattern in ("*", "*/*"):
+        for file in sorted(folder.glob(f"{pattern}/{REQUIREMENTS}")):
+            place = file.parent.relative_to(folder)
+            if not any(map(_is_no_code, place.parts)) and any(file.parent.glob("*.py")):
+                yield place
+
+
+_NOT_PACKED = frozenset({"venv", "env", "node_modules", "__pycache__"})
+"""Folders that nobody ships."""
+
+_NO_CODE = _NOT_PACKED | {"dist", "build", "docs", "doc", "test", "tests", "examples", "cdk.out"}
+"""Folders that no function lies in."""
+
+
+def _is_no_code(name: str) -> bool:
+    return name.startswith(".") or name in _NO_CODE
+
+
+def code_bytes(folder: Path) -> int:
+    """What the files of a function's folder take, without what nobody ships."""
+    total = 0
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_PACKED]
+        total += sum((Path(place) / name).lstat().st_size for name in files if not name.startswith("."))
+    return total
