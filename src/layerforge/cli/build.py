@@ -13,15 +13,16 @@ from typing import Any
 import click
 
 from layerforge.cli import (
+    asking,
     call,
     clusters,
     costs,
     ends,
     fitting,
-    helping,
     ingredients,
     job_summary,
     output_files,
+    project,
     sharing,
     terminal,
     verbosity,
@@ -39,7 +40,7 @@ from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict
 
 
-@click.command("build", cls=helping.Grouped)
+@click.command("build", cls=project.ProjectCommand)
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
@@ -55,8 +56,8 @@ from layerforge.verify import verdict
 def command(
     targets: tuple[str, ...],
     every: Path | None,
-    pythons: tuple[tuple[str, ...], ...],
-    arches: tuple[tuple[str, ...], ...],
+    pythons: asking.Names,
+    arches: asking.Names,
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -84,16 +85,16 @@ def command(
             "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
             hint="leave --cluster out",
         )
-    runtimes = shared.targets(pythons, arches)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
-    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    known, runtimes = shared.known_recipes(recipes_folders), (pythons, arches)
+    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
 
-    settled = compiles or given["wheels"] or given["from_source"] or as_json
+    settled = compiles or given["wheels"] or given["from_source"] or as_json or all(one.settled for one in wanted)
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
     with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:

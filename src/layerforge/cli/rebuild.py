@@ -118,7 +118,7 @@ def command(
         with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
             [ended] = ends.of(wanted, planned, progress, runner_of)
     assert isinstance(ended, Delivered)
-    site = sites[of.target.label]
+    [site] = sites
     assert isinstance(site, Site)
     by = Measuring(
         engine=site.session.engine, store=store, progress=progress, runs=0 if no_coldstart else runs, run_it=run_it
