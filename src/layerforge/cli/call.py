@@ -18,6 +18,7 @@ from layerforge.build.options import Options
 from layerforge.build.session import Session
 from layerforge.cli import costs, engines, github, terminal
 from layerforge.cli import options as shared
+from layerforge.cli.wishes import Targets
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -28,6 +29,7 @@ from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
+from layerforge.resolve.wanted import NOTHING, Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +88,22 @@ def asked(
     every: Path | None,
     lock_file: Path | None,
     known: Catalogue,
-    targets: Sequence[Target],
+    targets: Targets,
     *,
     each: bool,
+    options: Wanted = NOTHING,
 ) -> list[Asked]:
     """The layers of a call, in the order of its words. What no lock of a whole folder serves is left out, and said."""
     if every is None:
-        found = requests(shared.asked(words), lock_file, known, each=each)
-        return [Asked(request=request, target=target) for request in found for target in targets]
-    if words or lock_file:
-        raise UsageError("--all goes with neither TARGETs nor --lock", hint="build those in a call of their own")
-    pairs, left = matrix.served(requests(matrix.every_layer(every), None, known, each=True), targets)
+        found = requests(shared.asked(words), lock_file, known, each=each, options=options)
+        say = terminal.notes().line
+        return [Asked(request=request, target=target) for request in found for target in targets.of(request, say)]
+    if words or lock_file or options:
+        raise UsageError(
+            "--all goes with neither TARGETs nor --lock, --extra and --group", hint="build those in a call of their own"
+        )
+    layers = requests(matrix.every_layer(every), None, known, each=True)
+    pairs, left = matrix.served(layers, lambda request: targets.of(request, terminal.notes().line))
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     return [Asked(request=request, target=target) for request, target in pairs]

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge.cli import options as shared
 from layerforge.cli import output_files, sharing, terminal
+from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -21,8 +22,9 @@ from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.other_locks.formats import format_of
 from layerforge.resolve.recipe import Recipe, SourcePackage
-from layerforge.resolve.request import Request, beside, leaving_out
+from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
@@ -37,6 +39,7 @@ from layerforge.resolve.targets import requests, stand_alone
     help="Oldest Python that the lock serves.",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@wanted_options
 @shared.leave_out_option
 @shared.recipes_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
@@ -45,6 +48,8 @@ def command(
     python: str,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
 ) -> None:
@@ -55,7 +60,8 @@ def command(
     """
     python = shared.target(python, "x86_64").python
     known, asked = shared.known_recipes(recipes_folders), shared.asked(targets)
-    wanted = requests(asked, None, known, each=stand_alone(asked, known))
+    options = wishes(extras, groups)
+    wanted = requests(asked, None, known, each=stand_alone(asked, known), options=options)
     if output and len(wanted) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
@@ -81,6 +87,7 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     remarks.tell(request, progress)
+    request = by_versions(request)
     search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
         text = locking.universal(request, python, search)
@@ -129,6 +136,8 @@ def place(request: Request) -> Path:
         return request.spec.folder / recipe_file.LOCK
     if recipe := no_target(request):
         return recipe.folder / recipe_file.BUILD_LOCK
+    if request.file and request.file in request.texts and format_of(request.file):
+        return request.file.with_name(f"{request.spec.name}.lock")
     if request.file:
         return request.file.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

@@ -14,6 +14,7 @@ from layerforge.cli import call, costs, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.planning import cost_of
 
 
@@ -36,6 +37,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -47,7 +50,8 @@ def command(
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     runtimes = shared.targets(pythons, arches)
     store = sharing.open_store(progress)
-    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = call.asked(targets, every, lock_file, known, runtimes, each=each, options=options)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
