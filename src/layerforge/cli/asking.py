@@ -14,14 +14,15 @@ from packaging.utils import canonicalize_name
 from layerforge.cli import helping, project, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Asked
+from layerforge.cli.wishes import Targets
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Target
 from layerforge.resolve import folder_inputs, matrix, project_layers
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.project_settings import FILE, LayerWish, ProjectSettings, project_settings
 from layerforge.resolve.requirement import PACKAGE_NAME
 from layerforge.resolve.targets import refuse_same_names, requests
+from layerforge.resolve.wanted import NOTHING, Wanted
 
 Names = tuple[tuple[str, ...], ...]
 """What an option names that takes several with commas, and is repeatable."""
@@ -42,6 +43,7 @@ def asked(
     progress: Progress,
     *,
     each: bool,
+    options: Wanted = NOTHING,
 ) -> list[Asked]:
     """The layers of this call for their Pythons and processors: those of the project file first, then what other words
     ask for.
@@ -52,31 +54,47 @@ def asked(
     ctx = click.get_current_context()
     words = shared.asked(targets)
     if every is not None:
-        if words or lock_file:
-            raise UsageError("--all goes with neither TARGETs nor --lock", hint="build those in a call of their own")
+        if words or lock_file or options:
+            raise UsageError(
+                "--all goes with neither TARGETs nor --lock, --extra and --group",
+                hint="build those in a call of their own",
+            )
         return _of_folder(every, known, runtimes)
     found, words = wanted(words, known, progress)
+    refuse_wishes(options, found)
     if lock_file and len(found) + (len(words) if each else bool(words)) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
     pairs = [(project_layers.request(one, known, lock_file), project.of_layer(one, ctx)) for one in found]
-    pairs += [(request, {}) for request in (requests(words, lock_file, known, each=each) if words else ())]
+    pairs += [
+        (request, {}) for request in (requests(words, lock_file, known, each=each, options=options) if words else ())
+    ]
     refuse_same_names([request for request, _ in pairs])
     near = nearest(words)
     return [
         Asked(request=request, target=target, given=given, near=next(filter(None, map(near.get, request.given)), ""))
         for request, given in pairs
-        for target in _targets(given, runtimes)
+        for target in _targets(given, runtimes).of(request, progress.say)
     ]
 
 
-def _targets(given: Mapping[str, Any], runtimes: Runtimes) -> list[Target]:
-    """The Pythons and processors that a layer is made for."""
+def refuse_wishes(options: Wanted, layers: Iterable[LayerWish]) -> None:
+    """Raises ``UsageError`` where extras or groups are named beside layers of the project file, which say theirs."""
+    if options and (named := [one.name for one in layers]):
+        raise UsageError(
+            f"{options.told}: the layer {named[0]} of the project file says itself what it takes",
+            hint=f"name them in [layer.{named[0]}], with `extra` and `group`",
+        )
+
+
+def _targets(given: Mapping[str, Any], runtimes: Runtimes) -> Targets:
+    """What a layer is made for, as far as the call and its table say."""
     return shared.targets(given.get("pythons", runtimes[0]), given.get("arches", runtimes[1]))
 
 
 def _of_folder(every: Path, known: Catalogue, runtimes: Runtimes) -> list[Asked]:
     """The layers of all recipes in a folder."""
-    pairs, left = matrix.served(requests(matrix.every_layer(every), None, known, each=True), shared.targets(*runtimes))
+    layers, targets = requests(matrix.every_layer(every), None, known, each=True), shared.targets(*runtimes)
+    pairs, left = matrix.served(layers, lambda request: targets.of(request, terminal.notes().line))
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     return [Asked(request=request, target=target) for request, target in pairs]

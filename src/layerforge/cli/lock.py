@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge.cli import asking, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
+from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -23,9 +24,10 @@ from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.other_locks.formats import format_of
 from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
-from layerforge.resolve.request import Request, beside, leaving_out
+from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
@@ -50,6 +52,7 @@ class ToLock:
     help="Oldest Python that the lock serves.",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@wanted_options
 @shared.leave_out_option
 @shared.recipes_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
@@ -58,6 +61,8 @@ def command(
     python: str,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
 ) -> None:
@@ -67,10 +72,11 @@ def command(
     beside it, as far as no other recipe's does.
     """
     oldest = shared.target(python, "x86_64").python
-    known, progress = shared.known_recipes(recipes_folders), terminal.progress()
+    known, progress, options = shared.known_recipes(recipes_folders), terminal.progress(), wishes(extras, groups)
     layers, words = asking.wanted(shared.asked(targets), known, progress)
+    asking.refuse_wishes(options, layers)
     found = [of_layer(one, known, oldest, output) for one in layers]
-    for request in requests(words, None, known, each=stand_alone(words, known)) if words else ():
+    for request in requests(words, None, known, each=stand_alone(words, known), options=options) if words else ():
         settled = settle(request, from_source, leave_out)
         found.append(ToLock(request=settled, path=output or place(request), python=oldest))
     if output and len(found) != 1:
@@ -121,6 +127,7 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     remarks.tell(request, progress)
+    request = by_versions(request)
     search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
         text = locking.universal(request, python, search)
@@ -169,6 +176,8 @@ def place(request: Request) -> Path:
         return request.spec.folder / recipe_file.LOCK
     if recipe := no_target(request):
         return recipe.folder / recipe_file.BUILD_LOCK
+    if request.file and request.file in request.texts and format_of(request.file):
+        return request.file.with_name(f"{request.spec.name}.lock")
     if request.file:
         return request.file.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

@@ -14,19 +14,21 @@ from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.cli import sharing
+from layerforge.cli.wishes import Targets, wanted_options
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve import pythons
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.fit import parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DEFAULT_PYTHON = "3.13"
+DEFAULT_PYTHON = pythons.DEFAULT
 AUTO = "auto"
 """The word for a compression that is left to the size of the layer."""
 
@@ -106,9 +108,8 @@ def every_target_option(command: Command) -> Command:
         "pythons",
         type=PYTHONS,
         multiple=True,
-        default=[DEFAULT_PYTHON],
-        show_default=True,
-        help="Lambda's Python; several with commas, or repeatable.",
+        help="Lambda's Python; several with commas, or repeatable.  "
+        f"[default: the newest inside the project's requires-python, else {DEFAULT_PYTHON}]",
     )
     arch = click.option(
         "--arch",
@@ -163,7 +164,7 @@ _ENGINE = (
 def build_options(command: Command) -> Command:
     """What is asked for, what decides the bytes of a layer, and where it is made."""
     lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
-    return every_target_option(each_option(all_option(making_options(lock(command)))))
+    return every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
 
 
 def making_options(command: Command) -> Command:
@@ -288,10 +289,14 @@ def target(python: str, arch: str) -> Target:
     return runtimes.target(python.removeprefix("python"), arch)
 
 
-def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> list[Target]:
-    """The targets that the options name: every Python on every processor, each once."""
-    names = [list(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
-    return [target(python, arch) for python in names[0] for arch in names[1]]
+def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> Targets:
+    """The targets that the options name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
+    names = [tuple(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
+    known = [target(python, arch) for python in names[0] or (DEFAULT_PYTHON,) for arch in names[1]]
+    return Targets(
+        pythons=tuple(dict.fromkeys(one.python for one in known)) if names[0] else (),
+        arches=tuple(dict.fromkeys(one.arch for one in known)),
+    )
 
 
 def options(

@@ -42,9 +42,9 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     Raises ``LockError`` where it has none of the hashes that the request names.
     """
     progress = search.progress
-    tell(request, progress, target)
+    tell(request, progress)
     if request.lock is not None:
-        found = lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+        found = given(request)
         try:
             lock.check_python(found, target, "")
         except LockError as error:
@@ -53,7 +53,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
         if request.listed.unread:
             what = ", ".join(request.listed.unread)
             progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
-        return _held(found, request)
+        return _held(_needed(request, found, target, search) if request.partly else found, request)
     warn_of_typo(request, progress)
     with progress.step("resolve") as step:
         try:
@@ -66,12 +66,35 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     return found
 
 
+def given(request: Request) -> Lock:
+    """What the lock of a request holds, for every target. Raises ``LockError`` where it cannot be read."""
+    if request.other is not None:
+        return request.other.lock
+    assert request.lock is not None
+    return lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+
+
+def _needed(request: Request, found: Lock, target: Target, search: Search) -> Lock:
+    """What of a whole project's lock the requirements need. Raises ``LockError`` where they need more than it holds."""
+    pins = lock.applicable(found, target)
+    lock.check_fresh(_required(request, found, pins, target), pins, target, request.way_out())
+    out = _excludes(request, target) - {pin.name for pin in pins}
+    needed = {pin.name: pin for pin in _within(request, pins, out, target, search).pins}
+    held = {pin.name for pin in pins}
+    if more := [
+        f"{pin.name} {pin.version} is needed but not locked" for name, pin in needed.items() if name not in held
+    ]:
+        raise LockError("the lock is stale", hint=request.way_out(), details=tuple(more))
+    return replace(found, pins=tuple(pin for pin in pins if pin.name in needed))
+
+
 def _asked(request: Request, progress: Progress | None = None) -> Asked:
     """What uv is to resolve."""
     listed = request.listed
     return Asked(
         source=request.text,
         projects=request.projects,
+        wanted=request.by_uv,
         constraints=listed.constraints,
         indexes=listed.indexes,
         on_warning=progress.warn if progress else None,
@@ -276,6 +299,7 @@ def _required(request: Request, found: Lock, chosen: Iterable[Pin], target: Targ
     """What a lock has to hold: what is required, but for what is left out on purpose and not in it."""
     absent = {one.name for one in found.left_out} | _excludes(request, target)
     absent -= {pin.name for pin in chosen}
+    absent |= {one.name for one in request.other.locals} if request.other else set()
     return [text for text in request.spec.requires if canonicalize_name(Requirement(text).name) not in absent]
 
 

@@ -17,6 +17,7 @@ from layerforge.resolve.project_settings import Asks, FunctionWish, LayerWish
 from layerforge.resolve.recipe import TargetLayer
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
+from layerforge.resolve.wanted import wanted
 
 
 def request(wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None = None) -> Request:
@@ -31,7 +32,7 @@ def request(wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None 
         words, own = (project_keys.as_path(asks.lock),), lock
     else:
         own = lock or asks.lock
-    [found] = requests(words, own, known)
+    [found] = requests(words, own, known, options=wanted(asks.extra, asks.group))
     left = (*found.spec.leave_out, *(name for one in _recipes(asks, known) for name in one.leave_out))
     spec = replace(found.spec, name=wish.name, leave_out=tuple(dict.fromkeys(left)))
     return replace(found, spec=spec, given=(wish.name,))
