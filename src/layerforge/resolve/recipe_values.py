@@ -241,6 +241,11 @@ def one_of(*words: str) -> Rule:
     return lambda value: "" if value in words else f"must be {known}"
 
 
+def table(value: object) -> str:
+    """What is wrong with a table."""
+    return "" if isinstance(value, dict) else "must be a table"
+
+
 def flags(value: object) -> str:
     """What is wrong with a table of texts."""
     fits = isinstance(value, dict) and all(_is_text(item) for item in value.values())
