@@ -44,6 +44,8 @@ class Request:
     """What is to stay out beyond what a recipe says itself, as the command line names it."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
+    preferred: str = ""
+    """Pins whose versions are taken again where nothing speaks against them."""
 
     @property
     def file(self) -> Path | None:
