@@ -18,6 +18,7 @@ from layerforge.cli import (
     costs,
     ends,
     fitting,
+    function_layers,
     helping,
     ingredients,
     job_summary,
@@ -87,6 +88,8 @@ def command(
     runtimes = shared.targets(pythons, arches)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
+    if every is None and lock_file is None and function_layers.are_wanted(targets):
+        return function_layers.run({**given, "output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
