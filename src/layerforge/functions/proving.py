@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from layerforge.build import elsewhere
 from layerforge.build.runtime_packages import provided
 from layerforge.build.session import Session
-from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.examine.examine import examine
-from layerforge.examine.union import union
+from layerforge.functions import together
 from layerforge.planning import Prepared
 from layerforge.report.delivery import BuiltLayer
-from layerforge.resolve import function_variables
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import compose
-from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer
 from layerforge.resolve.left_out import Why
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
-from layerforge.verify.unions import same_paths
 from layerforge.verify.verdict import Verdict, mark, summary
 
 
@@ -69,22 +64,11 @@ def _expected(function: LockedFunction, layers: Sequence[MadeLayer], known: Cata
     spec = compose(spec, needed, known, target, compiling=compiling, image=builder is not None).spec
     others = [pin.name for pin in pins if pin.name not in function.packages]
     check = replace(spec.check, covered=(*spec.check.covered, *others))
+    env = together.variables([(one.locked.name, one.built.manifest.env) for one in layers])
     out = {left.name: left for one in layers for left in one.locked.absent if left.why is not Why.BESIDE}
-    spec = replace(spec, check=check, env=_variables(layers), left_out=tuple(out.values()))
+    spec = replace(spec, check=check, env=env, left_out=tuple(out.values()))
     bad = frozenset(path for one in layers for path in one.built.manifest.uncompilable)
     return Expect(target=target, spec=spec, bytecode=first.plan.spec.bytecode.mode, uncompilable=bad)
-
-
-def _variables(layers: Sequence[MadeLayer]) -> Mapping[str, str]:
-    """The variables of a function with all its layers. Raises ``UsageError`` where two want different values."""
-    try:
-        return function_variables.together((one.locked.name, one.built.manifest.env) for one in layers)
-    except Disagreement as error:
-        raise UsageError(
-            f"the layers {error.owners} want different values of {error.name}",
-            hint="a function has one: let two functions have the packages",
-            details=error.details,
-        ) from error
 
 
 def _about(expect: Expect, layers: Sequence[MadeLayer], session: Session) -> list[Any]:
@@ -105,14 +89,4 @@ def _judged(layers: Sequence[MadeLayer], expect: Expect, session: Session) -> Ve
             path = workspace / f"{one.locked.name}.zip"
             path.write_bytes(one.built.data)
             parts.append(examine(path, expect.target))
-        whole = union(parts, Path(workspace) / "union.zip")
-        return verifying.verify(
-            whole,
-            expect,
-            session.engine,
-            workspace,
-            advice=(),
-            unrun=beside.lacking,
-            runtime=beside.folder,
-            known=tuple(same_paths(parts)),
-        )
+        return together.verify_together(parts, expect, session.engine, workspace, beside, unrun=beside.lacking)
