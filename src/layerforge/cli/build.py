@@ -23,6 +23,7 @@ from layerforge.cli import (
     job_summary,
     output_files,
     project,
+    shared_layers,
     sharing,
     terminal,
     verbosity,
@@ -90,6 +91,8 @@ def command(
         )
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
+    if every is None and lock_file is None and shared_layers.are_wanted(targets):
+        return shared_layers.run({**given, "output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
     known, runtimes, options = shared.known_recipes(recipes_folders), (pythons, arches), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each, options=options)

@@ -161,6 +161,13 @@ _ENGINE = (
 )
 
 
+def engine_options(command: Command) -> Command:
+    """Where layers are made, and what is compiled for them."""
+    for option in _ENGINE:
+        command = option(command)
+    return command
+
+
 def build_options(command: Command) -> Command:
     """What is asked for, what decides the bytes of a layer, and where it is made."""
     lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
@@ -170,7 +177,7 @@ def build_options(command: Command) -> Command:
 def making_options(command: Command) -> Command:
     """What decides the bytes of a layer, whatever is asked for, and where it is made."""
     for option in (
-        *_ENGINE,
+        engine_options,
         leave_out_option,
         click.option(
             "--compression",

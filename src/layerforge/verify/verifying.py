@@ -47,11 +47,13 @@ def verify(
     advice: tuple[str, ...],
     unrun: str,
     runtime: Path | None = None,
+    known: tuple[Finding, ...] = (),
 ) -> Verdict:
     """Holds any layer against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
-    against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie.
+    against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie; ``known`` are
+    findings of whoever has looked at it before.
     """
-    findings = tuple(_with_ways(one, advice) for one in rules.judge(examination, expect))
+    findings = (*known, *(_with_ways(one, advice) for one in rules.judge(examination, expect)))
     skipped = engine.refusal(expect.target) or unrun
     if errors_of(findings):
         skipped = "the rules found errors"
