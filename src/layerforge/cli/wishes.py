@@ -53,7 +53,7 @@ class Targets:
 
         Raises ``UsageError`` for a Python that its project does not take, ``RecipeError`` where Lambda has none.
         """
-        who = " and ".join(map(str, request.files))
+        who = " and ".join(map(str, request.files or [request.lock or request.spec.name]))
         found = pythons.chosen(self.pythons, request.requires_python, who)
         if not self.pythons and found != (pythons.DEFAULT,):
             say(f"Python {found[0]}: the newest of Lambda's that {who} takes ({request.requires_python})")

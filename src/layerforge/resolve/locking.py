@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import Version
@@ -19,6 +20,7 @@ from layerforge.resolve import excluding, left_out, lock, standins, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Lock, Pin
+from layerforge.resolve.markers import environment
 from layerforge.resolve.remarks import perhaps_a_recipe, tell, warn_of_typo
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
@@ -44,6 +46,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     progress = search.progress
     tell(request, progress)
     if request.lock is not None:
+        _refuse_elsewhere(request, target)
         found = given(request)
         try:
             lock.check_python(found, target, "")
@@ -72,6 +75,16 @@ def given(request: Request) -> Lock:
         return request.other.lock
     assert request.lock is not None
     return lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+
+
+def _refuse_elsewhere(request: Request, target: Target) -> None:
+    """Raises ``LockError`` where another tool's lock is for other systems."""
+    only = request.other.only if request.other else ""
+    if only is None or (only and not Marker(only).evaluate({**environment(target), "extra": ""})):
+        raise LockError(
+            f"{request.lock} is for other systems than Python {target.python} on {target.arch}",
+            hint="write one that is for it too: its `environments` say what it is for",
+        )
 
 
 def _needed(request: Request, found: Lock, target: Target, search: Search) -> Lock:

@@ -68,9 +68,7 @@ def extras(data: Mapping[str, Any]) -> dict[str, list[str]]:
     rows = {canonicalize_name(name): row for name, row in _dependencies(table(data).get("dependencies")).items()}
     found = _dependencies(table(data).get("extras"))
     return {
-        name: [
-            text for one in names if (row := rows.get(canonicalize_name(str(one)))) for text in _texts(str(one), row)
-        ]
+        name: [text for one in names if (row := rows.get(canonicalize_name(str(one)))) for text in texts(str(one), row)]
         for name, names in found.items()
         if isinstance(names, list)
     }
@@ -90,10 +88,10 @@ def groups(data: Mapping[str, Any]) -> dict[str, list[str]]:
 def _lines(rows: Mapping[str, Any], counts: Any = lambda _row: True) -> Iterator[str]:
     for name, row in rows.items():
         if name != "python" and counts(row):
-            yield from _texts(name, row)
+            yield from texts(name, row)
 
 
-def _texts(name: str, row: Any) -> Iterator[str]:
+def texts(name: str, row: Any) -> Iterator[str]:
     """The requirements that a row is: a version, a table, or several tables of which markers choose."""
     for one in row if isinstance(row, list) else [row]:
         yield _text(name, one if isinstance(one, Mapping) else {"version": one})
@@ -136,8 +134,22 @@ def _compared(specifier: str) -> str:
     return f'{key} {operator} "{number.removesuffix(".*")}"'
 
 
+def alternatives(data: Mapping[str, Any]) -> list[str]:
+    """What a project depends on in one version or another, which the standards cannot say: such versions are left out
+    of its requirements.
+    """
+    rows = _dependencies(table(data).get("dependencies"))
+    every = [(name, one) for name, row in rows.items() for one in (row if isinstance(row, list) else [row])]
+    versions = [(name, one.get("version") if isinstance(one, Mapping) else one) for name, one in every]
+    return [f"{name} = {version!r}" for name, version in versions if name != "python" and "|" in str(version)]
+
+
 def specifiers(constraint: str) -> str:
-    """A version as Poetry writes it, ``^1.2``, in the words of the standards, ``>=1.2,<2``. Empty for any version."""
+    """A version as Poetry writes it, ``^1.2``, in the words of the standards, ``>=1.2,<2``. Empty for any version, and
+    for alternatives.
+    """
+    if "|" in constraint:
+        return ""
     parts = [part for part in re.split(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!^~])", constraint.strip()) if part]
     return ",".join(found for part in parts if (found := _specifier(part)))
 

@@ -14,12 +14,12 @@ from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import file_kinds, poetry_project, project_extras, pythons
 from layerforge.resolve.catalogue import Catalogue
-from layerforge.resolve.errors import LockError
+from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed, sorted_out
-from layerforge.resolve.other_locks import formats, uv_lock
+from layerforge.resolve.other_locks import formats, pipfile_lock, uv_lock
 from layerforge.resolve.other_locks.formats import Format
-from layerforge.resolve.other_locks.other_lock import OtherLock, names_of
+from layerforge.resolve.other_locks.other_lock import OtherLock, command_in, names_of
 from layerforge.resolve.project_file import PROJECT, of_project, project
 from layerforge.resolve.recipe import LONGEST_NAME
 from layerforge.resolve.request import Request
@@ -63,6 +63,8 @@ def request(named: Named) -> Request:
 
     Raises ``RecipeError``, ``UsageError`` or ``LockError`` where the file, or the lock beside it, cannot be used.
     """
+    if named.path.name == pipfile_lock.PIPFILE:
+        named = replace(named, path=pipfile_lock.lock_of(named.path))
     form = formats.format_of(named.path)
     if form is not None:
         return _of_lock_file(named, form)
@@ -129,12 +131,6 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
     form = formats.format_of(lock_file) if lock_file else None
     facts = file_kinds.facts(path, taken)
     other = form.read(lock_file, taken, facts.name) if form and lock_file else None
-    if other is not None and (missing := taken.without(other.offered)):
-        raise LockError(
-            "the lock is stale",
-            hint=f"renew it with `{other.renew}`",
-            details=(f"{path} has {missing.told}, which {other.path} does not hold",),
-        )
     by_uv = project_extras.by_uv(data, taken)
     more = sorted_out(project_extras.required(path, data, taken))
     own = _own(path, data, locked=other is not None, chosen=bool(taken))
@@ -166,6 +162,12 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
 def _own(path: Path, data: dict[str, Any], *, locked: bool, chosen: bool) -> Listed:
     """What a project always depends on. Where a lock tells, or groups are chosen, it need not say so itself."""
     if poetry_project.is_one(data):
+        if not locked and (several := poetry_project.alternatives(data)):
+            raise RecipeError(
+                f"{path} has versions that only Poetry understands",
+                hint=f"`{command_in(path.parent, 'poetry lock')}` chooses among them; its poetry.lock is then taken",
+                details=tuple(several),
+            )
         return sorted_out([(f"{path.name}: {one}", one) for one in poetry_project.required(data)])
     try:
         return of_project(path, data)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerforge.resolve.other_locks import uv_lock
+from layerforge.resolve.other_locks import pipfile_lock, poetry_lock, pylock, uv_lock
 from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.project_file import PROJECT
 from layerforge.resolve.wanted import Wanted
@@ -19,15 +19,19 @@ class Format:
 
     name: re.Pattern[str]
     """Of its files."""
-    whose: str
-    """``uv's lock``."""
     project: str
     """Name of the file beside it that says what it locks; empty where it stands for itself."""
     read: Callable[[Path, Wanted, str], OtherLock]
     """Reads one: its path, what is wanted of it, and the name of the project that is meant, where that is known."""
 
 
-FORMATS = (Format(name=re.compile(r"uv\.lock"), whose="uv's lock", project=PROJECT, read=uv_lock.read),)
+FORMATS = (
+    Format(name=re.compile(r"uv\.lock"), project=PROJECT, read=uv_lock.read),
+    Format(name=re.compile(r"poetry\.lock"), project=PROJECT, read=poetry_lock.read),
+    Format(name=re.compile(r"pylock\.toml"), project=PROJECT, read=pylock.read),
+    Format(name=re.compile(r"Pipfile\.lock"), project="", read=pipfile_lock.read),
+    Format(name=re.compile(r"pylock\.[^.]+\.toml"), project="", read=pylock.read),
+)
 """Those of a folder that has several count in this order."""
 
 
