@@ -61,7 +61,7 @@ def test_links_stay_links_where_they_stay_inside(tmp_path: Path) -> None:
 def test_a_link_that_leads_out_is_refused_before_anything_is_copied(tmp_path: Path, target: str) -> None:
     src = written(tmp_path / "src", {"pkg/real.py": ""})
     (src / "link.py").symlink_to(target)
-    with pytest.raises(UsageError, match="1 link of --code .* leads out of it") as caught:
+    with pytest.raises(UsageError, match=r"1 link of --code .* leads out of it") as caught:
         function_code(src, tmp_path / "copy")
     assert caught.value.details == (f"link.py → {target}",)
     assert not (tmp_path / "copy").exists()
