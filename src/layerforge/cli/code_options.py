@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,12 +27,16 @@ from layerforge.report.manifest import Manifest
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 RESERVED = frozenset(
-    {"AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_REGION", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER"}
+    {"AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"}
+    | {"AWS_LAMBDA_FUNCTION_TIMEOUT", "AWS_LAMBDA_INITIALIZATION_TYPE", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"}
 )
-"""Variables that Lambda sets itself, beside those that begin with ``AWS_LAMBDA_``."""
+"""Variables that say what the sandbox is. What else Lambda reserves, such as the Region, is for the user to say."""
 
-_OWN_PLACE = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})
-"""Those of them that say where a function runs, which is for the user to say here."""
+_PATH = re.compile(r"[^{}\[\]\"\n]+\.json")
+"""What was meant to be a file, though there is none."""
+
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+"""Of a variable, as Lambda takes it."""
 
 
 def code_option(command: Command) -> Command:
@@ -59,10 +65,13 @@ def variables_of(words: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or not name.replace("_", "a").isalnum() or name[0].isdecimal():
-            raise UsageError(f"--env {word} is no variable", hint="such as --env TABLE=orders")
-        if (name in RESERVED - _OWN_PLACE) or name.startswith("AWS_LAMBDA_"):
-            raise UsageError(f"--env {name} is Lambda's own to set", hint="give the variable another name")
+        if not equals or not _NAME.fullmatch(name):
+            raise UsageError(
+                f"--env {word} is no variable of a function",
+                hint="such as --env TABLE=orders; Lambda takes letters, digits and _, two at least, a letter first",
+            )
+        if name in RESERVED:
+            raise UsageError(f"--env {name} is Lambda's own to set", hint="leave it out; see --memory and --timeout")
         found[name] = value
     return found
 
@@ -86,15 +95,14 @@ def event_of(word: str) -> bytes:
 
 def _event_text(word: str) -> tuple[str, str]:
     """The text of an event, and words that say where it comes from."""
-    if word == "-":
-        return sys.stdin.read(guarded.MOST_TEXT), "on standard input "
-    path = Path(word)
-    if word.lstrip().startswith(("{", "[", '"')) or not (path.suffix or path.exists()):
+    if word != "-" and not os.path.exists(word) and not _PATH.fullmatch(word):  # noqa: PTH110 - no path may be too long
         return word, ""
     try:
-        return guarded.text(path), f"in {path} "
+        if word == "-":
+            return guarded.decoded(sys.stdin.buffer.read(guarded.MOST_TEXT)), "on standard input "
+        return guarded.text(Path(word)), f"in {word} "
     except guarded.Unreadable as error:
-        raise UsageError(f"the event {path} cannot be read: {error}", hint="name a file that holds JSON") from error
+        raise UsageError(f"the event {word} cannot be read: {error}", hint="name a file that holds JSON") from error
 
 
 def target(
@@ -172,5 +180,8 @@ def env_of(manifests: Iterable[Manifest | None], given: Mapping[str, str]) -> di
 
 
 def as_is(answer: str) -> Any:
-    """An answer as a value."""
-    return json.loads(answer)
+    """An answer as a value; as text, where it is no JSON."""
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer

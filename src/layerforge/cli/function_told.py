@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from layerforge.build.function import FunctionAnswer, FunctionCall, Invoker
 from layerforge.cli import code_options, terminal
+from layerforge.cli.verbosity import VERBOSE, wanted
 from layerforge.core.limits import LONGEST_INIT_MS, MIB
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
@@ -44,9 +45,19 @@ def show(
     if as_json:
         terminal.print_json(as_data(answer, call, subject, where))
     if answer.failure:
-        raise error_of(answer.failure, call, subject.code, subject.seen)
+        whole = wanted(VERBOSE)
+        failure = answer.failure if whole else replace(answer.failure, trace=_shortened(answer.failure.trace))
+        raise error_of(failure, call, subject.code, subject.seen)
     if not as_json:
         terminal.print_answer(answer.answer)
+
+
+def _shortened(trace: tuple[str, ...]) -> tuple[str, ...]:
+    """A long trace without its middle: the innermost calls, which say most, stand at its end."""
+    if len(trace) <= terminal.MOST_DETAILS:
+        return trace
+    first, last = 4, terminal.MOST_DETAILS - 5
+    return (*trace[:first], f"  … {len(trace) - first - last} lines more, with -v", *trace[-last:])
 
 
 def log_of(answer: FunctionAnswer) -> tuple[str, ...]:
@@ -97,8 +108,8 @@ def as_data(answer: FunctionAnswer, call: FunctionCall, subject: Subject, where:
         "answer": None if failure else code_options.as_is(answer.answer),
         "error": asdict(failure) if failure else None,
         "log": list(answer.log),
-        "init_ms": answer.init_ms,
-        "duration_ms": answer.duration_ms,
+        "init_ms": _rounded(answer.init_ms),
+        "duration_ms": _rounded(answer.duration_ms),
         "billed_ms": billed(answer),
         "peak_memory": answer.peak_memory,
         "memory_mb": call.memory,
@@ -114,3 +125,7 @@ def as_data(answer: FunctionAnswer, call: FunctionCall, subject: Subject, where:
         "engine": where.name,
         "warnings": list(warnings(answer)),
     }
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 3)

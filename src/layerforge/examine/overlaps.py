@@ -38,7 +38,7 @@ class Overlap:
         if self.counts == CODE:
             return (
                 f"the code carries {what} ({megabytes(self.size)}), which {self.hidden} has{other}: "
-                "the code's is imported, since /var/task comes before /opt"
+                "the code's is imported, since /var/task comes before /opt; leave it out of the code"
             )
         return (
             f"{self.counts} carries {what} ({megabytes(self.size)}), which {self.hidden} has{other}: it lies over that"

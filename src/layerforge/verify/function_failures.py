@@ -14,7 +14,7 @@ from layerforge.examine.function_code import FunctionCode
 from layerforge.resolve.requirement import known_modules
 from layerforge.verify.run_check import hint_of
 
-NO_NETWORK = "the sandbox has no network: nothing outside of it can be reached, AWS included"
+NO_NETWORK = "the sandbox has no network, so that nothing can be reached, AWS included"
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _CONNECTION = re.compile(
     r"Connect(?:ion|Timeout)|EndpointConnection|gaierror|Name or service not known|name resolution|getaddrinfo|"
@@ -43,7 +43,7 @@ def error_of(
 def _hint(failure: FunctionFailure, call: FunctionCall, code: FunctionCode, layers: Sequence[Examination]) -> str:
     match failure.ending:
         case Ending.TIME:
-            return f"it had {call.timeout} s, and --timeout gives it more; where it waits for something: {NO_NETWORK}"
+            return f"it had {call.timeout} s, and --timeout gives it more; {NO_NETWORK}, where it waits for that"
         case Ending.MEMORY:
             return f"it ran out of its {call.memory:,} MB, and --memory gives it more"
         case Ending.EXIT:
@@ -66,7 +66,7 @@ def _of_error(failure: FunctionFailure, call: FunctionCall, code: FunctionCode, 
     if match := _NO_MODULE.search(failure.message):
         return _missing(match[1], code, layers)
     if _CONNECTION.search(text):
-        return f"{NO_NETWORK}, and no credentials; --env takes what the function would ask for"
+        return f"{NO_NETWORK}, and no credentials: give the function in its event or by --env what it would ask for"
     return _of_system(text)
 
 

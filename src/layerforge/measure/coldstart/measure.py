@@ -183,6 +183,8 @@ def _failed(function: Function, subject: MeasuredLayer, outcome: Outcome) -> Ver
             phase = words
     how = f", by {signal_name(outcome.status)}" if outcome.status < 0 else ""
     at_fault = f"mend {function.about['handler']}" if "handler" in function.about else "--import chooses what is run"
+    if function.code:
+        at_fault += ", which `layerforge run` invokes once"
     return VerificationError(
         f"with {subject.name} the function {phase}{how}",
         hint=f"{at_fault}; `layerforge verify` says whether something is wrong with the layer",
