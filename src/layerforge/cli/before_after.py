@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
+from layerforge.build.runtime_packages import provided
 from layerforge.cli import coldstart, inspect
 from layerforge.cli.coldstart_options import TAIL, Places, RunPlace
 from layerforge.cli.comparison import Pair, pair
@@ -21,6 +22,7 @@ from layerforge.core.limits import FULL_CPU_MB
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.examine import rooted
+from layerforge.examine.examination import Examination
 from layerforge.examine.examine import examine
 from layerforge.examine.summary import summarize
 from layerforge.examine.unpack import unpack
@@ -32,6 +34,8 @@ from layerforge.measure.coldstart.statistics import warnings
 from layerforge.measure.coldstart.writing import as_data
 from layerforge.report.delivery import Layer
 from layerforge.report.page.page_data import InspectedLayer
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.left_out import LeftOut
 from layerforge.verify.imports import imports_of
 from layerforge.verify.notes import notes
 from layerforge.verify.rules import judge
@@ -67,6 +71,8 @@ class Measuring:
     """What both are run with."""
 
     engine: Engine
+    place: RunPlace | None
+    """Where functions are measured; ``None`` where nothing here runs them."""
     store: DiskStore
     progress: Progress
     runs: int
@@ -87,7 +93,7 @@ def before_after(of: Origin, layer: Layer, by: Measuring) -> BeforeAfter:
     with by.store.workspace() as workspace, writing(by.store.root):
         opt = workspace / "before"
         rooted.unpack(of.seen.path, of.found.root, opt)
-        checked = _run(of, old, opt, by, remarks)
+        checked = _run(of, old, layer.manifest.left_out, opt, by, remarks)
         old = replace(old, findings=(*old.findings, *checked.findings))
         if by.runs:
             remarks += _cold_starts(of, layer, opt, workspace, by)
@@ -97,8 +103,25 @@ def before_after(of: Origin, layer: Layer, by: Measuring) -> BeforeAfter:
         new=new,
         findings=layer.verdict.findings if layer.verdict else new.findings,
         figures=(checked.figures, layer.verdict.figures if layer.verdict else Figures()),
-        remarks=tuple(remarks),
+        remarks=(*strangers(old.examination, new.examination), *remarks),
     )
+
+
+def strangers(old: Examination, new: Examination) -> Iterator[str]:
+    """Packages of which nothing is as it was, though name and version are: those of an index may be somebody else's."""
+    for one in new.distributions:
+        then, now = _texts(old, one.name), _texts(new, one.name)
+        if then and any(path.endswith(".py") for path in now) and then.items().isdisjoint(now.items()):
+            yield (
+                f"no file of {one.name} {one.version} is as it was: if it is a package of your own, the index has"
+                " another one of that name and version"
+            )
+
+
+def _texts(seen: Examination, package: str) -> dict[str, str]:
+    """Digests of a package's sources and of its METADATA, by path."""
+    kept = (one for one in seen.members if one.package == package and one.size)
+    return {one.path: one.sha256 for one in kept if one.path.endswith((".py", "/METADATA"))}
 
 
 def _judged(of: Origin) -> InspectedLayer:
@@ -113,7 +136,9 @@ def _judged(of: Origin) -> InspectedLayer:
     )
 
 
-def _run(of: Origin, old: InspectedLayer, opt: Path, by: Measuring, remarks: list[str]) -> Checked:
+def _run(
+    of: Origin, old: InspectedLayer, left: tuple[LeftOut, ...], opt: Path, by: Measuring, remarks: list[str]
+) -> Checked:
     """What a run of the zip shows, where it may be run."""
     nothing = Checked(findings=(), notes=(), figures=Figures())
     why_not = by.engine.refusal(of.target) or by.refused
@@ -122,7 +147,10 @@ def _run(of: Origin, old: InspectedLayer, opt: Path, by: Measuring, remarks: lis
         return nothing
     with by.progress.step("before") as step:
         try:
-            found = run_check(by.engine, of.target, opt, imports_of(of.layer), (), CHECK_SECONDS)
+            spec = LayerSpec(name=of.name, requires=(), left_out=left)
+            beside = provided(spec, of.target, by.engine, by.store, by.progress)
+            imports = imports_of(of.layer)
+            found = run_check(by.engine, of.target, opt, imports, (), CHECK_SECONDS, runtime=beside.folder)
         except LayerforgeError as error:
             remarks.append(f"before was not run: {error.message}")
             return nothing
@@ -132,49 +160,41 @@ def _run(of: Origin, old: InspectedLayer, opt: Path, by: Measuring, remarks: lis
 
 def _cold_starts(of: Origin, layer: Layer, opt: Path, workspace: Path, by: Measuring) -> Iterable[str]:
     """Measures both in turns and puts the result beside the new layer. Returns what kept that from being done."""
-    place = _place(by)
-    if place is None:
+    if by.place is None:
         return ("cold starts were not measured: that takes a container engine and an image of Lambda's layout",)
     seen = examine(layer.path, of.target)
     unpack(layer.path, workspace / "after")
     after = MeasuredLayer(examination=seen, opt=workspace / "after", env=layer.manifest.env)
     before = MeasuredLayer(examination=of.layer, opt=opt)
-    function = of_imports(default_modules(seen, _roots(of)))
+    function = of_imports(default_modules(seen, of.found.roots))
     order = Experiment(
         target=of.target, function=function, subjects=(after, before), memories=(FULL_CPU_MB,), runs=by.runs
     )
     try:
-        data = _data(order, place, by.progress)
+        data = _data(order, by.place, by.progress)
         told: tuple[str, ...] = ()
     except LayerforgeError as error:
         told = (_said(error),)
         try:
-            data = _data(replace(order, subjects=(after,)), place, by.progress)
+            data = _data(replace(order, subjects=(after,)), by.place, by.progress)
         except LayerforgeError as second:
             return (_said(second),)
     coldstart.keep(Places(json=layer.path.with_suffix(TAIL), plot=None, asked=False), data, by.progress)
     return told
 
 
-def _place(by: Measuring) -> RunPlace | None:
-    """Where functions run; ``None`` where nothing here runs them."""
-    if by.engine.name != "docker":
+def place_of(engine: Engine) -> RunPlace | None:
+    """Where an engine runs functions; ``None`` where it runs none."""
+    if engine.name != "docker":
         return None
     from layerforge.build.container.docker_engine import DockerEngine  # its SDK takes long to import
 
-    engine = by.engine
     return RunPlace(engine=engine, image=engine.image.reference) if isinstance(engine, DockerEngine) else None
 
 
 def _said(error: LayerforgeError) -> str:
     last = error.details[-1].strip() if error.details else ""
     return f"{error.message}: {last}" if last else error.message
-
-
-def _roots(of: Origin) -> tuple[str, ...]:
-    """The packages that no other one requires: what was asked for in the first place."""
-    needed = {name for one in of.found.packages for name in one.requires if name != one.name}
-    return tuple(one.name for one in of.found.packages if one.name not in needed)
 
 
 def _data(order: Experiment, place: RunPlace, progress: Progress) -> dict[str, Any]:

@@ -121,7 +121,12 @@ def command(
     [site] = sites
     assert isinstance(site, Site)
     by = Measuring(
-        engine=site.session.engine, store=store, progress=progress, runs=0 if no_coldstart else runs, run_it=run_it
+        engine=site.session.engine,
+        place=before_after.place_of(site.session.engine),
+        store=store,
+        progress=progress,
+        runs=0 if no_coldstart else runs,
+        run_it=run_it,
     )
     both = before_after.before_after(of, ended.layer, by)
     tell(of, made, ended.layer, both, html_file, as_json=as_json, more={"seconds": progress.seconds, "cost": price})

@@ -72,11 +72,11 @@ def _imports(before: Figures, after: Figures) -> tuple[str, str, str, str] | Non
     if then is None and now is None:
         return None
     times = "" if then is None or now is None else ratio(Delta(before=then, after=now))
-    return "import, one run", *_seconds(then), *_seconds(now), times
+    return "import, one run", _seconds(then), _seconds(now), times
 
 
-def _seconds(value: float | None) -> tuple[str]:
-    return ("" if value is None else _ms(1000 * value),)
+def _seconds(value: float | None) -> str:
+    return "" if value is None else _ms(1000 * value)
 
 
 def _ms(value: float) -> str:

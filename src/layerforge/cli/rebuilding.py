@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
-from layerforge.core.text import counted, fitting_name, megabytes
+from layerforge.core.text import counted, fitting_name, megabytes, visible
 from layerforge.examine import kept, zip_content
 from layerforge.examine.examination import Examination
 from layerforge.examine.examine import examine
 from layerforge.examine.installed import Held, Installed, installed
 from layerforge.examine.kept import KeptWheel
 from layerforge.examine.made_for import made_for
-from layerforge.examine.rooted import as_layer, is_layer
+from layerforge.examine.rooted import as_layer
 from layerforge.resolve import exact, excluding, left_out, lock, uv
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.exact import Wanted
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import LONGEST_NAME
 from layerforge.resolve.request import Request
+from layerforge.resolve.requirement import PACKAGE_NAME
 from layerforge.resolve.uv import Asked
 
 _LABEL = re.compile(r"-py3\d+-(?:x86_64|arm64)$")
 CODE = "own code"
+MOST_NAMED = 5
+"""Files and folders of own code that one line names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,21 @@ class Unbuilt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Missed:
+    """A package that has no pin."""
+
+    held: Held
+    why: str
+    out: bool
+    """Whether the command line leaves it out."""
+
+    def told(self, *, kept: bool) -> Unbuilt:
+        """The package as people are told of it."""
+        held = self.held
+        return Unbuilt(name=held.name, version=held.version, bytes=held.bytes, why=self.why, kept=kept)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """What is built of a zip."""
 
@@ -83,15 +104,9 @@ def origin(zip_file: Path, python: str | None, arch: str | None) -> Origin:
         target, unsure = made_for(seen, read, python, arch)
         seen = examine(zip_file, target)
         found = installed(seen, read, target)
-    place = () if is_layer(found.root) else (_placed(seen, found),)
+    line = f"{seen.path.name} has its packages at its top, as a function's code; it is compared as if it were a layer"
+    place = () if found.root else (line,)
     return Origin(target=target, seen=seen, found=found, remarks=(*unsure, *place, *found.remarks))
-
-
-def _placed(seen: Examination, found: Installed) -> str:
-    where = f"in {found.root}" if found.root else "at its top"
-    return (
-        f"{seen.path.name} has its packages {where}, as a function's own code; they are compared as a layer's would be"
-    )
 
 
 def order(
@@ -111,52 +126,70 @@ def order(
     and are neither kept nor left out.
     """
     with progress.step("versions") as step:
-        asked = {one.name: one.version for one in of.found.packages if not one.own}
+        asked = [_wanted(one) for one in of.found.packages if not (one.own or one.broken)]
         got = exact.exact(asked, of.target, progress)
         pins = [*got.pins, *_sources(got.absent, asked, of, compiled)]
         step.note(f"{counted(len(pins), 'package')} of an index")
-    have = {pin.name for pin in pins}
-    missed = [(one, one.own or got.absent.get(one.name, "")) for one in of.found.packages if one.name not in have]
-    _refuse_missed([pair for pair in missed if not pair[0].own], of, leave_out, keep=keep)
-    wheels = _kept(of, [one for one, _ in missed], keep=keep)
+    missed = _missed(of, pins, got.absent, excluding.excluded(leave_out, of.target.runtime))
+    _refuse(missed, of, keep=keep)
+    wheels = _kept(of, [one.held for one in missed if not one.out]) if keep else []
     pins += [_pin(wheel, workspace) for wheel in wheels]
-    request = _request(of, pins, [one for one, _ in missed], known, workspace)
-    return Order(request=request, unbuilt=tuple(_unbuilt(of, missed, keep=keep)))
+    names = {wheel.name for wheel in wheels}
+    parts = [one.told(kept=one.held.name in names) for one in missed]
+    request = _request(of, pins, [one.held for one in missed], known, workspace)
+    return Order(request=request, unbuilt=(*parts, *_loose(of, keep=keep)))
 
 
-def _sources(absent: Mapping[str, str], asked: Mapping[str, str], of: Origin, compiled: Sequence[str]) -> Iterator[Pin]:
+def _missed(of: Origin, pins: Sequence[Pin], absent: Mapping[str, str], out: Collection[str]) -> list[Missed]:
+    have = {pin.name for pin in pins}
+    return [
+        Missed(held=one, why=one.broken or one.own or absent.get(one.name, ""), out=one.name in out)
+        for one in of.found.packages
+        if one.name not in have
+    ]
+
+
+def _wanted(one: Held) -> Wanted:
+    requires = tuple(canonicalize_name(wanted.name) for wanted in one.requires)
+    return Wanted(name=one.name, version=one.version, requires=requires)
+
+
+def _sources(absent: Mapping[str, str], asked: Sequence[Wanted], of: Origin, compiled: Sequence[str]) -> Iterator[Pin]:
     """Pins to source distributions, of what has no wheel and is to be compiled."""
-    for name in (name for name in compiled if absent.get(name) == exact.NO_WHEEL):
-        release = uv.newest_sdist(f"{name}=={asked[name]}", of.target, Asked(source=""))
-        if release:
-            yield Pin(name=name, version=release.version, hashes=(f"sha256:{release.source.sha256}",))
+    names = {canonicalize_name(name) for name in compiled}
+    for one in (one for one in asked if one.name in names and absent.get(one.name) == exact.NO_WHEEL):
+        if release := uv.newest_sdist(one.line, of.target, Asked(source="")):
+            yield Pin(name=one.name, version=release.version, hashes=(f"sha256:{release.source.sha256}",))
 
 
-def _refuse_missed(missed: Sequence[tuple[Held, str]], of: Origin, leave_out: Sequence[str], *, keep: bool) -> None:
-    """Raises ``LockError`` for packages that an index was asked for in vain, and that nothing was said about."""
-    out = excluding.excluded(leave_out, of.target.runtime)
-    rest = [(one, why) for one, why in missed if one.name not in out]
-    if not rest or keep:
+def _refuse(missed: Sequence[Missed], of: Origin, *, keep: bool) -> None:
+    """Raises ``LockError`` for packages that cannot be had and that nothing was said about. What was not installed from
+    an index is own code, and may stay out.
+    """
+    rest = [one for one in missed if not one.out and (one.held.broken or not (one.held.own or keep))]
+    if not rest:
         return
-    names = excluding.options(one.name for one, _ in rest)
-    hints = [f"--keep-code takes their files from the zip as they are, `{names}` builds without them"]
-    if any(why == exact.NO_WHEEL for _, why in rest):
-        hints.append("--from-source NAME compiles one of which there is a source")
-    if any("+" in one.version for one, _ in rest):
-        hints.append("UV_INDEX names an index of your own, or the one that has +versions")
+    sound = [one.held for one in rest if not one.held.broken]
+    hints = ["--keep-code takes their files from the zip as they are"] if sound else []
+    hints.append(f"`{excluding.options(one.held.name for one in rest)}` builds without them")
+    if any(one.why == exact.NO_WHEEL for one in rest):
+        hints.append("--from-source NAME compiles one that has a source")
+    if any("+" in one.version for one in sound):
+        hints.append("UV_INDEX names an index that has such versions")
     raise LockError(
         f"{counted(len(rest), 'package')} of {of.seen.path.name} cannot be had in the same version",
-        hint="; ".join(hints),
-        details=tuple(f"{one.name} {one.version}, {megabytes(one.bytes)}: {why}" for one, why in rest),
+        hint=", or ".join(hints),
+        details=tuple(
+            visible(f"{one.held.name} {one.held.version}, {megabytes(one.held.bytes)}: {one.why}") for one in rest
+        ),
     )
 
 
-def _kept(of: Origin, missed: Sequence[Held], *, keep: bool) -> list[KeptWheel]:
-    if not keep:
-        return []
+def _kept(of: Origin, packages: Sequence[Held]) -> list[KeptWheel]:
+    """What no index has, as wheels of its files in the zip."""
     with zip_content.reader(of.seen.path) as read:
-        wheels = [kept.of_package(one, of.found, of.seen, read, of.target) for one in missed if one.version]
-        code = kept.of_code(f"{of.name.lower()}-code", of.found, read, of.target)
+        wheels = [kept.of_package(one, of.found, of.seen, read, of.target) for one in packages]
+        code = kept.of_code(canonicalize_name(f"{of.name}-code"), of.found, read, of.target)
     return [*wheels, *([code] if code else [])]
 
 
@@ -174,29 +207,28 @@ def _request(of: Origin, pins: Sequence[Pin], missed: Sequence[Held], known: Cat
             f"none of the packages of {of.seen.path.name} can be had", hint="--keep-code takes them as they are"
         )
     own = excluding.distributions(of.target.runtime)
-    names = {*of.found.lacking, *(one.name for one in missed)} - there
+    absent = {*of.found.lacking, *(one.name for one in missed)} - there
+    names = [name for name in absent if PACKAGE_NAME.fullmatch(name)]
     out = [LeftOut(name=name, why=Why.RUNTIME if name in own else Why.ASKED) for name in sorted(names)]
     path = workspace / f"{of.name}.lock"
     path.write_text(left_out.lines(out) + lock.render(pins), "utf-8")
     requires = tuple(f"{pin.name}=={pin.version or lock.wheel_version(pin.address)}" for pin in pins)
-    spec = LayerSpec(name=of.name, requires=requires)
+    spec = LayerSpec(name=of.name, requires=requires, exact=True)
     return Request(spec=spec, text="\n".join(requires), catalogue=known, lock=path, given=requires)
 
 
-def _unbuilt(of: Origin, missed: Sequence[tuple[Held, str]], *, keep: bool) -> Iterator[Unbuilt]:
-    for one, why in missed:
-        yield Unbuilt(name=one.name, version=one.version, bytes=one.bytes, why=why, kept=keep)
-    if of.found.loose:
-        beside = kept.keepable(of.found.loose, of.found.root)
-        rest = [one for one in of.found.loose if one not in beside]
-        for members, keeps in ((beside, keep), (rest, False)):
-            if members:
-                tops = sorted({one.path.removeprefix(of.found.root).partition("/")[0] for one in members})
-                yield Unbuilt(
-                    name=CODE,
-                    version="",
-                    bytes=sum(one.size for one in members),
-                    why=f"{counted(len(members), 'file')} of no package: {', '.join(tops[:5])}"
-                    + (f" and {len(tops) - 5} more" if len(tops) > 5 else ""),
-                    kept=keeps,
-                )
+def _loose(of: Origin, *, keep: bool) -> Iterator[Unbuilt]:
+    """The files that come with no package: beside the packages, where they can be kept, and elsewhere."""
+    beside = kept.keepable(of.found.loose, of.found.root)
+    paths = {one.path for one in beside}
+    for members, keeps in ((beside, keep), ([one for one in of.found.loose if one.path not in paths], False)):
+        if members:
+            tops = sorted({one.path.removeprefix(of.found.root).partition("/")[0] for one in members})
+            more = f" and {len(tops) - MOST_NAMED} more" if len(tops) > MOST_NAMED else ""
+            yield Unbuilt(
+                name=CODE,
+                version="",
+                bytes=sum(one.size for one in members),
+                why=f"{counted(len(members), 'file')} of no package: {', '.join(tops[:MOST_NAMED])}{more}",
+                kept=keeps,
+            )

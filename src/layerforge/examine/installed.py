@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -35,10 +36,12 @@ class Held:
     """Its folder of metadata."""
     bytes: int
     """Unzipped, of all its files."""
+    broken: str = ""
+    """Why it cannot be asked for at all; empty where its metadata are sound."""
     own: str = ""
     """Why no index is to be asked for it; empty where one may be."""
-    requires: tuple[str, ...] = ()
-    """Normalised names of what it requires without extras."""
+    requires: tuple[Requirement, ...] = ()
+    """What it requires without extras."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,38 +49,53 @@ class Installed:
     """What an installer put into a zip."""
 
     root: str
-    """The folder of the packages, with its slash; empty for the top of the zip."""
+    """``python/`` or the like, with its slash; empty for the top of the zip, where a function has them."""
     packages: tuple[Held, ...]
     """By name, each once."""
     loose: tuple[Member, ...]
     """Files that come with no package: own code, and libraries and programs that were laid beside."""
     remarks: tuple[str, ...] = ()
-    """What was found more than once, a line each."""
+    """What was found more than once, and what does not go together, a line each."""
 
     @property
     def lacking(self) -> dict[str, str]:
         """What packages require and the zip does not hold, each with one that requires it."""
         there = {one.name for one in self.packages}
-        return {name: one.name for one in self.packages for name in one.requires if name not in there}
+        named = ((canonicalize_name(wanted.name), one.name) for one in self.packages for wanted in one.requires)
+        return {name: by for name, by in named if name not in there}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the packages that no other one requires: those that were asked for in the first place."""
+        pairs = ((canonicalize_name(wanted.name), one.name) for one in self.packages for wanted in one.requires)
+        needed = {name for name, by in pairs if name != by}
+        return tuple(one.name for one in self.packages if one.name not in needed)
 
 
 def installed(seen: Examination, read: Callable[[str], bytes], target: Target) -> Installed:
     """The packages of a zip. ``read`` gives its files.
 
-    Raises ``VerificationError`` where it has no metadata of packages.
+    Raises ``VerificationError`` where it has no metadata of packages, or has them where nothing looks for them.
     """
     if not seen.distributions:
         raise _without_metadata(seen)
+    root = _root(seen)
     groups: dict[str, list[Distribution]] = {}
     for one in seen.distributions:
         groups.setdefault(one.name, []).append(one)
     chosen = [_first(many, seen) for many in groups.values()]
-    scripts = {path for one in seen.distributions for path in _scripts(one, seen)}
+    packages = sorted((_held(one, seen, read, target) for one in chosen), key=lambda one: one.name)
+    apart = {path for one in seen.distributions for path in _scripts(one, seen)}
+    apart |= {path for one in seen.distributions for path in _metadata(one, seen)}
     return Installed(
-        root=_root(seen.distributions),
-        packages=tuple(sorted((_held(one, seen, read, target) for one in chosen), key=lambda one: one.name)),
-        loose=tuple(one for one in seen.members if not one.package and one.path not in scripts),
-        remarks=tuple(_twice(one, groups[one.name]) for one in chosen if len(groups[one.name]) > 1),
+        root=root,
+        packages=tuple(packages),
+        loose=tuple(one for one in seen.members if not one.package and one.path not in apart),
+        remarks=(
+            *(_twice(one, groups[one.name]) for one in chosen if len(groups[one.name]) > 1),
+            *_unmet(packages),
+            *_aside(chosen, root),
+        ),
     )
 
 
@@ -93,10 +111,16 @@ def _without_metadata(seen: Examination) -> VerificationError:
     return VerificationError(f"{seen.path.name} holds no metadata of packages (.dist-info), so no versions", hint=hint)
 
 
-def _root(found: Iterable[Distribution]) -> str:
-    """The folder that most packages lie in."""
-    folders = Counter(_folder(one) for one in found)
-    return max(folders, key=lambda folder: (folders[folder], folder))
+def _root(seen: Examination) -> str:
+    """The folder that most packages lie in. Raises ``VerificationError`` where it is none of a layer or a function."""
+    folders = Counter(_folder(one) for one in seen.distributions)
+    root = max(folders, key=lambda folder: (folders[folder], folder))
+    if root and site_dir(root) != root:
+        raise VerificationError(
+            f"the packages of {seen.path.name} lie in {visible(root)}, where neither a layer nor a function has them",
+            hint="zip what is in that folder, not the folder: at the top for a function, in python/ for a layer",
+        )
+    return root
 
 
 def _folder(one: Distribution) -> str:
@@ -126,6 +150,25 @@ def _twice(first: Distribution, many: Iterable[Distribution]) -> str:
     return visible(f"{first.name} is there more than once: {first.version} counts, which is found first; not {others}")
 
 
+def _aside(chosen: Iterable[Distribution], root: str) -> Iterator[str]:
+    """Packages that lie apart from the others, which the code must look for in a way of its own."""
+    for one in chosen:
+        if (folder := _folder(one)) != root and site_dir(folder) != folder:
+            yield visible(f"{one.name} {one.version} lies in {folder}, and is built to stand beside the others")
+
+
+def _unmet(packages: Iterable[Held]) -> Iterator[str]:
+    """What packages require of others in vain: several installations into one folder leave such behind."""
+    versions = {one.name: one.version for one in packages if not one.broken}
+    for one in packages:
+        for wanted in one.requires:
+            found = versions.get(canonicalize_name(wanted.name), "")
+            if found and not wanted.specifier.contains(found, prereleases=True):
+                yield visible(
+                    f"{one.name} {one.version} requires {wanted.name}{wanted.specifier}, and {found} is there"
+                )
+
+
 def _scripts(one: Distribution, seen: Examination) -> Iterator[str]:
     """Programs that an installer with ``--target`` lays beside a package, which RECORD names as if they lay outside."""
     for row in one.record or ():
@@ -135,6 +178,19 @@ def _scripts(one: Distribution, seen: Examination) -> Iterator[str]:
             yield from (path,) if path in seen.by_path else ()
 
 
+def _metadata(one: Distribution, seen: Examination) -> Iterator[str]:
+    """Files of metadata, listed in a RECORD or not."""
+    return (member.path for member in seen.members if posixpath.dirname(member.path) == one.info)
+
+
+def files_of(name: str, info: str, seen: Examination) -> Iterator[Member]:
+    """The files of a package whose metadata lie in ``info``, without what another version of it left behind."""
+    for member in seen.members:
+        apart = ".dist-info/" in member.path
+        if member.path.startswith(f"{info}/") or (member.package == name and not apart):
+            yield member
+
+
 def _held(one: Distribution, seen: Examination, read: Callable[[str], bytes], target: Target) -> Held:
     metadata = read(f"{one.info}/METADATA") if f"{one.info}/METADATA" in seen.by_path else b""
     required = markers.asked(metadata, markers.environment(target))
@@ -142,9 +198,10 @@ def _held(one: Distribution, seen: Examination, read: Callable[[str], bytes], ta
         name=one.name,
         version=one.version,
         info=one.info,
-        bytes=sum(member.size for member in seen.members if member.package == one.name),
-        own=_unnamed(one) or _origin(one, seen, read),
-        requires=tuple(sorted({canonicalize_name(requirement.name) for requirement in required})),
+        bytes=sum(member.size for member in files_of(one.name, one.info, seen)),
+        broken=_unnamed(one),
+        own=_origin(one, seen, read),
+        requires=required,
     )
 
 

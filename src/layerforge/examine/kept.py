@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination, Member
-from layerforge.examine.installed import Held, Installed
+from layerforge.examine.installed import Held, Installed, files_of
 
 _UNKEPT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"})
 """What an installer writes, or what is written anew."""
@@ -32,7 +32,7 @@ class KeptWheel:
 
 def of_package(held: Held, found: Installed, seen: Examination, read: Callable[[str], bytes], to: Target) -> KeptWheel:
     """A package of a zip as the wheel that it was installed from, as far as its files are there."""
-    members = [one for one in seen.members if one.package == held.name and not _written(one.path, held.info)]
+    members = [one for one in files_of(held.name, held.info, seen) if not _written(one.path, held.info)]
     return _wheel(held.name, held.version, keepable(members, found.root), found.root, read, to)
 
 
