@@ -96,10 +96,10 @@ def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None
     pythons = wish.settings.python or project_settings(Path()).defaults.python
     if pythons and "python" not in project.decided(ctx):
         python = min(pythons, key=version)
-    path = project_layers.lock_file(wish)
-    request = replace(project_layers.request(wish, known), lock=path)
-    settled = settle(request, own["from_source"], own["leave_out"])
-    return ToLock(request=settled, path=output or path, python=python)
+    # Its own table says again what its lock is to be without, and where that lies.
+    settled = settle(replace(project_layers.request(wish, known), lock=None), own["from_source"], own["leave_out"])
+    request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
+    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=python)
 
 
 def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:

@@ -19,8 +19,8 @@ PREFIX = "LAYERFORGE_"
 _BUILDS = ("build", "plan")
 
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "python": (*_BUILDS, "matrix", "recipes new"),
-    "arch": (*_BUILDS, "matrix", "recipes new"),
+    "python": (*_BUILDS, "matrix"),
+    "arch": (*_BUILDS, "matrix"),
     "output": _BUILDS,
     "jobs": _BUILDS,
     "image": (*_BUILDS, "verify", "coldstart"),

@@ -203,7 +203,7 @@ def _problems(table: Mapping[str, Any]) -> Iterator[str]:
         rows = table.get(kind)
         for name, row in rows.items() if isinstance(rows, dict) else ():
             yield from _of_named(f"{kind}.{name}", name, row, schema)
-    yield from _same_names(table.get("layer"))
+    yield from _same_names(table)
 
 
 def _of_named(where: str, name: str, row: Any, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -225,12 +225,14 @@ def _contrary(table: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"{where}wheels and {where}{others[0]} contradict each other"
 
 
-def _same_names(rows: Any) -> Iterable[str]:
+def _same_names(table: Mapping[str, Any]) -> Iterable[str]:
     """Layers are files that are called by their names, which some file systems do not tell apart by case."""
     seen: dict[str, str] = {}
-    for name in rows if isinstance(rows, dict) else ():
-        if (other := seen.setdefault(name.casefold(), name)) != name:
-            yield f"layer.{name} and layer.{other} differ in case alone"
+    for kind in _TABLES:
+        rows = table.get(kind)
+        for name in rows if isinstance(rows, dict) else ():
+            if (other := seen.setdefault(name.casefold(), f"{kind}.{name}")) != f"{kind}.{name}":
+                yield f"{kind}.{name} and {other} have one name"
 
 
 def _spelled_alike(rows: Any) -> Any:

@@ -157,6 +157,8 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> N
         code = "12 apples"
         layers = 5
         compression = "small"
+        [function.web]
+        requires = ["numpy"]
         """,
     ) == (
         "stor is unknown; perhaps you meant store",
@@ -174,7 +176,8 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> N
         "function.train.code must be a size such as \"110 MiB\", not '12 apples'",
         "function.train.layers must be a number from 0 to 4: a function takes five layers, not 5",
         "function.train.compression is unknown",
-        "layer.Web and layer.web differ in case alone",
+        "layer.Web and layer.web have one name",
+        "function.web and layer.web have one name",
     )
 
 
