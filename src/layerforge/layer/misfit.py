@@ -39,7 +39,9 @@ def refusal(found: Fitted, plan: Plan, tree: Tree, zipped: bytes | None) -> Veri
     useless = candidates(tree, plan, sizes, least)
     named = {word for one in useless for word in one.words}
     asked = [one for one in requested(tree, plan, sizes) if not named & {*one.words}]
-    options, names = _ways(useless, asked, size - limit)
+    # What certain versions are asked of is for a person to leave out.
+    idle = [one for one in useless if not (found.refused and excluding.RUNTIME in one.words)]
+    options, names = _ways(idle, asked, size - limit)
     return VerificationError(
         f"the layer {plan.spec.name} does not fit {found.fit.told}: the smallest that could be made of it "
         f"takes {megabytes(size)}, {megabytes(size - limit)} too much",
@@ -66,8 +68,12 @@ def _ways(useless: Sequence[Candidate], asked: Sequence[Candidate], excess: int)
 def _hint(options: str, names: str, found: Fitted, size: int) -> str:
     more = math.ceil(size / _UNIT) * _UNIT
     room = (LAMBDA_UNZIPPED_LIMIT - size) // _UNIT * _UNIT
-    larger = f"{more / 10**6:g}MB" if found.smallest.zipped is not None else f"{ROOM}={room / 10**6:g}MB"
-    allowed = f"allow more with `--fit {larger}`" if room >= 0 else "split it over two functions"
+    if found.smallest.zipped is not None:
+        allowed = f"allow more with `--fit {more / 10**6:g}MB`"
+    elif room >= 0:
+        allowed = f"leave the function less with `--fit {ROOM}={room / 10**6:g}MB`"
+    else:
+        allowed = "split it over two functions"
     other = f", and make {names} a layer of its own" if names else ""
     return f"add `{options}` to the command{other}; or {allowed}" if options else allowed
 

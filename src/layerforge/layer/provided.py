@@ -10,14 +10,14 @@ from layerforge.core.runtimes import Runtime
 from layerforge.layer.tree import Tree
 from layerforge.resolve import markers
 from layerforge.resolve.left_out import Why
-from layerforge.resolve.runtime_versions import is_capped, lets_all_in
+from layerforge.resolve.runtime_versions import lets_all_in, will_do
 
 
 def refusal(tree: Tree, plan: Plan) -> str:
     """Why the runtime's packages have to stay in the layer of a plan; empty where they may go.
 
-    They stay where the person names a version of one, or where a package that stays asks for no newer one than it
-    names: which version the runtime has, AWS decides.
+    They stay where the person names a version of one, or where a package that stays might not take the one that the
+    runtime has, since AWS decides which that is.
     """
     without, runtime = plan.without, plan.target.runtime
     gone = {one.name for one in without.spec.left_out} - {one.name for one in plan.spec.left_out} if without else set()
@@ -29,7 +29,7 @@ def refusal(tree: Tree, plan: Plan) -> str:
     for package in tree.packages:
         text = tree.read(f"{package.info}/METADATA") if package.info and package.name not in gone else None
         for one in markers.asked(text or b"", environment):
-            if canonicalize_name(one.name) in own and is_capped(one, runtime):
+            if canonicalize_name(one.name) in own and not will_do(one, runtime):
                 return f"{package.name} asks for {one.name}{one.specifier}, and the runtime may have another version"
     return ""
 

@@ -20,3 +20,12 @@ def is_capped(requirement: Requirement, runtime: Runtime) -> bool:
     """Whether a requirement takes no newer version than it names, unless the runtime's own will do in any case."""
     capped = bool(requirement.url) or any(one.operator in _CAPS for one in requirement.specifier)
     return capped and not lets_all_in(requirement, runtime)
+
+
+def will_do(requirement: Requirement, runtime: Runtime) -> bool:
+    """Whether a requirement takes whatever version the runtime has: no matter how old, and how new."""
+    if requirement.url or is_capped(requirement, runtime):
+        return False
+    oldest = runtime.oldest.get(canonicalize_name(requirement.name), "")
+    met = bool(oldest) and requirement.specifier.contains(oldest)
+    return not requirement.specifier or met or lets_all_in(requirement, runtime)
