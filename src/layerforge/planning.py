@@ -11,6 +11,7 @@ from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
 from layerforge.build.graph import Demand, Job
 from layerforge.build.jobs import identities, lacking, step_job
+from layerforge.build.making_wheels import WheelMaking, with_wheels
 from layerforge.build.options import Options, decided, held, settled, with_interpreter
 from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
@@ -112,6 +113,7 @@ def _planned(
 def _chosen(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...]]:
     """The request as it counts, and the packages that it comes to."""
     request = settled(request, options, compiles=_compiles(options, session))
+    request = with_wheels(request, _making(options, session))
     chosen = locking.locked_pins(request, options.target, session.search)
     return replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
 
@@ -130,6 +132,19 @@ def _composed(request: Request, pins: tuple[Pin, ...], options: Options, session
     session = equipped(session, found.spec)
     spec = sources.substituted(decided(found.spec, options), session.folders, session.progress)
     return replace(request, spec=spec), session
+
+
+def _making(options: Options, session: Session) -> WheelMaking:
+    return WheelMaking(
+        search=session.search,
+        store=session.store,
+        target=options.target,
+        logs=session.logs,
+        builder=session.builder,
+        interpreter=options.interpreter,
+        build_here=options.build_here,
+        clock=session.clock,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

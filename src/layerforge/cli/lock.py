@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
-from layerforge.cli import asking, output_files, project, sharing, terminal, verbosity
+from layerforge.build.making_wheels import with_wheels
+from layerforge.cli import asking, call, output_files, project, sharing, terminal, verbosity, wheel_making
 from layerforge.cli import options as shared
 from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
@@ -55,6 +56,9 @@ class ToLock:
 @wanted_options
 @shared.leave_out_option
 @shared.recipes_option
+@shared.build_here_option
+@shared.no_project_option
+@shared.prerelease_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
@@ -65,6 +69,9 @@ def command(
     groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
+    build_here: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
@@ -85,7 +92,10 @@ def command(
         output_files.check(output, "layer.lock")
     store = sharing.open_store(progress)
     for one in found:
-        write(replace(one.request, lock=one.path) if output else one.request, one.python, one.path, store, progress)
+        request = call.replace_versions(one.request, prerelease, project=not no_project)
+        if request.names_sources:
+            request = with_wheels(request, wheel_making.for_locks(one.python, store, progress, build_here=build_here)())
+        write(replace(request, lock=one.path) if output else request, one.python, one.path, store, progress)
     hint_at_keys(layers, found)
 
 

@@ -31,6 +31,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = pythons.DEFAULT
 AUTO = "auto"
 """The word for a compression that is left to the size of the layer."""
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""Words of uv's."""
 
 
 class Named(click.ParamType[str]):
@@ -179,6 +181,9 @@ def making_options(command: Command) -> Command:
     for option in (
         engine_options,
         leave_out_option,
+        build_here_option,
+        no_project_option,
+        prerelease_option,
         click.option(
             "--compression",
             type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
@@ -232,6 +237,37 @@ def leave_out_option(command: Command) -> Command:
         multiple=True,
         metavar="NAME",
         help="Leave out this package and what only it needs; `runtime` is all that Lambda's Python has. Repeatable.",
+    )(command)
+
+
+def build_here_option(command: Command) -> Command:
+    """``--build-here``."""
+    return click.option(
+        "--build-here",
+        is_flag=True,
+        envvar="LAYERFORGE_BUILD_HERE",
+        help="Where there is no container engine, let source distributions and repositories run their code here to "
+        "become wheels.",
+    )(command)
+
+
+def no_project_option(command: Command) -> Command:
+    """``--no-project``."""
+    return click.option(
+        "--no-project",
+        is_flag=True,
+        envvar="LAYERFORGE_NO_PROJECT",
+        help="Leave out a project's own code: the layer holds what it depends on.",
+    )(command)
+
+
+def prerelease_option(command: Command) -> Command:
+    """``--prerelease``."""
+    return click.option(
+        "--prerelease",
+        type=click.Choice(PRERELEASES),
+        envvar="LAYERFORGE_PRERELEASE",
+        help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)
 
 
@@ -317,6 +353,7 @@ def options(
     leave_out: tuple[str, ...],
     jobs: int,
     wheels: bool,
+    build_here: bool,
     output: Path,
     verify: bool,
     fit: str | None = None,
@@ -336,6 +373,7 @@ def options(
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
+        build_here=build_here,
         jobs=jobs,
         twice=twice,
     )
