@@ -16,8 +16,8 @@ MOST_OF_SMALL = 0.1
 is chosen: whoever changes it raises ``plan.SCHEMA``.
 """
 
-MOST_OF_MAX = 0.02
-"""The same of ``max`` over ``small``: under 1 % is usual, and it takes minutes to find out."""
+MOST_OF_MAX = 0.05
+"""The same of ``max`` over ``small``, where less than 1 % is usual. It takes minutes to find out."""
 
 _CONTENT = ((), (Way.RUNTIME,), (Way.ONLY,), (Way.RUNTIME, Way.ONLY))
 """Ways that change what is in a layer, the cheapest first."""
