@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge build",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
+        "layerforge build scikit-learn --wheels --fit direct",
     ),
     "rebuild": (
         "layerforge rebuild layer.zip",

@@ -51,6 +51,11 @@ class _Layer:
     sizes: Mapping[str, int]
     requested: frozenset[str]
 
+    @property
+    def whole(self) -> int:
+        """Bytes of all packages."""
+        return sum(size for name, size in self.sizes.items() if name in self.needs)
+
     def saved(self, names: Collection[str]) -> int:
         """Bytes of packages and of what only they need."""
         asked = {need for needs in self.needs.values() for need in needs}
@@ -95,7 +100,8 @@ def candidates(
         Candidate((name,), layer.saved([name]), f"{_askers(layer, name)}, and no code of another package names it")
         for name in _unnamed(tree, large)
     ]
-    return sorted((one for one in found if one.bytes >= least), key=lambda one: (-one.bytes, one.words))
+    worth = [one for one in found if least <= one.bytes < layer.whole]
+    return sorted(worth, key=lambda one: (-one.bytes, one.words))
 
 
 def requested(tree: Tree, plan: Plan, sizes: Mapping[str, int] | None = None) -> list[Candidate]:
@@ -106,8 +112,7 @@ def requested(tree: Tree, plan: Plan, sizes: Mapping[str, int] | None = None) ->
     layer = _layer(tree, plan, sizes)
     names = sorted(layer.requested & layer.needs.keys())
     found = [Candidate((name,), layer.saved([name]), f"{name} is asked for") for name in names]
-    rest = sum(size for name, size in layer.sizes.items() if name in layer.needs)
-    return sorted((one for one in found if one.bytes < rest), key=lambda one: (-one.bytes, one.words))
+    return sorted((one for one in found if one.bytes < layer.whole), key=lambda one: (-one.bytes, one.words))
 
 
 def told(found: Sequence[Candidate]) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from layerforge.core.text import megabytes
 from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
-MOST_OF_SMALL = 0.1
+MOST_OF_SMALL = 0.06
 """Share of a zip that ``small`` never wins over ``fast``, where 3 to 4 % are usual. Like the next one it decides what
 is chosen: whoever changes it raises ``plan.SCHEMA``.
 """
 
-MOST_OF_MAX = 0.02
-"""The same of ``max`` over ``small``: under 1 % is usual, and it takes minutes to find out."""
+MOST_OF_MAX = 0.05
+"""The same of ``max`` over ``small``, where less than 1 % is usual. It takes minutes to find out."""
 
 _CONTENT = ((), (Way.RUNTIME,), (Way.ONLY,), (Way.RUNTIME, Way.ONLY))
 """Ways that change what is in a layer, the cheapest first."""
@@ -174,7 +174,7 @@ def _told_auto(found: Fitted) -> str:
     if found.taken:
         return f"compressed small, to {megabytes(last.zipped or 0)}, since fast gives {fast}, more than {limit}"
     if last is first:
-        return f"compressed fast: small would not make {fast} fit {limit}"
+        return f"compressed fast: small, which wins 3 to 4 %, would not make {fast} fit {limit}"
     return f"compressed fast: small gives {megabytes(last.zipped or 0)}, which does not fit {limit} either"
 
 

@@ -43,7 +43,7 @@ def refusal(found: Fitted, plan: Plan, tree: Tree, zipped: bytes | None) -> Veri
     idle = [one for one in useless if not (found.refused and excluding.RUNTIME in one.words)]
     options, names = _ways(idle, asked, size - limit)
     return VerificationError(
-        f"the layer {plan.spec.name} does not fit {found.fit.told}: the smallest that could be made of it "
+        f"the layer {plan.spec.name} does not fit {found.fit.told}: the smallest that was made of it "
         f"takes {megabytes(size)}, {megabytes(size - limit)} too much",
         hint=_hint(options, names, found, size),
         details=(
@@ -62,7 +62,8 @@ def _ways(useless: Sequence[Candidate], asked: Sequence[Candidate], excess: int)
     rest = excess - sum(one.bytes for one in useless)
     sufficient = [one for one in reversed(asked) if one.bytes >= rest]
     chosen = sufficient[:1] or asked[:-1]
-    return enough([*useless, *chosen], excess), ", ".join(word for one in chosen for word in one.words)
+    options = enough(chosen, excess) or enough([*useless, *chosen], excess)
+    return options, ", ".join(word for one in chosen for word in one.words)
 
 
 def _hint(options: str, names: str, found: Fitted, size: int) -> str:

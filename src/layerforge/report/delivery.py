@@ -21,6 +21,8 @@ from layerforge.layer.tree import Tree
 from layerforge.report.manifest import Manifest, manifest_json, read_manifest
 from layerforge.report.provenance import Origins
 from layerforge.resolve import lock
+from layerforge.resolve.fit import Way
+from layerforge.resolve.left_out import Why
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
 LAYER = "layer"
@@ -152,10 +154,19 @@ def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -
         write_atomically(aside, layer.data)
     raise VerificationError(
         f"the layer {manifest.name} is not fit for Lambda, so it was not written",
-        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
+        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`{_kept(manifest)}",
         details=tuple(describe(finding) for finding in errors),
         findings=tuple(errors),
     )
+
+
+def _kept(manifest: Manifest) -> str:
+    """How to keep what was left out for the layer to fit, which may be what is wrong with it."""
+    if manifest.fit is None or Way.RUNTIME not in manifest.fit.taken:
+        return ""
+    own = next(one for one in manifest.left_out if one.why is Why.RUNTIME)
+    major = own.version.partition(".")[0]
+    return f'; the runtime\'s own packages were left out to fit, and "{own.name}>={major}" as a requirement keeps them'
 
 
 def deliver(plan: Plan, layer: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:
