@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.faults import writing
 from layerforge.core.findings import Finding
 from layerforge.core.limits import FULL_CPU_MB
+from layerforge.core.paths import below_site
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.examine import rooted
@@ -57,6 +58,8 @@ class BeforeAfter:
     """On the new layer: of the rules, and of its run where it was verified."""
     figures: tuple[Figures, Figures]
     """Of one run of each, where there was one."""
+    fails: bool = False
+    """Whether no function starts with the zip."""
     remarks: tuple[str, ...] = ()
     """What could not be measured and why, a line each."""
 
@@ -89,20 +92,25 @@ class Measuring:
 def before_after(of: Origin, layer: Layer, by: Measuring) -> BeforeAfter:
     """Judges both and measures both, as far as that can be done here."""
     remarks: list[str] = []
-    old = _judged(of)
+    old, fails = _judged(of), False
     with by.store.workspace() as workspace, writing(by.store.root):
         opt = workspace / "before"
         rooted.unpack(of.seen.path, of.found.root, opt)
         checked = _run(of, old, layer.manifest.left_out, opt, by, remarks)
         old = replace(old, findings=(*old.findings, *checked.findings))
-        if by.runs:
-            remarks += _cold_starts(of, layer, opt, workspace, by)
+        if by.runs and by.place is None:
+            remarks.append(
+                "cold starts were not measured: that takes a container engine and an image of Lambda's layout"
+            )
+        elif by.runs and by.place:
+            fails = _cold_starts(of, layer, opt, workspace / "after", by, by.place, remarks)
     new = inspect.known(layer.path, of.target.python, str(of.target.arch))
     return BeforeAfter(
         old=old,
         new=new,
         findings=layer.verdict.findings if layer.verdict else new.findings,
         figures=(checked.figures, layer.verdict.figures if layer.verdict else Figures()),
+        fails=fails,
         remarks=(*strangers(old.examination, new.examination), *remarks),
     )
 
@@ -111,17 +119,18 @@ def strangers(old: Examination, new: Examination) -> Iterator[str]:
     """Packages of which nothing is as it was, though name and version are: those of an index may be somebody else's."""
     for one in new.distributions:
         then, now = _texts(old, one.name), _texts(new, one.name)
-        if then and any(path.endswith(".py") for path in now) and then.items().isdisjoint(now.items()):
+        if then and any(path.endswith(".py") for path, _ in now) and then.isdisjoint(now):
             yield (
                 f"no file of {one.name} {one.version} is as it was: if it is a package of your own, the index has"
                 " another one of that name and version"
             )
 
 
-def _texts(seen: Examination, package: str) -> dict[str, str]:
-    """Digests of a package's sources and of its METADATA, by path."""
-    kept = (one for one in seen.members if one.package == package and one.size)
-    return {one.path: one.sha256 for one in kept if one.path.endswith((".py", "/METADATA"))}
+def _texts(seen: Examination, package: str) -> set[tuple[str, str]]:
+    """Path and digest of a package's sources and of its METADATA."""
+    infos = {f"{one.info}/METADATA" for one in seen.distributions if one.name == package}
+    kept = (one for one in seen.members if one.path in infos or (one.package == package and one.path.endswith(".py")))
+    return {(below_site(one.path), one.sha256) for one in kept if one.size}
 
 
 def _judged(of: Origin) -> InspectedLayer:
@@ -158,29 +167,36 @@ def _run(
     return found
 
 
-def _cold_starts(of: Origin, layer: Layer, opt: Path, workspace: Path, by: Measuring) -> Iterable[str]:
-    """Measures both in turns and puts the result beside the new layer. Returns what kept that from being done."""
-    if by.place is None:
-        return ("cold starts were not measured: that takes a container engine and an image of Lambda's layout",)
+def _cold_starts(
+    of: Origin, layer: Layer, opt: Path, new: Path, by: Measuring, place: RunPlace, remarks: list[str]
+) -> bool:
+    """Measures both in turns and puts the result beside the new layer, which is unpacked at ``new``. Returns whether
+    it is the zip alone that no function starts with.
+    """
     seen = examine(layer.path, of.target)
-    unpack(layer.path, workspace / "after")
-    after = MeasuredLayer(examination=seen, opt=workspace / "after", env=layer.manifest.env)
+    unpack(layer.path, new)
+    after = MeasuredLayer(examination=seen, opt=new, env=layer.manifest.env)
     before = MeasuredLayer(examination=of.layer, opt=opt)
     function = of_imports(default_modules(seen, of.found.roots))
     order = Experiment(
         target=of.target, function=function, subjects=(after, before), memories=(FULL_CPU_MB,), runs=by.runs
     )
-    try:
-        data = _data(order, by.place, by.progress)
-        told: tuple[str, ...] = ()
-    except LayerforgeError as error:
-        told = (_said(error),)
-        try:
-            data = _data(replace(order, subjects=(after,)), by.place, by.progress)
-        except LayerforgeError as second:
-            return (_said(second),)
+    data, told = _attempt(order, place, by.progress)
+    if data is None:
+        data, also = _attempt(replace(order, subjects=(after,)), place, by.progress)
+        remarks.append(also or told)
+        if data is None:
+            return False
     coldstart.keep(Places(json=layer.path.with_suffix(TAIL), plot=None, asked=False), data, by.progress)
-    return told
+    return bool(told)
+
+
+def _attempt(order: Experiment, place: RunPlace, progress: Progress) -> tuple[dict[str, Any] | None, str]:
+    """What was measured, or why nothing was."""
+    try:
+        return _data(order, place, progress), ""
+    except LayerforgeError as error:
+        return None, _said(error)
 
 
 def place_of(engine: Engine) -> RunPlace | None:

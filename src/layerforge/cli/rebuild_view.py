@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -45,8 +46,8 @@ def show(out: Screen, of: Origin, layer: Layer, both: BeforeAfter) -> None:
     for line in (*remarks(both.pair.changes), *both.remarks):
         out.line(f"  {screen.shortened(visible(line))}")
     out.line()
-    for title, findings in (("before", both.old.findings), ("after", both.findings)):
-        _findings(out, title, findings)
+    findings(out, "before", both.old.findings)
+    findings(out, "after", both.findings)
     if layer.verdict is None:
         out.line(("the new layer was not verified", "yellow"))
     elif layer.verdict.skipped:
@@ -61,6 +62,9 @@ def rows(both: BeforeAfter) -> Iterator[tuple[str, str, str, str]]:
     yield "files", f"{changes.count.before:,}", f"{changes.count.after:,}", ratio(changes.count)
     if init := changes.init:
         yield f"init at {init.memory_mb:,} MB", _ms(init.ms.before), _ms(init.ms.after), ratio(init.ms)
+    elif both.new.beside.coldstart and both.fails:
+        for one in both.new.beside.coldstart.runs:
+            yield f"init at {one.memory_mb:,} MB", "does not load", _ms(statistics.median(one.init_ms)), ""
     elif imports := _imports(*both.figures):
         yield imports
     yield "findings", told(both.old.findings), told(both.findings), ""
@@ -95,8 +99,9 @@ def told(findings: Sequence[Finding]) -> str:
     return ", ".join(counted(count, noun) for count, noun in parts if count) or "none"
 
 
-def _findings(out: Screen, title: str, findings: Sequence[Finding]) -> None:
-    ordered = sorted(findings, key=lambda one: one.severity is not Severity.ERROR)
+def findings(out: Screen, title: str, found: Sequence[Finding]) -> None:
+    """Shows findings, a line each, errors first."""
+    ordered = sorted(found, key=lambda one: one.severity is not Severity.ERROR)
     for one in ordered[:MOST_FINDINGS]:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
         line = screen.shortened(finding_line(one).removeprefix(f"{one.rule} ").removeprefix(one.rule), LONGEST_LINE)

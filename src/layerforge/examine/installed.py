@@ -21,6 +21,9 @@ from layerforge.layer.distributions import Distribution, placed
 from layerforge.resolve import markers
 from layerforge.resolve.requirement import PACKAGE_NAME
 
+_LEFT_BEHIND = ".lock"
+"""What uv leaves in the folder that it installs into."""
+
 _REQUIREMENTS = ".requirements.zip"
 """What serverless-python-requirements packs packages into with ``zip: true``."""
 
@@ -85,7 +88,7 @@ def installed(seen: Examination, read: Callable[[str], bytes], target: Target) -
         groups.setdefault(one.name, []).append(one)
     chosen = [_first(many, seen) for many in groups.values()]
     packages = sorted((_held(one, seen, read, target) for one in chosen), key=lambda one: one.name)
-    apart = {path for one in seen.distributions for path in _scripts(one, seen)}
+    apart = {f"{root}{_LEFT_BEHIND}"} | {path for one in seen.distributions for path in _scripts(one, seen)}
     apart |= {path for one in seen.distributions for path in _metadata(one, seen)}
     return Installed(
         root=root,
