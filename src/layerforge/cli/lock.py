@@ -17,7 +17,7 @@ from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, pythons, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import proved
@@ -34,9 +34,8 @@ from layerforge.resolve.targets import requests, stand_alone
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=locking.OLDEST_LOCKED,
-    show_default=True,
-    help="Oldest Python that the lock serves.",
+    help="Oldest Python that the lock serves.  "
+    f"[default: the oldest inside the project's requires-python, from {locking.OLDEST_LOCKED} on]",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @wanted_options
@@ -45,7 +44,7 @@ from layerforge.resolve.targets import requests, stand_alone
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
-    python: str,
+    python: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
     extras: tuple[str, ...],
@@ -58,7 +57,7 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    python = shared.target(python, "x86_64").python
+    given = shared.target(python, "x86_64").python if python else ""
     known, asked = shared.known_recipes(recipes_folders), shared.asked(targets)
     options = wishes(extras, groups)
     wanted = requests(asked, None, known, each=stand_alone(asked, known), options=options)
@@ -74,7 +73,8 @@ def command(
     for request in wanted:
         excluding.refuse_compiled(left, request.spec.compiled)
     for request, path in zip(wanted, places, strict=True):
-        write(replace(request, lock=path) if output else request, python, path, store, progress)
+        oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
+        write(replace(request, lock=path) if output else request, oldest, path, store, progress)
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
