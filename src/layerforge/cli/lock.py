@@ -19,7 +19,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import version
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, project_layers, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, project_layers, pythons, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.catalogue import Catalogue
@@ -48,9 +48,8 @@ class ToLock:
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=locking.OLDEST_LOCKED,
-    show_default=True,
-    help="Oldest Python that the lock serves.",
+    help="Oldest Python that the lock serves.  "
+    f"[default: the oldest inside the project's requires-python, from {locking.OLDEST_LOCKED} on]",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @wanted_options
@@ -62,7 +61,7 @@ class ToLock:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
-    python: str,
+    python: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
     extras: tuple[str, ...],
@@ -78,13 +77,14 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    oldest = shared.target(python, "x86_64").python
+    given = shared.target(python, "x86_64").python if python else ""
     known, progress, options = shared.known_recipes(recipes_folders), terminal.progress(), wishes(extras, groups)
     layers, words = asking.wanted(shared.asked(targets), known, progress)
     asking.refuse_wishes(options, layers)
-    found = [of_layer(one, known, oldest, output) for one in layers]
+    found = [of_layer(one, known, given, output) for one in layers]
     for request in requests(words, None, known, each=stand_alone(words, known), options=options) if words else ():
         settled = settle(request, from_source, leave_out)
+        oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
         found.append(ToLock(request=settled, path=output or place(request), python=oldest))
     if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
@@ -103,13 +103,13 @@ def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None
     """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
     ctx = click.get_current_context()
     own = ctx.params | project.of_layer(wish, ctx)
-    pythons = wish.settings.python or project_settings(Path()).defaults.python
-    if pythons and "python" not in project.decided(ctx):
-        python = min(pythons, key=version)
+    named = wish.settings.python or project_settings(Path()).defaults.python
+    python = python or (min(named, key=version) if named else "")
     # Its own table says again what its lock is to be without, and where that lies.
     settled = settle(replace(project_layers.request(wish, known), lock=None), own["from_source"], own["leave_out"])
     request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
-    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=python)
+    oldest = pythons.oldest(python, request.requires_python, locking.OLDEST_LOCKED)
+    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=oldest)
 
 
 def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:

@@ -53,8 +53,6 @@ class OtherLock:
     """Options that say where to look besides uv's own configuration, a line each."""
     only: str | None = ""
     """The marker of the targets that it is for; empty where it does not say, ``None`` where Lambda has none of them."""
-    exact: bool = False
-    """Whether it changes what its packages say that they require, so that nothing is to be made of that."""
 
 
 def command_in(folder: Path, command: str) -> str:
