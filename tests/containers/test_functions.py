@@ -126,10 +126,10 @@ def test_a_process_that_ends_is_told(standin: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "handler", "words"),
     [
-        ("x = 1\n", "app.handler", ("Runtime.HandlerNotFound", "a handler is the path")),
-        ("import absent\n", "app.handler", ("Runtime.ImportModuleError", "No module named 'absent'", "makes a layer")),
-        ("def (\n", "app.handler", ("Runtime.UserCodeSyntaxError", "runs on Python 3.13")),
-        ("1 / 0\n", "app.handler", ("ZeroDivisionError", 'File "/var/task/app.py", line 1, in <module>')),
+        ("x = 'handler'\n", "app.handler", ("Runtime.HandlerNotFound", "a handler is the path")),
+        ("import absent\nhandler = 1\n", "app.handler", ("Runtime.ImportModuleError", "No module named 'absent'", "makes a layer")),
+        ("def (\nhandler = 1\n", "app.handler", ("Runtime.UserCodeSyntaxError", "runs on Python 3.13")),
+        ("1 / 0\nhandler = 1\n", "app.handler", ("ZeroDivisionError", 'File "/var/task/app.py", line 1, in <module>')),
         ("def handler(e, c):\n    return {1}\n", "app.handler", ("Runtime.MarshalError", "set is not JSON")),
     ],
 )

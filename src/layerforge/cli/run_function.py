@@ -81,15 +81,12 @@ def command(
     A layer that was not built on this machine is run in a container only; where there is none, --trust runs its code
     here, with bounds, and as far apart from the rest as the kernel allows.
     """
-    if code is None:
-        hint = "name the function's folder or zip: --code DIR --handler app.handler"
-        raise UsageError("--code is missing", hint=hint)
     stacked.refuse_many(layers)
     data, own = code_options.event_of(event), code_options.variables_of(variables)
     progress = terminal.progress()
     store = sharing.near_store(progress)
     with store.workspace() as workspace:
-        subject = _subject(layers, code, workspace, (python, arch), progress)
+        subject = _subject(layers, _required(code), workspace, (python, arch), progress)
         name = handler_of(handler, subject)
         where = _engine(engine, image, subject, memory, progress)
         require_trust(subject.seen, where, store, trust=trust)
@@ -109,6 +106,13 @@ def command(
             answer = where.invoke(call)
             step.note(function_told.times(answer, call), Mark.BAD if answer.failure else Mark.GOOD)
         function_told.show(answer, call, subject, where, progress, as_json=as_json)
+
+
+def _required(code: Path | None) -> Path:
+    if code is None:
+        hint = "name the function's folder or zip: --code DIR --handler app.handler"
+        raise UsageError("--code is missing", hint=hint)
+    return code
 
 
 def _subject(

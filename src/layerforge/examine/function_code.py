@@ -17,6 +17,7 @@ from layerforge.core.faults import writing
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import counted, megabytes
 from layerforge.examine import unpack as unpacking
+from layerforge.examine import zip_content, zip_directory
 from layerforge.examine.examination import Examination
 
 LEFT_OUT = frozenset(
@@ -107,10 +108,17 @@ def function_code(name: Path, into: Path, layers: Sequence[Examination] = ()) ->
         raise UsageError(
             f"--code {name} is neither a folder nor a zip", hint=hint or "name one that holds your function"
         )
+    return _of_zip(name, into, layers)
+
+
+def _of_zip(name: Path, into: Path, layers: Sequence[Examination]) -> FunctionCode:
+    with zip_content.opened(name) as data:
+        entries = zip_directory.entries(data, name)
+    declared = (CodeFile(path=one.name, size=one.size) for one in entries if not one.is_folder and not one.is_link)
+    require_room(name, declared, layers)
     with writing(into):
         unpacking.unpack(name, into)
     files = {one.path: one for one in sorted(_files(into, []), key=lambda one: one.path)}
-    require_room(name, files.values(), layers)
     return FunctionCode(name=name, folder=into, files=files)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +35,21 @@ def require(handler: str, code: FunctionCode, layers: Sequence[Examination]) -> 
             f"{handler}: there is no module {module} in --code {code.name}" + (", nor in a layer" if layers else ""),
             hint=_meant(handler, code) or f"name the folder that it lies in with --code; {FORM}",
         )
+
+    if _lacks(code, dotted, name):
+        raise UsageError(
+            f"{handler}: the module {module} has no {name}",
+            hint=_meant(handler, code) or f"name a function of it; {FORM}",
+        )
+
+
+def _lacks(code: FunctionCode, module: str, name: str) -> bool:
+    """Whether a module of the code cannot have a name, since its source does not hold the word."""
+    place = module.replace(".", "/")
+    source = code.read(f"{place}.py") or code.read(f"{place}/__init__.py")
+    if source is None or any(word in source for word in (b"import *", b"__getattr__", b"exec(", b"globals(")):
+        return False
+    return re.search(rf"\b{re.escape(name)}\b", source.decode("utf-8", "replace")) is None
 
 
 def _meant(handler: str, code: FunctionCode) -> str:
@@ -71,13 +87,23 @@ def found(code: FunctionCode) -> Iterator[str]:
 
 
 def functions(source: bytes) -> tuple[str, ...]:
-    """Names of the functions of two arguments at the top of a source; none where it is no Python."""
+    """Names at the top of a source that may be handlers: functions of two arguments, and what is called one, as in
+    ``handler = Mangum(app)``. None where it is no Python.
+    """
     try:
         body = guarded.python(source).body
     except guarded.Unreadable:
         return ()
-    defs = (one for one in body if isinstance(one, ast.FunctionDef))
-    return tuple(one.name for one in defs if len(one.args.args) == 2)
+    return tuple(name for one in body for name in _handlers(one))
+
+
+def _handlers(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.FunctionDef(name=name, args=ast.arguments(posonlyargs=first, args=others)):
+            if len(first) + len(others) == 2:
+                yield name
+        case ast.Assign(targets=[ast.Name(id=name)]) if name.endswith("handler"):
+            yield name
 
 
 def _named(dotted: str, code: FunctionCode) -> str:

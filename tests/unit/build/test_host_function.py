@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import py_compile
 import signal
 import sys
 import tempfile
@@ -253,3 +255,15 @@ def test_the_job_has_the_code_before_all_else(tmp_path: Path) -> None:
     [job] = jobs
     assert job.code == call.code
     assert job.timeout > call.timeout, "the init phase has a time of its own"
+
+
+@pytest.mark.parametrize("mode", list(py_compile.PycInvalidationMode))
+def test_bytecode_that_is_stale_or_missing_is_no_matter(tmp_path: Path, mode: py_compile.PycInvalidationMode) -> None:
+    call = a_call(tmp_path, "import helpers\ndef handler(event, context):\n    return helpers.N\n")
+    place = call.code / "helpers.py"
+    place.write_text("N = 1\n")
+    os.utime(place, (1_000_000, 1_000_000))
+    py_compile.compile(str(place), invalidation_mode=mode)
+    place.write_text("N = 22\n")
+    # Unchecked bytecode is taken as it is, there as here.
+    assert invoked(call).answer == ("1" if mode is py_compile.PycInvalidationMode.UNCHECKED_HASH else "22")

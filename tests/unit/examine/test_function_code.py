@@ -103,6 +103,13 @@ def test_the_folder_of_all_that_sam_has_built_is_the_code_of_no_function(tmp_pat
     assert [*function_code(built / "Train", tmp_path / "copy").paths] == ["app.py"]
 
 
+def test_a_zip_that_is_too_large_is_not_unpacked(tmp_path: Path) -> None:
+    path = zips.of(tmp_path / "fn.zip", {"app.py": b"x" * 5_000})
+    with pytest.raises(UsageError, match="and Lambda takes 262,144,000 together"):
+        function_code(path, tmp_path / "copy", [zips.an_examination(unzipped=LAMBDA_UNZIPPED_LIMIT - 4_999)])
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "words", "hint"),
     [

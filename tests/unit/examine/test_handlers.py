@@ -15,6 +15,7 @@ FILES = {
     "src/jobs.py": b"def nightly(event, context): pass\n",
     "pkg/__init__.py": b"",
     "pkg/api.py": b"def lambda_handler(event, context): pass\n",
+    "star.py": b"from pkg.api import *\n",
 }
 
 
@@ -23,7 +24,7 @@ def code(tmp_path: Path) -> FunctionCode:
     return function_code(zips.of(tmp_path / "fn.zip", FILES), tmp_path / "code")
 
 
-@pytest.mark.parametrize("handler", ["app.handler", "app.dynamic", "src/jobs.nightly", "pkg.api.lambda_handler"])
+@pytest.mark.parametrize("handler", ["app.handler", "star.anything", "src/jobs.nightly", "pkg.api.lambda_handler"])
 def test_a_handler_whose_module_is_there_is_taken(code: FunctionCode, handler: str) -> None:
     handlers.require(handler, code, ())
 
@@ -41,6 +42,8 @@ def test_a_handler_may_lie_in_a_layer(code: FunctionCode, tmp_path: Path) -> Non
         ("ap.handler", "there is no module ap in --code", "app.handler"),
         ("jobs.nightly", "there is no module jobs", "src/jobs.nightly"),
         ("api.lambda_handler", "there is no module api", "pkg.api.lambda_handler"),
+        ("app.handlr", "the module app has no handlr", "app.handler"),
+        ("app.hand", "the module app has no hand", "app.handler"),
         ("app", "'app' is no handler", "app.handler"),
         ("app.py", "'app.py' is no handler", "app.handler"),
         ("app.", "'app.' is no handler", "app.handler"),
@@ -62,6 +65,11 @@ def test_packages_that_the_code_carries_are_not_what_is_meant(tmp_path: Path) ->
 
 def test_what_is_no_python_has_no_handlers() -> None:
     assert handlers.functions(b"def (") == ()
+
+
+def test_what_may_be_a_handler_goes_by_its_arguments_or_its_name() -> None:
+    source = b"def one(event, context): pass\ndef two(x): pass\nhandler = Mangum(app)\nother = 3\n"
+    assert handlers.functions(source) == ("one", "handler")
 
 
 def test_modules_beside_a_file_count_unless_a_layer_has_them(tmp_path: Path) -> None:
