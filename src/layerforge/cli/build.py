@@ -30,6 +30,7 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
@@ -67,6 +68,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     cluster: str | None,
     tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
@@ -88,8 +91,8 @@ def command(
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
     store = sharing.open_store(progress)
-    known, runtimes = shared.known_recipes(recipes_folders), (pythons, arches)
-    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)

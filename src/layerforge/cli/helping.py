@@ -62,7 +62,17 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "What goes in": (
+        "requirements",
+        "each",
+        "every",
+        "extras",
+        "groups",
+        "leave_out",
+        "recipes_folders",
+        "lock_file",
+        "sources",
+    ),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),

@@ -14,18 +14,20 @@ from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.cli import sharing
+from layerforge.cli.wishes import Targets, wanted_options
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve import pythons
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DEFAULT_PYTHON = "3.13"
+DEFAULT_PYTHON = pythons.DEFAULT
 
 
 class Named(click.ParamType[str]):
@@ -103,9 +105,8 @@ def every_target_option(command: Command) -> Command:
         "pythons",
         type=PYTHONS,
         multiple=True,
-        default=[DEFAULT_PYTHON],
-        show_default=True,
-        help="Lambda's Python; several with commas, or repeatable.",
+        help="Lambda's Python; several with commas, or repeatable.  "
+        f"[default: the newest inside the project's requires-python, else {DEFAULT_PYTHON}]",
     )
     arch = click.option(
         "--arch",
@@ -182,7 +183,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
+    return every_target_option(wanted_options(recipes_option(each_option(all_option(sharing.store_options(command))))))
 
 
 def cluster_options(command: Command) -> Command:
@@ -273,10 +274,14 @@ def target(python: str, arch: str) -> Target:
     return runtimes.target(python.removeprefix("python"), arch)
 
 
-def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> list[Target]:
-    """The targets that the options name: every Python on every processor, each once."""
-    names = [list(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
-    return [target(python, arch) for python in names[0] for arch in names[1]]
+def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> Targets:
+    """The targets that the options name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
+    names = [tuple(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
+    known = [target(python, arch) for python in names[0] or (DEFAULT_PYTHON,) for arch in names[1]]
+    return Targets(
+        pythons=tuple(dict.fromkeys(one.python for one in known)) if names[0] else (),
+        arches=tuple(dict.fromkeys(one.arch for one in known)),
+    )
 
 
 def options(

@@ -158,6 +158,70 @@ def test_one_lock_can_be_named_for_one_layer_alone(layerforge: Command, project:
     assert layerforge("lock", "-o", "mine.lock").code == 2
 
 
+def test_layers_whose_locks_others_write_are_passed_over_unless_they_are_named(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    project.write_text(
+        project.read_text().replace('["two"]\n        arch', '["two"]\n        lock = "uv.lock"\n        arch')
+    )
+    ran = layerforge("lock")
+    assert ran.code == 0, ran.err
+    assert "uv.lock of layer second is another tool's" in ran.err
+    assert sorted(one.name for one in tmp_path.glob("*.lock")) == ["first.lock", "third.lock"]
+    assert layerforge("lock", "second").code == 2
+
+
+# --- projects
+
+
+APP = """
+[project]
+name = "app"
+version = "1"
+requires-python = "REQUIRES"
+dependencies = ["one"]
+[project.optional-dependencies]
+more = ["two"]
+[dependency-groups]
+lambda = ["three"]
+"""
+
+
+@pytest.fixture
+def app(project: Path, tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/pyproject.toml").write_text(APP.replace("REQUIRES", f"=={PYTHON}.*"))
+    project.write_text(
+        '[layer.bare]\nproject = "app"\n[layer.all]\nproject = "app"\nextra = "more"\ngroups = ["lambda"]\n'
+    )
+    return project
+
+
+def test_a_layer_of_a_project_has_the_extras_and_groups_that_its_table_names(layerforge: Command, app: Path) -> None:
+    found = plans(layerforge("plan"))
+    wheels = {title: [line for line in lines if line.startswith("wheel")] for title, lines in found.items()}
+    assert wheels == {
+        f"bare-{LABEL}": ["wheel one 1.0"],
+        f"all-{LABEL}": ["wheel one 1.0", "wheel three 1.0", "wheel two 1.0"],
+    }
+    assert "wheel two 1.0" in plans(layerforge("plan", "bare", "--extra", "more"))[f"bare-{LABEL}"]
+    assert layerforge("plan", "all", "--extra", "nothing").code == 2
+
+
+def test_extras_of_a_call_without_any_project_are_refused(layerforge: Command, project: Path) -> None:
+    ran = layerforge("plan", "first", "--extra", "more")
+    assert ran.code == 2
+    assert "the extra more: no layer of layerforge.toml that is built is a project's" in ran.err
+
+
+def test_a_python_that_a_project_does_not_take_is_refused(layerforge: Command, app: Path) -> None:
+    other = "3.14" if PYTHON != "3.14" else "3.13"
+    app.write_text(f'python = "{other}"\n{app.read_text()}')
+    ran = layerforge("plan", "bare")
+    assert ran.code == 2
+    assert f"requires Python =={PYTHON}.*" in ran.err
+
+
 # --- which word is which
 
 
