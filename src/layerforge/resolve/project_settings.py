@@ -34,8 +34,6 @@ class Settings:
 
     python: tuple[str, ...] | None = key(keys.several(keys.python), keys.pythons)
     arch: tuple[str, ...] | None = key(keys.several(keys.arch), keys.arches)
-    engine: str | None = key(values.one_of("auto", "docker", "host"))
-    image: str | None = key(values.text)
     compression: str | None = key(values.one_of(*Compression))
     bytecode: str | None = key(values.one_of(*BytecodeMode))
     docstrings: str | None = key(values.one_of(*Docstrings))
@@ -96,6 +94,8 @@ class ProjectSettings:
 
     file: Path | None = None
     """Where they stand; ``None`` where nothing does."""
+    engine: str | None = key(values.one_of("auto", "docker", "host"))
+    image: str | None = key(values.text)
     recipes: tuple[Path, ...] | None = key(keys.several(keys.file), keys.paths)
     output: Path | None = key(keys.file, keys.path)
     jobs: int | None = key(keys.count)
