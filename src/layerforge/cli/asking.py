@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ def wanted(
     stands for the folder. Raises ``UsageError`` where nothing of that is a project whose ``options`` there could be.
     """
     found = project_settings(Path())
+    words = [name for word in words for name in (_all_layers(word, found) or (word,))]
     if not words and not found.layers:
         return (), (_stand_in(found, progress),)
     layers = {one.name: one for one in found.layers}
@@ -108,6 +110,23 @@ def wanted(
     for line in _passed_over(named if words else (), found, known):
         progress.say(line)
     return named, others
+
+
+def _all_layers(word: str, found: ProjectSettings) -> tuple[str, ...]:
+    """The names of all layers of the project where a word is its file, or its folder with nothing else to build in it.
+
+    Raises ``UsageError`` for the project file of another folder.
+    """
+    path = Path(word)
+    if path.name == FILE and path.is_file():
+        if path.resolve().parent != Path.cwd():
+            where = shlex.quote(str(path.parent))
+            raise UsageError(
+                f"{word} is the project file of another folder",
+                hint=f"`cd {where} && layerforge build` builds its layers",
+            )
+        return tuple(one.name for one in found.layers)
+    return tuple(one.name for one in found.layers) if path == Path() and not folder_inputs.stand_in(path) else ()
 
 
 def _passed_over(named: Iterable[LayerWish], found: ProjectSettings, known: Catalogue) -> Iterator[str]:
@@ -141,5 +160,5 @@ def _stand_in(found: ProjectSettings, progress: Progress) -> str:
             hint=f"`layerforge init` writes a {FILE}; or name what you want, such as `{helping.EXAMPLES['build'][0]}`",
             details=tuple(f"there is {file}" for file in folder_inputs.above(Path(), FILE)),
         )
-    progress.say(f"nothing is named and no project file has layers, so this is `{command} {word}`")
+    progress.say(f"nothing is named and no project file has layers, so this is `{command} {shlex.quote(word)}`")
     return word

@@ -29,7 +29,7 @@ from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests, stand_alone
+from layerforge.resolve.targets import PROJECT, requests, stand_alone
 from layerforge.resolve.wanted import Wanted
 
 
@@ -127,9 +127,12 @@ def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str
 
 def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
     """Says which layers of the project file do not name the locks that were written, and so are not built from them."""
+    file = project_settings(Path()).file
+    of_pyproject = file is not None and file.name == PROJECT
     for wish, one in zip(layers, found, strict=False):
         if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
-            terminal.notes().line(f'lock = "{one.path}" in [layer.{wish.name}] has it built from that')
+            table = f"{'tool.layerforge.' if of_pyproject else ''}layer.{wish.name}"
+            terminal.notes().line(f'lock = "{one.path}" in [{table}] has it built from that')
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:

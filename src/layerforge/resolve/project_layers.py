@@ -19,6 +19,9 @@ from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
 from layerforge.resolve.wanted import NOTHING, Wanted, wanted
 
+PLANNED = "layers.lock"
+"""The layers that functions share."""
+
 
 def request(
     wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None = None, options: Wanted = NOTHING
@@ -52,6 +55,8 @@ def unlockable(wish: LayerWish) -> str:
     file = lock_file(wish)
     if format_of(file):
         return f"{file} of layer {wish.name} is another tool's, which renews it"
+    if file.name == PLANNED:
+        return f"{file} of layer {wish.name} is what `layerforge split` plans: name another lock in its table"
     return f"layer {wish.name} is made of {file} itself" if wish.asks == Asks(lock=file) else ""
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
-from layerforge.core.text import counted
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
 from layerforge.resolve.errors import RecipeError
@@ -156,7 +155,7 @@ def settings_of(table: Any, file: Path) -> ProjectSettings:
     table = {one: _spelled_alike(rows) if one in _TABLES else rows for one, rows in table.items()}
     if found := list(_problems(table)):
         raise RecipeError(
-            f"{where} has {counted(len(found), 'mistake')}",
+            f"{where} has {'a mistake' if len(found) == 1 else f'{len(found)} mistakes'}",
             hint="docs/project.md explains every key",
             details=tuple(found),
         )

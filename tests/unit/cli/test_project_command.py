@@ -243,6 +243,52 @@ def test_an_unknown_word_that_looks_like_a_layer_is_hinted_at(layerforge: Comman
     assert "perhaps you meant the layer" not in layerforge("build", "entirely-else").err
 
 
+def test_the_project_file_itself_stands_for_all_of_its_layers(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    every = [f"first-{LABEL}", f"second-{LABEL}", f"third-{LABEL}"]
+    for word in ("layerforge.toml", "./layerforge.toml", "."):
+        assert list(plans(layerforge("plan", word, "--arch", "x86_64"))) == every
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "own"\nversion = "1"\ndependencies = ["one"]\n')
+    assert list(plans(layerforge("plan", ".", "--arch", "x86_64"))) == [f"own-{LABEL}"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/layerforge.toml").write_text("")
+    ran = layerforge("build", "other/layerforge.toml")
+    assert ran.code == 2
+    assert "`cd other && layerforge build`" in ran.err
+
+
+def test_the_table_in_a_pyproject_is_a_project_file(layerforge: Command, index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "one")
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.layerforge]\npython = "{PYTHON}"\n[tool.layerforge.layer.it]\nrequires = ["one"]\n'
+    )
+    assert list(plans(layerforge("plan"))) == [f"it-{LABEL}"]
+    assert 'lock = "it.lock" in [tool.layerforge.layer.it] has it built from that' in layerforge("lock").err
+
+
+def test_what_stands_at_the_top_counts_for_the_whole_call(
+    layerforge: Command, project: Path, index: Path, tmp_path: Path
+) -> None:
+    make_wheel(index, "numpy", "2.6")
+    (tmp_path / "mine/numpy").mkdir(parents=True)
+    (tmp_path / "mine/numpy/recipe.toml").write_text(
+        'schema = 2\n[package]\nname = "numpy"\nversions = ">=2"\n[env]\nMINE = "1"\n'
+    )
+    project.write_text(
+        f'python = "{PYTHON}"\nrecipes = "mine"\nengine = "host"\nno-verify = true\n[layer.a]\nrequires = "numpy"\n'
+    )
+    ran = layerforge("build", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["layers"][0]["env"] == {"MINE": "1"}
+    assert layerforge("build", "--image", "x").code == 2
+    project.write_text(project.read_text().replace('"mine"', '"nowhere"'))
+    ran = layerforge("build")
+    assert ran.code == 3
+    assert "layerforge.toml: recipes: Directory 'nowhere' does not exist" in ran.err
+    assert layerforge("build", "--recipes", "elsewhere").code == 2
+
+
 def test_two_layers_of_one_name_are_refused(layerforge: Command, project: Path, tmp_path: Path) -> None:
     (tmp_path / "second.txt").write_text("one\n")
     ran = layerforge("plan", "second", "./second.txt")
