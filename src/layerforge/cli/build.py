@@ -96,8 +96,8 @@ def command(
     if every is None and lock_file is None and shared_layers.are_wanted(targets):
         return shared_layers.run({**given, "output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
-    known, runtimes, options = shared.known_recipes(recipes_folders), (pythons, arches), wishes(extras, groups)
-    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each, options=options)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     wanted = call.taken(wanted, prerelease, project=not no_project)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)

@@ -85,16 +85,22 @@ class Place:
 
 
 def taken(wanted: Sequence[Asked], prerelease: str | None, *, project: bool) -> list[Asked]:
-    """The layers with what the command line says of their versions, and whether projects' own code is in them.
+    """The layers with what is said of their versions, and whether projects' own code is in them: by their own tables,
+    else by the call.
 
     Raises ``UsageError`` where nothing would be left of one.
     """
-    found = {id(one.request): replace_versions(one.request, prerelease, project=project) for one in wanted}
-    return [replace(one, request=found[id(one.request)]) for one in wanted]
+    return [replace(one, request=_taken(one, prerelease, project=project)) for one in wanted]
+
+
+def _taken(one: Asked, prerelease: str | None, *, project: bool) -> Request:
+    own = one.given.get("no_project")
+    project = project if own is None else not own
+    return replace_versions(one.request, one.given.get("prerelease", prerelease), project=project)
 
 
 def replace_versions(request: Request, prerelease: str | None, *, project: bool) -> Request:
-    """A request with what the command line says of it; see ``taken``."""
+    """A request with what is said of it; see ``taken``."""
     request = request if project else without_projects(request)
     return replace(request, prerelease=prerelease or request.prerelease)
 

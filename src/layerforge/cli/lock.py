@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests, stand_alone
+from layerforge.resolve.targets import PROJECT, requests, stand_alone
+from layerforge.resolve.wanted import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +78,13 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    given = shared.target(python, "x86_64").python if python else ""
-    known, progress, options = shared.known_recipes(recipes_folders), terminal.progress(), wishes(extras, groups)
-    layers, words = asking.wanted(shared.asked(targets), known, progress)
-    asking.refuse_wishes(options, layers)
-    found = [of_layer(one, known, given, output) for one in layers]
-    for request in requests(words, None, known, each=stand_alone(words, known), options=options) if words else ():
+    given, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
+    known, progress = shared.known_recipes(recipes_folders), terminal.progress()
+    layers, words = asking.wanted(shared.asked(targets), known, progress, options)
+    layers = lockable(layers, progress)
+    found = [of_layer(one, known, given, output, options) for one in layers]
+    each = stand_alone(words, known)
+    for request in requests(words, None, known, each=each, options=options) if words else ():
         settled = settle(request, from_source, leave_out)
         oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
         found.append(ToLock(request=settled, path=output or place(request), python=oldest))
@@ -99,14 +101,27 @@ def command(
     hint_at_keys(layers, found)
 
 
-def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None) -> ToLock:
+def lockable(layers: Sequence[LayerWish], progress: Progress) -> tuple[LayerWish, ...]:
+    """The layers whose locks are written here; of others it is said why not. Raises ``UsageError`` where none is left
+    of those that there are.
+    """
+    reasons = {one.name: project_layers.unlockable(one) for one in layers}
+    for reason in filter(None, reasons.values()):
+        if all(reasons.values()):
+            raise UsageError(reason, hint="what a layer requires is locked, where its table says that")
+        progress.say(reason)
+    return tuple(one for one in layers if not reasons[one.name])
+
+
+def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None, options: Wanted) -> ToLock:
     """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
     ctx = click.get_current_context()
     own = ctx.params | project.of_layer(wish, ctx)
     named = wish.settings.python or project_settings(Path()).defaults.python
     python = python or (min(named, key=version) if named else "")
+    found = replace(project_layers.request(wish, known, options=options), lock=None)
     # Its own table says again what its lock is to be without, and where that lies.
-    settled = settle(replace(project_layers.request(wish, known), lock=None), own["from_source"], own["leave_out"])
+    settled = settle(found, own["from_source"], own["leave_out"])
     request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
     oldest = pythons.oldest(python, request.requires_python, locking.OLDEST_LOCKED)
     return ToLock(request=request, path=output or project_layers.lock_file(wish), python=oldest)
@@ -122,9 +137,12 @@ def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str
 
 def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
     """Says which layers of the project file do not name the locks that were written, and so are not built from them."""
+    file = project_settings(Path()).file
+    of_pyproject = file is not None and file.name == PROJECT
     for wish, one in zip(layers, found, strict=False):
         if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
-            terminal.notes().line(f'lock = "{one.path}" in [layer.{wish.name}] has it built from that')
+            table = f"{'tool.layerforge.' if of_pyproject else ''}layer.{wish.name}"
+            terminal.notes().line(f'lock = "{one.path}" in [{table}] has it built from that')
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:

@@ -21,7 +21,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
-from layerforge.resolve import pythons
+from layerforge.resolve import pythons, uv
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.fit import parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
@@ -31,8 +31,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = pythons.DEFAULT
 AUTO = "auto"
 """The word for a compression that is left to the size of the layer."""
-PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
-"""Words of uv's."""
 
 
 class Named(click.ParamType[str]):
@@ -265,7 +263,7 @@ def prerelease_option(command: Command) -> Command:
     """``--prerelease``."""
     return click.option(
         "--prerelease",
-        type=click.Choice(PRERELEASES),
+        type=click.Choice(uv.PRERELEASES),
         envvar="LAYERFORGE_PRERELEASE",
         help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)

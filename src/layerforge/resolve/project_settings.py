@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
-from layerforge.core.text import counted
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
+from layerforge.resolve import uv
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.project_file import PROJECT
 from layerforge.resolve.project_keys import key
@@ -34,8 +34,6 @@ class Settings:
 
     python: tuple[str, ...] | None = key(keys.several(keys.python), keys.pythons)
     arch: tuple[str, ...] | None = key(keys.several(keys.arch), keys.arches)
-    engine: str | None = key(values.one_of("auto", "docker", "host"))
-    image: str | None = key(values.text)
     compression: str | None = key(values.one_of(*Compression))
     bytecode: str | None = key(values.one_of(*BytecodeMode))
     docstrings: str | None = key(values.one_of(*Docstrings))
@@ -45,6 +43,9 @@ class Settings:
     wheels: bool | None = key(values.yes_or_no)
     compile: bool | None = key(values.yes_or_no)
     no_verify: bool | None = key(values.yes_or_no)
+    prerelease: str | None = key(values.one_of(*uv.PRERELEASES))
+    no_project: bool | None = key(values.yes_or_no)
+    build_here: bool | None = key(values.yes_or_no)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ class ProjectSettings:
 
     file: Path | None = None
     """Where they stand; ``None`` where nothing does."""
+    engine: str | None = key(values.one_of("auto", "docker", "host"))
+    image: str | None = key(values.text)
     recipes: tuple[Path, ...] | None = key(keys.several(keys.file), keys.paths)
     output: Path | None = key(keys.file, keys.path)
     jobs: int | None = key(keys.count)
@@ -156,7 +159,7 @@ def settings_of(table: Any, file: Path) -> ProjectSettings:
     table = {one: _spelled_alike(rows) if one in _TABLES else rows for one, rows in table.items()}
     if found := list(_problems(table)):
         raise RecipeError(
-            f"{where} has {counted(len(found), 'mistake')}",
+            f"{where} has {'a mistake' if len(found) == 1 else f'{len(found)} mistakes'}",
             hint="docs/project.md explains every key",
             details=tuple(found),
         )

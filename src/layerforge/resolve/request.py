@@ -189,22 +189,11 @@ def without_projects(request: Request) -> Request:
 
 def refuse_lines(request: Request) -> None:
     """Raises ``LockError`` where a line cannot be locked."""
-    refuse_local(request)
     if request.listed.refused:
         raise LockError(
             "the requirements cannot be locked",
             hint="change what is named: a layer is made of exact versions with hashes",
             details=request.listed.refused[:20],
-        )
-
-
-def refuse_local(request: Request) -> None:
-    """Raises ``LockError`` for what would have to become a wheel first."""
-    if request.listed.local:
-        raise LockError(
-            f"{request.lock or 'what is named'} holds what is no release",
-            hint="make a wheel of each with `uv build --wheel`, and name these and a requirements file",
-            details=request.listed.local,
         )
 
 

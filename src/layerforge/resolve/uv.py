@@ -50,6 +50,9 @@ PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
 """Has uv write locks that hold pins and nothing else."""
 
 WHEELS = ("--only-binary", ":all:")
+
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""uv's words for which prereleases are taken."""
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
 _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 

@@ -158,6 +158,70 @@ def test_one_lock_can_be_named_for_one_layer_alone(layerforge: Command, project:
     assert layerforge("lock", "-o", "mine.lock").code == 2
 
 
+def test_layers_whose_locks_others_write_are_passed_over_unless_they_are_named(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    project.write_text(
+        project.read_text().replace('["two"]\n        arch', '["two"]\n        lock = "uv.lock"\n        arch')
+    )
+    ran = layerforge("lock")
+    assert ran.code == 0, ran.err
+    assert "uv.lock of layer second is another tool's" in ran.err
+    assert sorted(one.name for one in tmp_path.glob("*.lock")) == ["first.lock", "third.lock"]
+    assert layerforge("lock", "second").code == 2
+
+
+# --- projects
+
+
+APP = """
+[project]
+name = "app"
+version = "1"
+requires-python = "REQUIRES"
+dependencies = ["one"]
+[project.optional-dependencies]
+more = ["two"]
+[dependency-groups]
+lambda = ["three"]
+"""
+
+
+@pytest.fixture
+def app(project: Path, tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/pyproject.toml").write_text(APP.replace("REQUIRES", f"=={PYTHON}.*"))
+    project.write_text(
+        '[layer.bare]\nproject = "app"\n[layer.all]\nproject = "app"\nextra = "more"\ngroups = ["lambda"]\n'
+    )
+    return project
+
+
+def test_a_layer_of_a_project_has_the_extras_and_groups_that_its_table_names(layerforge: Command, app: Path) -> None:
+    found = plans(layerforge("plan"))
+    wheels = {title: [line for line in lines if line.startswith("wheel")] for title, lines in found.items()}
+    assert wheels == {
+        f"bare-{LABEL}": ["wheel one 1.0"],
+        f"all-{LABEL}": ["wheel one 1.0", "wheel three 1.0", "wheel two 1.0"],
+    }
+    assert "wheel two 1.0" in plans(layerforge("plan", "bare", "--extra", "more"))[f"bare-{LABEL}"]
+    assert layerforge("plan", "all", "--extra", "nothing").code == 2
+
+
+def test_extras_of_a_call_without_any_project_are_refused(layerforge: Command, project: Path) -> None:
+    ran = layerforge("plan", "first", "--extra", "more")
+    assert ran.code == 2
+    assert "the extra more: no layer of layerforge.toml that is built is a project's" in ran.err
+
+
+def test_a_python_that_a_project_does_not_take_is_refused(layerforge: Command, app: Path) -> None:
+    other = "3.14" if PYTHON != "3.14" else "3.13"
+    app.write_text(f'python = "{other}"\n{app.read_text()}')
+    ran = layerforge("plan", "bare")
+    assert ran.code == 2
+    assert f"requires Python =={PYTHON}.*" in ran.err
+
+
 # --- which word is which
 
 
@@ -177,6 +241,52 @@ def test_an_unknown_word_that_looks_like_a_layer_is_hinted_at(layerforge: Comman
     assert ran.code in {3, 4}
     assert "→ perhaps you meant the layer second of the project file" in ran.err
     assert "perhaps you meant the layer" not in layerforge("build", "entirely-else").err
+
+
+def test_the_project_file_itself_stands_for_all_of_its_layers(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    every = [f"first-{LABEL}", f"second-{LABEL}", f"third-{LABEL}"]
+    for word in ("layerforge.toml", "./layerforge.toml", "."):
+        assert list(plans(layerforge("plan", word, "--arch", "x86_64"))) == every
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "own"\nversion = "1"\ndependencies = ["one"]\n')
+    assert list(plans(layerforge("plan", ".", "--arch", "x86_64"))) == [f"own-{LABEL}"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/layerforge.toml").write_text("")
+    ran = layerforge("build", "other/layerforge.toml")
+    assert ran.code == 2
+    assert "`cd other && layerforge build`" in ran.err
+
+
+def test_the_table_in_a_pyproject_is_a_project_file(layerforge: Command, index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "one")
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.layerforge]\npython = "{PYTHON}"\n[tool.layerforge.layer.it]\nrequires = ["one"]\n'
+    )
+    assert list(plans(layerforge("plan"))) == [f"it-{LABEL}"]
+    assert 'lock = "it.lock" in [tool.layerforge.layer.it] has it built from that' in layerforge("lock").err
+
+
+def test_what_stands_at_the_top_counts_for_the_whole_call(
+    layerforge: Command, project: Path, index: Path, tmp_path: Path
+) -> None:
+    make_wheel(index, "numpy", "2.6")
+    (tmp_path / "mine/numpy").mkdir(parents=True)
+    (tmp_path / "mine/numpy/recipe.toml").write_text(
+        'schema = 2\n[package]\nname = "numpy"\nversions = ">=2"\n[env]\nMINE = "1"\n'
+    )
+    project.write_text(
+        f'python = "{PYTHON}"\nrecipes = "mine"\nengine = "host"\nno-verify = true\n[layer.a]\nrequires = "numpy"\n'
+    )
+    ran = layerforge("build", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["layers"][0]["env"] == {"MINE": "1"}
+    assert layerforge("build", "--image", "x").code == 2
+    project.write_text(project.read_text().replace('"mine"', '"nowhere"'))
+    ran = layerforge("build")
+    assert ran.code == 3
+    assert "layerforge.toml: recipes: Directory 'nowhere' does not exist" in ran.err
+    assert layerforge("build", "--recipes", "elsewhere").code == 2
 
 
 def test_two_layers_of_one_name_are_refused(layerforge: Command, project: Path, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.core.errors import UsageError
 from layerforge.resolve import project_layers
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import RecipeError
@@ -59,12 +58,11 @@ def test_all_files_that_are_not_there_are_told(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_layer_is_its_own_and_no_other_tools() -> None:
-    def file(asks: Asks) -> Path:
-        return project_layers.lock_file(LayerWish(name="mine", asks=asks))
+    def file(asks: Asks) -> tuple[str, str]:
+        wish = LayerWish(name="mine", asks=asks)
+        return str(project_layers.lock_file(wish)), project_layers.unlockable(wish)
 
-    assert file(Asks(requires=("six",))) == Path("mine.lock")
-    assert file(Asks(requires=("six",), lock=Path("locks/x.lock"))) == Path("locks/x.lock")
-    with pytest.raises(UsageError, match="is uv's lock"):
-        file(Asks(requires=("six",), lock=Path("uv.lock")))
-    with pytest.raises(UsageError, match="is made of own"):
-        file(Asks(lock=Path("own.lock")))
+    assert file(Asks(requires=("six",))) == ("mine.lock", "")
+    assert file(Asks(requires=("six",), lock=Path("locks/x.lock"))) == ("locks/x.lock", "")
+    assert "another tool's" in file(Asks(requires=("six",), lock=Path("uv.lock")))[1]
+    assert "is made of own.lock itself" in file(Asks(lock=Path("own.lock")))[1]
