@@ -42,6 +42,9 @@ class Layer:
     def zipped(self, ways: tuple[Way, ...]) -> int:
         return self.sizes[ways][1]
 
+    def won(self, ways: tuple[Way, ...]) -> float:
+        return 1 - self.zipped((Way.SMALL, *ways)) / self.zipped(ways)
+
 
 SIZES = st.tuples(st.integers(1, LARGEST), st.integers(1, LARGEST))
 LAYERS = st.fixed_dictionaries(dict.fromkeys(ORDER, SIZES)).map(lambda sizes: Layer(sizes=sizes))

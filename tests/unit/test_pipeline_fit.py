@@ -12,18 +12,21 @@ from typing import Any
 
 import pytest
 
+from layerforge import pipeline, twice
 from layerforge.build import wire
-from layerforge.build.work import layer_work_of
+from layerforge.build.work import layer_work_of, sources_of
 from layerforge.core.errors import VerificationError
 from layerforge.core.limits import LAMBDA_UNZIPPED_LIMIT
 from layerforge.layer.fit_search import Fitted
+from layerforge.pipeline import Delivered
 from layerforge.report.delivery import Layer
 from layerforge.resolve.fit import Fit, Way, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression
-from unit.test_pipeline import STEM, Line, line, names_in
-from wheels import make_wheel
+from sdists import publish
+from unit.test_pipeline import STEM, Line, compiled, line, names_in, prepared
+from wheels import lock_of, make_wheel
 
-__all__ = ["line"]
+__all__ = ["compiled", "line"]
 
 SMALL, RUNTIME, ONLY, MAX = Way
 WORDS = [f"{letter}{number}" for letter in "abcdefgh" for number in range(97)]
@@ -248,3 +251,40 @@ def test_sources_go_with_bytecode_alone(fitting: Line) -> None:
     made = fitted(fitting, explicit(fitting, SMALL, ONLY).manifest.zip_bytes, verify=False)
     assert "python/demo/__init__.pyc" in names_in(made.path)
     assert "python/demo/__init__.py" not in names_in(made.path)
+
+
+def test_a_layer_that_is_made_twice_is_settled_twice_the_same(fitting: Line) -> None:
+    limit = explicit(fitting, SMALL, RUNTIME).manifest.zip_bytes
+    [one] = prepared(fitting, "demo", fit=Fit(zipped=limit), compression=None, bytecode=BytecodeMode.BESIDE)
+    [(_, ended)] = twice.layers([one], lambda found: pipeline.here(found, 1))
+    assert isinstance(ended, Delivered)
+    assert of(ended.layer).taken == (SMALL, RUNTIME)
+    assert any("was made twice, the same" in said for said in fitting.progress.lines)
+    assert b"boto3" not in fitting.written("out")[f"{STEM}.lock"]
+
+
+def test_what_is_compiled_is_the_same_without_the_runtimes_packages(compiled: Line, index: Path) -> None:
+    boto3 = make_wheel(index, "boto3", "1.40.0")
+    publish(index, compiled.folder / "simple")
+    recipe = compiled.folder / "recipes" / "demo"
+    lock = recipe / "requirements.lock"
+    lock.write_text(lock.read_text() + lock_of(boto3))
+    planned = compiled.plan(recipe, fit=Fit(zipped=1))
+    assert planned.without is not None
+    assert [one.name for one in planned.without.spec.left_out] == ["boto3"]
+    assert sources_of(planned.without) == sources_of(planned) != {}
+    assert {pin.name for pin in planned.pins} - {pin.name for pin in planned.without.pins} == {"boto3"}
+
+
+def test_what_cannot_be_told_of_them_is_said_and_they_stay(compiled: Line, index: Path) -> None:
+    # The lock holds it, and no index has it, so nobody knows what requires what.
+    recipe = compiled.folder / "recipes" / "demo"
+    lock = recipe / "requirements.lock"
+    lock.write_text(lock.read_text() + lock_of(make_wheel(compiled.folder / "elsewhere", "boto3", "1.40.0")))
+    (index / "demo-1.0-py3-none-any.whl").unlink()
+    publish(index, compiled.folder / "simple")
+    planned = compiled.plan(recipe, fit=Fit(zipped=1))
+    assert planned.without is None
+    assert planned.goal is not None
+    assert RUNTIME not in planned.goal.ways
+    assert any("whether the runtime's own packages could go cannot be told" in one for one in compiled.progress.lines)

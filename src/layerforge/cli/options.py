@@ -23,7 +23,7 @@ from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
 from layerforge.resolve import pythons, uv
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
-from layerforge.resolve.fit import parse_fit
+from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
@@ -57,6 +57,16 @@ class Several(Named):
         """Lambda's word for each."""
         words = value if isinstance(value, tuple) else str(value).split(",")
         return tuple(Named.convert(self, word.strip(), param, ctx) for word in words)
+
+
+class FitType(click.ParamType[Fit]):
+    """What a layer has to fit into, as words or as a table of a project file."""
+
+    name = "fit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+        """The same as data."""
+        return value if isinstance(value, Fit) else parse_fit(value)
 
 
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
@@ -192,6 +202,7 @@ def making_options(command: Command) -> Command:
         ),
         click.option(
             "--fit",
+            type=FitType(),
             metavar="direct|SIZE|room=SIZE",
             help="Have the layer fit: into a direct upload, into 60MB of zip, or beside 40MB of the function's own. "
             "Settings that are not given are chosen for it.",
@@ -354,7 +365,7 @@ def options(
     build_here: bool,
     output: Path,
     verify: bool,
-    fit: str | None = None,
+    fit: Fit | None = None,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
@@ -366,7 +377,7 @@ def options(
         epoch=source_date_epoch(),
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
-        fit=parse_fit(fit) if fit is not None else None,
+        fit=fit,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,

@@ -11,13 +11,13 @@ from layerforge.core.text import megabytes
 from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
-MOST_OF_SMALL = 0.06
-"""Share of a zip that ``small`` never wins over ``fast``, where 3 to 4 % are usual. Like the next one it decides what
-is chosen: whoever changes it raises ``plan.SCHEMA``.
+MARGIN = 0.02
+"""How far a sample may be wrong of the share of a zip that ``small`` wins over ``fast``. Like the next one it decides
+what is chosen: whoever changes it raises ``plan.SCHEMA``.
 """
 
 MOST_OF_MAX = 0.05
-"""The same of ``max`` over ``small``, where less than 1 % is usual. It takes minutes to find out."""
+"""Share that ``max`` may win over ``small``, where less than 1 % is usual. It takes minutes to find out."""
 
 _CONTENT = ((), (Way.RUNTIME,), (Way.ONLY,), (Way.RUNTIME, Way.ONLY))
 """Ways that change what is in a layer, the cheapest first."""
@@ -31,6 +31,9 @@ class Measure(Protocol):
 
     def zipped(self, ways: tuple[Way, ...]) -> int:
         """Of its zip."""
+
+    def won(self, ways: tuple[Way, ...]) -> float:
+        """The share of its zip that ``small`` wins over ``fast``, by a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ def sought(goal: Goal, measure: Measure, refused: str = "") -> Fitted:
     if refused:
         goal = replace(goal, ways=tuple(way for way in goal.ways if way is not Way.RUNTIME))
     tries: list[Try] = []
-    for ways in _ordered(goal, tries):
+    for ways in _ordered(goal, tries, measure):
         tries.append(_tried(goal.fit, ways, measure))
         if tries[-1].fits:
             break
@@ -99,13 +102,14 @@ def _tried(fit: Fit, ways: tuple[Way, ...], measure: Measure) -> Try:
     return Try(ways=ways, unzipped=unzipped, zipped=zipped, fits=fit.allows(unzipped, zipped))
 
 
-def _ordered(goal: Goal, tries: Sequence[Try]) -> Iterator[tuple[Way, ...]]:
+def _ordered(goal: Goal, tries: Sequence[Try], measure: Measure) -> Iterator[tuple[Way, ...]]:
     """What may be done, what costs least first. What cannot help, by the ``tries`` so far, is passed over."""
     yield ()
     contents = [one for one in _CONTENT if {*one} <= {*goal.ways}]
     limit = goal.fit.zipped
     small = (Way.SMALL,) if limit is not None and Way.SMALL in goal.ways else ()
-    if small and _near(tries[0], limit, MOST_OF_SMALL if not goal.required else 1):
+    # What is needed for the next ways anyway is not worth a sample.
+    if small and _near(tries[0], limit, 1 if goal.required else measure.won(()) + MARGIN):
         yield small
     yield from ((*small, *content) for content in contents[1:])
     if limit is not None and Way.MAX in goal.ways:
@@ -125,7 +129,7 @@ def _packed_well(found: Fitted, measure: Measure) -> Fitted:
     base = found.taken
     before = measure.zipped(base)
     limit = AUTO.fit.zipped or 0
-    if before <= limit or before * (1 - MOST_OF_SMALL) > limit:
+    if before <= limit or before * (1 - measure.won(base) - MARGIN) > limit:
         return found
     ways = (Way.SMALL, *base)
     zipped = measure.zipped(ways)
@@ -174,7 +178,7 @@ def _told_auto(found: Fitted) -> str:
     if found.taken:
         return f"compressed small, to {megabytes(last.zipped or 0)}, since fast gives {fast}, more than {limit}"
     if last is first:
-        return f"compressed fast: small, which wins 3 to 4 %, would not make {fast} fit {limit}"
+        return f"compressed fast: small, by a sample, would not make {fast} fit {limit}"
     return f"compressed fast: small gives {megabytes(last.zipped or 0)}, which does not fit {limit} either"
 
 
