@@ -147,11 +147,15 @@ def of_code(paths: Iterable[str]) -> Target:
     return runtimes.target(likely_python(paths, ()), "arm64" if arm else "x86_64")
 
 
-def say_code(code: FunctionCode, found: Sequence[Overlap], progress: Progress) -> None:
-    """Says what the code is, and what of it a layer has too."""
+def say_code(code: FunctionCode, layers: Iterable[Examination], found: Iterable[Overlap], progress: Progress) -> None:
+    """Says what the code is, and what of it a layer has too, or is one."""
     progress.say(f"code: {code.name}, {counted(len(code.files), 'file')}, {megabytes(code.size)}")
     if code.left_out:
         progress.say(f"not part of the code: {', '.join(code.left_out[:5])}{' and more' * (len(code.left_out) > 5)}")
+    for layer in layers:
+        if code.name.is_dir() and layer.path.resolve().is_relative_to(code.name.resolve()):
+            inside = f"the layer {layer.path} lies in the code, and would be sent to Lambda with it"
+            progress.warn(f"{inside}: name the function's folder alone")
     for one in found:
         progress.warn(one.told)
 

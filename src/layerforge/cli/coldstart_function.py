@@ -82,7 +82,7 @@ def own_function(asked: Asked, layers: Sequence[Examination], into: Path, progre
 
 def _code(name: Path, into: Path, layers: Sequence[Examination], progress: Progress) -> FunctionCode:
     code = function_code(name, into, layers)
-    code_options.say_code(code, overlaps(code, layers), progress)
+    code_options.say_code(code, layers, overlaps(code, layers), progress)
     return code
 
 

@@ -123,7 +123,7 @@ def _subject(
     own = function_code(code, workspace / "code", theirs.seen)
     target = code_options.target(theirs.seen, theirs.manifests, own.paths, *given)
     twice = overlaps(own, theirs.seen)
-    code_options.say_code(own, twice, progress)
+    code_options.say_code(own, theirs.seen, twice, progress)
     return Subject(target=target, seen=theirs.seen, manifests=theirs.manifests, code=own, twice=twice)
 
 

@@ -93,6 +93,15 @@ def test_later_layers_lie_over_earlier_ones_and_code_before_both(layerforge: Com
     assert layerforge("run", two, one, "--code", "src", *PLAIN, "--trust", "--json").json["answer"]["n"] == 1
 
 
+def test_a_layer_that_lies_in_the_code_is_told(layerforge: Command, tmp_path: Path) -> None:
+    layer = zips.of(tmp_path / "src/l.zip", {"python/lib.py": b""})
+    ran = layerforge("run", layer, "--code", "src", *PLAIN, "--trust")
+    assert ran.code == 0
+    assert "lies in the code, and would be sent to Lambda with it" in ran.err
+    (tmp_path / "src/l.zip").rename(tmp_path / "l.zip")
+    assert "lies in the code" not in layerforge("run", "l.zip", "--code", "src", *PLAIN, "--trust").err
+
+
 def test_a_zip_is_code_too(layerforge: Command, tmp_path: Path) -> None:
     zips.of(tmp_path / "fn.zip", {"app.py": APP.encode(), "helpers.py": b"N = 9\n"})
     assert layerforge("run", "--code", "fn.zip", *PLAIN, "--json").json["answer"]["n"] == 9
