@@ -65,12 +65,22 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "What goes in": (
+        "requirements",
+        "each",
+        "every",
+        "keep_code",
+        "leave_out",
+        "recipes_folders",
+        "lock_file",
+        "sources",
+    ),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
+    "Before and after": ("runs", "no_coldstart", "run_it", "html_file"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""
