@@ -81,6 +81,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
         "groups",
         "no_project",
         "prerelease",
+        "keep_code",
         "leave_out",
         "recipes_folders",
         "lock_file",
@@ -91,6 +92,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "From source or not": ("compiles", "wheels", "from_source", "build_here"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
+    "Before and after": ("runs", "no_coldstart", "run_it", "html_file"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""

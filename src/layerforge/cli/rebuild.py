@@ -156,6 +156,6 @@ def tell(
     if as_json:
         terminal.print_json(rebuild_view.as_data(of, made, layer, both) | more)
     else:
-        rebuild_view.show(terminal.report(), of, layer, both)
+        rebuild_view.show(terminal.report(), of, made, layer, both)
         if not verbosity.wanted(verbosity.QUIET):
             rebuild_view.following(terminal.notes(), of, layer)

@@ -36,14 +36,14 @@ def unbuilt(out: Screen, parts: Iterable[Unbuilt]) -> None:
         out.line(("!", "yellow"), f" {name}, {megabytes(one.bytes)}, {fate}: {screen.shortened(visible(one.why))}")
 
 
-def show(out: Screen, of: Origin, layer: Layer, both: BeforeAfter) -> None:
+def show(out: Screen, of: Origin, made: Order, layer: Layer, both: BeforeAfter) -> None:
     """The table, findings of both, and what to do next."""
     where = f"for Python {of.target.python} on {of.target.arch}"
     out.line((str(layer.path), "bold"), f": {visible(of.seen.path.name)} built again, {where}")
     out.line(f"  {', '.join(f'{one.name} {one.version}'.strip() for one in layer.manifest.packages)}")
     out.line()
     out.table("", ("", "before", "after", "ratio"), list(rows(both)))
-    for line in (*remarks(both.pair.changes), *both.remarks):
+    for line in (*_without(made), *remarks(both.pair.changes), *both.remarks):
         out.line(f"  {screen.shortened(visible(line))}")
     out.line()
     findings(out, "before", both.old.findings)
@@ -52,6 +52,12 @@ def show(out: Screen, of: Origin, layer: Layer, both: BeforeAfter) -> None:
         out.line(("the new layer was not verified", "yellow"))
     elif layer.verdict.skipped:
         out.line((f"the new layer was not run: {layer.verdict.skipped}", "yellow"))
+
+
+def _without(made: Order) -> Iterator[str]:
+    """What has to be known to read the sizes aright."""
+    if size := sum(one.bytes for one in made.unbuilt if not one.kept):
+        yield f"{megabytes(size)} of what was before are not in the new layer: what no index has"
 
 
 def rows(both: BeforeAfter) -> Iterator[tuple[str, str, str, str]]:

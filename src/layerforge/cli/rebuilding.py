@@ -16,7 +16,7 @@ from layerforge.core.text import counted, fitting_name, megabytes, visible
 from layerforge.examine import kept, zip_content
 from layerforge.examine.examination import Examination
 from layerforge.examine.examine import examine
-from layerforge.examine.installed import Held, Installed, installed
+from layerforge.examine.installed import Held, Installed, installed, refuse_without_metadata
 from layerforge.examine.kept import KeptWheel
 from layerforge.examine.made_for import made_for
 from layerforge.examine.rooted import as_layer
@@ -100,6 +100,7 @@ def origin(zip_file: Path, python: str | None, arch: str | None) -> Origin:
     ``VerificationError`` where it is damaged or names no packages.
     """
     seen = examine(zip_file)
+    refuse_without_metadata(seen)
     with zip_content.reader(zip_file) as read:
         target, unsure = made_for(seen, read, python, arch)
         seen = examine(zip_file, target)

@@ -80,8 +80,7 @@ def installed(seen: Examination, read: Callable[[str], bytes], target: Target) -
 
     Raises ``VerificationError`` where it has no metadata of packages, or has them where nothing looks for them.
     """
-    if not seen.distributions:
-        raise _without_metadata(seen)
+    refuse_without_metadata(seen)
     root = _root(seen)
     groups: dict[str, list[Distribution]] = {}
     for one in seen.distributions:
@@ -102,7 +101,10 @@ def installed(seen: Examination, read: Callable[[str], bytes], target: Target) -
     )
 
 
-def _without_metadata(seen: Examination) -> VerificationError:
+def refuse_without_metadata(seen: Examination) -> None:
+    """Raises ``VerificationError`` for a zip that says no versions, with what is likely the reason."""
+    if seen.distributions:
+        return
     names = [one.path for one in seen.members]
     if any(posixpath.basename(name) == _REQUIREMENTS for name in names):
         inner = next(name for name in names if posixpath.basename(name) == _REQUIREMENTS)
@@ -111,7 +113,7 @@ def _without_metadata(seen: Examination) -> VerificationError:
         hint = "its packages have .egg-info folders, of an old installer: build from the requirements instead"
     else:
         hint = "`slim: true` of serverless-python-requirements takes it away: `layerforge build -r requirements.txt`"
-    return VerificationError(f"{seen.path.name} holds no metadata of packages (.dist-info), so no versions", hint=hint)
+    raise VerificationError(f"{seen.path.name} holds no metadata of packages (.dist-info), so no versions", hint=hint)
 
 
 def _root(seen: Examination) -> str:
