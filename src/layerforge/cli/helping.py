@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
         "layerforge build scikit-learn --wheels --fit direct",
+        'layerforge build ".[ml]" --group lambda',
     ),
     "rebuild": (
         "layerforge rebuild layer.zip",

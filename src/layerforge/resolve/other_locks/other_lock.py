@@ -101,8 +101,8 @@ def sorted_out(
             found += [one] if one is not None else []
     if problems:
         raise ill(path, renew, *problems)
-    pins = tuple(one for one in found if isinstance(one, Pin))
-    return pins, tuple(one for one in found if isinstance(one, Local))
+    pins = sorted((one for one in found if isinstance(one, Pin)), key=lambda one: (one.name, one.version, one.marker))
+    return tuple(pins), tuple(one for one in found if isinstance(one, Local))
 
 
 def sound(hashes: Iterable[object]) -> tuple[str, ...]:
