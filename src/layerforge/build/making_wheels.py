@@ -59,6 +59,8 @@ class WheelMaking:
     build_here: bool = False
     """Whether the code of others may run on this machine to build them."""
     indexes: tuple[str, ...] = ()
+    projects: frozenset[str] = frozenset()
+    """Folders of the projects that are named, whose own code could stay out."""
     clock: SharedClock = field(default_factory=SharedClock)
 
 
@@ -74,7 +76,7 @@ def made_wheels(
     made: dict[tuple[str, str], MadeWheel] = {}
     while waiting:
         source, stands_in = waiting.pop(0)
-        one = replace(made_of(source, making), instead=stands_in)
+        one = replace(_made(source, making), instead=stands_in)
         known = made.get((one.name, source.marker))
         if known is None:
             made[one.name, source.marker] = one
@@ -86,6 +88,18 @@ def made_wheels(
         if len(made) > _DEEPEST * 10:
             raise LockError("there are too many wheels to make", hint="make wheels of them, and name those")
     return _with_extras(tuple(made.values()))
+
+
+def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
+    try:
+        return made_of(source, making)
+    except StepError as error:
+        if source.place in making.projects:
+            error.hint = "; ".join([*([error.hint] if error.hint else []), _WITHOUT])
+        raise
+
+
+_WITHOUT = "or leave the project's own code out with --no-project"
 
 
 def _required(text: str, by: MadeWheel) -> WheelSource | None:
@@ -160,6 +174,7 @@ def _built(source: WheelSource, archive: SourceArchive, version: str, making: Wh
                     interpreter=making.interpreter,
                     variables=variables,
                     indexes=making.indexes,
+                    foreign=source.foreign,
                 )
                 step.note(wheel.name)
         else:
@@ -257,13 +272,14 @@ def with_wheels(request: Request, making: WheelMaking) -> Request:
     """
     if not request.names_sources:
         return request
-    making = replace(making, indexes=request.listed.indexes)
-    own = [WheelSource(form=Form.FOLDER, place=str(folder.resolve())) for folder in request.own_code]
+    places = tuple(str(folder.resolve()) for folder in request.own_code)
+    listed = any(file.name == PROJECT_FILES[0] for file in request.files)
+    making = replace(making, indexes=request.listed.indexes, projects=frozenset(places if listed else ()))
+    own = [WheelSource(form=Form.FOLDER, place=place) for place in places]
     direct = [found for text in request.listed.local if (found := read(text))]
     instead = [found for text in request.listed.instead if (found := read(text))]
     made = made_wheels([*own, *direct], instead, making)
     requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if not one.instead)]))
-    places = {str(folder.resolve()) for folder in request.own_code}
     for one in made:
         if one.source.place in places:
             making.search.progress.say(f"the layer holds the project's own code: {one.name} {one.version}")

@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
         "layerforge build scikit-learn --wheels --fit direct",
         'layerforge build ".[ml]" --group lambda',
+        'layerforge build . "git+https://github.com/psf/requests@v2.32.5"',
     ),
     "rebuild": (
         "layerforge rebuild layer.zip",

@@ -73,7 +73,7 @@ def for_source(
     """What the wheel of a source that is no release is built with: what it declares, and what its backend asks for."""
     names = {canonicalize_name(Requirement(text).name) for text in declared}
     requires = [*declared, *(more for one in sorted(names) for more in DYNAMIC.get(one, ()))]
-    return _built_with(name, requires, "", target, search, indexes)
+    return _built_with(name, requires, "", target, search, indexes) if requires else ()
 
 
 def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str, path: Path) -> str:

@@ -23,7 +23,7 @@ LIST = "requirements.txt"
 
 _SETUP = ("setup.py", "setup.cfg")
 _TEMPLATE = re.compile(r"template\.(?:ya?ml|json)")
-_CODE = re.compile(r"^\s*\"?CodeUri\"?\s*:\s*[\"']?(?P<folder>[^\s\"'#,]+)", re.MULTILINE)
+_CODE = re.compile(r"(?:^|[{,])\s*\"?CodeUri\"?\s*:\s*[\"']?(?P<folder>[^\s\"'#,]+)", re.MULTILINE)
 _MOST_TEMPLATE = 2 * 2**20
 _MOST_NAMED = 8
 

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from layerforge.core import process
@@ -37,16 +38,27 @@ _WORDS = 8
 """Most lines of git's own words that an error repeats."""
 
 
-def files(folder: Path) -> list[str] | None:
-    """Paths below ``folder`` that git tracks or does not ignore, sorted; ``None`` where it is in no repository."""
-    try:
-        done = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-    except OSError:
-        return None  # there is no git
-    if done.status:
-        return None
-    names = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-    return sorted(names) or None
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Paths below a folder, sorted."""
+
+    tracked: tuple[str, ...]
+    new: tuple[str, ...]
+    """That git neither tracks nor ignores."""
+
+
+def files(folder: Path) -> Files | None:
+    """What git says of the files of a folder; ``None`` where it is in no repository, or one that ignores it."""
+    found: list[tuple[str, ...]] = []
+    for which in (("--cached", "--deduplicate"), ("--others", "--exclude-standard")):
+        try:
+            done = _git(folder, "ls-files", "-z", *which)
+        except OSError:
+            return None  # there is no git
+        if done.status:
+            return None
+        found.append(tuple(sorted(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)))
+    return Files(tracked=found[0], new=found[1]) if any(found) else None
 
 
 def described(folder: Path) -> str:

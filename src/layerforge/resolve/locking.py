@@ -206,7 +206,9 @@ def _whole(request: Request, pins: Sequence[Pin], out: frozenset[str], target: T
 def _held(found: Lock, request: Request) -> Lock:
     """The lock with no other hashes than those that the request names, where it names some."""
     wanted = dict(request.listed.hashes)
-    lacking = [pin.name for pin in found.pins if request.listed.all_hashed and not _wanted(wanted, pin)]
+    made = {one.name for one in request.made if one.held}
+    hashless = (pin.name for pin in found.pins if not _wanted(wanted, pin) and pin.name not in made)
+    lacking = list(hashless) if request.listed.all_hashed else []
     if lacking:
         raise LockError(
             "--require-hashes asks for a hash of each package, and some have none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layerforge.core import digest
+from layerforge.resolve.git import is_commit
 from layerforge.resolve.wheel_source import Form, WheelSource
 
 
@@ -39,6 +40,11 @@ class MadeWheel:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         marker = f" ; {self.source.marker}" if self.source.marker else ""
         return f"{self.name}{extras}=={self.version}{marker}"
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing else could be in its place: its source has a hash, is a commit, or is the person's own."""
+        return bool(self.source.hashes) or self.own or is_commit(self.source.ref)
 
     @property
     def own(self) -> bool:

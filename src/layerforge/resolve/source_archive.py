@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -24,7 +25,10 @@ MOST = 512 * 2**20
 _GENERATED = frozenset(
     {"__pycache__", "node_modules", "venv", "env", "build", "dist", "site-packages", "cdk.out", "htmlcov"}
 )
-"""Folders that are made anew by tools, where no git says what belongs to a project. So are those with a dot."""
+"""Folders that tools make anew. So are those with a dot."""
+
+_LAYERS = re.compile(r".*-py3\d+-(?:x86_64|arm64)\.(?:zip|lock|[\w.-]*(?:json|txt|html|svg))")
+"""What a build delivers."""
 
 _COMMITS = "commit-archive"
 """Kind of the store's values that are the files of a commit, which never change."""
@@ -94,9 +98,9 @@ def _bytes_of(source: WheelSource, search: Search) -> bytes:
 
 
 def _of_folder(folder: Path) -> bytes:
-    """The files of a project: those that git tracks or would, else all but what tools make."""
-    names = git.files(folder)
-    found = names if names is not None else sorted(_walked(folder))
+    """The files of a project: those that git tracks or would, else all of them; but not what tools make."""
+    known = git.files(folder)
+    found = sorted([*known.tracked, *filter(_is_source, known.new)]) if known else sorted(_walked(folder))
     buffer, total = io.BytesIO(), 0
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in found:
@@ -144,15 +148,20 @@ def _add_bytes(tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None:
 def _walked(folder: Path) -> Iterator[str]:
     for above, folders, names in os.walk(folder):
         here = Path(above)
-        folders[:] = sorted(
-            one
-            for one in folders
-            if one not in _GENERATED
-            and not one.startswith(".")
-            and not one.endswith(".egg-info")
-            and not (here / one / "pyvenv.cfg").exists()
-        )
-        yield from ((here / name).relative_to(folder).as_posix() for name in names if not name.endswith(".pyc"))
+        folders[:] = sorted(one for one in folders if _is_source(f"{one}/x") and not _is_venv(here / one))
+        paths = ((here / name).relative_to(folder).as_posix() for name in names)
+        yield from filter(_is_source, paths)
+
+
+def _is_venv(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists()
+
+
+def _is_source(path: str) -> bool:
+    """Whether a file that nobody has told git of may belong to a project: no tool makes it, this one included."""
+    *folders, name = path.split("/")
+    made = any(one in _GENERATED or one.startswith(".") or one.endswith(".egg-info") for one in folders)
+    return not (made or name.startswith(".") or name.endswith(".pyc") or _LAYERS.fullmatch(name))
 
 
 def _repacked(data: bytes, source: WheelSource) -> bytes:

@@ -134,7 +134,7 @@ def _of_address(address: str, folders: Iterable[Path], *, sure: bool) -> WheelSo
     bare, _, fragment = address.partition("#")
     if re.match(r"https?://", bare):
         return _download(bare, fragment)
-    if re.match(r"(?!file:)[a-z+]+://", bare):
+    if re.match(r"(?!file:)[a-z][a-z0-9+.-]*://", bare):
         raise NoSource("this is neither a wheel nor a source distribution")
     if bare.startswith("file:") or sure or _is_path(bare):
         return _on_disk(bare, fragment, folders)
