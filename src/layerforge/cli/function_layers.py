@@ -180,6 +180,8 @@ def _function_rows(end: SplitEnd) -> Iterator[tuple[str, ...]]:
 def _told(one: FunctionEnd) -> str:
     if one.error is not None:
         return "failed"
+    if one.held_by:
+        return f"not written, since {one.held_by} failed"
     if one.verdict is None:
         return "not verified" if one.function.layers else "needs no layer"
     if one.verdict.skipped:
@@ -215,5 +217,7 @@ def _function_data(target: Target, end: FunctionEnd) -> dict[str, Any]:
         "findings": verdicts.findings_json(end.verdict.findings) if end.verdict else [],
         "figures": asdict(end.verdict.figures) if end.verdict else None,
         "verified": end.verdict is not None and not end.verdict.skipped,
+        "written": end.written,
+        "held_by": end.held_by or None,
         "error": failures.as_data(end.error) if end.error else None,
     }

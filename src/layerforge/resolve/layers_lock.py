@@ -157,7 +157,6 @@ def _understood(text: str) -> LayersLock:
 def _refuse_loose(split: TargetSplit) -> None:
     """Raises ``Unreadable`` where functions have layers, or need packages, that are not there, or one is twice."""
     names = [one.name for one in split.layer]
-    packages = [one.name for layer in split.layer for one in layer.packages]
     for what, found in (("layer", names), ("function", [one.name for one in split.function])):
         if len(set(found)) < len(found):
             raise guarded.Unreadable(f"{split.label} has a {what} twice")
@@ -166,6 +165,8 @@ def _refuse_loose(split: TargetSplit) -> None:
         if strangers := set(function.layers) - set(names):
             raise guarded.Unreadable(f"{function.name} has the layer {min(strangers)}, which is not there")
         mine = [held[name] for name in function.layers]
+        if sum(map(len, mine)) > len(set().union(*mine)):
+            raise guarded.Unreadable(f"{function.name} has a package in two of its layers")
         if missing := set(function.packages) - set().union(*mine):
             raise guarded.Unreadable(f"{function.name} needs {min(missing)}, which none of its layers holds")
     if any(not packages for packages in held.values()):
@@ -175,8 +176,6 @@ def _refuse_loose(split: TargetSplit) -> None:
             _ = layer.absent
         except ValueError as error:
             raise guarded.Unreadable(f"{layer.name}: {error}") from error
-    if len(set(packages)) < len(packages):
-        raise guarded.Unreadable(f"{split.label} has a package in two layers")
 
 
 def _spelled(value: Any) -> Any:
