@@ -12,12 +12,13 @@ from contextlib import suppress
 import click
 
 from layerforge import __version__
-from layerforge.cli import helping, verbosity
+from layerforge.cli import helping, variables, verbosity
 from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.interrupts import INTERRUPTED
 
 COMMANDS = {
+    "init": "Write a project file from what a folder holds.",
     "build": "Build, verify and write layers.",
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",
@@ -99,6 +100,7 @@ def main() -> None:
 def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
     """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
     verbosity.WANTED.clear()
+    variables.USED.clear()
     try:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:
@@ -111,7 +113,7 @@ def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
             return _failed(lacking)
         raise
     except click.ClickException as error:
-        error.show()
+        variables.named_in_usage(error).show()
         return 2
     except (KeyboardInterrupt, click.Abort):
         _stop_programs()
@@ -129,5 +131,5 @@ def _stop_programs() -> None:
 def _failed(error: LayerforgeError) -> int:
     from layerforge.cli import failures
 
-    failures.show(error)
+    failures.show(variables.named(error))
     return error.exit_code

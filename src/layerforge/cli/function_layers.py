@@ -57,10 +57,20 @@ def are_wanted(targets: tuple[str, ...]) -> bool:
     return not named and bool(project_settings(Path()).functions)
 
 
-def run(given: Mapping[str, Any], progress: TerminalProgress, layer_data: Callable[[Layer], dict[str, Any]]) -> int:
+def beside_others() -> bool:
+    """Whether the project of the current folder has layers that are asked for by themselves too."""
+    return bool(project_settings(Path()).layers)
+
+
+def run(
+    given: Mapping[str, Any],
+    progress: TerminalProgress,
+    layer_data: Callable[[Layer], dict[str, Any]],
+    others: Mapping[str, Any] | None = None,
+) -> int:
     """Makes the layers of the functions of the current folder's project, with the options of this call: ``given`` are
-    those of a layer, and ``layer_data`` tells a layer as JSON. Returns the exit code. Raises ``LayerforgeError`` where
-    nothing can be begun.
+    those of a layer, ``layer_data`` tells a layer as JSON, and ``others`` are the call's other layers in that form.
+    Returns the exit code. Raises ``LayerforgeError`` where nothing can be begun.
     """
     ctx = click.get_current_context()
     asked = ctx.params
@@ -84,7 +94,9 @@ def run(given: Mapping[str, Any], progress: TerminalProgress, layer_data: Callab
         ended = [_built(one, known, runner_of or _threads(given["jobs"], progress)) for one in work]
     code = show(terminal.notes(), ended)
     if asked["as_json"]:
-        terminal.print_json(as_data(ended, layer_data) | {"seconds": progress.seconds})
+        data = as_data(ended, layer_data)
+        both = {name: [*rows, *data[name]] for name, rows in (others or {}).items() if name in data}
+        terminal.print_json({**(others or {}), **data, **both, "seconds": progress.seconds})
     return code
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from layerforge.cli import verbosity
+from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("build", "lock", "plan", "split", "recipes"),
+    "Make layers": ("init", "build", "lock", "plan", "split", "recipes"),
     "Look at them": ("inspect", "verify", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
@@ -27,8 +27,10 @@ FIRST = (
 """Examples of the program."""
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
+    "init": ("layerforge init", 'layerforge init "pandas>=3" pyarrow'),
     "build": (
         "layerforge build requests",
+        "layerforge build",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
     ),
@@ -87,11 +89,13 @@ class Grouped(click.Command):
 
 
 def equipped(name: str, command: click.Command) -> click.Command:
-    """The command with examples and with what every command takes."""
+    """The command with examples, with what every command takes, and with a variable for each option."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        others = command.commands if isinstance(command, click.Group) else {}
+        for path, one in ((name, command), *((f"{name} {other}", found) for other, found in others.items())):
             one.params += [_quiet(), _verbose()]
+            variables.equip(path, one)
     return command
 
 

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from packaging.utils import canonicalize_name
 
+from layerforge.cli import asking, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, sharing, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
+from layerforge.core.runtimes import version
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, project_layers, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
+from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
 from layerforge.resolve.request import Request, beside, leaving_out
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
 
-@click.command("lock")
+@dataclass(frozen=True, kw_only=True)
+class ToLock:
+    """A lock that is to be written."""
+
+    request: Request
+    path: Path
+    python: str
+    """The oldest that it serves."""
+
+
+@click.command("lock", cls=project.LockCommand)
 @shared.targets_argument
 @click.option(
     "--python",
@@ -53,22 +66,49 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    python = shared.target(python, "x86_64").python
-    known, asked = shared.known_recipes(recipes_folders), shared.asked(targets)
-    wanted = requests(asked, None, known, each=stand_alone(asked, known))
-    if output and len(wanted) != 1:
+    oldest = shared.target(python, "x86_64").python
+    known, progress = shared.known_recipes(recipes_folders), terminal.progress()
+    layers, words = asking.wanted(shared.asked(targets), known, progress)
+    found = [of_layer(one, known, oldest, output) for one in layers]
+    for request in requests(words, None, known, each=stand_alone(words, known)) if words else ():
+        settled = settle(request, from_source, leave_out)
+        found.append(ToLock(request=settled, path=output or place(request), python=oldest))
+    if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
         output_files.check(output, "layer.lock")
-    places = [output or place(request) for request in wanted]
-    progress = terminal.progress()
     store = sharing.open_store(progress)
+    for one in found:
+        write(replace(one.request, lock=one.path) if output else one.request, one.python, one.path, store, progress)
+    hint_at_keys(layers, found)
+
+
+def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None) -> ToLock:
+    """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
+    ctx = click.get_current_context()
+    own = ctx.params | project.of_layer(wish, ctx)
+    pythons = wish.settings.python or project_settings(Path()).defaults.python
+    if pythons and "python" not in project.decided(ctx):
+        python = min(pythons, key=version)
+    path = project_layers.lock_file(wish)
+    request = replace(project_layers.request(wish, known), lock=path)
+    settled = settle(request, own["from_source"], own["leave_out"])
+    return ToLock(request=settled, path=output or path, python=python)
+
+
+def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:
+    """The request with what is to be compiled and what is to stay out. Raises ``UsageError`` where that is the same."""
     left = tuple(canonicalize_name(name) for name in leave_out)
-    wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
-    for request in wanted:
-        excluding.refuse_compiled(left, request.spec.compiled)
-    for request, path in zip(wanted, places, strict=True):
-        write(replace(request, lock=path) if output else request, python, path, store, progress)
+    found = leaving_out(with_compiled(request, from_source), left)
+    excluding.refuse_compiled(left, found.spec.compiled)
+    return found
+
+
+def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
+    """Says which layers of the project file do not name the locks that were written, and so are not built from them."""
+    for wish, one in zip(layers, found, strict=False):
+        if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
+            terminal.notes().line(f'lock = "{one.path}" in [layer.{wish.name}] has it built from that')
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:

@@ -62,7 +62,7 @@ ARCHES = Several("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 
 def targets_argument(command: Command) -> Command:
     """What a layer is asked for with: words, and ``-r`` for files as pip takes them."""
-    named = click.argument("targets", nargs=-1, metavar="TARGET...")
+    named = click.argument("targets", nargs=-1, metavar="[TARGET]...")
     files = click.option(
         "-r",
         "--requirements",
@@ -85,11 +85,8 @@ _FILES = "layerforge.files"
 
 
 def asked(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Everything that layers are asked for with. Raises ``UsageError`` where nothing is."""
-    every = (*targets, *click.get_current_context().meta.get(_FILES, ()))
-    if not every:
-        raise click.UsageError("Missing argument 'TARGET...'.")
-    return every
+    """Everything that layers are asked for with."""
+    return (*targets, *click.get_current_context().meta.get(_FILES, ()))
 
 
 def target_options(command: Command) -> Command:

@@ -10,14 +10,14 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import call, costs, helping, sharing, terminal
+from layerforge.cli import asking, call, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
 from layerforge.planning import cost_of
 
 
-@click.command("plan", cls=helping.Grouped)
+@click.command("plan", cls=project.ProjectCommand)
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
@@ -25,8 +25,8 @@ from layerforge.planning import cost_of
 def command(
     targets: tuple[str, ...],
     every: Path | None,
-    pythons: tuple[tuple[str, ...], ...],
-    arches: tuple[tuple[str, ...], ...],
+    pythons: asking.Names,
+    arches: asking.Names,
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -45,12 +45,12 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    runtimes = shared.targets(pythons, arches)
     store = sharing.open_store(progress)
-    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    known, runtimes = shared.known_recipes(recipes_folders), (pythons, arches)
+    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
-    prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
+    prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
     call.refuse_strangers(prepared)
     plans = [(one.plan, cost_of([one])) for one in prepared]
     if as_json:

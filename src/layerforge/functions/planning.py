@@ -67,9 +67,15 @@ class _Weighed:
     keys: Mapping[str, str]
 
 
-def planned(wanted: Sequence[Wanted], options: Options, session: Session, last: TargetSplit | None = None) -> Planned:
+def planned(
+    wanted: Sequence[Wanted],
+    options: Options,
+    session: Session,
+    last: TargetSplit | None = None,
+    reserved: Sequence[str] = (),
+) -> Planned:
     """The layers of some functions for the target of the options, like those of the ``last`` split where that costs
-    little. Raises ``LayerforgeError``.
+    little, with none of the names ``reserved``. Raises ``LayerforgeError``.
     """
     found = families([_member(one, last) for one in wanted], lambda one: prepare(one, options, session))
     weighed = _weighed(found)
@@ -80,7 +86,7 @@ def planned(wanted: Sequence[Wanted], options: Options, session: Session, last: 
         for member in one.family.members
     }
     question = _question(functions, weighed, needs, last)
-    answer = split(question)
+    answer = split(replace(question, reserved=tuple(reserved)))
     return Planned(
         split=_locked(functions, weighed, needs, answer, options.target),
         needed=answer.needed,

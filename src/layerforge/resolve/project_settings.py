@@ -198,6 +198,7 @@ _TABLES = {
 def _problems(table: Mapping[str, Any]) -> Iterator[str]:
     top = keys.schema(ProjectSettings) | keys.schema(Settings) | dict.fromkeys(_TABLES, values.table)
     yield from problems(table, top)
+    yield from _contrary(table, "")
     for kind, schema in _TABLES.items():
         rows = table.get(kind)
         for name, row in rows.items() if isinstance(rows, dict) else ():
@@ -212,8 +213,16 @@ def _of_named(where: str, name: str, row: Any, schema: Mapping[str, Any]) -> Ite
         yield f"{where} must be a table"
         return
     yield from problems(row, schema, f"{where}.")
+    yield from _contrary(row, f"{where}.")
     if not any(one in row for one in _SOURCES) and row.keys() <= schema.keys():  # a misspelt key may be one of them
         yield f"{where} asks for nothing: it takes {', '.join(_SOURCES[:3])} or another of {', '.join(_SOURCES[3:])}"
+
+
+def _contrary(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    """What is to come from wheels and to be compiled too."""
+    others = [key for key in ("compile", "from-source") if table.get(key)]
+    if table.get("wheels") is True and others:
+        yield f"{where}wheels and {where}{others[0]} contradict each other"
 
 
 def _same_names(rows: Any) -> Iterable[str]:

@@ -43,7 +43,7 @@ def requests(
         _refuse_ambiguous(target, known)
     groups = [[target] for target in once] if each else [once]
     found = [_together(group, known) for group in groups]
-    _refuse_same_names(found)
+    refuse_same_names(found)
     if given_lock is None:
         for request in found:
             refuse_lines(request)
@@ -73,8 +73,8 @@ def stand_alone(targets: Iterable[str], known: Catalogue) -> bool:
     )
 
 
-def _refuse_same_names(found: Sequence[Request]) -> None:
-    """Layers are files that are called by their names, so a second one would overwrite the first."""
+def refuse_same_names(found: Sequence[Request]) -> None:
+    """Raises ``UsageError`` for two layers of one name: their files would be called alike."""
     by_name: dict[str, Request] = {}
     for request in found:
         name = request.spec.name.casefold()

@@ -69,6 +69,8 @@ class Question:
     """Names of packages that have to lie in the same layer."""
     last: tuple[Layer, ...] = ()
     """The layers of the last split, which stay as they are where that costs little."""
+    reserved: tuple[str, ...] = ()
+    """Names that other layers have."""
 
 
 @dataclass(frozen=True, kw_only=True)
