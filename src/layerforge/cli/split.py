@@ -163,7 +163,7 @@ def stale(split: TargetSplit | None, wanted: Sequence[Wanted], target: Target) -
 
 
 def _write(path: Path, lock: LayersLock, progress_said: Any) -> None:
-    text = layers_lock.text(lock)
+    text = layers_lock.text(lock, path.parent)
     if path.is_file() and path.read_bytes() == text.encode():
         progress_said(f"{path} stays as it is")
         return

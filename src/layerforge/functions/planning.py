@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from layerforge.build.options import Options
 from layerforge.build.session import Session
@@ -16,9 +16,11 @@ from layerforge.functions.needs import needed
 from layerforge.functions.weighing import weigh
 from layerforge.layer.package_sizes import PackageSize, PackageSizes
 from layerforge.planning import prepare
-from layerforge.resolve import excluding, lock
+from layerforge.resolve import excluding, lock, locking
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer, LockedPackage, TargetSplit
+from layerforge.resolve.listed import Listed, together
 from layerforge.resolve.request import Request
+from layerforge.resolve.sources import Search
 from layerforge.resolve.split.asked import Function, Layer, Question, Split, Weighed
 from layerforge.resolve.split.split import split
 
@@ -77,7 +79,8 @@ def planned(
     """The layers of some functions for the target of the options, like those of the ``last`` split where that costs
     little, with none of the names ``reserved``. Raises ``LayerforgeError``.
     """
-    found = families([_member(one, last) for one in wanted], lambda one: prepare(one, options, session))
+    members = [_member(one, last, options.target, session.search) for one in wanted]
+    found = families(members, lambda one: prepare(one, options, session))
     weighed = _weighed(found)
     functions = {one.name: one for one in wanted}
     needs = {
@@ -95,15 +98,27 @@ def planned(
     )
 
 
-def _member(one: Wanted, last: TargetSplit | None) -> Member:
+def _member(one: Wanted, last: TargetSplit | None, target: Target, search: Search) -> Member:
     """A function with the versions that its layers have, so that a split alone changes none of them."""
     layers = next((set(f.layers) for f in last.function if f.name == one.name), set()) if last else set()
     others = last.layer if last else ()
     mine = [layer for layer in others if layer.name in layers] or others
     pins = [pin for layer in mine for pin in layer.pins if pin.version]
     preferred = lock.render(replace(pin, hashes=(), address="") for pin in pins) if pins else ""
-    spec = replace(one.request.spec, leave_out=one.leave_out)
-    return Member(name=one.name, request=replace(one.request, spec=spec, preferred=preferred))
+    request = _of_its_lock(one.request, target, search) if one.request.lock else one.request
+    spec = replace(request.spec, leave_out=one.leave_out)
+    return Member(name=one.name, request=replace(request, spec=spec, preferred=preferred))
+
+
+def _of_its_lock(request: Request, target: Target, search: Search) -> Request:
+    """A request that is resolved with others, and then comes to the versions and hashes of its own lock."""
+    pins = locking.locked_pins(request, target, search).pins
+    fixed = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    hashes = tuple(
+        ((pin.name, canonicalize_version(pin.version)), frozenset(pin.hashes)) for pin in pins if pin.version
+    )
+    held = Listed(constraints=fixed, hashes=hashes)
+    return replace(request, lock=None, listed=together([request.listed, held]))
 
 
 def _weighed(found: Families) -> list[_Weighed]:
@@ -203,7 +218,7 @@ def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:
                 version=rows[name].version,
                 bytes=rows[name].bytes,
                 hashes=pins[name].hashes if name in pins else (),
-                address=pins[name].address if name in pins and not lock.wheel_version(pins[name].address) else "",
+                address=pins[name].address if name in pins else "",
             )
             for name in mine
         ),

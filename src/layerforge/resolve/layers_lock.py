@@ -6,10 +6,11 @@ It is written by ``layerforge split`` and read by ``layerforge build``. The same
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from layerforge.core import guarded
 from layerforge.core.runtimes import Target
@@ -19,6 +20,7 @@ from layerforge.resolve.lock import Pin
 
 FILE = "layers.lock"
 SCHEMA = 1
+_HERE = "./"
 _HEAD = "# Written by layerforge: which layers the functions of this project share. Renew with: layerforge split\n"
 
 
@@ -33,7 +35,7 @@ class LockedPackage:
     hashes: tuple[str, ...] = ()
     """Of its files; none for a library."""
     address: str = ""
-    """Where it comes from, if that is no index."""
+    """Where it comes from, if that is no index; a wheel beside the lock begins with ``./`` in the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class LockedLayer:
     def pins(self) -> tuple[Pin, ...]:
         """What is installed for it."""
         return tuple(
-            Pin(name=one.name, version=one.version, hashes=one.hashes, address=one.address)
+            Pin(name=one.name, version="" if one.address else one.version, hashes=one.hashes, address=one.address)
             for one in self.packages
             if one.hashes
         )
@@ -134,13 +136,37 @@ def read(path: Path) -> LayersLock | None:
     if not path.is_file():
         return None
     try:
-        return _understood(guarded.text(path))
+        lock = _understood(guarded.text(path))
     except guarded.Unreadable as error:
         raise LockError(
             f"{path} cannot be understood",
             hint="write it anew with `layerforge split`",
             details=(str(error),),
         ) from error
+    return _addressed(lock, lambda address: _absolute(address, path.parent))
+
+
+def _addressed(lock: LayersLock, told: Callable[[str], str]) -> LayersLock:
+    """The lock with other addresses of packages."""
+
+    def layer(one: LockedLayer) -> LockedLayer:
+        packages = (replace(package, address=told(package.address)) for package in one.packages)
+        return replace(one, packages=tuple(packages))
+
+    return replace(lock, target=tuple(replace(one, layer=tuple(map(layer, one.layer))) for one in lock.target))
+
+
+def _absolute(address: str, folder: Path) -> str:
+    """The address of a wheel that lies beside the lock; any other stays."""
+    return (folder / address).resolve().as_uri() if address.startswith(_HERE) else address
+
+
+def _relative(address: str, folder: Path) -> str:
+    """An address that others can use: a wheel in the lock's folder has its path there, and one elsewhere none."""
+    if not address.startswith("file:"):
+        return address
+    path = Path(unquote(urlsplit(address).path))
+    return f"{_HERE}{path.relative_to(folder.resolve()).as_posix()}" if path.is_relative_to(folder.resolve()) else ""
 
 
 def _understood(text: str) -> LayersLock:
@@ -192,8 +218,9 @@ def _spelled(value: Any) -> Any:
 # --- writing
 
 
-def text(lock: LayersLock) -> str:
-    """The text of the file."""
+def text(lock: LayersLock, folder: Path) -> str:
+    """The text of the file, which is to lie in ``folder``."""
+    lock = _addressed(lock, lambda address: _relative(address, folder))
     return (
         _HEAD
         + "\n".join([f"schema = {SCHEMA}", *(line for one in _sorted(lock.target) for line in _target(one))])

@@ -10,7 +10,7 @@ import pytest
 
 from layerforge.resolve import layers_lock
 from program import LABEL, PYTHON, Command
-from wheels import make_wheel
+from wheels import lock_of, make_wheel
 
 PROJECT = f"""\
 python = "{PYTHON}"
@@ -318,3 +318,50 @@ def test_a_snippet_gives_each_function_its_own_layers(layerforge: Command, proje
     ran = layerforge("snippet", "arns.json", "--functions", "layers.lock", "--for", "cli")
     assert ran.code == 2
     assert "shared-base in eu-west-1, for api" in ran.err
+
+
+# --- other ways to ask
+
+
+def test_a_wheel_beside_the_project_stays_where_it_is_named_from(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path / "wheels", "own", files={"own/__init__.py": b"import base\n"}, requires=["base"])
+    text = PROJECT + '[function.own]\nrequires = ["./wheels/own-1.0-py3-none-any.whl"]\n'
+    (project / "layerforge.toml").write_text(text)
+    layerforge("split", *HOST)
+    assert 'address = "./wheels/own-1.0-py3-none-any.whl"' in (project / layers_lock.FILE).read_text()
+    assert str(tmp_path) not in (project / layers_lock.FILE).read_text()
+    assert layerforge("build", *HOST).code == 0
+    assert "own" in names(project)
+
+
+def test_a_function_with_a_lock_gets_its_very_versions(layerforge: Command, project: Path, index: Path) -> None:
+    old = index / "base-1.0-py3-none-any.whl"
+    make_wheel(index, "base", "2.0")
+    (project / "base.lock").write_text(lock_of(old))
+    text = PROJECT.replace('requires = ["web"]', 'requires = ["base"]\nlock = "base.lock"')
+    (project / "layerforge.toml").write_text(text)
+    layerforge("split", *HOST)
+    assert ["base 1.0"] in layers(project).values()
+    assert ["base 2.0"] not in layers(project).values()
+
+
+def test_layers_of_the_project_are_built_beside_those_of_its_functions(layerforge: Command, project: Path) -> None:
+    text = PROJECT + '[layer.shared-base]\nrequires = ["paper"]\n'
+    (project / "layerforge.toml").write_text(text)
+    layerforge("split", *HOST)
+    assert "shared-base-more" in layers(project)
+    ran = layerforge("build", *HOST, "--json")
+    assert ran.code == 0
+    assert names(project) == ["api", "report", "shared-base", "shared-base-more"]
+    assert sorted(one["name"] for one in ran.json["layers"]) == names(project)
+    assert [one["name"] for one in ran.json["functions"]] == ["api", "report"]
+
+
+def test_the_project_of_another_folder_is_split_there(layerforge: Command, project: Path) -> None:
+    (project / "sub").mkdir()
+    (project / "layerforge.toml").rename(project / "sub/layerforge.toml")
+    assert layerforge("split", "sub", *HOST).code == 0
+    assert (project / "sub" / layers_lock.FILE).is_file()
+    assert layerforge("split", "sub", "--check").code == 0
