@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,12 +13,13 @@ import click
 from click.core import ParameterSource
 
 from layerforge.build.graph import Runner
-from layerforge.cli import clusters, failures, functions, sharing, split, terminal
+from layerforge.cli import clusters, failures, functions, sharing, split, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.progress import LayerProgress, TerminalProgress
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import LayerforgeError, UsageError
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, duration, megabytes
 from layerforge.functions import building
@@ -159,11 +161,26 @@ def show(out: Screen, ended: Sequence[Built]) -> int:
         out.table("", COLUMNS, list(_layer_rows(one.end)), words=True)
         out.line()
         out.table("", ("function", "layers", "findings"), list(_function_rows(one.end)), numbers=False)
+    _show_next(out, ended)
     errors = [error for one in ended for error in one.errors]
     for error in errors:
         out.line()
         failures.show(error)
     return errors[0].exit_code if errors else 0
+
+
+def _show_next(out: Screen, ended: Sequence[Built]) -> None:
+    """Commands that a person may want now."""
+    layers = [layer.layer for one in ended for layer in one.end.delivered.values()]
+    if not layers or verbosity.wanted(verbosity.QUIET):
+        return
+    zips = shlex.join(str(layer.path) for layer in layers)
+    bucket = " --bucket B" if any(layer.manifest.zip_bytes > DIRECT_UPLOAD_LIMIT for layer in layers) else ""
+    snippet = f"layerforge snippet arns.json --functions {layers_lock.FILE} --for sam"
+    out.line()
+    out.line(("next", "bold"))
+    out.line(f"  layerforge publish {zips} --region R{bucket} --write arns.json", ("  publishes them", "dim"))
+    out.line(f"  {snippet}", ("  prints what gives each function its layers", "dim"))
 
 
 def _layer_rows(end: SplitEnd) -> Iterator[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import functions, output_files, project, sharing, terminal
+from layerforge.cli import functions, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.screen import Screen
@@ -93,6 +94,11 @@ def command(
         return
     for one in found:
         show(terminal.report(), one)
+    if not dry_run and not verbosity.wanted(verbosity.QUIET):
+        out = terminal.notes()
+        out.line(("next", "bold"))
+        where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+        out.line(f"  {where}layerforge build", ("  makes the layers, and verifies every function's together", "dim"))
 
 
 def _flat(words: Sequence[Sequence[str]]) -> list[str]:
