@@ -183,6 +183,7 @@ def _locked(
     target: Target,
 ) -> TargetSplit:
     owner = {key: one for one in weighed for key in one.keys.values()}
+    home = {member.name: one for one in weighed for member in one.family.members}
     return TargetSplit(
         python=target.python,
         arch=str(target.arch),
@@ -195,11 +196,27 @@ def _locked(
                 own_layers=functions[name].own_layers,
                 layers=answer.functions[name],
                 packages=tuple(sorted(needs[name])),
+                left_out=_left_out(functions[name], home[name], needs[name], target),
             )
             for name in sorted(functions)
         ),
         layer=tuple(_layer(layer, owner[layer.packages[0]], target) for layer in answer.layers),
     )
+
+
+def _left_out(function: Wanted, one: _Weighed, needs: frozenset[str], target: Target) -> tuple[str, ...]:
+    """What a function would need and goes without, with the reason."""
+    rows = {row.name: row for row in one.sizes.packages}
+    gone = sorted(needed(function.request.spec.requires, rows, target) - needs)
+    pins = [pin for pin in one.family.prepared.plan.pins if pin.name in gone]
+    own = excluding.left_out(function.leave_out, target.runtime, pins, needs, {})
+    asked = _asked_for(needs, rows) | {canonicalize_name(text) for text in _names(function)}
+    common = [left for left in one.family.prepared.plan.spec.left_out if left.name in asked]
+    return tuple(f"{left.told} ({left.why})" for left in sorted([*own, *common], key=lambda left: left.name))
+
+
+def _names(function: Wanted) -> list[str]:
+    return [guarded.requirement(text).name for text in function.request.spec.requires]
 
 
 def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:

@@ -18,7 +18,6 @@ from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import compose
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer
-from layerforge.resolve.left_out import Why
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, summary
@@ -64,8 +63,7 @@ def _expected(function: LockedFunction, layers: Sequence[MadeLayer], known: Cata
     spec = LayerSpec(name=function.name, requires=function.asks)
     spec = compose(spec, needed, known, target, compiling=compiling, image=builder is not None).spec
     env = together.variables([(one.locked.name, one.built.manifest.env) for one in layers])
-    out = {left.name: left for one in layers for left in one.locked.absent if left.why is not Why.BESIDE}
-    spec = replace(spec, env=env, left_out=tuple(out.values()))
+    spec = replace(spec, env=env, left_out=function.absent)
     bad = frozenset(path for one in layers for path in one.built.manifest.uncompilable)
     return Expect(target=target, spec=spec, bytecode=first.plan.spec.bytecode.mode, uncompilable=bad)
 

@@ -67,16 +67,19 @@ class LockedLayer:
     def absent(self) -> tuple[LeftOut, ...]:
         """What its packages require and it does not hold, by name."""
         found = [LeftOut(name=name, version=version, why=Why.BESIDE) for name, version in map(_pair, self.beside)]
-        for line in self.left_out:
-            what, _, why = line.removesuffix(")").partition(" (")
-            name, version = _pair(what)
-            found.append(LeftOut(name=name, version=version, why=Why(why)))
-        return tuple(sorted(found, key=lambda one: one.name))
+        return tuple(sorted([*found, *map(_absent, self.left_out)], key=lambda one: one.name))
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, _, version = text.partition(" ")
     return name, version
+
+
+def _absent(line: str) -> LeftOut:
+    """What a line of ``left-out`` says. Raises ``ValueError`` for a reason that there is not."""
+    what, _, why = line.removesuffix(")").partition(" (")
+    name, version = _pair(what)
+    return LeftOut(name=name, version=version, why=Why(why))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,13 @@ class LockedFunction:
     """Names of its layers, in the order in which it has them."""
     packages: tuple[str, ...]
     """Names of all that it needs, sorted; its layers hold them, and perhaps more."""
+    left_out: tuple[str, ...] = ()
+    """``name version (why)`` of what it would need and goes without."""
+
+    @property
+    def absent(self) -> tuple[LeftOut, ...]:
+        """What it would need and goes without, by name."""
+        return tuple(sorted(map(_absent, self.left_out), key=lambda one: one.name))
 
     @property
     def question(self) -> tuple[Any, ...]:
@@ -197,11 +207,12 @@ def _refuse_loose(split: TargetSplit) -> None:
             raise guarded.Unreadable(f"{function.name} needs {min(missing)}, which none of its layers holds")
     if any(not packages for packages in held.values()):
         raise guarded.Unreadable(f"{split.label} has a layer without packages")
-    for layer in split.layer:
+    told: tuple[LockedLayer | LockedFunction, ...] = (*split.layer, *split.function)
+    for one in told:
         try:
-            _ = layer.absent
+            _ = one.absent
         except ValueError as error:
-            raise guarded.Unreadable(f"{layer.name}: {error}") from error
+            raise guarded.Unreadable(f"{one.name}: {error}") from error
 
 
 def _spelled(value: Any) -> Any:

@@ -365,3 +365,20 @@ def test_the_project_of_another_folder_is_split_there(layerforge: Command, proje
     assert layerforge("split", "sub", *HOST).code == 0
     assert (project / "sub" / layers_lock.FILE).is_file()
     assert layerforge("split", "sub", "--check").code == 0
+
+
+def test_what_a_function_leaves_out_is_told_by_its_lock_though_others_have_it(
+    layerforge: Command, project: Path, index: Path
+) -> None:
+    """Of `web`, which needs it, `base` is left out by one function; the other has it from a layer of its own."""
+    text = PROJECT.replace('requires = ["web"]', 'requires = ["web"]\nleave-out = ["base"]')
+    (project / "layerforge.toml").write_text(text)
+    layerforge("split", *HOST)
+    lock = layers_lock.read(project / layers_lock.FILE)
+    assert lock is not None
+    api, report = lock.target[0].function
+    assert (api.packages, api.left_out) == (("web",), ("base 1.0 (asked)",))
+    assert report.left_out == ()
+    ran = layerforge("build", *HOST)
+    assert ran.code == 7
+    assert "--leave-out has taken base away" in ran.err
