@@ -149,10 +149,18 @@ def _question(
     ties: list[frozenset[str]] = []
     kept: dict[str, Layer] = {}
     for one in weighed:
-        keys = one.keys
+        keys, pinned = one.keys, {pin.name for pin in one.family.prepared.plan.pins}
         for row in one.sizes.packages:
             libraries = tuple(keys[name] for name in row.libraries)
-            packages.append(Weighed(name=keys[row.name], version=row.version, bytes=row.bytes, requires=libraries))
+            packages.append(
+                Weighed(
+                    name=keys[row.name],
+                    version=row.version,
+                    bytes=row.bytes,
+                    requires=libraries,
+                    library=row.name not in pinned,
+                )
+            )
         ties += [frozenset(keys[name] for name in tie if name in keys) for tie in one.sizes.ties]
         for member in one.family.members:
             wish = functions[member.name]

@@ -22,6 +22,8 @@ class Weighed:
     """Unzipped, once its layer is optimised."""
     requires: tuple[str, ...] = ()
     """Names of packages that a function with this one has to have too."""
+    library: bool = False
+    """Whether it is no package of an index, so that no layer is called after it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,8 @@ class _Made:
 def _answer(question: Question, functions: Sequence[Function], blocks: Blocks) -> Split:
     sizes = {one.name: one.bytes for one in question.packages}
     versions = {one.name: one.version for one in question.packages}
-    made = [_made(name, block, versions) for name, block in names.named(blocks, functions, sizes, question.reserved)]
+    telling = {one.name: -1 if one.library else one.bytes for one in question.packages}
+    made = [_made(name, block, versions) for name, block in names.named(blocks, functions, telling, question.reserved)]
     made.sort(key=lambda one: (-one.users.bit_count(), -one.bytes, one.layer.name))
     whole = _with_ties(question, functions)
     places = {function.name: place for place, function in enumerate(functions)}
