@@ -94,8 +94,9 @@ def command(
         )
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
-    if every is None and lock_file is None and shared_layers.are_wanted(targets):
-        return shared_layers.run({**given, "output": output, "verify": not no_verify}, progress, as_data)
+    shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
+    if shares and not shared_layers.beside_others():
+        return shared_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
@@ -114,11 +115,15 @@ def command(
         show(terminal.notes(), layers)
         terminal.step_summary(job_summary.layers(layers))
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
+    failed = ends.failed_json(wanted, ended) if as_json else []
+    told = {"reproducible": True} if given["twice"] else {}
+    rows = [as_data(layer) | told for layer in layers] if as_json else []
+    data = {"layers": rows, "failed": failed, "cost": price}
+    if shares:
+        own = given | {"output": output, "verify": not no_verify}
+        return shared_layers.run(own, progress, as_data, data) or code
     if as_json:
-        failed = ends.failed_json(wanted, ended)
-        told = {"reproducible": True} if given["twice"] else {}
-        rows = [as_data(layer) | told for layer in layers]
-        terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
+        terminal.print_json(data | {"seconds": progress.seconds})
     return code
 
 

@@ -20,7 +20,7 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store.disk import DiskStore
 from layerforge.functions.planning import Wanted
 from layerforge.resolve.catalogue import Catalogue
-from layerforge.resolve.function_requests import request
+from layerforge.resolve.project_layers import request
 from layerforge.resolve.project_settings import FunctionWish, ProjectSettings, project_settings
 
 

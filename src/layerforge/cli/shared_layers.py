@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,12 +13,13 @@ import click
 from click.core import ParameterSource
 
 from layerforge.build.graph import Runner
-from layerforge.cli import clusters, failures, functions, sharing, split, terminal
+from layerforge.cli import clusters, failures, functions, sharing, split, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.progress import LayerProgress, TerminalProgress
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import LayerforgeError, UsageError
+from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, duration, megabytes
 from layerforge.functions import building
@@ -57,10 +59,20 @@ def are_wanted(targets: tuple[str, ...]) -> bool:
     return not named and bool(project_settings(Path()).functions)
 
 
-def run(given: Mapping[str, Any], progress: TerminalProgress, layer_data: Callable[[Layer], dict[str, Any]]) -> int:
+def beside_others() -> bool:
+    """Whether the project of the current folder has layers that are asked for by themselves too."""
+    return bool(project_settings(Path()).layers)
+
+
+def run(
+    given: Mapping[str, Any],
+    progress: TerminalProgress,
+    layer_data: Callable[[Layer], dict[str, Any]],
+    others: Mapping[str, Any] | None = None,
+) -> int:
     """Makes the layers of the functions of the current folder's project, with the options of this call: ``given`` are
-    those of a layer, and ``layer_data`` tells a layer as JSON. Returns the exit code. Raises ``LayerforgeError`` where
-    nothing can be begun.
+    those of a layer, ``layer_data`` tells a layer as JSON, and ``others`` are the call's other layers in that form.
+    Returns the exit code. Raises ``LayerforgeError`` where nothing can be begun.
     """
     ctx = click.get_current_context()
     asked = ctx.params
@@ -84,7 +96,9 @@ def run(given: Mapping[str, Any], progress: TerminalProgress, layer_data: Callab
         ended = [_built(one, known, runner_of or _threads(given["jobs"], progress)) for one in work]
     code = show(terminal.notes(), ended)
     if asked["as_json"]:
-        terminal.print_json(as_data(ended, layer_data) | {"seconds": progress.seconds})
+        data = as_data(ended, layer_data)
+        both = {name: [*rows, *data[name]] for name, rows in (others or {}).items() if name in data}
+        terminal.print_json({**(others or {}), **data, **both, "seconds": progress.seconds})
     return code
 
 
@@ -147,11 +161,26 @@ def show(out: Screen, ended: Sequence[Built]) -> int:
         out.table("", COLUMNS, list(_layer_rows(one.end)), words=True)
         out.line()
         out.table("", ("function", "layers", "findings"), list(_function_rows(one.end)), numbers=False)
+    _show_next(out, ended)
     errors = [error for one in ended for error in one.errors]
     for error in errors:
         out.line()
         failures.show(error)
     return errors[0].exit_code if errors else 0
+
+
+def _show_next(out: Screen, ended: Sequence[Built]) -> None:
+    """Commands that a person may want now."""
+    layers = [layer.layer for one in ended for layer in one.end.delivered.values()]
+    if not layers or verbosity.wanted(verbosity.QUIET):
+        return
+    zips = shlex.join(str(layer.path) for layer in layers)
+    bucket = " --bucket B" if any(layer.manifest.zip_bytes > DIRECT_UPLOAD_LIMIT for layer in layers) else ""
+    snippet = f"layerforge snippet arns.json --functions {layers_lock.FILE} --for sam"
+    out.line()
+    out.line(("next", "bold"))
+    out.line(f"  layerforge publish {zips} --region R{bucket} --write arns.json", ("  publishes them", "dim"))
+    out.line(f"  {snippet}", ("  prints what gives each function its layers", "dim"))
 
 
 def _layer_rows(end: SplitEnd) -> Iterator[tuple[str, ...]]:
@@ -180,6 +209,8 @@ def _function_rows(end: SplitEnd) -> Iterator[tuple[str, ...]]:
 def _told(one: FunctionEnd) -> str:
     if one.error is not None:
         return "failed"
+    if one.held_by:
+        return f"not written, since {one.held_by} failed"
     if one.verdict is None:
         return "not verified" if one.function.layers else "needs no layer"
     if one.verdict.skipped:
@@ -215,5 +246,7 @@ def _function_data(target: Target, end: FunctionEnd) -> dict[str, Any]:
         "findings": verdicts.findings_json(end.verdict.findings) if end.verdict else [],
         "figures": asdict(end.verdict.figures) if end.verdict else None,
         "verified": end.verdict is not None and not end.verdict.skipped,
+        "written": end.written,
+        "held_by": end.held_by or None,
         "error": failures.as_data(end.error) if end.error else None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,30 +87,33 @@ def _for_functions(tool: str, found: results.Results, asked: Wanted, file: Path,
     lock = layers_lock.read(file)
     if lock is None:
         raise UsageError(f"{file} is not there", hint="write it with `layerforge split`")
-    own = {layer.name for split in lock.target for layer in split.layer}
-    versions = tuple(one for one in found.versions if one.name in own)
-    versions = results.chosen(replace(found, versions=versions), asked, where)
-    fitting = [one for one in lock.target if _fits(one, versions)]
-    if len(fitting) != 1:
-        labels = ", ".join(one.label for one in lock.target)
+    mine = [(one, versions) for one in lock.target if (versions := tuple(_published(one, found.versions, asked)))]
+    if len(mine) != 1:
+        labels = ", ".join(one.label for one, _ in mine or [(one, ()) for one in lock.target])
+        what = "for more than one of them" if mine else "of none of their layers"
         raise UsageError(
-            f"{file} has layers for {labels}, and {where} does not say for which of them its versions are",
-            hint="choose with --python and --arch",
+            f"{file} has layers for {labels}, and {where} has versions {what}",
+            hint="choose with --python and --arch" if mine else "publish them: `layerforge publish dist/*.zip`",
+            details=tuple(map(str, found.failures)),
         )
+    [(split, versions)] = mine
+    versions = results.chosen(replace(found, versions=versions), asked, where)
     warn(found.failures, (), asked.regions)
-    functions = {one.name: one.layers for one in fitting[0].function}
+    functions = {one.name: one.layers for one in split.function}
     return tools.TOOLS[tool].told(for_functions(tool, function_versions(functions, versions)))
 
 
-def _fits(split: TargetSplit, versions: Iterable[PublishedVersion]) -> bool:
-    """Whether versions may be those of a split's layers."""
-    names = {layer.name for layer in split.layer}
-    return all(
-        one.name in names
-        and (not one.runtimes or f"python{split.python}" in one.runtimes)
-        and (not one.architectures or split.arch in one.architectures)
-        for one in versions
-    )
+def _published(split: TargetSplit, versions: Iterable[PublishedVersion], asked: Wanted) -> Iterator[PublishedVersion]:
+    """The versions of a split's layers, by their names there; those of zips have its label behind it."""
+    runtime = f"python{split.python}"
+    if (asked.runtime or runtime, asked.arch or split.arch) != (runtime, split.arch):
+        return
+    names = {layer.name: layer.name for layer in split.layer}
+    names |= {f"{layer.name}-{split.label}": layer.name for layer in split.layer}
+    for one in versions:
+        fits = runtime in (one.runtimes or (runtime,)) and split.arch in (one.architectures or (split.arch,))
+        if one.name in names and fits:
+            yield replace(one, name=names[one.name])
 
 
 def wanted(regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None) -> Wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import functions, helping, output_files, sharing, terminal
+from layerforge.cli import functions, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.screen import Screen
@@ -28,8 +29,10 @@ MOST_NAMED = 6
 """Packages of a layer that the table names."""
 
 
-@click.command("split", cls=helping.Grouped)
-@click.argument("project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
+@click.command("split", cls=project.ProjectCommand)
+@click.argument(
+    "folder", metavar="[PROJECT]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path()
+)
 @click.option(
     "--python", "pythons", type=shared.PYTHONS, multiple=True, help="Lambda's Python.  [default: the project's]"
 )
@@ -46,7 +49,7 @@ MOST_NAMED = 6
 )
 @shared.json_option
 def command(
-    project: Path,
+    folder: Path,
     pythons: tuple[tuple[str, ...], ...],
     arches: tuple[tuple[str, ...], ...],
     engine: str,
@@ -69,8 +72,8 @@ def command(
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     if check and (dry_run or upgrade):
         raise UsageError("--check plans nothing", hint="leave --dry-run and --upgrade out")
-    settings = functions.settings_of(project)
-    path = project / layers_lock.FILE
+    settings = functions.settings_of(folder)
+    path = folder / layers_lock.FILE
     targets = functions.targets_of(settings, _flat(pythons), _flat(arches))
     known = shared.known_recipes(recipes_folders or settings.recipes or ())
     last = layers_lock.read(path)
@@ -79,7 +82,7 @@ def command(
         terminal.notes().line(f"{path} is what the functions ask for")
         return
     store = sharing.open_store(progress)
-    own = {**given, **_decided(settings)}
+    own = given | _decided(settings, given)
     place = Workplace(engine=engine, image=image, sources=sources, store=store, progress=progress, given=own)
     found = [_planned(settings, target, known, place, None if upgrade else last) for target in targets]
     kept = [one for one in (last.target if last else ()) if not any(map(one.is_for, targets))]
@@ -91,18 +94,25 @@ def command(
         return
     for one in found:
         show(terminal.report(), one)
+    if not dry_run and not verbosity.wanted(verbosity.QUIET):
+        out = terminal.notes()
+        out.line(("next", "bold"))
+        where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+        out.line(f"  {where}layerforge build", ("  makes the layers, and verifies every function's together", "dim"))
 
 
 def _flat(words: Sequence[Sequence[str]]) -> list[str]:
     return [word for several in words for word in several]
 
 
-def _decided(settings: ProjectSettings) -> dict[str, Any]:
+def _decided(settings: ProjectSettings, given: dict[str, Any]) -> dict[str, Any]:
     """What a project says of how its layers are made, which decides their sizes."""
     said = settings.defaults
     return {
         "bytecode": said.bytecode,
         "docstrings": said.docstrings,
+        "wheels": given["wheels"] or bool(said.wheels and not given["from_source"]),
+        "from_source": given["from_source"] or (() if given["wheels"] else said.from_source or ()),
         "compression": "fast",
         "leave_out": (),
         "output": Path("dist"),
@@ -119,7 +129,7 @@ def _planned(
             f"no function is for Python {target.python} on {target.arch}", hint="name another --python or --arch"
         )
     options, session = place.session(target)
-    return planned(found, options, session, last.of(target) if last else None)
+    return planned(found, options, session, last.of(target) if last else None, [one.name for one in settings.layers])
 
 
 def refuse_stale(
@@ -159,7 +169,7 @@ def stale(split: TargetSplit | None, wanted: Sequence[Wanted], target: Target) -
 
 
 def _write(path: Path, lock: LayersLock, progress_said: Any) -> None:
-    text = layers_lock.text(lock)
+    text = layers_lock.text(lock, path.parent)
     if path.is_file() and path.read_bytes() == text.encode():
         progress_said(f"{path} stays as it is")
         return

@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layerforge.build.graph import Done, Runner
@@ -35,6 +35,13 @@ class FunctionEnd:
     """``None`` where nothing was verified, or one of its layers was not made."""
     error: LayerforgeError | None = None
     """Why it has not got all its layers."""
+    held_by: str = ""
+    """The function that is not fit and shares a layer with it, or with one that does, so that none was written."""
+
+    @property
+    def written(self) -> bool:
+        """Whether its layers were written."""
+        return self.error is None and not self.held_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +73,23 @@ def built(
     *,
     verify: bool,
 ) -> SplitEnd:
-    """Makes the layers of a split, by name ``prepared``, and proves each function's. No layer of a function that is not
-    fit is written, so neither is one that it shares with others.
+    """Makes the layers of a split, by name ``prepared``, and proves each function's.
+
+    Functions that share layers stand or fall together: where one is not fit, none of their layers is written, since old
+    and new ones of a function were never proved together.
     """
     made, failed = _made(split, prepared, runner_of)
     seconds = {name: took for name, (_, took) in made.items()}
     layers = {name: layer for name, (layer, _) in made.items()}
-    ends = [_proved(one, layers, failed, known, verify=verify) for one in split.function]
-    unfit = {name: end.error for end in ends if end.error for name in end.function.layers if name not in failed}
+    ends = _held([_proved(one, layers, failed, known, verify=verify) for one in split.function])
+    errors = {end.function.name: end.error for end in ends if end.error}
+    unfit = {
+        name: errors[end.held_by or end.function.name]
+        for end in ends
+        if not end.written
+        for name in end.function.layers
+        if name not in failed
+    }
     delivered: dict[str, Delivered] = {}
     for name, layer in layers.items():
         if name in unfit:
@@ -133,9 +149,23 @@ def _proved(
     return FunctionEnd(function=function, verdict=verdict, error=_unfit(function, errors) if errors else None)
 
 
+def _held(ends: Sequence[FunctionEnd]) -> list[FunctionEnd]:
+    """The ends, with what is held back by another function."""
+    holder = {name: end.function.name for end in ends if end.error for name in end.function.layers}
+    found = {end.function.name: end for end in ends}
+    ahead = [end for end in ends if end.error is None]
+    while touched := [end for end in ahead if not holder.keys().isdisjoint(end.function.layers)]:
+        for end in touched:
+            by = next(holder[name] for name in end.function.layers if name in holder)
+            found[end.function.name] = replace(end, held_by=by)
+            holder |= {name: by for name in end.function.layers if name not in holder}
+        ahead = [end for end in ahead if end not in touched]
+    return [found[end.function.name] for end in ends]
+
+
 def _unfit(function: LockedFunction, errors: Sequence[Finding]) -> VerificationError:
     return VerificationError(
-        f"the layers of the function {function.name} are not fit for Lambda together, so none of them was written",
+        f"the layers of the function {function.name} are not fit for Lambda together, so they were not written",
         hint="docs/rules.md explains each rule",
         details=tuple(describe(one) for one in errors),
         findings=tuple(errors),

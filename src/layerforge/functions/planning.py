@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from layerforge.build.options import Options
 from layerforge.build.session import Session
@@ -16,9 +16,11 @@ from layerforge.functions.needs import needed
 from layerforge.functions.weighing import weigh
 from layerforge.layer.package_sizes import PackageSize, PackageSizes
 from layerforge.planning import prepare
-from layerforge.resolve import excluding, lock
+from layerforge.resolve import excluding, lock, locking
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer, LockedPackage, TargetSplit
+from layerforge.resolve.listed import Listed, together
 from layerforge.resolve.request import Request
+from layerforge.resolve.sources import Search
 from layerforge.resolve.split.asked import Function, Layer, Question, Split, Weighed
 from layerforge.resolve.split.split import split
 
@@ -67,11 +69,18 @@ class _Weighed:
     keys: Mapping[str, str]
 
 
-def planned(wanted: Sequence[Wanted], options: Options, session: Session, last: TargetSplit | None = None) -> Planned:
+def planned(
+    wanted: Sequence[Wanted],
+    options: Options,
+    session: Session,
+    last: TargetSplit | None = None,
+    reserved: Sequence[str] = (),
+) -> Planned:
     """The layers of some functions for the target of the options, like those of the ``last`` split where that costs
-    little. Raises ``LayerforgeError``.
+    little, with none of the names ``reserved``. Raises ``LayerforgeError``.
     """
-    found = families([_member(one, last) for one in wanted], lambda one: prepare(one, options, session))
+    members = [_member(one, last, options.target, session.search) for one in wanted]
+    found = families(members, lambda one: prepare(one, options, session))
     weighed = _weighed(found)
     functions = {one.name: one for one in wanted}
     needs = {
@@ -80,7 +89,7 @@ def planned(wanted: Sequence[Wanted], options: Options, session: Session, last: 
         for member in one.family.members
     }
     question = _question(functions, weighed, needs, last)
-    answer = split(question)
+    answer = split(replace(question, reserved=tuple(reserved)))
     return Planned(
         split=_locked(functions, weighed, needs, answer, options.target),
         needed=answer.needed,
@@ -89,15 +98,27 @@ def planned(wanted: Sequence[Wanted], options: Options, session: Session, last: 
     )
 
 
-def _member(one: Wanted, last: TargetSplit | None) -> Member:
+def _member(one: Wanted, last: TargetSplit | None, target: Target, search: Search) -> Member:
     """A function with the versions that its layers have, so that a split alone changes none of them."""
     layers = next((set(f.layers) for f in last.function if f.name == one.name), set()) if last else set()
     others = last.layer if last else ()
     mine = [layer for layer in others if layer.name in layers] or others
     pins = [pin for layer in mine for pin in layer.pins if pin.version]
     preferred = lock.render(replace(pin, hashes=(), address="") for pin in pins) if pins else ""
-    spec = replace(one.request.spec, leave_out=one.leave_out)
-    return Member(name=one.name, request=replace(one.request, spec=spec, preferred=preferred))
+    request = _of_its_lock(one.request, target, search) if one.request.lock else one.request
+    spec = replace(request.spec, leave_out=one.leave_out)
+    return Member(name=one.name, request=replace(request, spec=spec, preferred=preferred))
+
+
+def _of_its_lock(request: Request, target: Target, search: Search) -> Request:
+    """A request that is resolved with others, and then comes to the versions and hashes of its own lock."""
+    pins = locking.locked_pins(request, target, search).pins
+    fixed = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    hashes = tuple(
+        ((pin.name, canonicalize_version(pin.version)), frozenset(pin.hashes)) for pin in pins if pin.version
+    )
+    held = Listed(constraints=fixed, hashes=hashes)
+    return replace(request, lock=None, listed=together([request.listed, held]))
 
 
 def _weighed(found: Families) -> list[_Weighed]:
@@ -128,10 +149,18 @@ def _question(
     ties: list[frozenset[str]] = []
     kept: dict[str, Layer] = {}
     for one in weighed:
-        keys = one.keys
+        keys, pinned = one.keys, {pin.name for pin in one.family.prepared.plan.pins}
         for row in one.sizes.packages:
             libraries = tuple(keys[name] for name in row.libraries)
-            packages.append(Weighed(name=keys[row.name], version=row.version, bytes=row.bytes, requires=libraries))
+            packages.append(
+                Weighed(
+                    name=keys[row.name],
+                    version=row.version,
+                    bytes=row.bytes,
+                    requires=libraries,
+                    library=row.name not in pinned,
+                )
+            )
         ties += [frozenset(keys[name] for name in tie if name in keys) for tie in one.sizes.ties]
         for member in one.family.members:
             wish = functions[member.name]
@@ -162,6 +191,7 @@ def _locked(
     target: Target,
 ) -> TargetSplit:
     owner = {key: one for one in weighed for key in one.keys.values()}
+    home = {member.name: one for one in weighed for member in one.family.members}
     return TargetSplit(
         python=target.python,
         arch=str(target.arch),
@@ -174,11 +204,27 @@ def _locked(
                 own_layers=functions[name].own_layers,
                 layers=answer.functions[name],
                 packages=tuple(sorted(needs[name])),
+                left_out=_left_out(functions[name], home[name], needs[name], target),
             )
             for name in sorted(functions)
         ),
         layer=tuple(_layer(layer, owner[layer.packages[0]], target) for layer in answer.layers),
     )
+
+
+def _left_out(function: Wanted, one: _Weighed, needs: frozenset[str], target: Target) -> tuple[str, ...]:
+    """What a function would need and goes without, with the reason."""
+    rows = {row.name: row for row in one.sizes.packages}
+    gone = sorted(needed(function.request.spec.requires, rows, target) - needs)
+    pins = [pin for pin in one.family.prepared.plan.pins if pin.name in gone]
+    own = excluding.left_out(function.leave_out, target.runtime, pins, needs, {})
+    asked = _asked_for(needs, rows) | {canonicalize_name(text) for text in _names(function)}
+    common = [left for left in one.family.prepared.plan.spec.left_out if left.name in asked]
+    return tuple(f"{left.told} ({left.why})" for left in sorted([*own, *common], key=lambda left: left.name))
+
+
+def _names(function: Wanted) -> list[str]:
+    return [guarded.requirement(text).name for text in function.request.spec.requires]
 
 
 def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:
@@ -197,7 +243,7 @@ def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:
                 version=rows[name].version,
                 bytes=rows[name].bytes,
                 hashes=pins[name].hashes if name in pins else (),
-                address=pins[name].address if name in pins and not lock.wheel_version(pins[name].address) else "",
+                address=pins[name].address if name in pins else "",
             )
             for name in mine
         ),

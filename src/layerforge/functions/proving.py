@@ -18,7 +18,6 @@ from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import compose
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer
-from layerforge.resolve.left_out import Why
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.verdict import Verdict, mark, summary
@@ -41,12 +40,13 @@ def proved(function: LockedFunction, layers: Sequence[MadeLayer], known: Catalog
     """
     session = layers[0].prepared.session
     expect = _expected(function, layers, known)
-    facts = _about(expect, layers, session)
+    unneeded = sorted({pin.name for one in layers for pin in one.prepared.plan.pins} - {*function.packages})
+    facts = [*_about(expect, layers, session), unneeded]
     with session.progress.step(f"verify {function.name}") as step:
         if (kept := verifying.recall(facts, session.store)) is not None:
             step.note(f"{summary(kept)} (these bytes were verified before)", mark(kept))
             return kept
-        verdict = _judged(layers, expect, session)
+        verdict = _judged(layers, expect, session, unneeded)
         step.note(summary(verdict), mark(verdict))
     if verdict.skipped != elsewhere.REFUSAL:
         verifying.keep(facts, verdict, session.store)
@@ -62,11 +62,8 @@ def _expected(function: LockedFunction, layers: Sequence[MadeLayer], known: Cata
     compiling = builder is not None and not first.options.wheels
     spec = LayerSpec(name=function.name, requires=function.asks)
     spec = compose(spec, needed, known, target, compiling=compiling, image=builder is not None).spec
-    others = [pin.name for pin in pins if pin.name not in function.packages]
-    check = replace(spec.check, covered=(*spec.check.covered, *others))
     env = together.variables([(one.locked.name, one.built.manifest.env) for one in layers])
-    out = {left.name: left for one in layers for left in one.locked.absent if left.why is not Why.BESIDE}
-    spec = replace(spec, check=check, env=env, left_out=tuple(out.values()))
+    spec = replace(spec, env=env, left_out=function.absent)
     bad = frozenset(path for one in layers for path in one.built.manifest.uncompilable)
     return Expect(target=target, spec=spec, bytecode=first.plan.spec.bytecode.mode, uncompilable=bad)
 
@@ -80,7 +77,7 @@ def _about(expect: Expect, layers: Sequence[MadeLayer], session: Session) -> lis
     return [own, sums, asdict(spec.check), dict(spec.env), [one.name for one in spec.left_out]]
 
 
-def _judged(layers: Sequence[MadeLayer], expect: Expect, session: Session) -> Verdict:
+def _judged(layers: Sequence[MadeLayer], expect: Expect, session: Session, unneeded: Sequence[str]) -> Verdict:
     assert expect.spec is not None
     beside = provided(expect.spec, expect.target, session.engine, session.store, session.progress)
     with session.store.workspace() as workspace, writing(session.store.root):
@@ -89,4 +86,6 @@ def _judged(layers: Sequence[MadeLayer], expect: Expect, session: Session) -> Ve
             path = workspace / f"{one.locked.name}.zip"
             path.write_bytes(one.built.data)
             parts.append(examine(path, expect.target))
-        return together.verify_together(parts, expect, session.engine, workspace, beside, unrun=beside.lacking)
+        return together.verify_together(
+            parts, expect, session.engine, workspace, beside, unrun=beside.lacking, unneeded=unneeded
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from layerforge.build.engine import Engine
@@ -71,11 +71,19 @@ def variables(wanted: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]
 
 
 def verify_together(
-    parts: Sequence[Examination], expect: Expect, engine: Engine, workspace: Path, beside: Provided, *, unrun: str
+    parts: Sequence[Examination],
+    expect: Expect,
+    engine: Engine,
+    workspace: Path,
+    beside: Provided,
+    *,
+    unrun: str,
+    unneeded: Collection[str] = (),
 ) -> Verdict:
     """The verdict on several archives, which are laid over one another in their order, as Lambda does below ``/opt``.
 
-    They are run beside what Lambda has; ``unrun`` is why their code is not to be run.
+    They are run beside what Lambda has. ``unrun`` is why their code is not to be run, ``unneeded`` are packages that
+    are not imported.
     """
     whole = union(parts, workspace / "together.zip")
     return verifying.verify(
@@ -87,4 +95,5 @@ def verify_together(
         unrun=unrun,
         runtime=beside.folder,
         known=tuple(same_paths(parts)),
+        unneeded=unneeded,
     )

@@ -6,10 +6,11 @@ It is written by ``layerforge split`` and read by ``layerforge build``. The same
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from layerforge.core import guarded
 from layerforge.core.runtimes import Target
@@ -19,6 +20,7 @@ from layerforge.resolve.lock import Pin
 
 FILE = "layers.lock"
 SCHEMA = 1
+_HERE = "./"
 _HEAD = "# Written by layerforge: which layers the functions of this project share. Renew with: layerforge split\n"
 
 
@@ -33,7 +35,7 @@ class LockedPackage:
     hashes: tuple[str, ...] = ()
     """Of its files; none for a library."""
     address: str = ""
-    """Where it comes from, if that is no index."""
+    """Where it comes from, if that is no index; a wheel beside the lock begins with ``./`` in the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class LockedLayer:
     def pins(self) -> tuple[Pin, ...]:
         """What is installed for it."""
         return tuple(
-            Pin(name=one.name, version=one.version, hashes=one.hashes, address=one.address)
+            Pin(name=one.name, version="" if one.address else one.version, hashes=one.hashes, address=one.address)
             for one in self.packages
             if one.hashes
         )
@@ -65,16 +67,19 @@ class LockedLayer:
     def absent(self) -> tuple[LeftOut, ...]:
         """What its packages require and it does not hold, by name."""
         found = [LeftOut(name=name, version=version, why=Why.BESIDE) for name, version in map(_pair, self.beside)]
-        for line in self.left_out:
-            what, _, why = line.removesuffix(")").partition(" (")
-            name, version = _pair(what)
-            found.append(LeftOut(name=name, version=version, why=Why(why)))
-        return tuple(sorted(found, key=lambda one: one.name))
+        return tuple(sorted([*found, *map(_absent, self.left_out)], key=lambda one: one.name))
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, _, version = text.partition(" ")
     return name, version
+
+
+def _absent(line: str) -> LeftOut:
+    """What a line of ``left-out`` says. Raises ``ValueError`` for a reason that there is not."""
+    what, _, why = line.removesuffix(")").partition(" (")
+    name, version = _pair(what)
+    return LeftOut(name=name, version=version, why=Why(why))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,13 @@ class LockedFunction:
     """Names of its layers, in the order in which it has them."""
     packages: tuple[str, ...]
     """Names of all that it needs, sorted; its layers hold them, and perhaps more."""
+    left_out: tuple[str, ...] = ()
+    """``name version (why)`` of what it would need and goes without."""
+
+    @property
+    def absent(self) -> tuple[LeftOut, ...]:
+        """What it would need and goes without, by name."""
+        return tuple(sorted(map(_absent, self.left_out), key=lambda one: one.name))
 
     @property
     def question(self) -> tuple[Any, ...]:
@@ -134,13 +146,37 @@ def read(path: Path) -> LayersLock | None:
     if not path.is_file():
         return None
     try:
-        return _understood(guarded.text(path))
+        lock = _understood(guarded.text(path))
     except guarded.Unreadable as error:
         raise LockError(
             f"{path} cannot be understood",
             hint="write it anew with `layerforge split`",
             details=(str(error),),
         ) from error
+    return _addressed(lock, lambda address: _absolute(address, path.parent))
+
+
+def _addressed(lock: LayersLock, told: Callable[[str], str]) -> LayersLock:
+    """The lock with other addresses of packages."""
+
+    def layer(one: LockedLayer) -> LockedLayer:
+        packages = (replace(package, address=told(package.address)) for package in one.packages)
+        return replace(one, packages=tuple(packages))
+
+    return replace(lock, target=tuple(replace(one, layer=tuple(map(layer, one.layer))) for one in lock.target))
+
+
+def _absolute(address: str, folder: Path) -> str:
+    """The address of a wheel that lies beside the lock; any other stays."""
+    return (folder / address).resolve().as_uri() if address.startswith(_HERE) else address
+
+
+def _relative(address: str, folder: Path) -> str:
+    """An address that others can use: a wheel in the lock's folder has its path there, and one elsewhere none."""
+    if not address.startswith("file:"):
+        return address
+    path = Path(unquote(urlsplit(address).path))
+    return f"{_HERE}{path.relative_to(folder.resolve()).as_posix()}" if path.is_relative_to(folder.resolve()) else ""
 
 
 def _understood(text: str) -> LayersLock:
@@ -157,7 +193,6 @@ def _understood(text: str) -> LayersLock:
 def _refuse_loose(split: TargetSplit) -> None:
     """Raises ``Unreadable`` where functions have layers, or need packages, that are not there, or one is twice."""
     names = [one.name for one in split.layer]
-    packages = [one.name for layer in split.layer for one in layer.packages]
     for what, found in (("layer", names), ("function", [one.name for one in split.function])):
         if len(set(found)) < len(found):
             raise guarded.Unreadable(f"{split.label} has a {what} twice")
@@ -166,17 +201,18 @@ def _refuse_loose(split: TargetSplit) -> None:
         if strangers := set(function.layers) - set(names):
             raise guarded.Unreadable(f"{function.name} has the layer {min(strangers)}, which is not there")
         mine = [held[name] for name in function.layers]
+        if sum(map(len, mine)) > len(set().union(*mine)):
+            raise guarded.Unreadable(f"{function.name} has a package in two of its layers")
         if missing := set(function.packages) - set().union(*mine):
             raise guarded.Unreadable(f"{function.name} needs {min(missing)}, which none of its layers holds")
     if any(not packages for packages in held.values()):
         raise guarded.Unreadable(f"{split.label} has a layer without packages")
-    for layer in split.layer:
+    told: tuple[LockedLayer | LockedFunction, ...] = (*split.layer, *split.function)
+    for one in told:
         try:
-            _ = layer.absent
+            _ = one.absent
         except ValueError as error:
-            raise guarded.Unreadable(f"{layer.name}: {error}") from error
-    if len(set(packages)) < len(packages):
-        raise guarded.Unreadable(f"{split.label} has a package in two layers")
+            raise guarded.Unreadable(f"{one.name}: {error}") from error
 
 
 def _spelled(value: Any) -> Any:
@@ -193,8 +229,9 @@ def _spelled(value: Any) -> Any:
 # --- writing
 
 
-def text(lock: LayersLock) -> str:
-    """The text of the file."""
+def text(lock: LayersLock, folder: Path) -> str:
+    """The text of the file, which is to lie in ``folder``."""
+    lock = _addressed(lock, lambda address: _relative(address, folder))
     return (
         _HEAD
         + "\n".join([f"schema = {SCHEMA}", *(line for one in _sorted(lock.target) for line in _target(one))])

@@ -22,6 +22,8 @@ class Weighed:
     """Unzipped, once its layer is optimised."""
     requires: tuple[str, ...] = ()
     """Names of packages that a function with this one has to have too."""
+    library: bool = False
+    """Whether it is no package of an index, so that no layer is called after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,8 @@ class Question:
     """Names of packages that have to lie in the same layer."""
     last: tuple[Layer, ...] = ()
     """The layers of the last split, which stay as they are where that costs little."""
+    reserved: tuple[str, ...] = ()
+    """Names that other layers have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,17 @@ _ROOM = 40
 
 
 def named(
-    blocks: Iterable[Sequence[Group]], functions: Sequence[Function], sizes: Mapping[str, int]
+    blocks: Iterable[Sequence[Group]],
+    functions: Sequence[Function],
+    sizes: Mapping[str, int],
+    reserved: Iterable[str] = (),
 ) -> list[tuple[str, Sequence[Group]]]:
     """Each block with its name: that of the last split where it is a layer of that; the function's where one alone has
-    it; else that of its largest package.
+    it; else that of its largest package. None has a name that is ``reserved``.
     """
     blocks = list(blocks)
     found = [(group.layer.name, block) for block in blocks for group in block if group.layer is not None]
-    taken = {name.casefold() for name, _ in found}
+    taken = {name.casefold() for name in (*reserved, *(name for name, _ in found))}
     rest = [block for block in blocks if all(group.layer is None for group in block)]
     wanted = [(_wanted(block, functions, sizes), block) for block in rest]
     # Shared names first, so that a function which is called like one of them changes no other layer's name.

@@ -62,11 +62,13 @@ def _reusable(question: Question, needed: Iterable[str]) -> list[Layer]:
     atoms = [frozenset(atom) for atom in tied(sorted(needed), question.ties)]
     found: list[Layer] = []
     held: set[str] = set()
+    reserved = {name.casefold() for name in question.reserved}
     for layer in sorted(question.last, key=lambda one: one.name):
         mine = frozenset(layer.packages)
         same = all(layer.versions.get(name, versions.get(name)) == versions.get(name) for name in mine)
         whole = all(atom <= mine or atom.isdisjoint(mine) for atom in atoms)
-        if mine and mine <= needed and same and whole and held.isdisjoint(mine):
+        free = held.isdisjoint(mine) and layer.name.casefold() not in reserved
+        if mine and mine <= needed and same and whole and free:
             found.append(layer)
             held |= mine
     return found
@@ -117,7 +119,8 @@ class _Made:
 def _answer(question: Question, functions: Sequence[Function], blocks: Blocks) -> Split:
     sizes = {one.name: one.bytes for one in question.packages}
     versions = {one.name: one.version for one in question.packages}
-    made = [_made(name, block, versions) for name, block in names.named(blocks, functions, sizes)]
+    telling = {one.name: -1 if one.library else one.bytes for one in question.packages}
+    made = [_made(name, block, versions) for name, block in names.named(blocks, functions, telling, question.reserved)]
     made.sort(key=lambda one: (-one.users.bit_count(), -one.bytes, one.layer.name))
     whole = _with_ties(question, functions)
     places = {function.name: place for place, function in enumerate(functions)}
