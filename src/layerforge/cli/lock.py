@@ -18,7 +18,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import version
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, project_layers, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, project_layers, pythons, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.catalogue import Catalogue
@@ -40,7 +40,7 @@ class ToLock:
     request: Request
     path: Path
     python: str
-    """The oldest that it serves."""
+    """The oldest that it serves; empty where nobody says."""
 
 
 @click.command("lock", cls=project.LockCommand)
@@ -48,9 +48,8 @@ class ToLock:
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=locking.OLDEST_LOCKED,
-    show_default=True,
-    help="Oldest Python that the lock serves.",
+    help="Oldest Python that the lock serves.  "
+    f"[default: the oldest inside the project's requires-python, from {locking.OLDEST_LOCKED} on]",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @wanted_options
@@ -59,7 +58,7 @@ class ToLock:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
-    python: str,
+    python: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
     extras: tuple[str, ...],
@@ -72,22 +71,23 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    oldest, options = shared.target(python, "x86_64").python, wishes(extras, groups)
+    named, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
     known, progress = shared.known_recipes(recipes_folders), terminal.progress()
     layers, words = asking.wanted(shared.asked(targets), known, progress, options)
     layers = lockable(layers, progress)
-    found = [of_layer(one, known, oldest, output, options) for one in layers]
+    found = [of_layer(one, known, named, output, options) for one in layers]
     each = stand_alone(words, known)
     for request in requests(words, None, known, each=each, options=options) if words else ():
         settled = settle(request, from_source, leave_out)
-        found.append(ToLock(request=settled, path=output or place(request), python=oldest))
+        found.append(ToLock(request=settled, path=output or place(request), python=named))
     if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
         output_files.check(output, "layer.lock")
     store = sharing.open_store(progress)
     for one in found:
-        write(replace(one.request, lock=one.path) if output else one.request, one.python, one.path, store, progress)
+        oldest = pythons.oldest(one.python, one.request.requires_python, locking.OLDEST_LOCKED)
+        write(replace(one.request, lock=one.path) if output else one.request, oldest, one.path, store, progress)
     hint_at_keys(layers, found)
 
 
@@ -107,14 +107,16 @@ def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None
     """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
     ctx = click.get_current_context()
     own = ctx.params | project.of_layer(wish, ctx)
-    pythons = wish.settings.python or project_settings(Path()).defaults.python
-    if pythons and "python" not in project.decided(ctx):
-        python = min(pythons, key=version)
+    its = wish.settings.python or project_settings(Path()).defaults.python or ()
     found = replace(project_layers.request(wish, known, options=options), lock=None)
     # Its own table says again what its lock is to be without, and where that lies.
     settled = settle(found, own["from_source"], own["leave_out"])
     request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
-    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=python)
+    return ToLock(
+        request=request,
+        path=output or project_layers.lock_file(wish),
+        python=python or min(its, key=version, default=""),
+    )
 
 
 def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:

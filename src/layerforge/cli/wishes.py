@@ -56,5 +56,5 @@ class Targets:
         who = " and ".join(map(str, request.files or [request.lock or request.spec.name]))
         found = pythons.chosen(self.pythons, request.requires_python, who)
         if not self.pythons and found != (pythons.DEFAULT,):
-            say(f"Python {found[0]}: the newest of Lambda's that {who} takes ({request.requires_python})")
+            say(f"Python {found[0]}: the newest of Lambda's inside requires-python {request.requires_python} of {who}")
         return [runtimes.target(python, arch) for python in found for arch in self.arches]

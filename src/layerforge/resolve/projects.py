@@ -131,18 +131,16 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
     form = formats.format_of(lock_file) if lock_file else None
     facts = file_kinds.facts(path, taken)
     other = form.read(lock_file, taken, facts.name) if form and lock_file else None
-    by_uv = project_extras.by_uv(data, taken)
-    more = sorted_out(project_extras.required(path, data, taken))
-    own = _own(path, data, locked=other is not None, chosen=bool(taken))
-    listed = replace(own, requires=(*own.requires, *more.requires), refused=(*own.refused, *more.refused))
-    rest = sorted_out(project_extras.required(path, data, taken.without(by_uv))).requires
-    poetrys = poetry_project.is_one(data)
+    own, of_uv = _own(path, data, other, chosen=bool(taken))
+    by_uv = project_extras.by_uv(data, taken) if of_uv else NOTHING
+    more, rest, left = (
+        sorted_out(project_extras.required(path, data, wishes)) for wishes in (taken, taken.without(by_uv), by_uv)
+    )
+    requires = tuple(dict.fromkeys((*own.requires, *more.requires)))
+    listed = replace(own, requires=requires, refused=(*own.refused, *more.refused))
     return Request(
-        spec=LayerSpec(
-            name=fitting_name(facts.name or _folder_name(path), LONGEST_NAME),
-            requires=tuple(dict.fromkeys(listed.requires)),
-        ),
-        text="\n".join(listed.requires if poetrys else rest),
+        spec=LayerSpec(name=fitting_name(facts.name or _folder_name(path), LONGEST_NAME), requires=requires),
+        text="\n".join(rest.requires if of_uv else requires),
         files=(path,),
         catalogue=named.known,
         given=(named.word,),
@@ -154,26 +152,30 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
         taken=taken,
         offered=offered,
         by_uv=by_uv,
-        by_uv_text="\n".join(sorted_out(project_extras.required(path, data, by_uv)).requires),
-        texts=(path,) if poetrys else (),
+        by_uv_text="\n".join(left.requires),
+        texts=() if of_uv else (path,),
     )
 
 
-def _own(path: Path, data: dict[str, Any], *, locked: bool, chosen: bool) -> Listed:
-    """What a project always depends on. Where a lock tells, or groups are chosen, it need not say so itself."""
+def _own(path: Path, data: dict[str, Any], other: OtherLock | None, *, chosen: bool) -> tuple[Listed, bool]:
+    """What a project always depends on, and whether uv reads it in the file. Where a lock tells, or groups are chosen,
+    the file need not say it.
+    """
     if poetry_project.is_one(data):
-        if not locked and (several := poetry_project.alternatives(data)):
+        if other is None and (several := poetry_project.alternatives(data)):
             raise RecipeError(
                 f"{path} has versions that only Poetry understands",
                 hint=f"`{command_in(path.parent, 'poetry lock')}` chooses among them; its poetry.lock is then taken",
                 details=tuple(several),
             )
-        return sorted_out([(f"{path.name}: {one}", one) for one in poetry_project.required(data)])
+        return sorted_out([(f"{path.name}: {one}", one) for one in poetry_project.required(data)]), False
     try:
-        return of_project(path, data)
+        return of_project(path, data), True
     except UsageError:
-        if locked or (chosen and "project" not in data):
-            return Listed()
+        if other is not None:
+            return Listed(requires=names_of(other.lock.pins)), False
+        if chosen and "project" not in data:
+            return Listed(), False
         raise
 
 

@@ -65,6 +65,21 @@ def chosen(given: Sequence[str], requires_python: str, who: str = "") -> tuple[s
     return tuple(given) or inside[-1:]
 
 
+def oldest(given: str, requires_python: str, floor: str) -> str:
+    """The Python from which on a lock is made: the one that is ``given``, else the oldest of Lambda's from ``floor`` on
+    inside ``requires_python``, else the newest inside it.
+
+    Raises what ``chosen`` raises.
+    """
+    if given:
+        return chosen((given,), requires_python)[0]
+    if not requires_python:
+        return floor
+    inside = serving(requires_python)
+    known = list(runtimes.runtimes())
+    return next((one for one in inside if known.index(one) >= known.index(floor)), inside[-1])
+
+
 def together(parts: Iterable[str]) -> str:
     """What several of ``requires_python`` take together."""
     named = [part.strip() for one in parts for part in one.split(",")]

@@ -151,7 +151,8 @@ def by_versions(request: Request) -> Request:
     hashes = tuple(((pin.name, canonicalize_version(pin.version or "")), frozenset(pin.hashes)) for pin in pins)
     held = Listed(constraints=versions, hashes=hashes)
     both = listed.together([request.listed, held])
-    return replace(request, lock=None, other=None, held_by=(request.other.path,), listed=both)
+    lock_file = None if request.lock == request.other.path else request.lock
+    return replace(request, lock=lock_file, other=None, held_by=(request.other.path,), listed=both)
 
 
 def refuse_lines(request: Request) -> None:

@@ -119,7 +119,7 @@ def _refuse_ambiguous(target: str, known: Catalogue) -> None:
     A path says that the disk is meant and a requirement with a version that the index is.
     """
     word = target.strip()
-    if word.startswith((".", "/", "~")) or "/" in word:
+    if word.startswith((".", "/", "~")) or "/" in word or projects.is_one(Path(projects.split(word)[0])):
         return
     if known.target(canonicalize_name(word)):
         folder = known.places[canonicalize_name(word)]

@@ -53,8 +53,6 @@ class OtherLock:
     """Options that say where to look besides uv's own configuration, a line each."""
     only: str | None = ""
     """The marker of the targets that it is for; empty where it does not say, ``None`` where Lambda has none of them."""
-    exact: bool = False
-    """Whether it changes what its packages say that they require, so that nothing is to be made of that."""
 
 
 def command_in(folder: Path, command: str) -> str:
@@ -103,8 +101,8 @@ def sorted_out(
             found += [one] if one is not None else []
     if problems:
         raise ill(path, renew, *problems)
-    pins = tuple(one for one in found if isinstance(one, Pin))
-    return pins, tuple(one for one in found if isinstance(one, Local))
+    pins = sorted((one for one in found if isinstance(one, Pin)), key=lambda one: (one.name, one.version, one.marker))
+    return tuple(pins), tuple(one for one in found if isinstance(one, Local))
 
 
 def sound(hashes: Iterable[object]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ project requires is followed from package to package.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,9 +65,9 @@ def read(path: Path, asked: Wanted, _project: str = "") -> OtherLock:
     """What a file locks of what is asked for. Raises ``LockError`` where it cannot be read, or lacks a hash."""
     renew = command_in(path.parent, "poetry lock")
     file = _parsed(path, renew)
-    counts = _by_groups(file, asked) if file.tells_groups else _by_graph(file, asked, path, renew)
+    marker_of = partial(_by_groups, asked) if file.tells_groups else _by_graph(file, asked, path, renew)
     pins, others = sorted_out(
-        counts, lambda one: _entry(one[0], one[1], path, file), lambda one: one[0].name, path, renew
+        file.package, lambda row: _entry(row, marker_of(row), path, file), lambda row: row.name, path, renew
     )
     return OtherLock(
         path=path,
@@ -98,10 +98,10 @@ def _parsed(path: Path, renew: str) -> _File:
 def _spelled(data: Mapping[str, Any]) -> dict[str, Any]:
     """The tables with their keys as fields have them; ``extras`` of a package is no field of its."""
     rows = data.get("package", [])
-    metadata = data.get("metadata", {})
+    metadata = data.get("metadata")
     return {
         "package": [_fields(row) if isinstance(row, dict) else row for row in rows] if isinstance(rows, list) else rows,
-        "metadata": _fields(metadata) if isinstance(metadata, dict) else metadata,
+        **({"metadata": _fields(metadata)} if isinstance(metadata, dict) else {}),
         "extras": data.get("extras", {}),
     }
 
@@ -122,36 +122,38 @@ def _project_of(path: Path) -> Mapping[str, Any]:
     return project(beside) if beside.is_file() else {}
 
 
-def _by_groups(file: _File, asked: Wanted) -> Iterator[tuple[Row, str]]:
-    """The packages that count, and where."""
-    groups = [MAIN, *asked.groups]
-    for row in file.package:
-        own = [one for one in map(canonicalize_name, row.groups) if one in groups]
-        marks = [row.markers if isinstance(row.markers, str) else row.markers.get(one, "") for one in own]
-        marker = lambdas.where(partial(_any, marks, asked.extras))
-        if marker is not None:
-            yield row, marker
+def _by_groups(asked: Wanted, row: Row) -> str | None:
+    """Where a package counts; ``None`` where nowhere. Raises ``ValueError``."""
+    own = [one for one in map(canonicalize_name, row.groups) if one in (MAIN, *asked.groups)]
+    marks = [row.markers if isinstance(row.markers, str) else row.markers.get(one, "") for one in own]
+    return lambdas.where(partial(_any, marks, asked.extras))
 
 
 def _any(marks: Iterable[str], extras: Iterable[str], target: Target) -> bool:
     return any(lambdas.applies(one, target, extras) for one in marks)
 
 
-def _by_graph(file: _File, asked: Wanted, path: Path, renew: str) -> list[tuple[Row, str]]:
+def _by_graph(file: _File, asked: Wanted, path: Path, renew: str) -> Callable[[Row], str | None]:
     """The same for a file that does not say so."""
     data = _project_of(path)
     if not data:
         details = (f"its format, {file.metadata.lock_version}, tells what counts only with the {PROJECT} beside it",)
         raise ill(path, renew, *details)
-    return poetry_graph.counting(file.package, data, asked)
+    try:
+        counts = {id(row): marker for row, marker in poetry_graph.counting(file.package, data, asked)}
+    except ValueError as error:
+        raise ill(path, renew, str(error)) from error
+    return lambda row: counts.get(id(row))
 
 
 def _index(row: Row) -> str:
     return str(row.source.get("url", "")) if row.source.get("type") == "legacy" else ""
 
 
-def _entry(row: Row, marker: str, path: Path, file: _File) -> Pin | Local:
-    """A row as a pin, or as what becomes a wheel first. Raises ``ValueError``."""
+def _entry(row: Row, marker: str | None, path: Path, file: _File) -> Pin | Local | None:
+    """A row as a pin, or as what becomes a wheel first; ``None`` where it counts nowhere. Raises ``ValueError``."""
+    if marker is None:
+        return None
     name, place = canonicalize_name(row.name), str(row.source.get("url", ""))
     files = row.files or [one for one in file.metadata.files.get(row.name, ()) if _is_of(one, row)]
     hashes = [str(each.get("hash")) for each in files]

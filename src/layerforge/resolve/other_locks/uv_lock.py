@@ -77,7 +77,6 @@ def read(path: Path, asked: Wanted, project: str = "") -> OtherLock:
         name=root.name if root else "",
         requires_python=file.requires_python,
         offered=offered,
-        exact=bool(file.manifest.get("overrides")),
     )
 
 
@@ -156,7 +155,10 @@ def _sorted_out(text: str, file: _File, path: Path, renew: str) -> tuple[tuple[P
             releases.append(_as_release(line, parts, path, places))
         else:
             others.append(found)
-    return lock.parse("\n".join(releases), path.name).pins, others
+    try:
+        return lock.parse("\n".join(releases), path.name).pins, others
+    except LockError as error:
+        raise ill(path, renew, *(one.partition(": ")[2] for one in error.details)) from error
 
 
 def _local(parts: re.Match[str], path: Path, places: Mapping[Path, str]) -> Local | None:
