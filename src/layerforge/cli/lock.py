@@ -41,7 +41,7 @@ class ToLock:
     request: Request
     path: Path
     python: str
-    """The oldest that it serves."""
+    """The oldest that it serves; empty where nobody says."""
 
 
 @click.command("lock", cls=project.LockCommand)
