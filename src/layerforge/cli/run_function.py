@@ -20,7 +20,7 @@ from layerforge.core.limits import FULL_CPU_MB, LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Mark, Progress
 from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.examine import handlers, stacked
-from layerforge.examine.function_code import function_code
+from layerforge.examine.function_code import function_code, no_code
 from layerforge.examine.overlaps import overlaps
 from layerforge.layer.imports import imported
 from layerforge.resolve import left_out
@@ -75,6 +75,8 @@ def command(
 ) -> None:
     """Invoke a function once with its LAYERs, zips in Lambda's order, as Lambda would. There is no network.
 
+    Without --code the handler lies in a layer.
+
     The answer goes to standard output; what the function logs, its times and its memory to standard error. Exits 7
     where the function fails.
 
@@ -86,7 +88,7 @@ def command(
     progress = terminal.progress()
     store = sharing.near_store(progress)
     with store.workspace() as workspace:
-        subject = _subject(layers, _required(code), workspace, (python, arch), progress)
+        subject = _subject(layers, code, workspace, (python, arch), progress)
         name = handler_of(handler, subject)
         where = _engine(engine, image, subject, memory, progress)
         require_trust(subject.seen, where, store, trust=trust)
@@ -108,22 +110,22 @@ def command(
         function_told.show(answer, call, subject, where, progress, as_json=as_json)
 
 
-def _required(code: Path | None) -> Path:
-    if code is None:
-        hint = "name the function's folder or zip: --code DIR --handler app.handler"
-        raise UsageError("--code is missing", hint=hint)
-    return code
-
-
 def _subject(
-    layers: Sequence[Path], code: Path, workspace: Path, given: tuple[str | None, str | None], progress: Progress
+    layers: Sequence[Path], code: Path | None, workspace: Path, given: tuple[str | None, str | None], progress: Progress
 ) -> Subject:
-    """The function and its layers, as far as they can be known without running anything."""
+    """The function and its layers, as far as they can be known without running anything. Without code of its own the
+    handler lies in a layer. Raises ``UsageError`` where there is neither.
+    """
+    if code is None and not layers:
+        raise UsageError(
+            "--code is missing", hint="name the function's folder or zip: --code DIR --handler app.handler"
+        )
     theirs = read(layers, progress)
-    own = function_code(code, workspace / "code", theirs.seen)
+    own = function_code(code, workspace / "code", theirs.seen) if code else no_code(workspace / "code")
     target = code_options.target(theirs.seen, theirs.manifests, own.paths, *given)
     twice = overlaps(own, theirs.seen)
-    code_options.say_code(own, theirs.seen, twice, progress)
+    if code:
+        code_options.say_code(own, theirs.seen, twice, progress)
     return Subject(target=target, seen=theirs.seen, manifests=theirs.manifests, code=own, twice=twice)
 
 

@@ -111,6 +111,13 @@ def function_code(name: Path, into: Path, layers: Sequence[Examination] = ()) ->
     return _of_zip(name, into, layers)
 
 
+def no_code(into: Path) -> FunctionCode:
+    """The code of a function that has none of its own, since its handler lies in a layer."""
+    with writing(into):
+        into.mkdir()
+    return FunctionCode(name=into, folder=into, files={})
+
+
 def _of_zip(name: Path, into: Path, layers: Sequence[Examination]) -> FunctionCode:
     with zip_content.opened(name) as data:
         entries = zip_directory.entries(data, name)

@@ -31,11 +31,11 @@ def require(handler: str, code: FunctionCode, layers: Sequence[Examination]) -> 
     known = modules(code, layers)
     dotted = module.replace("/", ".")
     if dotted not in known and not any(one.startswith(f"{dotted}.") for one in known):
+        own = f"--code {code.name}{', nor in a layer' if layers else ''}" if code.files else "a layer"
         raise UsageError(
-            f"{handler}: there is no module {module} in --code {code.name}" + (", nor in a layer" if layers else ""),
+            f"{handler}: there is no module {module} in {own}",
             hint=_meant(handler, code) or f"name the folder that it lies in with --code; {FORM}",
         )
-
     if _lacks(code, dotted, name):
         raise UsageError(
             f"{handler}: the module {module} has no {name}",

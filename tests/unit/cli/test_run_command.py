@@ -107,6 +107,14 @@ def test_a_zip_is_code_too(layerforge: Command, tmp_path: Path) -> None:
     assert layerforge("run", "--code", "fn.zip", *PLAIN, "--json").json["answer"]["n"] == 9
 
 
+def test_a_handler_may_lie_in_a_layer(layerforge: Command, tmp_path: Path) -> None:
+    zips.of(tmp_path / "l.zip", {"python/lib.py": b"def handler(event, context):\n    return 5\n"})
+    run = ("run", "l.zip", "--engine", "host", "--python", PYTHON, "--arch", "x86_64", "--trust")
+    assert layerforge(*run, "--handler", "lib.handler", "--json").json["answer"] == 5
+    wrong = layerforge(*run, "--handler", "lip.handler")
+    assert (wrong.code, "there is no module lip in a layer" in wrong.err) == (2, True)
+
+
 def test_an_event_comes_from_a_file_or_standard_input_too(
     layerforge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
