@@ -35,7 +35,7 @@ class Sizes:
         return _shares(self.zipped_size, ZIPPED, ways)
 
     def won(self, ways: tuple[Way, ...]) -> float:
-        return 0.03
+        return 0.05
 
 
 def _shares(size: float, shares: Mapping[Way, float], ways: Sequence[Way]) -> int:
