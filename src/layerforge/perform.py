@@ -27,7 +27,7 @@ from layerforge.examine.examine import examine
 from layerforge.layer import forming
 from layerforge.layer.data_files import fetched
 from layerforge.layer.forming import Bench
-from layerforge.report.delivery import BuiltLayer, carried_out, described, keep, recall, refuse_unfit
+from layerforge.report.delivery import BuiltLayer, carried_out, described, keep, recall, refuse_unfit, refuse_unproved
 from layerforge.report.manifest import Manifest, manifest
 from layerforge.report.provenance import origins
 from layerforge.verify import verifying
@@ -162,7 +162,12 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
 
 
 def judge(planned: Plan, layer: BuiltLayer, beside: Provided, session: Session) -> Verdict:
-    """The verdict on a layer that is run ``beside`` what Lambda has. It is kept where that could be had."""
+    """The verdict on a layer that is run ``beside`` what Lambda has. It is kept where that could be had.
+
+    Raises ``VerificationError`` for a layer that goes without what Lambda has to fit, where that is not to be had.
+    """
+    if beside.lacking:
+        refuse_unproved(layer, beside.lacking)
     with session.progress.step("verify") as step:
         mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
         spec = replace(planned.spec, env=layer.manifest.env)

@@ -155,14 +155,15 @@ def test_room_for_the_function_is_made_without_packing_anything_twice(fitting: L
     assert {one.name for one in made.manifest.left_out} == {"boto3", "jmespath"}
 
 
-def test_the_runtimes_packages_stay_where_a_person_names_a_version(fitting: Line) -> None:
+@pytest.mark.parametrize("requirement", ["boto3>=1", "boto3[crt]"])
+def test_the_runtimes_packages_stay_where_a_person_names_a_version_or_an_extra(requirement: str, fitting: Line) -> None:
     limit = explicit(fitting, SMALL, RUNTIME).manifest.zip_bytes
     with pytest.raises(VerificationError) as caught:
-        fitting.forge("demo", "boto3>=1", fit=Fit(zipped=limit), compression=None)
-    assert any("boto3>=1 is asked for, and the runtime may have another version" in one for one in caught.value.details)
+        fitting.forge("demo", requirement, fit=Fit(zipped=limit), compression=None)
+    assert any(f"{requirement} is asked for, and the runtime may have another" in one for one in caught.value.details)
 
 
-@pytest.mark.parametrize("requirement", ["boto3<1.41", "boto3>=1.39"])
+@pytest.mark.parametrize("requirement", ["boto3<1.41", "boto3>=1.39", "boto3[crt]"])
 def test_they_stay_where_a_package_that_stays_asks_for_certain_versions(
     requirement: str, fitting: Line, index: Path
 ) -> None:
@@ -189,6 +190,23 @@ def test_a_layer_that_does_not_run_without_them_says_how_to_keep_them(fitting: L
     with pytest.raises(VerificationError) as caught:
         fitted(fitting, limit)
     assert '"boto3>=1" as a requirement keeps them' in caught.value.hint
+
+
+def test_a_layer_that_cannot_be_run_without_them_is_not_delivered(fitting: Line) -> None:
+    limit = explicit(fitting, SMALL, RUNTIME).manifest.zip_bytes
+    fitting.store = "another"
+    # It has to install them first, and the index has not all of them.
+    fitting.engine.has_runtime_packages = False
+    with pytest.raises(VerificationError, match="to fit, and was not run: it counts on packages") as caught:
+        fitted(fitting, limit)
+    assert '"boto3>=1" as a requirement keeps them' in caught.value.hint
+    assert not fitting.written("fitted")
+
+
+def test_what_is_too_large_for_lambda_is_not_said_to_be_too_large_for_the_limit(line: Line, index: Path) -> None:
+    make_wheel(index, "large", "1.0", {"large/zeros.bin": bytes(LAMBDA_UNZIPPED_LIMIT)})
+    with pytest.raises(VerificationError, match=r"does not fit Lambda, 262\.1 MB unzipped: the sma"):
+        line.forge("large", fit=Fit(zipped=60_000_000), compression=None)
 
 
 def test_what_does_not_fit_is_not_written_and_what_it_says_to_take_out_is_enough(line: Line, index: Path) -> None:

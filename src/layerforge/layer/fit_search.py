@@ -11,7 +11,7 @@ from layerforge.core.text import megabytes
 from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
-MARGIN = 0.02
+MARGIN = 0.01
 """How far a sample may be wrong of the share of a zip that ``small`` wins over ``fast``. Like the next one it decides
 what is chosen: whoever changes it raises ``plan.SCHEMA``.
 """

@@ -43,7 +43,7 @@ def refusal(found: Fitted, plan: Plan, tree: Tree, zipped: bytes | None) -> Veri
     idle = [one for one in useless if not (found.refused and excluding.RUNTIME in one.words)]
     options, names = _ways(idle, asked, size - limit)
     return VerificationError(
-        f"the layer {plan.spec.name} does not fit {found.fit.told}: the smallest that was made of it "
+        f"the layer {plan.spec.name} does not fit {_where(found)}: the smallest that was made of it "
         f"takes {megabytes(size)}, {megabytes(size - limit)} too much",
         hint=_hint(options, names, found, size),
         details=(
@@ -51,6 +51,13 @@ def refusal(found: Fitted, plan: Plan, tree: Tree, zipped: bytes | None) -> Veri
             *_told([*useless, *(one for one in asked if one.bytes >= least)], packed=zipped is not None),
         ),
     )
+
+
+def _where(found: Fitted) -> str:
+    """What it is too large for: its own limit, or Lambda's, which comes first."""
+    if found.fit.zipped is not None and found.smallest.zipped is None:
+        return f"Lambda, {megabytes(found.fit.unzipped)} unzipped"
+    return found.fit.told
 
 
 def _ways(useless: Sequence[Candidate], asked: Sequence[Candidate], excess: int) -> tuple[str, str]:

@@ -24,16 +24,24 @@ def refusal(tree: Tree, plan: Plan) -> str:
     own = {one.name for one in without.spec.left_out if one.why is Why.RUNTIME} & gone if without else set()
     for one in markers.required(plan.spec.requires, plan.target):
         if canonicalize_name(one.name) in own and _is_particular(one, runtime):
-            return f"{one} is asked for, and the runtime may have another version"
+            return f"{_told(one)} is asked for, and the runtime may have another"
     environment = markers.environment(plan.target)
     for package in tree.packages:
         text = tree.read(f"{package.info}/METADATA") if package.info and package.name not in gone else None
         for one in markers.asked(text or b"", environment):
             if canonicalize_name(one.name) in own and not will_do(one, runtime):
-                return f"{package.name} asks for {one.name}{one.specifier}, and the runtime may have another version"
+                return f"{package.name} asks for {_told(one)}, and the runtime may have another"
     return ""
 
 
 def _is_particular(requirement: Requirement, runtime: Runtime) -> bool:
     """Whether a person asks for certain versions that the runtime need not have."""
-    return bool(requirement.url or requirement.specifier) and not lets_all_in(requirement, runtime)
+    said = requirement.url or requirement.extras or requirement.specifier
+    return bool(said) and (bool(requirement.extras) or not lets_all_in(requirement, runtime))
+
+
+def _told(requirement: Requirement) -> str:
+    """``boto3[crt]>=1.40``, without markers and addresses."""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    where = " of an address" if requirement.url else ""
+    return f"{requirement.name}{extras}{requirement.specifier}{where}"

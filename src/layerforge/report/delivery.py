@@ -160,6 +160,18 @@ def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -
     )
 
 
+def refuse_unproved(layer: BuiltLayer, why: str) -> None:
+    """Raises ``VerificationError`` for a layer that is without the runtime's packages since it has to fit, and that was
+    not run beside them.
+    """
+    if way := _kept(layer.manifest):
+        name = layer.manifest.name
+        raise VerificationError(
+            f"the layer {name} goes without what Lambda's own Python has, to fit, and was not run: {why}",
+            hint=f"give it a larger limit{way}",
+        )
+
+
 def _kept(manifest: Manifest) -> str:
     """How to keep what was left out for the layer to fit, which may be what is wrong with it."""
     if manifest.fit is None or Way.RUNTIME not in manifest.fit.taken:

@@ -23,8 +23,9 @@ def is_capped(requirement: Requirement, runtime: Runtime) -> bool:
 
 
 def will_do(requirement: Requirement, runtime: Runtime) -> bool:
-    """Whether a requirement takes whatever version the runtime has: no matter how old, and how new."""
-    if requirement.url or is_capped(requirement, runtime):
+    """Whether a requirement is met by what the runtime has, no matter how old that is, and how new."""
+    # Of what an extra asks for, the runtime has nothing.
+    if requirement.url or requirement.extras or is_capped(requirement, runtime):
         return False
     oldest = runtime.oldest.get(canonicalize_name(requirement.name), "")
     met = bool(oldest) and requirement.specifier.contains(oldest)

@@ -25,9 +25,11 @@ def test_a_requirement_that_takes_any_version_of_the_runtime_is_met_by_it(text: 
         "python-dateutil>=4",
         "boto3 @ https://nowhere.invalid/boto3-1-py3-none-any.whl",
         "simplejson>=3",
+        "boto3[crt]",
+        "urllib3[socks]",
     ],
 )
-def test_one_that_is_new_or_has_an_upper_limit_may_not_be(text: str) -> None:
+def test_one_that_is_new_has_an_upper_limit_or_an_extra_may_not_be(text: str) -> None:
     assert not will_do(Requirement(text), RUNTIME)
 
 
