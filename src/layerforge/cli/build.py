@@ -66,6 +66,8 @@ def command(
     sources: Path | None,
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
     extras: tuple[str, ...],
     groups: tuple[str, ...],
@@ -94,6 +96,7 @@ def command(
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = call.asked(targets, every, lock_file, known, runtimes, each=each, options=options)
+    wanted = call.taken(wanted, prerelease, project=not no_project)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)

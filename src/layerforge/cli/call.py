@@ -27,7 +27,7 @@ from layerforge.planning import Prepared, cost_of, prepare
 from layerforge.resolve import matrix, recipe_file
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.request import Request
+from layerforge.resolve.request import Request, without_projects
 from layerforge.resolve.targets import requests
 from layerforge.resolve.wanted import NOTHING, Wanted
 
@@ -107,6 +107,21 @@ def asked(
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     return [Asked(request=request, target=target) for request, target in pairs]
+
+
+def taken(wanted: Sequence[Asked], prerelease: str | None, *, project: bool) -> list[Asked]:
+    """The layers with what the command line says of their versions, and whether projects' own code is in them.
+
+    Raises ``UsageError`` where nothing would be left of one.
+    """
+    found = {id(one.request): replace_versions(one.request, prerelease, project=project) for one in wanted}
+    return [replace(one, request=found[id(one.request)]) for one in wanted]
+
+
+def replace_versions(request: Request, prerelease: str | None, *, project: bool) -> Request:
+    """A request with what the command line says of it; see ``taken``."""
+    request = request if project else without_projects(request)
+    return replace(request, prerelease=prerelease or request.prerelease)
 
 
 def sites(

@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
         'layerforge build ".[ml]" --group lambda',
+        'layerforge build . "git+https://github.com/psf/requests@v2.32.5"',
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
@@ -61,20 +62,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": (
-        "requirements",
-        "each",
-        "every",
-        "extras",
-        "groups",
-        "leave_out",
-        "recipes_folders",
-        "lock_file",
-        "sources",
-    ),
+    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "Projects and their versions": ("extras", "groups", "no_project", "prerelease"),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("bytecode", "docstrings", "compression"),
-    "From source or not": ("compiles", "wheels", "from_source"),
+    "From source or not": ("compiles", "wheels", "from_source", "build_here"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),

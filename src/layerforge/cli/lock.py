@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
+from layerforge.build.making_wheels import with_wheels
+from layerforge.cli import call, output_files, sharing, terminal, wheel_making
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, sharing, terminal
 from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
@@ -41,6 +42,9 @@ from layerforge.resolve.targets import requests, stand_alone
 @wanted_options
 @shared.leave_out_option
 @shared.recipes_option
+@shared.build_here_option
+@shared.no_project_option
+@shared.prerelease_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
@@ -51,6 +55,9 @@ def command(
     groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
+    build_here: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
@@ -70,11 +77,17 @@ def command(
     store = sharing.open_store(progress)
     left = tuple(canonicalize_name(name) for name in leave_out)
     wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
+    wanted = tuple(call.replace_versions(request, prerelease, project=not no_project) for request in wanted)
+    oldest = [pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED) for request in wanted]
+    making = {one: wheel_making.for_locks(one, store, progress, build_here=build_here) for one in set(oldest)}
+    wanted = tuple(
+        with_wheels(request, making[python]()) if request.names_sources else request
+        for request, python in zip(wanted, oldest, strict=True)
+    )
     for request in wanted:
         excluding.refuse_compiled(left, request.spec.compiled)
-    for request, path in zip(wanted, places, strict=True):
-        oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
-        write(replace(request, lock=path) if output else request, oldest, path, store, progress)
+    for request, python, path in zip(wanted, oldest, places, strict=True):
+        write(replace(request, lock=path) if output else request, python, path, store, progress)
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:

@@ -28,6 +28,8 @@ from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = pythons.DEFAULT
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""Words of uv's."""
 
 
 class Named(click.ParamType[str]):
@@ -166,6 +168,9 @@ def build_options(command: Command) -> Command:
     for option in (
         *_ENGINE,
         leave_out_option,
+        build_here_option,
+        no_project_option,
+        prerelease_option,
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
@@ -213,6 +218,37 @@ def leave_out_option(command: Command) -> Command:
         multiple=True,
         metavar="NAME",
         help="Leave out this package and what only it needs; `runtime` is all that Lambda's Python has. Repeatable.",
+    )(command)
+
+
+def build_here_option(command: Command) -> Command:
+    """``--build-here``."""
+    return click.option(
+        "--build-here",
+        is_flag=True,
+        envvar="LAYERFORGE_BUILD_HERE",
+        help="Where there is no container engine, let source distributions and repositories run their code here to "
+        "become wheels.",
+    )(command)
+
+
+def no_project_option(command: Command) -> Command:
+    """``--no-project``."""
+    return click.option(
+        "--no-project",
+        is_flag=True,
+        envvar="LAYERFORGE_NO_PROJECT",
+        help="Leave out a project's own code: the layer holds what it depends on.",
+    )(command)
+
+
+def prerelease_option(command: Command) -> Command:
+    """``--prerelease``."""
+    return click.option(
+        "--prerelease",
+        type=click.Choice(PRERELEASES),
+        envvar="LAYERFORGE_PRERELEASE",
+        help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)
 
 
@@ -298,6 +334,7 @@ def options(
     leave_out: tuple[str, ...],
     jobs: int,
     wheels: bool,
+    build_here: bool,
     output: Path,
     verify: bool,
     twice: bool = False,
@@ -315,6 +352,7 @@ def options(
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
+        build_here=build_here,
         jobs=jobs,
         twice=twice,
     )
