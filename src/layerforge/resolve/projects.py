@@ -112,14 +112,14 @@ def _folder_name(path: Path) -> str:
 
 
 def _listed(other: OtherLock, listed: Listed | None = None) -> Listed:
-    """What a lock lists beside its pins."""
-    found = listed or Listed()
+    """What a lock lists beside its pins. Of a project, which names it itself, it stands in for what is named there."""
+    found, made = listed or Listed(), tuple(one.text for one in other.locals)
     return replace(
         found,
         refused=(),
         unread=(),
-        local=tuple(one.text for one in other.locals),
-        instead=(),
+        local=() if listed else made,
+        instead=made if listed else (),
         indexes=(*found.indexes, *other.indexes),
     )
 
