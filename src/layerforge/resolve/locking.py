@@ -17,7 +17,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
 from layerforge.resolve import chosen_versions, excluding, left_out, local_wheels, lock, standins, uv
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.left_out import LeftOut
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.markers import environment
 from layerforge.resolve.remarks import perhaps_a_recipe, tell, warn_of_typo
@@ -110,6 +110,7 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
         constraints=listed.constraints,
         overrides="\n".join(one.line for one in request.made if one.instead),
         indexes=listed.indexes,
+        preferred=request.preferred,
         prerelease=request.prerelease or listed.prerelease,
         on_warning=progress.warn if progress else None,
     )
@@ -313,11 +314,22 @@ def locked_pins(request: Request, target: Target, search: Search) -> Chosen:
             f"nothing is required on Python {target.python} for {target.arch}",
             hint="is the file empty, or do all its markers name other systems?",
         )
-    if chosen.left_out:
+    if any(one.why is not Why.BESIDE for one in chosen.left_out):
         search.progress.say(f"left out: {left_out.told(chosen.left_out)}")
     elif request.leave_out:
         search.progress.say("nothing is left out: none of what Lambda's own Python has would be in the layer")
     return chosen
+
+
+def without_runtime(request: Request, pins: Sequence[Pin], target: Target, search: Search) -> Chosen:
+    """The pins of a layer without what Lambda's own Python has, and what only that needs, in the same versions.
+
+    Raises ``LayerforgeError`` where uv cannot tell what requires what.
+    """
+    spec = request.spec
+    words = (*spec.leave_out, excluding.RUNTIME)
+    bare = replace(request, leave_out=(), spec=replace(spec, leave_out=words))
+    return _leave_out(bare, Lock(pins=tuple(pins), left_out=spec.left_out), pins, target, search)
 
 
 def universal(request: Request, oldest_python: str, search: Search) -> str:

@@ -76,6 +76,8 @@ class Request:
     """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
+    preferred: str = ""
+    """Pins whose versions are taken again where nothing speaks against them."""
 
     @property
     def file(self) -> Path | None:
@@ -213,13 +215,13 @@ def merged(requests: Sequence[Request]) -> Request:
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
-        prerelease="allow" if any(one.prerelease for one in requests) else "",
-        own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         held_by=tuple(path for one in requests for path in one.held_by),
         taken=reduce(or_, (one.taken for one in requests)),
         by_uv=wanted.NOTHING if several else reduce(or_, (one.by_uv for one in requests)),
         by_uv_text="" if several else "\n".join(one.by_uv_text for one in requests if one.by_uv_text),
         offered=reduce(or_, (one.offered for one in requests)),
         texts=tuple(file for one in requests for file in one.texts),
+        prerelease="allow" if any(one.prerelease for one in requests) else "",
+        own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         requires_python=pythons.together(one.requires_python for one in requests),
     )

@@ -57,7 +57,7 @@ def requests(
     found = [_together(group, known, options) for group in groups]
     found = [replace(one, options=options.within(one.offered).options) for one in found]
     projects.refuse_unknown_wishes(found, options)
-    _refuse_same_names(found)
+    refuse_same_names(found)
     if given_lock is None:
         for request in found:
             refuse_lines(request)
@@ -87,8 +87,8 @@ def stand_alone(targets: Iterable[str], known: Catalogue) -> bool:
     )
 
 
-def _refuse_same_names(found: Sequence[Request]) -> None:
-    """Layers are files that are called by their names, so a second one would overwrite the first."""
+def refuse_same_names(found: Sequence[Request]) -> None:
+    """Raises ``UsageError`` for two layers of one name: their files would be called alike."""
     by_name: dict[str, Request] = {}
     for request in found:
         name = request.spec.name.casefold()

@@ -50,6 +50,9 @@ PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
 """Has uv write locks that hold pins and nothing else."""
 
 WHEELS = ("--only-binary", ":all:")
+
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""uv's words for which prereleases are taken."""
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
 _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 
@@ -70,6 +73,8 @@ class Asked:
     """Requirements that stand in for whatever others of their names are required, at an address perhaps."""
     excludes: tuple[str, ...] = ()
     """Packages that do not come in, whoever requires them."""
+    preferred: str = ""
+    """Pins of a lock whose versions are taken again where nothing speaks against them."""
     indexes: tuple[str, ...] = ()
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
     prerelease: str = ""
@@ -79,7 +84,7 @@ class Asked:
 
     def instead(self, requirements: str) -> Asked:
         """The same for other requirements alone."""
-        return replace(self, source=requirements, projects=(), wanted=NOTHING)
+        return replace(self, source=requirements, projects=(), wanted=NOTHING, preferred="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +133,8 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     with tempfile.TemporaryDirectory() as folder:
         limits = [*limit("constraints", asked.constraints, folder), *limit("overrides", asked.overrides, folder)]
         limits += excluding(asked.excludes, folder)
+        # uv takes the versions of a file that it would write over, where they will do.
+        limits += limit("output-file", asked.preferred, folder)
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
