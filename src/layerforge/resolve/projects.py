@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, own_code, poetry_project, project_extras, pythons
+from layerforge.resolve import file_kinds, folders, own_code, poetry_project, project_extras, pythons
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -112,13 +112,14 @@ def _folder_name(path: Path) -> str:
 
 
 def _listed(other: OtherLock, listed: Listed | None = None) -> Listed:
-    """What a lock lists beside its pins."""
-    found = listed or Listed()
+    """What a lock lists beside its pins. Of a project, which names it itself, it stands in for what is named there."""
+    found, made = listed or Listed(), tuple(one.text for one in other.locals)
     return replace(
         found,
         refused=(),
         unread=(),
-        local=tuple(one.text for one in other.locals),
+        local=() if listed else made,
+        instead=made if listed else (),
         indexes=(*found.indexes, *other.indexes),
     )
 
@@ -131,6 +132,8 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
     form = formats.format_of(lock_file) if lock_file else None
     facts = file_kinds.facts(path, taken)
     other = form.read(lock_file, taken, facts.name) if form and lock_file else None
+    if other is None and not taken and (built := _of_build(named)):
+        return replace(built, requires_python=facts.requires_python, offered=offered)
     own, of_uv = _own(path, data, other, chosen=bool(taken))
     by_uv = project_extras.by_uv(data, taken) if of_uv else NOTHING
     more, rest, left = (
@@ -156,6 +159,16 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
         texts=() if of_uv else (path,),
         own_code=(path.parent,) if path.name == PROJECT and not own_code.lacking(path.parent) else (),
     )
+
+
+def _of_build(named: Named) -> Request | None:
+    """The layer of a project whose requirements a wheel of it tells alone; ``None`` for one that says them."""
+    data = project(named.path)
+    try:
+        told = not poetry_project.alternatives(data) if poetry_project.is_one(data) else of_project(named.path, data)
+    except UsageError:
+        told = None
+    return None if told else folders.of_build(named.path, named.word, named.known)
 
 
 def _own(path: Path, data: dict[str, Any], other: OtherLock | None, *, chosen: bool) -> tuple[Listed, bool]:

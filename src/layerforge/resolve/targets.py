@@ -168,7 +168,7 @@ def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Requ
     folders.refuse_template(path)
     file_kinds.refuse_kind(path)
     if projects.is_one(path):
-        found = _of_project(Named(path=path, word=target, asked=options | extras, known=known))
+        found = projects.request(Named(path=path, word=target, asked=options | extras, known=known))
         refuse_unknown(extras, found.offered, str(path))
         return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
     if extras:
@@ -176,16 +176,6 @@ def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Requ
     listed = listing.listed(path)
     spec = LayerSpec(name=fitting_name(path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
     return Request(spec=spec, text=listed.text, files=(path,), catalogue=known, given=(target,), listed=listed)
-
-
-def _of_project(named: Named) -> Request:
-    """The layer of a project, or of a lock. Where only a wheel of the project tells what it requires, that one does."""
-    try:
-        return projects.request(named)
-    except UsageError:
-        if found := folders.of_build(named.path, named.word, named.known):
-            return found
-        raise
 
 
 def _empty_folder(path: Path) -> LayerforgeError:

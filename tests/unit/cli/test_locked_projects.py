@@ -46,7 +46,7 @@ def test_a_project_is_built_in_the_versions_of_its_lock_for_its_own_python(
     assert ran.code == 0, ran.err
     assert packages(tmp_path / f"dist/shop-{LABEL}.manifest.json") == ["demo 1.0"]
     where = "checkout/pyproject.toml"
-    said = f"Python {PYTHON}: the newest of Lambda's inside requires-python =={PYTHON}.* of {where}"
+    said = f"  Python {PYTHON}: the newest of Lambda's inside requires-python =={PYTHON}.* of {where}"
     assert ran.err.splitlines().count(said) == 1
     assert "  versions and hashes are those of checkout/pylock.toml" in ran.err.splitlines()
 

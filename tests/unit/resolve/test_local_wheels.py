@@ -12,6 +12,7 @@ from layerforge.core import digest
 from layerforge.resolve import local_wheels, lock, locking, targets
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
+from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.request import Request
 from layerforge.resolve.wheel_source import Form, WheelSource
 from wheels import make_wheel
@@ -75,3 +76,16 @@ def test_the_persons_own_folder_joins_a_lock_of_what_it_depends_on(tmp_path: Pat
     assert [row[0] for row in placed(text, a_request(made(wheel, Form.FOLDER)))] == ["demo", "other"]
     assert [row[0] for row in placed(text, a_request(made(wheel, Form.REPOSITORY)))] == ["other"]
     assert [row[0] for row in placed(text, a_request(made(wheel, Form.FOLDER, instead=True)))] == ["other"]
+
+
+def test_what_another_tools_lock_holds_as_a_repository_joins_it_where_its_project_is_the_layer(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    text = f"other==1.0 --hash=sha256:{SHA}\n"
+    rest = ("other", "", (f"sha256:{SHA}",))
+    repository = made(wheel, Form.REPOSITORY, instead=True)
+    request = a_request(repository)
+    assert placed(text, request) == [rest]
+    other = OtherLock(path=tmp_path / "uv.lock", renew="uv lock", lock=lock.parse(text, "x"))
+    whole = replace(request, other=other)
+    assert placed(text, whole) == [("demo", wheel.as_uri(), (f"sha256:{repository.sha256}",)), rest]
+    assert placed(text, replace(whole, partly=True)) == [rest]

@@ -241,3 +241,15 @@ def test_a_member_of_a_workspace_has_the_lock_of_the_workspace(tmp_path: Path) -
     request = only(tmp_path / "whole/helper")
     assert (request.spec.name, request.lock) == ("helper", tmp_path / "whole/uv.lock")
     assert pinned(request) == ["toolz 1.2.0"]
+
+
+def test_what_a_lock_holds_as_folders_stands_in_for_what_the_project_names_and_comes_with_a_lock_alone(
+    tmp_path: Path,
+) -> None:
+    helper = f"helper @ {(KEPT / 'uv/helper').as_uri()}"
+    listed = only(KEPT / "uv").listed
+    assert (listed.local, listed.instead) == ((), (helper,))
+    shutil.copy(KEPT / "uv/uv.lock", tmp_path)
+    alone = only(tmp_path / "uv.lock")
+    assert (alone.listed.local, alone.listed.instead) == ((helper.replace(str(KEPT / "uv"), str(tmp_path)),), ())
+    assert alone.spec.name == "shop"

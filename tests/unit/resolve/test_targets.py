@@ -200,7 +200,7 @@ def test_what_is_told_of_files_is_told_where_words_stand_beside_them_too(
     remarks.tell(request, progress)
     told = "\n".join(progress.lines)
     assert "deps is read as the file of that name here" in told
-    assert "own code" in told
+    assert "no code of its own" in told
     assert "yaml is a module of the package pyyaml" in "\n".join(progress.warnings)
 
 

@@ -118,7 +118,8 @@ def elsewhere(indexes: Iterable[str]) -> tuple[str, ...]:
     may stand for it here.
     """
     by_number = [name.rstrip("/") for name, _ in Counter(indexes).most_common()]
-    return tuple(f"--extra-index-url {name}" for name in dict.fromkeys(by_number[1:]) if name and name != by_number[0])
+    others = [name for name in dict.fromkeys(by_number[1:]) if name and name != by_number[0]]
+    return tuple(f"{'--extra-index-url' if '://' in name else '--find-links'} {name}" for name in others)
 
 
 def names_of(pins: Iterable[Pin]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from layerforge.core import guarded
 from layerforge.resolve import lock, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
-from layerforge.resolve.other_locks.other_lock import Local, OtherLock, command_in, ill, local, text_of
+from layerforge.resolve.other_locks import lambdas
+from layerforge.resolve.other_locks.other_lock import Local, OtherLock, command_in, elsewhere, ill, local, text_of
 from layerforge.resolve.uv_failures import ANSI, own_words
 from layerforge.resolve.wanted import Wanted, wanted
 
@@ -77,7 +79,14 @@ def read(path: Path, asked: Wanted, project: str = "") -> OtherLock:
         name=root.name if root else "",
         requires_python=file.requires_python,
         offered=offered,
+        indexes=elsewhere(_registry(one, path) for one in file.package if one.name in {pin.name for pin in pins}),
     )
+
+
+def _registry(package: _Package, path: Path) -> str:
+    """The index that a package comes from: an address, or a folder."""
+    named = str(package.source.get("registry", ""))
+    return named if "://" in named or not named else str((path.parent / named).resolve())
 
 
 def above(folder: Path) -> list[Path]:
@@ -153,7 +162,7 @@ def _sorted_out(text: str, file: _File, path: Path, renew: str) -> tuple[tuple[P
         found = _local(parts, path, places)
         if found is None:
             releases.append(_as_release(line, parts, path, places))
-        else:
+        elif lambdas.where(partial(lambdas.applies, parts["marker"] or "")) is not None:
             others.append(found)
     try:
         return lock.parse("\n".join(releases), path.name).pins, others

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import uv
 
+from fakes import target
 from layerforge.core import process
+from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.other_locks import uv_lock
+from layerforge.resolve.uv_install import install
 from other_locks import KEPT, MAIN, read, told
 from served_index import serving
 from wheels import digest, make_wheel
@@ -109,3 +112,30 @@ def test_a_lock_of_an_index_that_tells_no_hashes_is_refused(index: Path, tmp_pat
     with pytest.raises(LockError) as caught:
         read(tmp_path / "uv.lock")
     assert caught.value.details == ("demo has no --hash=sha256:…",)
+
+
+def test_packages_of_an_index_of_their_own_are_installed_from_there_and_the_rest_as_ever(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torch from its own index, which has other versions of what everybody needs, too."""
+    for name in ("demo", "other"):
+        make_wheel(index, name, "2.0")
+    make_wheel(tmp_path / "own", "torch", "1.0+cpu")
+    make_wheel(tmp_path / "own", "demo", "0.5")
+    with serving(index) as usual, serving(tmp_path / "own") as own:
+        (tmp_path / "pyproject.toml").write_text(
+            '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n'
+            'dependencies = ["demo", "other", "torch"]\n[tool.uv.sources]\ntorch = { index = "cpu" }\n'
+            f'[[tool.uv.index]]\nname = "cpu"\nurl = "{own.url}"\nexplicit = true\n'
+        )
+        run(tmp_path, uv.find_uv_bin(), "lock", "--default-index", usual.url, UV_CONFIG_FILE="/dev/null")
+        found = read(tmp_path / "uv.lock")
+        assert found.indexes == (f"--extra-index-url {own.url.rstrip('/')}",)
+        monkeypatch.setenv("UV_DEFAULT_INDEX", usual.url)
+        monkeypatch.setenv("UV_CONFIG_FILE", "/dev/null")
+        install(lock.render(found.lock.pins), target(), tmp_path / "in", lambda _line: None, indexes=found.indexes)
+    assert {one.name for one in (tmp_path / "in").glob("*.dist-info")} == {
+        "demo-2.0.dist-info",
+        "other-2.0.dist-info",
+        "torch-1.0+cpu.dist-info",
+    }
