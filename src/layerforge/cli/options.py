@@ -23,11 +23,14 @@ from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
 from layerforge.resolve import pythons
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
+from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PYTHON = pythons.DEFAULT
+AUTO = "auto"
+"""The word for a compression that is left to the size of the layer."""
 
 
 class Named(click.ParamType[str]):
@@ -54,6 +57,16 @@ class Several(Named):
         """Lambda's word for each."""
         words = value if isinstance(value, tuple) else str(value).split(",")
         return tuple(Named.convert(self, word.strip(), param, ctx) for word in words)
+
+
+class FitType(click.ParamType[Fit]):
+    """What a layer has to fit into, as words or as a table of a project file."""
+
+    name = "fit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+        """The same as data."""
+        return value if isinstance(value, Fit) else parse_fit(value)
 
 
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
@@ -166,10 +179,18 @@ def build_options(command: Command) -> Command:
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
-            type=click.Choice([str(choice) for choice in Compression]),
-            default=str(Compression.FAST),
+            type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
+            default=AUTO,
             show_default=True,
-            help="fast takes seconds, small half a minute, max some minutes.",
+            help="fast takes seconds, small half a minute, max some minutes; auto is fast, and small only where that "
+            "makes a direct upload of it.",
+        ),
+        click.option(
+            "--fit",
+            type=FitType(),
+            metavar="direct|SIZE|room=SIZE",
+            help="Have the layer fit: into a direct upload, into 60MB of zip, or beside 40MB of the function's own. "
+            "Settings that are not given are chosen for it.",
         ),
         click.option(
             "--docstrings",
@@ -297,17 +318,19 @@ def options(
     wheels: bool,
     output: Path,
     verify: bool,
+    fit: Fit | None = None,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
     return Options(
         target=layer_target,
         interpreter=interpreter,
-        compression=Compression(compression),
+        compression=None if compression == AUTO else Compression(compression),
         output=output,
         epoch=source_date_epoch(),
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
+        fit=fit,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,

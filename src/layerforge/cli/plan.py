@@ -16,6 +16,7 @@ from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
 from layerforge.cli.wishes import wishes
 from layerforge.planning import cost_of
+from layerforge.resolve.fit import Way
 
 
 @click.command("plan", cls=project.ProjectCommand)
@@ -74,6 +75,8 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
     for one in planned.spec.left_out:
         out.line(f"  left out {one.told} ({one.why})")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
-    out.line(f"  compression {planned.compression}")
+    if planned.goal and planned.goal.required:
+        out.line(f"  fits {planned.goal.fit.told}; may be chosen for that: {', '.join(planned.goal.ways) or 'nothing'}")
+    out.line(f"  compression {'auto' if planned.goal and Way.SMALL in planned.goal.ways else planned.compression}")
     for line in costs.told(price):
         out.line(f"  {line}")

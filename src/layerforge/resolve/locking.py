@@ -335,6 +335,17 @@ def locked_pins(request: Request, target: Target, search: Search) -> Chosen:
     return chosen
 
 
+def without_runtime(request: Request, pins: Sequence[Pin], target: Target, search: Search) -> Chosen:
+    """The pins of a layer without what Lambda's own Python has, and what only that needs, in the same versions.
+
+    Raises ``LayerforgeError`` where uv cannot tell what requires what.
+    """
+    spec = request.spec
+    words = (*spec.leave_out, excluding.RUNTIME)
+    bare = replace(request, leave_out=(), spec=replace(spec, leave_out=words))
+    return _leave_out(bare, Lock(pins=tuple(pins), left_out=spec.left_out), pins, target, search)
+
+
 def universal(request: Request, oldest_python: str, search: Search) -> str:
     """The text of a universal lock for a request, from ``oldest_python`` on."""
     found = _held(understood(_resolved(request, oldest_python, search)), request)

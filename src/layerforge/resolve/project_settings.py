@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
+from layerforge.resolve import fit
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
 from layerforge.resolve.errors import RecipeError
@@ -33,10 +34,10 @@ class Settings:
 
     python: tuple[str, ...] | None = key(keys.several(keys.python), keys.pythons)
     arch: tuple[str, ...] | None = key(keys.several(keys.arch), keys.arches)
-    compression: str | None = key(values.one_of(*Compression))
+    compression: str | None = key(values.one_of("auto", *Compression))
     bytecode: str | None = key(values.one_of(*BytecodeMode))
     docstrings: str | None = key(values.one_of(*Docstrings))
-    fit: str | None = key(keys.fitting, keys.fit)
+    fit: str | None = key(fit.wrong, keys.fit)
     leave_out: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     from_source: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     wheels: bool | None = key(values.yes_or_no)
