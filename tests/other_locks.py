@@ -7,6 +7,7 @@ from pathlib import Path
 from layerforge.resolve.other_locks import formats
 from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.wanted import wanted
+from wheels import digest
 
 KEPT = Path(__file__).parent / "data/other_locks"
 
@@ -34,3 +35,13 @@ MAIN = [
     "idna 3.9",
 ]
 """What all of these projects depend on, through the extra http2 of httpcore."""
+
+
+def pylock_of(*wheels: Path, head: str = "") -> str:
+    """The text of a lock in the format of the standards that holds these wheels, with their hashes."""
+    rows = [f'lock-version = "1.0"\ncreated-by = "uv"\n{head}']
+    for wheel in wheels:
+        name, version = wheel.name.split("-")[:2]
+        file = f'url = "https://files.example/{wheel.name}", hashes = {{ sha256 = "{digest(wheel)[7:]}" }}'
+        rows.append(f'[[packages]]\nname = "{name.replace("_", "-")}"\nversion = "{version}"\nwheels = [{{ {file} }}]')
+    return "\n".join(rows) + "\n"

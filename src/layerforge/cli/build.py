@@ -78,8 +78,9 @@ def command(
 ) -> int:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
-    TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
-    "pandas>=3". All of them share one layer, unless --each is given. A layer that fails does not end the others.
+    TARGET is a recipe's name, a path to a recipe's folder, to a project, to a requirements file or to another tool's
+    lock, or a requirement such as httpx or "pandas>=3". All of them share one layer, unless --each is given. A layer
+    that fails does not end the others.
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])

@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
         "layerforge build scikit-learn --wheels --fit direct",
+        'layerforge build ".[ml]" --group lambda',
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),

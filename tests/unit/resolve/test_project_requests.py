@@ -12,7 +12,7 @@ from layerforge.resolve import locking, remarks, targets
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.request import Request
 from layerforge.resolve.wanted import NOTHING, Wanted, wanted
-from other_locks import KEPT, MAIN
+from other_locks import KEPT, MAIN, pylock_of
 from wheels import digest, make_wheel
 
 PROJECT = '[project]\nname = "My.Shop"\nversion = "1"\nrequires-python = ">=3.11"\n'
@@ -32,19 +32,6 @@ def shop(tmp_path: Path) -> Path:
     """A project of Poetry's with its lock."""
     shutil.copytree(KEPT / "poetry-2", tmp_path / "shop")
     return tmp_path / "shop"
-
-
-def a_pylock(*wheels: Path, head: str = "") -> str:
-    rows = (
-        [f'lock-version = "1.0"\ncreated-by = "uv"\n{head}packages = [']
-        if not wheels
-        else [f'lock-version = "1.0"\ncreated-by = "uv"\n{head}']
-    )
-    for wheel in wheels:
-        name, version = wheel.name.split("-")[:2]
-        file = f'url = "https://files.example/{wheel.name}", hashes = {{ sha256 = "{digest(wheel)[7:]}" }}'
-        rows.append(f'[[packages]]\nname = "{name.replace("_", "-")}"\nversion = "{version}"\nwheels = [{{ {file} }}]')
-    return "\n".join(rows) + ("" if wheels else "]\n")
 
 
 # --- beside a project
@@ -194,7 +181,7 @@ def test_projects_that_share_a_layer_keep_the_versions_and_hashes_of_their_locks
         (tmp_path / name).mkdir()
         project = f'[project]\nname = "{name}"\nversion = "1"\ndependencies = ["{package}"]\n'
         (tmp_path / name / "pyproject.toml").write_text(project)
-        (tmp_path / name / "pylock.toml").write_text(a_pylock(wheel))
+        (tmp_path / name / "pylock.toml").write_text(pylock_of(wheel))
     request = only(tmp_path / "one", tmp_path / "two", "other")
     assert request.spec.name == "one-two-other"
     progress = FakeProgress()
@@ -204,7 +191,7 @@ def test_projects_that_share_a_layer_keep_the_versions_and_hashes_of_their_locks
         f"versions and hashes are those of {tmp_path / name / 'pylock.toml'}" in progress.lines
         for name in ("one", "two")
     ]
-    (tmp_path / "one/pylock.toml").write_text(a_pylock(old).replace(digest(old)[7:], "a" * 64))
+    (tmp_path / "one/pylock.toml").write_text(pylock_of(old).replace(digest(old)[7:], "a" * 64))
     with pytest.raises(LockError, match="no file has a hash"):
         locking.locked_pins(only(tmp_path / "one", tmp_path / "two"), target(), stock())
 
@@ -214,10 +201,10 @@ def test_of_a_whole_projects_lock_requirements_get_what_they_need(index: Path, t
     demo = make_wheel(index, "demo", "1.0", requires=["deep"])
     rest = make_wheel(index, "rest", "1.0")
     make_wheel(index, "deep", "2.0")
-    (tmp_path / "pylock.toml").write_text(a_pylock(deep, demo, rest))
+    (tmp_path / "pylock.toml").write_text(pylock_of(deep, demo, rest))
     found = locking.locked_pins(only("demo", lock=tmp_path / "pylock.toml"), target(), stock()).pins
     assert [f"{pin.name} {pin.version}" for pin in found] == ["deep 1.0", "demo 1.0"]
-    (tmp_path / "pylock.toml").write_text(a_pylock(demo))
+    (tmp_path / "pylock.toml").write_text(pylock_of(demo))
     with pytest.raises(LockError, match="the lock is stale") as caught:
         locking.locked_pins(only("demo", lock=tmp_path / "pylock.toml"), target(), stock())
     assert caught.value.details == ("deep 2.0 is needed but not locked",)
@@ -244,7 +231,7 @@ def test_what_a_lock_has_as_a_project_is_not_asked_of_an_index() -> None:
 
 def test_a_lock_for_other_systems_is_refused(index: Path, tmp_path: Path) -> None:
     head = "environments = [\"platform_machine == 'aarch64'\"]\n"
-    (tmp_path / "pylock.toml").write_text(a_pylock(make_wheel(index), head=head))
+    (tmp_path / "pylock.toml").write_text(pylock_of(make_wheel(index), head=head))
     with pytest.raises(LockError, match=r"is for other systems than Python 3\.13 on x86_64"):
         locking.locked(only(tmp_path / "pylock.toml"), target(), stock())
 
