@@ -22,6 +22,7 @@ COMMANDS = {
     "build": "Build, verify and write layers.",
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",
+    "split": "Plan the layers that functions share.",
     "recipes": "List recipes, write a first one, or look for mistakes.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",

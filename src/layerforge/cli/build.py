@@ -19,6 +19,7 @@ from layerforge.cli import (
     costs,
     ends,
     fitting,
+    function_layers,
     ingredients,
     job_summary,
     output_files,
@@ -91,6 +92,9 @@ def command(
         )
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
+    shares = every is None and lock_file is None and function_layers.are_wanted(targets)
+    if shares and not function_layers.beside_others():
+        return function_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
@@ -108,11 +112,15 @@ def command(
         show(terminal.notes(), layers)
         terminal.step_summary(job_summary.layers(layers))
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
+    failed = ends.failed_json(wanted, ended) if as_json else []
+    told = {"reproducible": True} if given["twice"] else {}
+    rows = [as_data(layer) | told for layer in layers] if as_json else []
+    data = {"layers": rows, "failed": failed, "cost": price}
+    if shares:
+        own = given | {"output": output, "verify": not no_verify}
+        return function_layers.run(own, progress, as_data, data) or code
     if as_json:
-        failed = ends.failed_json(wanted, ended)
-        told = {"reproducible": True} if given["twice"] else {}
-        rows = [as_data(layer) | told for layer in layers]
-        terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
+        terminal.print_json(data | {"seconds": progress.seconds})
     return code
 
 

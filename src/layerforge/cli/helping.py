@@ -11,7 +11,7 @@ from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("init", "build", "lock", "plan", "recipes"),
+    "Make layers": ("init", "build", "lock", "plan", "split", "recipes"),
     "Look at them": ("inspect", "verify", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
@@ -38,6 +38,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
+    "split": ("layerforge split", "layerforge split --dry-run", "layerforge split --check"),
     "recipes": ("layerforge recipes", "layerforge recipes new shapely", "layerforge recipes check recipes"),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),

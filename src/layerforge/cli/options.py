@@ -171,10 +171,17 @@ _ENGINE = (
 )
 
 
+def engine_options(command: Command) -> Command:
+    """Where layers are made, and what is compiled for them."""
+    for option in _ENGINE:
+        command = option(command)
+    return command
+
+
 def build_options(command: Command) -> Command:
     """What decides the bytes of a layer, and where it is made."""
     for option in (
-        *_ENGINE,
+        engine_options,
         leave_out_option,
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(

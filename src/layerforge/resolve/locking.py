@@ -18,7 +18,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
 from layerforge.resolve import excluding, left_out, lock, standins, uv
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.left_out import LeftOut
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.markers import environment
 from layerforge.resolve.remarks import perhaps_a_recipe, tell, warn_of_typo
@@ -110,6 +110,7 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
         wanted=request.by_uv,
         constraints=listed.constraints,
         indexes=listed.indexes,
+        preferred=request.preferred,
         on_warning=progress.warn if progress else None,
     )
 
@@ -328,7 +329,7 @@ def locked_pins(request: Request, target: Target, search: Search) -> Chosen:
             f"nothing is required on Python {target.python} for {target.arch}",
             hint="is the file empty, or do all its markers name other systems?",
         )
-    if chosen.left_out:
+    if any(one.why is not Why.BESIDE for one in chosen.left_out):
         search.progress.say(f"left out: {left_out.told(chosen.left_out)}")
     elif request.leave_out:
         search.progress.say("nothing is left out: none of what Lambda's own Python has would be in the layer")

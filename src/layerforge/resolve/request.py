@@ -68,6 +68,8 @@ class Request:
     """Projects whose requirements stand in ``text``, since uv finds none in them."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
+    preferred: str = ""
+    """Pins whose versions are taken again where nothing speaks against them."""
 
     @property
     def file(self) -> Path | None:

@@ -67,6 +67,8 @@ class Asked:
     """Requirements that hold for whatever comes in."""
     excludes: tuple[str, ...] = ()
     """Packages that do not come in, whoever requires them."""
+    preferred: str = ""
+    """Pins of a lock whose versions are taken again where nothing speaks against them."""
     indexes: tuple[str, ...] = ()
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
     on_warning: Callable[[str], None] | None = None
@@ -74,7 +76,7 @@ class Asked:
 
     def instead(self, requirements: str) -> Asked:
         """The same for other requirements alone."""
-        return replace(self, source=requirements, projects=(), wanted=NOTHING)
+        return replace(self, source=requirements, projects=(), wanted=NOTHING, preferred="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,8 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     texts = ["-"] if asked.source.strip() or not asked.projects else []
     with tempfile.TemporaryDirectory() as folder:
         limits = [*limit("constraints", asked.constraints, folder), *excluding(asked.excludes, folder)]
+        # uv takes the versions of a file that it would write over, where they will do.
+        limits += limit("output-file", asked.preferred, folder)
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
