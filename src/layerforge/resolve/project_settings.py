@@ -106,8 +106,6 @@ class ProjectSettings:
     """Where its team shares what was made."""
     trusted_keys: tuple[str, ...] = key(keys.list_of(values.text), keys.texts, default=())
     """Public keys whose records of the store count, each ``team:BASE64``."""
-    signing_key: Path | None = key(keys.file, keys.path)
-    """The file of the secret key that signs what is put into the store."""
     defaults: Settings = field(default_factory=Settings)
     """What counts for every layer that does not say otherwise."""
     layers: tuple[LayerWish, ...] = ()
