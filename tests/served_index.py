@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,8 +31,35 @@ class ServedIndex:
         return self.url.replace("//", f"//me:{self.password}@")
 
 
+def _page(folder: Path, name: str) -> tuple[int, bytes, str]:
+    files = sorted(folder.glob(f"{name}-*.whl"))
+    links = (f'<a href="/files/{file.name}#sha256={_sha256(file)}">{file.name}</a>\n' for file in files)
+    return 200 if files else 404, "".join(links).encode(), "text/html"
+
+
+def _dated_page(folder: Path, name: str, published: Mapping[str, str]) -> tuple[int, bytes, str]:
+    rows = [
+        {
+            "filename": file.name,
+            "url": f"/files/{file.name}",
+            "hashes": {"sha256": _sha256(file)},
+            "upload-time": published[file.name],
+        }
+        for file in sorted(folder.glob(f"{name}-*"))
+        if file.name in published
+    ]
+    page = {"meta": {"api-version": "1.1"}, "name": name, "files": rows}
+    return 200 if rows else 404, json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json"
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[ServedIndex]:
+def serving(folder: Path, published: Mapping[str, str] | None = None) -> Iterator[ServedIndex]:
+    """Serves the wheels of a folder; with ``published`` its files of these names, and when each was published."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -45,8 +73,7 @@ def serving(folder: Path) -> Iterator[ServedIndex]:
                 self.answer(401, b"")
             elif self.path.startswith("/simple/"):
                 name = self.path.removeprefix("/simple/").strip("/").replace("-", "_")
-                files = sorted(folder.glob(f"{name}-*.whl"))
-                self.answer(200 if files else 404, "".join(map(link, files)).encode(), "text/html")
+                self.answer(*(_page(folder, name) if published is None else _dated_page(folder, name, published)))
             elif (file := folder / Path(self.path).name).is_file():
                 self.answer(200, file.read_bytes())
             else:
@@ -61,9 +88,6 @@ def serving(folder: Path) -> Iterator[ServedIndex]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
-
-    def link(file: Path) -> str:
-        return f'<a href="/files/{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">{file.name}</a>\n'
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

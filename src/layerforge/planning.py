@@ -9,14 +9,16 @@ from typing import NamedTuple
 from layerforge.build import durations, wire
 from layerforge.build.cost import Cost, cost
 from layerforge.build.durations import Compiled
+from layerforge.build.elsewhere import Elsewhere
 from layerforge.build.graph import Demand, Job
 from layerforge.build.jobs import identities, lacking, step_job
+from layerforge.build.making_wheels import WheelMaking, with_wheels
 from layerforge.build.options import Options, decided, held, settled, with_interpreter
 from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.session import Session, equipped
 from layerforge.build.without import without_runtime
 from layerforge.build.work import layer_key, layer_work_of
-from layerforge.core.errors import LayerforgeError
+from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.looked_up import looked_up
 from layerforge.perform import known_verdict
@@ -112,6 +114,8 @@ def _planned(
 def _chosen(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...]]:
     """The request as it counts, and the packages that it comes to."""
     request = settled(request, options, compiles=_compiles(options, session))
+    if request.names_sources:
+        request = with_wheels(request, _making(request, options, session))
     chosen = locking.locked_pins(request, options.target, session.search)
     return replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
 
@@ -130,6 +134,25 @@ def _composed(request: Request, pins: tuple[Pin, ...], options: Options, session
     session = equipped(session, found.spec)
     spec = sources.substituted(decided(found.spec, options), session.folders, session.progress)
     return replace(request, spec=spec), session
+
+
+def _making(request: Request, options: Options, session: Session) -> WheelMaking:
+    """What wheels are made with. Raises ``UsageError`` where all is made by a cluster."""
+    if isinstance(session.builder, Elsewhere):
+        raise UsageError(
+            f"the layer {request.spec.name} takes a wheel that is made here, which a cluster does not know",
+            hint="build it here, without --cluster; --no-project leaves a project's own code out",
+        )
+    return WheelMaking(
+        search=session.search,
+        store=session.store,
+        target=options.target,
+        logs=session.logs,
+        builder=session.builder,
+        interpreter=options.interpreter,
+        build_here=options.build_here,
+        clock=session.clock,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

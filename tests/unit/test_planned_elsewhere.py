@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
 from builders import IMAGE, FakeBuilder
 from layerforge import pipeline
 from layerforge.build.elsewhere import REFUSAL, Elsewhere
 from layerforge.build.engine import container_identity
 from layerforge.build.session import Session
+from layerforge.core.errors import UsageError
 from layerforge.core.store.disk import DiskStore
 from layerforge.pipeline import Delivered
+from projects import project_files, write
 from unit.test_pipeline import CheckEngine, Line, compiled, elsewhere, line, prepared
 
 __all__ = ["compiled", "line"]
@@ -81,3 +85,11 @@ def test_that_a_layer_was_not_run_here_is_said_and_stands_for_no_verdict_of_the_
     assert again.layer.verdict is not None
     assert again.layer.verdict.skipped == ""
     assert len(engine.jobs) == 1
+
+
+def test_a_project_whose_wheel_would_have_to_be_made_first_is_refused_with_both_ways_out(line: Line) -> None:
+    folder = write(line.folder / "shop", project_files("shop", requires=["demo"]))
+    with pytest.raises(UsageError, match="a wheel that is made here, which a cluster does not know") as caught:
+        prepared(client(line), folder)
+    assert "--no-project" in caught.value.hint
+    assert "without --cluster" in caught.value.hint

@@ -44,6 +44,8 @@ class Options:
     """Whether every package comes from its wheel, whatever its recipe says."""
     leave_out: tuple[str, ...] = ()
     """Packages that stay out of the layers; see ``LayerSpec.leave_out``."""
+    build_here: bool = False
+    """Whether the code of others may run on this machine to make wheels of it."""
     jobs: int = 1
     """Source steps and layers that are made at the same time."""
     twice: bool = False

@@ -24,17 +24,22 @@ COMMANDS = {
     "plan": "Show what a build would do.",
     "split": "Plan the layers that functions share.",
     "recipes": "List recipes, write a first one, or look for mistakes.",
+    "rebuild": "Build anybody's layer again, and compare the two.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",
     "sbom": "Write the SBOM of a layer, whoever built it.",
     "publish": "Publish layers in every Region, exactly once.",
     "snippet": "Print the lines that attach a layer to functions.",
     "matrix": "Print a job matrix for CI.",
+    "run": "Invoke a function once with its layers, as Lambda would.",
     "coldstart": "Measure real cold starts, and what they cost.",
     "doctor": "Say what this machine can build.",
     "cache": "Show or empty the store.",
     "worker": "Let this machine do the jobs of a cluster.",
 }
+
+MODULES = {"run": "run_function"}
+"""Commands whose modules are not called as they are."""
 
 
 class Commands(click.Group):
@@ -48,7 +53,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
+        command = importlib.import_module(f"layerforge.cli.{MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         helping.equipped(cmd_name, command)
         if callable(ready := ctx.find_root().obj):

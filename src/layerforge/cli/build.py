@@ -19,11 +19,11 @@ from layerforge.cli import (
     costs,
     ends,
     fitting,
-    function_layers,
     ingredients,
     job_summary,
     output_files,
     project,
+    shared_layers,
     sharing,
     terminal,
     verbosity,
@@ -68,6 +68,8 @@ def command(
     sources: Path | None,
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
     extras: tuple[str, ...],
     groups: tuple[str, ...],
@@ -92,12 +94,13 @@ def command(
         )
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
-    shares = every is None and lock_file is None and function_layers.are_wanted(targets)
-    if shares and not function_layers.beside_others():
-        return function_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
+    shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
+    if shares and not shared_layers.beside_others():
+        return shared_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
+    wanted = call.taken(wanted, prerelease, project=not no_project)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
@@ -118,7 +121,7 @@ def command(
     data = {"layers": rows, "failed": failed, "cost": price}
     if shares:
         own = given | {"output": output, "verify": not no_verify}
-        return function_layers.run(own, progress, as_data, data) or code
+        return shared_layers.run(own, progress, as_data, data) or code
     if as_json:
         terminal.print_json(data | {"seconds": progress.seconds})
     return code

@@ -25,7 +25,7 @@ from layerforge.core.store.disk import DiskStore
 from layerforge.planning import Prepared, cost_of, prepare
 from layerforge.resolve import recipe_file
 from layerforge.resolve.errors import LockError, RecipeError
-from layerforge.resolve.request import Request
+from layerforge.resolve.request import Request, without_projects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,27 @@ class Place:
             return own or engines.choose(self.engine, self.image, target, interpreter, self.progress)
         except LayerforgeError as error:
             return error
+
+
+def taken(wanted: Sequence[Asked], prerelease: str | None, *, project: bool) -> list[Asked]:
+    """The layers with what is said of their versions, and whether projects' own code is in them: by their own tables,
+    else by the call.
+
+    Raises ``UsageError`` where nothing would be left of one.
+    """
+    return [replace(one, request=_taken(one, prerelease, project=project)) for one in wanted]
+
+
+def _taken(one: Asked, prerelease: str | None, *, project: bool) -> Request:
+    own = one.given.get("no_project")
+    project = project if own is None else not own
+    return replace_versions(one.request, one.given.get("prerelease", prerelease), project=project)
+
+
+def replace_versions(request: Request, prerelease: str | None, *, project: bool) -> Request:
+    """A request with what is said of it; see ``taken``."""
+    request = request if project else without_projects(request)
+    return replace(request, prerelease=prerelease or request.prerelease)
 
 
 def sites(

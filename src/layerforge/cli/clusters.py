@@ -142,5 +142,6 @@ def _refuse_of_this_machine(ready: Sequence[Prepared]) -> None:
             what = f"{', '.join(files)} from this machine's disk" if files else "an index of its own"
             raise UsageError(
                 f"the layer {one.plan.spec.name} takes {what}, which the workers of a cluster do not know",
-                hint="build it here, or let the workers' own uv know the index (UV_DEFAULT_INDEX, UV_INDEX)",
+                hint="build it here, or let the workers' own uv know the index (UV_DEFAULT_INDEX, UV_INDEX); "
+                "--no-project leaves a project's own code out",
             )

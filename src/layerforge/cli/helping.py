@@ -11,8 +11,8 @@ from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("init", "build", "lock", "plan", "split", "recipes"),
-    "Look at them": ("inspect", "verify", "coldstart", "sbom"),
+    "Make layers": ("init", "build", "rebuild", "lock", "plan", "split", "recipes"),
+    "Look at them": ("inspect", "verify", "run", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
 }
@@ -35,6 +35,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
         "layerforge build scikit-learn --wheels --fit direct",
         'layerforge build ".[ml]" --group lambda',
+        'layerforge build . "git+https://github.com/psf/requests@v2.32.5"',
+    ),
+    "rebuild": (
+        "layerforge rebuild layer.zip",
+        "layerforge rebuild function.zip --wheels --html rebuilt.html",
+        "layerforge rebuild layer.zip --python 3.14 --arch arm64",
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
@@ -42,6 +48,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "recipes": ("layerforge recipes", "layerforge recipes new shapely", "layerforge recipes check recipes"),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
+    "run": (
+        "layerforge run layer.zip --code src --handler app.handler --event event.json",
+        """layerforge run base.zip ml.zip --code .aws-sam/build/Train --handler app.handler --event '{"rows": 10}'""",
+    ),
     "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
@@ -71,6 +81,9 @@ OPTIONS: Mapping[str, Sequence[str]] = {
         "every",
         "extras",
         "groups",
+        "no_project",
+        "prerelease",
+        "keep_code",
         "leave_out",
         "recipes_folders",
         "lock_file",
@@ -78,9 +91,10 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     ),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
     "How small, how quick": ("fit", "bytecode", "docstrings", "compression"),
-    "From source or not": ("compiles", "wheels", "from_source"),
+    "From source or not": ("compiles", "wheels", "from_source", "build_here"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
+    "Before and after": ("runs", "no_coldstart", "run_it", "html_file"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
-from layerforge.cli import asking, output_files, project, sharing, terminal, verbosity
+from layerforge.build.making_wheels import with_wheels
+from layerforge.cli import asking, call, output_files, project, sharing, terminal, verbosity, wheel_making
 from layerforge.cli import options as shared
 from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
@@ -55,6 +56,9 @@ class ToLock:
 @wanted_options
 @shared.leave_out_option
 @shared.recipes_option
+@shared.build_here_option
+@shared.no_project_option
+@shared.prerelease_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
@@ -65,29 +69,35 @@ def command(
     groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
+    build_here: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
 ) -> None:
     """Write a lock for TARGET: exact versions with hashes, for every platform, without addresses of an index.
 
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    named, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
+    given, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
     known, progress = shared.known_recipes(recipes_folders), terminal.progress()
     layers, words = asking.wanted(shared.asked(targets), known, progress, options)
     layers = lockable(layers, progress)
-    found = [of_layer(one, known, named, output, options) for one in layers]
+    found = [of_layer(one, known, given, output, options) for one in layers]
     each = stand_alone(words, known)
     for request in requests(words, None, known, each=each, options=options) if words else ():
         settled = settle(request, from_source, leave_out)
-        found.append(ToLock(request=settled, path=output or place(request), python=named))
+        oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
+        found.append(ToLock(request=settled, path=output or place(request), python=oldest))
     if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
         output_files.check(output, "layer.lock")
     store = sharing.open_store(progress)
     for one in found:
-        oldest = pythons.oldest(one.python, one.request.requires_python, locking.OLDEST_LOCKED)
-        write(replace(one.request, lock=one.path) if output else one.request, oldest, one.path, store, progress)
+        request = call.replace_versions(one.request, prerelease, project=not no_project)
+        if request.names_sources:
+            request = with_wheels(request, wheel_making.for_locks(one.python, store, progress, build_here=build_here)())
+        write(replace(request, lock=one.path) if output else request, one.python, one.path, store, progress)
     hint_at_keys(layers, found)
 
 
@@ -107,16 +117,14 @@ def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None
     """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
     ctx = click.get_current_context()
     own = ctx.params | project.of_layer(wish, ctx)
-    its = wish.settings.python or project_settings(Path()).defaults.python or ()
+    named = wish.settings.python or project_settings(Path()).defaults.python
+    python = python or (min(named, key=version) if named else "")
     found = replace(project_layers.request(wish, known, options=options), lock=None)
     # Its own table says again what its lock is to be without, and where that lies.
     settled = settle(found, own["from_source"], own["leave_out"])
     request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
-    return ToLock(
-        request=request,
-        path=output or project_layers.lock_file(wish),
-        python=python or min(its, key=version, default=""),
-    )
+    oldest = pythons.oldest(python, request.requires_python, locking.OLDEST_LOCKED)
+    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=oldest)
 
 
 def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:

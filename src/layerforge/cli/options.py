@@ -21,7 +21,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
-from layerforge.resolve import pythons
+from layerforge.resolve import pythons, uv
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
 from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
@@ -179,11 +179,19 @@ def engine_options(command: Command) -> Command:
 
 
 def build_options(command: Command) -> Command:
-    """What decides the bytes of a layer, and where it is made."""
+    """What is asked for, what decides the bytes of a layer, and where it is made."""
+    lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
+    return every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
+
+
+def making_options(command: Command) -> Command:
+    """What decides the bytes of a layer, whatever is asked for, and where it is made."""
     for option in (
         engine_options,
         leave_out_option,
-        click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
+        build_here_option,
+        no_project_option,
+        prerelease_option,
         click.option(
             "--compression",
             type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
@@ -211,7 +219,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return every_target_option(wanted_options(recipes_option(each_option(all_option(sharing.store_options(command))))))
+    return recipes_option(sharing.store_options(command))
 
 
 def cluster_options(command: Command) -> Command:
@@ -238,6 +246,37 @@ def leave_out_option(command: Command) -> Command:
         multiple=True,
         metavar="NAME",
         help="Leave out this package and what only it needs; `runtime` is all that Lambda's Python has. Repeatable.",
+    )(command)
+
+
+def build_here_option(command: Command) -> Command:
+    """``--build-here``."""
+    return click.option(
+        "--build-here",
+        is_flag=True,
+        envvar="LAYERFORGE_BUILD_HERE",
+        help="Where there is no container engine, let source distributions and repositories run their code here to "
+        "become wheels.",
+    )(command)
+
+
+def no_project_option(command: Command) -> Command:
+    """``--no-project``."""
+    return click.option(
+        "--no-project",
+        is_flag=True,
+        envvar="LAYERFORGE_NO_PROJECT",
+        help="Leave out a project's own code: the layer holds what it depends on.",
+    )(command)
+
+
+def prerelease_option(command: Command) -> Command:
+    """``--prerelease``."""
+    return click.option(
+        "--prerelease",
+        type=click.Choice(uv.PRERELEASES),
+        envvar="LAYERFORGE_PRERELEASE",
+        help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)
 
 
@@ -323,6 +362,7 @@ def options(
     leave_out: tuple[str, ...],
     jobs: int,
     wheels: bool,
+    build_here: bool,
     output: Path,
     verify: bool,
     fit: Fit | None = None,
@@ -342,6 +382,7 @@ def options(
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,
         leave_out=tuple(canonicalize_name(name) for name in leave_out),
+        build_here=build_here,
         jobs=jobs,
         twice=twice,
     )

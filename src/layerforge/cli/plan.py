@@ -37,6 +37,8 @@ def command(
     sources: Path | None,
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
+    no_project: bool,  # noqa: FBT001
+    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
     extras: tuple[str, ...],
     groups: tuple[str, ...],
@@ -52,6 +54,7 @@ def command(
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
+    wanted = call.taken(wanted, prerelease, project=not no_project)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]

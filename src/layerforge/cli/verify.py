@@ -14,7 +14,7 @@ from layerforge.build.host import HostEngine
 from layerforge.build.runtime_packages import ALONE, provided
 from layerforge.cli import engines, github, sharing, terminal
 from layerforge.cli import options as shared
-from layerforge.core import digest
+from layerforge.cli.consent import built_here
 from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
@@ -189,8 +189,7 @@ def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
 
 def unrun(seen: Examination, store: Store) -> str:
     """Why a layer's code is not to be run on this machine; empty where the store says that it was built here."""
-    kept = store.get("archive", seen.sha256)
-    if kept is not None and digest.sha256(kept) == seen.sha256:
+    if built_here(seen, store):
         return ""
     return "it was not built on this machine, and --run runs its code here; --engine docker runs it in a container"
 

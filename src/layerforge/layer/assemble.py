@@ -26,6 +26,7 @@ from layerforge.resolve.errors import LockError
 from layerforge.resolve.sources import Search
 
 _DOWNLOAD = re.compile(r"^\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)\s*([KMG]?i?B)\))?")
+_YANKED = re.compile(r"warning: `([^`]+)` is yanked")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LEFT_BEHIND = ".lock"
 """What uv itself leaves at the top of the folder that it installs into; further down such a file is a package's own."""
@@ -46,14 +47,20 @@ def assemble(plan: Plan, built: Built, workspace: Path, search: Search) -> Tree:
         pins = [one.pin for one in plan.steps if isinstance(one, WheelStep)]
         pins += [lock.local_pin(name, wheel) for name, wheel in built.wheels.items()]
         shelf = wheels.shelved(pins, plan.target, search, plan.indexes, step)
+        downloads = Downloads(step)
         install = partial(
             uv_install.install,
             target=plan.target,
-            on_line=Downloads(step).read,
+            on_line=downloads.read,
             indexes=plan.indexes,
             shelf=shelf,
         )
-        install(lock.render(pins), into=folder, excludes=sorted(excluding.names(plan.spec, plan.target.runtime)))
+        install(
+            lock.render(pins),
+            into=folder,
+            with_dependencies=not plan.spec.exact,
+            excludes=sorted(excluding.names(plan.spec, plan.target.runtime)),
+        )
         wheels.keep(shelf, search)
 
         def alone(name: str) -> Path:
@@ -65,7 +72,8 @@ def assemble(plan: Plan, built: Built, workspace: Path, search: Search) -> Tree:
         tree = with_shipped(installed, plan, built)
         for line in programs.told(programs.unstartable(tree, plan.target.runtime)):
             progress.say(line)
-        step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}")
+        yanked = f"; withdrawn by their authors: {', '.join(downloads.yanked)}" if downloads.yanked else ""
+        step.note(f"{counted(len(tree.packages), 'package')}, {megabytes(tree.size)}{yanked}")
     return tree
 
 
@@ -127,6 +135,8 @@ class Downloads:
     def __init__(self, step: Step) -> None:
         self._step = step
         self._sizes: dict[str, int] = {}
+        self.yanked: list[str] = []
+        """Releases that their authors have withdrawn, ``name==version``."""
 
     def read(self, line: str) -> None:
         """Takes one line of uv's standard error."""
@@ -136,6 +146,8 @@ class Downloads:
                 self._step.expect(self._sizes[found[2]])
             case re.Match() as found:
                 self._step.advance(self._sizes.pop(found[2], 0))
+            case None if yanked := _YANKED.match(line):
+                self.yanked.append(yanked[1])
             case None:
                 pass
 

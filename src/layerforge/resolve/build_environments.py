@@ -67,6 +67,15 @@ def build_pins(environments: EnvironmentResolver, pins: Sequence[Pin], target: T
     return found
 
 
+def for_source(
+    name: str, declared: Sequence[str], target: Target, search: Search, indexes: tuple[str, ...] = ()
+) -> tuple[Pin, ...]:
+    """What the wheel of a source that is no release is built with: what it declares, and what its backend asks for."""
+    names = {canonicalize_name(Requirement(text).name) for text in declared}
+    requires = [*declared, *(more for one in sorted(names) for more in DYNAMIC.get(one, ()))]
+    return _built_with(name, requires, "", target, search, indexes) if requires else ()
+
+
 def universal(environments: EnvironmentResolver, found: Lock, oldest_python: str, path: Path) -> str:
     """The text of the ``build.lock`` at ``path`` for the packages of a request, whose lock is ``found``, that no other
     locks: for every platform, from a Python on. Empty where there is none.
@@ -154,16 +163,21 @@ def _resolved(
     requires = list(requires)
     shared = _shared(part, requires)
     layer = lock.render(replace(pin, hashes=(), extras=()) for pin in pins if pin.name in shared)
-    with environments.search.progress.step("resolve") as step:
+    search, indexes = environments.search, environments.request.listed.indexes
+    return _built_with(part.name, requires, layer, where, search, indexes)
+
+
+def _built_with(
+    name: str, requires: Iterable[str], limits: str, where: Target | str, search: Search, indexes: tuple[str, ...]
+) -> tuple[Pin, ...]:
+    with search.progress.step("resolve") as step:
         try:
-            indexes = environments.request.listed.indexes
-            asked = Asked(source="\n".join(requires), constraints=layer, indexes=indexes)
-            locked = uv.compile_lock(asked, where)
-            chosen = locking.understood(locked).pins
+            asked = Asked(source="\n".join(requires), constraints=limits, indexes=indexes)
+            chosen = locking.understood(uv.compile_lock(asked, where)).pins
         except LayerforgeError as error:
-            what = f"what {part.name} is compiled with cannot be resolved: {error.message}"
+            what = f"what {name} is compiled with cannot be resolved: {error.message}"
             raise LockError(what, hint=error.hint, details=error.details) from error
-        step.note(f"{counted(len(chosen), 'package')} to compile {part.name} with")
+        step.note(f"{counted(len(chosen), 'package')} to compile {name} with")
     return chosen
 
 

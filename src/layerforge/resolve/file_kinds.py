@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from layerforge.core.errors import UsageError
-from layerforge.resolve import poetry_project, project_extras
+from layerforge.resolve import own_code, poetry_project, project_extras
 from layerforge.resolve.listed import cut
 from layerforge.resolve.project_file import PROJECT, project
 from layerforge.resolve.wanted import NOTHING, Wanted, wanted
@@ -68,8 +67,8 @@ def not_taken(offered: Wanted, taken: Wanted) -> tuple[str, ...]:
 
 
 def _untaken(path: Path, data: dict[str, Any], taken: Wanted) -> Iterator[str]:
-    build = shlex.join(["uv", "build", "--wheel", str(path.parent)])
-    yield f"the layer holds what the project depends on, and not its own code: for that, `{build}` and name the wheel"
+    if why := own_code.lacking(path.parent):
+        yield f"the project has no code of its own for the layer: {why}"
     yield from not_taken(project_extras.offered(data), taken)
 
 

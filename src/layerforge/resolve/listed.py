@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,14 @@ from urllib.parse import unquote
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from layerforge.core import guarded
-from layerforge.resolve import lock
+from layerforge.resolve import lock, wheel_source
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.wheel_source import Form, NoSource, WheelSource
 
-EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]+)(.*)")
-_VCS = re.compile(r"(?:git|hg|bzr|svn)\+")
-_WHEEL = ".whl"
+_WHEEL_LINE = re.compile(
+    r"(?:(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*)?(?P<address>\S+\.whl(?:[?#]\S*)?)(?:\s+;\s*(?P<marker>.*))?",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,10 @@ class Listed:
 
     requires: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
-    """What wheels are made of before anything is locked: ``name @ file:///folder``, ``name @ git+https://…@commit``."""
+    """What wheels are made of before anything is locked, each as ``wheel_source.read`` reads it: projects on this disk,
+    source distributions, repositories."""
+    instead: tuple[str, ...] = ()
+    """The same for what a project requires by name, or at an address, itself."""
     unread: tuple[str, ...] = ()
     """Lines that only uv can make something of, with where they stand."""
     refused: tuple[str, ...] = ()
@@ -43,6 +47,8 @@ class Listed:
     hashes: tuple[tuple[tuple[str, str], frozenset[str]], ...] = ()
     """What packages that are named with hashes may be, ``sha256:…``: by normalised name and the exact version that they
     are named with, without zeros at its end; the version is empty where there is none."""
+    prerelease: str = ""
+    """Which prereleases are taken, in uv's own words; empty where nothing says it."""
     all_hashed: bool = False
     """Whether a hash is asked for of every package."""
 
@@ -55,6 +61,7 @@ def together(parts: Sequence[Listed]) -> Listed:
     return Listed(
         requires=tuple(dict.fromkeys(text for part in parts for text in part.requires)),
         local=tuple(dict.fromkeys(text for part in parts for text in part.local)),
+        instead=tuple(dict.fromkeys(text for part in parts for text in part.instead)),
         unread=tuple(line for part in parts for line in part.unread),
         refused=tuple(line for part in parts for line in part.refused),
         text="\n".join(part.text for part in parts if part.text),
@@ -62,6 +69,7 @@ def together(parts: Sequence[Listed]) -> Listed:
         indexes=tuple(dict.fromkeys(line for part in parts for line in part.indexes)),
         compiled=tuple(dict.fromkeys(name for part in parts for name in part.compiled)),
         hashes=tuple(sorted(hashes.items())),
+        prerelease=next((part.prerelease for part in parts if part.prerelease), ""),
         all_hashed=any(part.all_hashed for part in parts),
     )
 
@@ -76,16 +84,56 @@ def sorted_out(lines: Iterable[tuple[str, str]]) -> Listed:
     requires: list[str] = []
     unread: list[str] = []
     refused: list[str] = []
+    local: list[str] = []
+    texts: list[str] = []
     for where, text in lines:
-        if why := unlockable(text):
+        try:
+            one = understood(text)
+        except NoSource as error:
+            refused.append(f"{lock.redacted(cut(where))}: {error}")
+            unread.append(lock.redacted(where))
+            continue
+        if isinstance(one, WheelSource):
+            local.append(one.text)
+            continue
+        texts.append(one)
+        if why := unlockable(one):
             refused.append(f"{lock.redacted(where)}: {why}")
         try:
-            requires.append(str(guarded.requirement(text)))
+            requires.append(str(guarded.requirement(one)))
         except guarded.Unreadable as error:
             unread.append(lock.redacted(where))
-            if not why and not _local(text):
+            if not why:
                 refused.append(f"{lock.redacted(cut(where))}: {lock.redacted(str(error))}")
-    return Listed(requires=tuple(requires), unread=tuple(unread), refused=tuple(refused))
+    return Listed(
+        requires=tuple(requires),
+        unread=tuple(unread),
+        refused=tuple(refused),
+        local=tuple(dict.fromkeys(local)),
+        text="\n".join(texts),
+    )
+
+
+def understood(text: str, folders: Iterable[Path] = (Path(),), hashes: tuple[str, ...] = ()) -> str | WheelSource:
+    """A line as a requirement that says its wheel's name and whole place, or as what a wheel is made of first.
+
+    A path counts from the first of ``folders`` where it is there; ``hashes`` are what an archive may have. Raises
+    ``NoSource`` for what is neither.
+    """
+    folders = tuple(folders)
+    source = wheel_source.read(text, folders, hashes)
+    if source is None:
+        return _with_name(text.strip(), folders)
+    if lock.holds_credentials(source.place):
+        raise NoSource(f"its address holds credentials: {_CREDENTIALS[source.form]}")
+    return source
+
+
+_CREDENTIALS = {
+    Form.REPOSITORY: "let git know them, by a credential helper or by SSH",
+    Form.ARCHIVE: "download it, and name the file",
+    Form.FOLDER: "leave them out",
+}
 
 
 def cut(text: str) -> str:
@@ -93,27 +141,12 @@ def cut(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-def _local(text: str) -> bool:
-    return text.startswith((".", "/", "~", "file:")) or "/" in text.partition("@")[0]
-
-
 def unlockable(text: str) -> str:
-    """Why no layer can be made of what a line names, and what helps; empty where one can or the line is no address."""
-    if editable := EDITABLE.match(text):
-        return f"{lock.LOCAL_PROJECT}: {_wheel_of(editable[1])}"
+    """Why no layer can be made of the wheel that a line names, and what helps; empty where one can or it names none."""
     _name, at, address = text.partition("@") if re.match(r"[\w.\[\], -]+@", text) else ("", "", text)
-    address = address.strip().partition(" ;")[0].strip()
-    if _VCS.match(address):
-        return f"a repository is no release: {_made_by_pip(address)}"
-    plain = re.split(r"[?#]", address)[0]
-    if plain.endswith(_WHEEL) and not (at and ":" in address):
-        return _with_name(address, plain)
-    if plain.startswith("file:") and not _regular(plain):
+    plain = re.split(r"[?#]", address.strip().partition(" ;")[0].strip())[0]
+    if at and plain.startswith("file:") and not _regular(plain):
         return "there is no regular file of that name"
-    if "://" in address and not plain.endswith(_WHEEL):
-        return f"this is no wheel: {_made_by_pip(address)}"
-    if not at and _local(address) and "://" not in address:
-        return f"{lock.LOCAL_PROJECT}: {_wheel_of(address)}"
     return ""
 
 
@@ -122,22 +155,19 @@ def _regular(address: str) -> bool:
     return os.path.isfile(unquote(address.removeprefix("file:").removeprefix("//")))  # noqa: PTH113 - never raises
 
 
-def _made_by_pip(text: str) -> str:
-    command = shlex.join(
-        ["pip", "wheel", "--no-deps", "-w", "wheels", lock.redacted(text) if lock.holds_credentials(text) else text]
-    )
-    return f"`{command}` makes a wheel of it in ./wheels, to name instead"
-
-
-def _wheel_of(folder: str) -> str:
-    return f"`{shlex.join(['uv', 'build', '--wheel', folder])}`, then name the wheel in its dist/"
-
-
-def _with_name(address: str, plain: str) -> str:
-    """What a wheel without its name is to be written as."""
+def _with_name(text: str, folders: Iterable[Path]) -> str:
+    """A requirement as it is written where its wheel has a name and a whole place; any other as it is."""
+    match = _WHEEL_LINE.fullmatch(text)
+    if match is None or (match["name"] and ":" in match["address"]):
+        return text
+    address = match["address"]
+    if ":" not in address:
+        places = [(folder / Path(address).expanduser()) for folder in folders]
+        found = next((place for place in places if place.exists()), places[0])
+        address = found.resolve().as_uri()
     try:
-        name = parse_wheel_filename(plain.rpartition("/")[2])[0]
+        name = parse_wheel_filename(unquote(re.split(r"[?#]", address)[0].rpartition("/")[2]))[0]
     except InvalidWheelFilename as error:
-        return str(error)
-    where = address if ":" in address else Path(address).absolute().as_uri()
-    return f"write `{name} @ {where}`"
+        raise NoSource(f"a wheel is called name-version-tags.whl: {error}") from error
+    marker = f" ; {match['marker']}" if match["marker"] else ""
+    return f"{match['name'] or name}{match['extras'] or ''} @ {address}{marker}"

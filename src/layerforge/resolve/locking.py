@@ -9,14 +9,13 @@ from pathlib import Path
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
-from packaging.version import Version
 
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
-from layerforge.resolve import excluding, left_out, lock, standins, uv
+from layerforge.resolve import chosen_versions, excluding, left_out, local_wheels, lock, standins, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Lock, Pin
@@ -47,7 +46,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     tell(request, progress)
     if request.lock is not None:
         _refuse_elsewhere(request, target)
-        found = given(request)
+        found = local_wheels.placed(given(request), request, progress)
         try:
             lock.check_python(found, target, "")
         except LockError as error:
@@ -65,7 +64,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
             raise perhaps_a_recipe(request, error) from error
         found = _with_left_out(_held(understood(text), request), request, target, search)
         step.note(counted(len(found.pins), "package"))
-    _tell_older(request, found, target, progress)
+    chosen_versions.tell(request, found, _asked(request), target, progress)
     return found
 
 
@@ -105,12 +104,14 @@ def _asked(request: Request, progress: Progress | None = None) -> Asked:
     """What uv is to resolve."""
     listed = request.listed
     return Asked(
-        source=request.text,
+        source=request.lines,
         projects=request.projects,
         wanted=request.by_uv,
         constraints=listed.constraints,
+        overrides="\n".join(one.line for one in request.made if one.instead),
         indexes=listed.indexes,
         preferred=request.preferred,
+        prerelease=request.prerelease or listed.prerelease,
         on_warning=progress.warn if progress else None,
     )
 
@@ -205,7 +206,9 @@ def _whole(request: Request, pins: Sequence[Pin], out: frozenset[str], target: T
 def _held(found: Lock, request: Request) -> Lock:
     """The lock with no other hashes than those that the request names, where it names some."""
     wanted = dict(request.listed.hashes)
-    lacking = [pin.name for pin in found.pins if request.listed.all_hashed and not _wanted(wanted, pin)]
+    made = {one.name for one in request.made if one.held}
+    hashless = (pin.name for pin in found.pins if not _wanted(wanted, pin) and pin.name not in made)
+    lacking = list(hashless) if request.listed.all_hashed else []
     if lacking:
         raise LockError(
             "--require-hashes asks for a hash of each package, and some have none",
@@ -235,24 +238,6 @@ def _wanted(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> list[
 def _kept(hashes: Mapping[tuple[str, str], frozenset[str]], pin: Pin) -> frozenset[str]:
     """The hashes of a pin that are in all that is named for it."""
     return frozenset(pin.hashes).intersection(*_wanted(hashes, pin))
-
-
-def _tell_older(request: Request, found: Lock, where: Target | str, progress: Progress) -> None:
-    """Warns where a package is old because its newest release has no wheel: nothing else would tell."""
-    compiled = {*request.from_sdist, *request.spec.compiled}
-    direct = [one for one in map(Requirement, request.spec.requires) if not one.url]
-    asked = _asked(request).instead("\n".join(str(one) for one in direct if one.name not in compiled))
-    locked = {pin.name: pin.version for pin in found.pins if pin.version}
-    newest = uv.newest(asked, where, wheels=False) if asked.source else {}
-    behind = {name for name, version in newest.items() if name in locked and Version(locked[name]) < Version(version)}
-    # Only where something is behind, uv is asked why: it may have been asked for, or all that goes with the rest.
-    wheels = uv.newest(asked, where, wheels=True) if behind else {}
-    for name in (name for name in newest if name in behind & wheels.keys()):
-        if Version(wheels[name]) < Version(newest[name]):
-            progress.warn(
-                f"{name} {locked[name]} is taken: {newest[name]}, the newest, has no wheel for this; "
-                f"--from-source {name} compiles it in a container"
-            )
 
 
 def _for_python(request: Request, target: Target) -> str:
@@ -353,7 +338,7 @@ def universal(request: Request, oldest_python: str, search: Search) -> str:
     found = _with_left_out(found, request, oldest_python, search)
     if not found.pins:
         excluding.refuse_nothing(found.left_out)
-    _tell_older(request, found, oldest_python, search.progress)
+    chosen_versions.tell(request, found, _asked(request), oldest_python, search.progress)
     return header(request, oldest_python) + left_out.lines(found.left_out) + lock.render_portable(found.pins)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from layerforge.core import guarded
 from layerforge.core.errors import UsageError
+from layerforge.resolve import uv_sources
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.listed import Listed, sorted_out, unreadable
 
@@ -34,7 +38,11 @@ def of_project(path: Path, data: dict[str, Any]) -> Listed:
     found = table.get("dependencies", [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise RecipeError(f"{path}: project.dependencies must be a list of texts", hint='such as ["pandas>=3"]')
-    return sorted_out([(f"{path.name}: {one}", one) for one in found])
+    listed = sorted_out([(f"{path.name}: {one}", one) for one in found])
+    names = {canonicalize_name(guarded.requirement(one).name) for one in listed.requires}
+    more, wrong = uv_sources.sources(path, data, names)
+    # uv reads the file itself, so what stands there is replaced and not added.
+    return replace(listed, text="", local=(), instead=(*listed.local, *more), refused=(*listed.refused, *wrong))
 
 
 def _no_project(path: Path) -> UsageError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
-from layerforge.resolve import fit
+from layerforge.resolve import fit, uv
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
 from layerforge.resolve.errors import RecipeError
@@ -43,6 +43,9 @@ class Settings:
     wheels: bool | None = key(values.yes_or_no)
     compile: bool | None = key(values.yes_or_no)
     no_verify: bool | None = key(values.yes_or_no)
+    prerelease: str | None = key(values.one_of(*uv.PRERELEASES))
+    no_project: bool | None = key(values.yes_or_no)
+    build_here: bool | None = key(values.yes_or_no)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, poetry_project, project_extras, pythons
+from layerforge.resolve import file_kinds, own_code, poetry_project, project_extras, pythons
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -154,6 +154,7 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
         by_uv=by_uv,
         by_uv_text="\n".join(left.requires),
         texts=() if of_uv else (path,),
+        own_code=(path.parent,) if path.name == PROJECT and not own_code.lacking(path.parent) else (),
     )
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_version
 
+from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import catalogue, listed, lock, pythons, recipe_file, wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
+from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.recipe import LONGEST_NAME
 from layerforge.resolve.wanted import Wanted
@@ -66,6 +68,12 @@ class Request:
     """The options that some of them were asked for with, and the words that follow these."""
     texts: tuple[Path, ...] = ()
     """Projects whose requirements stand in ``text``, since uv finds none in them."""
+    prerelease: str = ""
+    """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
+    own_code: tuple[Path, ...] = ()
+    """Folders of the projects that are named, whose own packages the layer holds."""
+    made: tuple[MadeWheel, ...] = ()
+    """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
     preferred: str = ""
@@ -80,6 +88,17 @@ class Request:
     def projects(self) -> tuple[Path, ...]:
         """Files of projects, which uv reads itself, for their ``[tool.uv.sources]``."""
         return tuple(file for file in self.files if file.suffix == ".toml" and file not in self.texts)
+
+    @property
+    def lines(self) -> str:
+        """Requirements as uv reads them, those of wheels that were made for it included."""
+        direct = [one.line for one in self.made if not one.instead]
+        return "\n".join([*([self.text] if self.text else []), *direct])
+
+    @property
+    def names_sources(self) -> bool:
+        """Whether wheels have to be made before it can be locked."""
+        return bool(self.own_code or self.listed.local or self.listed.instead)
 
     @property
     def installed(self) -> bool:
@@ -157,24 +176,24 @@ def by_versions(request: Request) -> Request:
     return replace(request, lock=lock_file, other=None, held_by=(request.other.path,), listed=both)
 
 
+def without_projects(request: Request) -> Request:
+    """The request without its projects' own code. Raises ``UsageError`` where nothing else says what to take."""
+    alone = [folder for folder in request.own_code if not any(file.parent == folder for file in request.files)]
+    if alone:
+        raise UsageError(
+            f"only a wheel of {alone[0]} says what it requires",
+            hint="leave --no-project out, or name a requirements file",
+        )
+    return replace(request, own_code=())
+
+
 def refuse_lines(request: Request) -> None:
     """Raises ``LockError`` where a line cannot be locked."""
-    refuse_local(request)
     if request.listed.refused:
         raise LockError(
             "the requirements cannot be locked",
             hint="change what is named: a layer is made of exact versions with hashes",
             details=request.listed.refused[:20],
-        )
-
-
-def refuse_local(request: Request) -> None:
-    """Raises ``LockError`` for what would have to become a wheel first."""
-    if request.listed.local:
-        raise LockError(
-            f"{request.lock or 'what is named'} holds what is no release",
-            hint="make a wheel of each with `uv build --wheel`, and name these and a requirements file",
-            details=request.listed.local,
         )
 
 
@@ -202,5 +221,7 @@ def merged(requests: Sequence[Request]) -> Request:
         by_uv_text="" if several else "\n".join(one.by_uv_text for one in requests if one.by_uv_text),
         offered=reduce(or_, (one.offered for one in requests)),
         texts=tuple(file for one in requests for file in one.texts),
+        prerelease="allow" if any(one.prerelease for one in requests) else "",
+        own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         requires_python=pythons.together(one.requires_python for one in requests),
     )

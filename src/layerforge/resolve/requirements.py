@@ -17,8 +17,9 @@ from packaging.utils import canonicalize_name, canonicalize_version
 from layerforge.core import guarded
 from layerforge.resolve import lock
 from layerforge.resolve.errors import RecipeError
-from layerforge.resolve.listed import EDITABLE, Listed, cut, sorted_out, unreadable
+from layerforge.resolve.listed import Listed, cut, sorted_out, understood, unreadable
 from layerforge.resolve.project_file import of_project, project
+from layerforge.resolve.wheel_source import EDITABLE, NoSource, WheelSource
 
 MOST_FILES = 1000
 """Files that one requirements file may include, those included that they include."""
@@ -27,11 +28,11 @@ _INCLUDE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 _INSTEAD = {
-    "--pre": "leave that line out, and set UV_PRERELEASE=allow",
     "--trusted-host": "leave that line out, and set UV_INSECURE_HOST to the host",
 }
 """What uv takes instead of options of pip's."""
 
+HASH_OPTION = re.compile(r"\s--hash[= ](\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -55,6 +56,7 @@ class _Lines:
     compiled: list[str] = field(default_factory=list)
     hashes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     all_hashed: bool = False
+    prerelease: str = ""
 
     def take_hashes(self, line: str) -> None:
         """Adds the hashes of a line; what is named twice has to have both."""
@@ -82,22 +84,36 @@ def _of_files(start: Path) -> Listed:
             elif line.startswith("-") and not EDITABLE.match(line) and not constrains:
                 _take_option(found, path, number, line)
             else:
-                found.take_hashes(line)
-                told = f"{path.name}:{number}: {line}", _expanded(re.split(r"\s--", line)[0])
+                told = f"{path.name}:{number}: {line}", _settled(found, path, line)
                 (found.constraints if constrains else found.requirements).append(told)
         if len(seen) > MOST_FILES:
             raise RecipeError(f"{start} includes more than {MOST_FILES:,} files", hint="put them into fewer")
-    listed = sorted_out(found.requirements)
+    listed, limits = sorted_out(found.requirements), sorted_out(found.constraints)
+    no_limits = [f"{lock.redacted(one)}: it is no release, which a constraint has to be" for one in limits.local]
     return replace(
         listed,
-        refused=listed.refused + sorted_out(found.constraints).refused,
-        text="\n".join(text for _, text in found.requirements),
+        refused=(*listed.refused, *limits.refused, *no_limits),
         constraints="\n".join(text for _, text in found.constraints),
         indexes=tuple(found.indexes),
         compiled=tuple(dict.fromkeys(found.compiled)),
         hashes=tuple(sorted(found.hashes.items())),
+        prerelease=found.prerelease,
         all_hashed=found.all_hashed,
     )
+
+
+def _settled(found: _Lines, path: Path, line: str) -> str:
+    """A line without its options, and with the whole place of what it names on this disk; its hashes are taken."""
+    head, *options = re.split(r"(?=\s--[a-z])", line)
+    head, hashes = _expanded(head), [one for one in HASH_OPTION.findall(line) if _SHA256.fullmatch(one)]
+    try:
+        one = understood(head, (Path(), path.parent), tuple(hashes))
+    except NoSource:
+        return head  # it is told with its place
+    if isinstance(one, WheelSource):
+        return one.text
+    found.take_hashes("".join([one, *options]))
+    return one
 
 
 def hashed(line: str) -> tuple[tuple[str, str], frozenset[str]]:
@@ -135,6 +151,8 @@ def _take_option(found: _Lines, path: Path, number: int, line: str) -> None:
             found.indexes.append(option)
         case "--no-binary":
             found.compiled += _names(path, number, value)
+        case "--pre":
+            found.prerelease = "allow"
         case "--require-hashes":
             found.all_hashed = True
         case "--only-binary" | "--prefer-binary" | "--use-feature":

@@ -15,20 +15,24 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, lock, project_file, projects, recipe_file
+from layerforge.resolve import file_kinds, folders, lock, project_file, projects, recipe_file, wheel_source
 from layerforge.resolve import requirements as listing
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.listed import Listed, together
+from layerforge.resolve.listed import Listed, together, understood
 from layerforge.resolve.projects import Named
 from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
 from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
-from layerforge.resolve.requirements import hashed
+from layerforge.resolve.requirements import HASH_OPTION, hashed
 from layerforge.resolve.wanted import NOTHING, Wanted, refuse_unknown
+from layerforge.resolve.wheel_source import NoSource, WheelSource
 
-_WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
+_WHEEL, _SOURCE, _LISTS = ".whl", wheel_source.SDIST, (".txt", ".in", ".lock", ".toml")
+_FILES = (_WHEEL, *_SOURCE)
+"""What a word is about by itself, as a requirement is."""
+
 PROJECT = project_file.PROJECT
 
 
@@ -65,7 +69,7 @@ def requests(
 
 def _together(targets: Sequence[str], known: Catalogue, options: Wanted) -> Request:
     """The one layer that targets ask for."""
-    words = [target for target in targets if not _is_path(target) or target.endswith(_WHEEL)]
+    words = [target for target in targets if not _is_path(target) or target.endswith(_FILES)]
     paths = [_from_path(target, known, options) for target in targets if target not in words]
     if len(paths) == len(targets) == 1:
         return paths[0]
@@ -78,7 +82,7 @@ def _together(targets: Sequence[str], known: Catalogue, options: Wanted) -> Requ
 def stand_alone(targets: Iterable[str], known: Catalogue) -> bool:
     """Whether every target has a lock of its own: a recipe, a file or a folder."""
     return all(
-        (_is_path(one) and not one.endswith(_WHEEL)) or known.target(canonicalize_name(one)) is not None
+        (_is_path(one) and not one.endswith(_FILES)) or known.target(canonicalize_name(one)) is not None
         for one in targets
     )
 
@@ -157,16 +161,14 @@ def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Requ
         if (path / recipe_file.FILE).exists():
             return _from_recipe(recipe_in(path), target, known.with_those_beside(path))
         if (file := projects.file_in(path)) is None:
+            if found := folders.of_folder(path, target, known):
+                return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
             raise _empty_folder(path)
         path = file
-    if path.name.endswith(_SOURCE):
-        raise UsageError(
-            f"{target} is no wheel: of packages on disk, a target can be a wheel only",
-            hint=f"build a wheel of it first: `{shlex.join(['uv', 'build', '--wheel', target])}`",
-        )
+    folders.refuse_template(path)
     file_kinds.refuse_kind(path)
     if projects.is_one(path):
-        found = projects.request(Named(path=path, word=target, asked=options | extras, known=known))
+        found = _of_project(Named(path=path, word=target, asked=options | extras, known=known))
         refuse_unknown(extras, found.offered, str(path))
         return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
     if extras:
@@ -176,12 +178,19 @@ def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Requ
     return Request(spec=spec, text=listed.text, files=(path,), catalogue=known, given=(target,), listed=listed)
 
 
+def _of_project(named: Named) -> Request:
+    """The layer of a project, or of a lock. Where only a wheel of the project tells what it requires, that one does."""
+    try:
+        return projects.request(named)
+    except UsageError:
+        if found := folders.of_build(named.path, named.word, named.known):
+            return found
+        raise
+
+
 def _empty_folder(path: Path) -> LayerforgeError:
     """What to say of a folder that is no recipe and no project: the command for what it does hold."""
     message = f"{path} is a folder without {recipe_file.FILE} and {PROJECT}"
-    lists = path / "requirements.txt"
-    if lists.is_file():
-        return RecipeError(message, hint=f"name the file in it: `{shlex.join(['layerforge', 'build', str(lists)])}`")
     known = [one for one in sorted(path.iterdir()) if one.suffix != ".py" or one.name == "setup.py"]
     for file in known:
         if found := file_kinds.kind(file.name):
@@ -223,23 +232,47 @@ def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
 
 def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
     """The layer of bare requirements. A recipe's name stands for what it requires."""
-    requirements = [one for word in words for one in _requirements(word, known)]
+    sources = [found for word in words if (found := _wheel_source(word))]
+    plain = [word for word in words if not _wheel_source(word)]
+    requirements = [requirement for word in plain for requirement in _requirements(word, known)]
     for requirement in requirements:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
-    name = "-".join(dict.fromkeys(canonicalize_name(requirement.name) for requirement in requirements))
-    recipes = [found for word in words if (found := known.target(canonicalize_name(word.strip())))]
+    names = [*(canonicalize_name(requirement.name) for requirement in requirements), *(one.title for one in sources)]
+    name = "-".join(dict.fromkeys(names))
+    recipes = [recipe for word in words if (recipe := known.target(canonicalize_name(word.strip())))]
     left = tuple(dict.fromkeys(name for one in recipes if one.layer for name in one.layer.leave_out))
     spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name), leave_out=left)
-    listed = together([Listed(hashes=(hashed(word),)) for word in words if "--hash" in word])
+    local = Listed(local=tuple(one.text for one in sources))
+    listed = together([local, *(Listed(hashes=(hashed(word),)) for word in plain if "--hash" in word)])
     return Request(spec=spec, text="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)
+
+
+def _wheel_source(word: str) -> WheelSource | None:
+    """What a word names that a wheel is made of; ``None`` for what is a requirement. Raises ``UsageError``."""
+    if not ("://" in word or "@" in word or word.endswith(_SOURCE)):
+        return None
+    try:
+        found = understood(_plain(word), hashes=tuple(HASH_OPTION.findall(word)))
+    except NoSource as error:
+        raise UsageError(f"{lock.redacted(word[:200])} cannot be taken", hint=str(error)) from error
+    return found if isinstance(found, WheelSource) else None
 
 
 def _requirements(word: str, known: Catalogue) -> list[Requirement]:
     if _is_path(word):
         return [_from_wheel(word, known)]
     recipe = known.target(canonicalize_name(word.strip()))
-    return [parsed(text) for text in recipe.layer.requires] if recipe and recipe.layer else [parsed(_plain(word))]
+    return [parsed(text) for text in recipe.layer.requires] if recipe and recipe.layer else [parsed(_with_name(word))]
+
+
+def _with_name(word: str) -> str:
+    """A word that is a requirement; the address of a wheel alone gets the name that the wheel has."""
+    try:
+        found = understood(_plain(word)) if "://" in word else _plain(word)
+    except NoSource as error:
+        raise UsageError(f"{lock.redacted(word[:200])} cannot be taken", hint=str(error)) from error
+    return found if isinstance(found, str) else word
 
 
 def _plain(word: str) -> str:

@@ -13,6 +13,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
 """Has uv write locks that hold pins and nothing else."""
 
 WHEELS = ("--only-binary", ":all:")
+
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""uv's words for which prereleases are taken."""
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
 _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 
@@ -65,12 +69,16 @@ class Asked:
     """Extras and groups of a single one of these."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
+    overrides: str = ""
+    """Requirements that stand in for whatever others of their names are required, at an address perhaps."""
     excludes: tuple[str, ...] = ()
     """Packages that do not come in, whoever requires them."""
     preferred: str = ""
     """Pins of a lock whose versions are taken again where nothing speaks against them."""
     indexes: tuple[str, ...] = ()
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
+    prerelease: str = ""
+    """Which prereleases are taken, in uv's own words; empty where its configuration says it."""
     on_warning: Callable[[str], None] | None = None
     """Gets what uv warns of, such as a release that was yanked."""
 
@@ -86,6 +94,15 @@ class Release:
     name: str
     version: str
     source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dated:
+    """A release, and when it was published."""
+
+    version: str
+    published: datetime | None = None
+    """Of its first file; ``None`` where its index does not say."""
 
 
 def compile_lock(asked: Asked, where: Target | str) -> str:
@@ -114,12 +131,14 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     platform = target_options(where) if isinstance(where, Target) else ["--universal", "--python-version", where]
     texts = ["-"] if asked.source.strip() or not asked.projects else []
     with tempfile.TemporaryDirectory() as folder:
-        limits = [*limit("constraints", asked.constraints, folder), *excluding(asked.excludes, folder)]
+        limits = [*limit("constraints", asked.constraints, folder), *limit("overrides", asked.overrides, folder)]
+        limits += excluding(asked.excludes, folder)
         # uv takes the versions of a file that it would write over, where they will do.
         limits += limit("output-file", asked.preferred, folder)
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
+        limits += ["--prerelease", asked.prerelease] if asked.prerelease else []
         projects = [*_wanted(asked), *map(str, asked.projects)]
         argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *projects]
         return run_uv(argv, stdin="\n".join([*asked.indexes, asked.source]))
@@ -180,6 +199,24 @@ def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]
     done = run_compile(asked, where, ["--quiet", "--no-deps", *PLAIN, *(WHEELS if wheels else ())])
     rows = _EXACT.findall(done.stdout.decode()) if not done.status else []
     return {canonicalize_name(name): version for name, version in rows}
+
+
+def dated(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, Dated]:
+    """What ``newest`` gives, with the time that each was published at."""
+    only = WHEELS if wheels else ()
+    done = run_compile(asked, where, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *only])
+    rows = _rows(done.stdout) if not done.status else []
+    return {
+        canonicalize_name(row["name"]): Dated(version=row["version"], published=_published(row))
+        for row in rows
+        if "version" in row
+    }
+
+
+def _published(row: Mapping[str, Any]) -> datetime | None:
+    files = [*row.get("wheels", ()), *([row["sdist"]] if "sdist" in row else [])]
+    times = [one["upload-time"] for one in files if isinstance(one.get("upload-time"), datetime)]
+    return min(times, default=None)
 
 
 def newest_with_wheel(package: str, target: Target, indexes: tuple[str, ...] = ()) -> str:

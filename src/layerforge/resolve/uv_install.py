@@ -19,6 +19,7 @@ from layerforge.resolve.uv import (
     Asked,
     excluding,
     failure,
+    limit,
     refuse_unsafe,
     run_compile,
     run_uv,
@@ -28,6 +29,7 @@ from layerforge.resolve.uv_failures import ANSI
 from layerforge.resolve.wheels import EMPTY, Shelf
 
 _LOCAL_WHEEL = re.compile(r"^\S+ @ (file:\S+)", re.MULTILINE)
+_LOCAL_PINS = re.compile(r"^\S+ @ file:\S+(?: [^\n]*\n)(?:    --hash=\S+(?: \\\n|\n|$))+", re.MULTILINE)
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|$)")
 """Names in a wheel that are absolute, start with a drive or climb."""
 
@@ -61,7 +63,9 @@ def install(
     argv = ["pip", "install", *OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"])]
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
-        argv += [*excluding(excludes, folder), "-r", "-"]
+        # What a wheel's metadata names at an address was made a wheel of, perhaps, and is that.
+        own = "\n".join(_LOCAL_PINS.findall(lock))
+        argv += [*excluding(excludes, folder), *limit("overrides", own, folder), "-r", "-"]
         if shelf.wheels:
             places = () if shelf.complete else indexes
             done = run_uv([*argv, *shelf.options], stdin="\n".join([*places, lock]), on_line=on_line)

@@ -191,7 +191,7 @@ def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut]) -> Finding:
     missing = _left_out(error, left_out)
     if what.endswith("/check.py"):
         return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)), hint=missing)
-    return finding("LF401", "", f"import {what}: {error}", hint=missing or _hint(error))
+    return finding("LF401", "", f"import {what}: {error}", hint=missing or hint_of(error))
 
 
 def _left_out(error: str, left_out: Sequence[LeftOut]) -> str:
@@ -222,8 +222,8 @@ _BY_NAME = (
 )
 
 
-def _hint(error: str) -> str:
-    """A better hint than the rule's own, where the error names its cause."""
+def hint_of(error: str) -> str:
+    """A better hint than the rule's own, where the error names its cause; else empty."""
     for part, hint in (
         ("cannot load library", _BY_NAME),
         ("cannot open shared object file", "the library that is named has to be in the layer's lib/ folder; see LF103"),

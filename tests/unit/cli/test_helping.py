@@ -39,7 +39,7 @@ def test_help_shows_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.index("What goes in:") < shown.index("--requirements") < shown.index("Result:")
 
 
-@pytest.mark.parametrize("name", ["build", "plan"])
+@pytest.mark.parametrize("name", ["build", "plan", "rebuild"])
 def test_every_option_of_a_build_stands_in_a_group(name: str) -> None:
     command = cli.group.get_command(click.Context(cli.group), name)
     assert command is not None

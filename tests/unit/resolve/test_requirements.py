@@ -1,3 +1,4 @@
+import hashlib
 import os
 from pathlib import Path
 
@@ -100,12 +101,23 @@ def test_a_line_that_libraries_trip_over_is_refused_with_its_place(line: str, tm
     assert found.requires == ("demo",)
 
 
-def test_a_wheel_as_a_line_is_told_as_it_is_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    wheel = make_wheel(tmp_path)
-    (tmp_path / "needs.txt").write_text(f"./{wheel.name}\ndemo @ ./{wheel.name}\ndemo @ {wheel.as_uri()}\n")
-    found = requirements.listed(tmp_path / "needs.txt")
-    assert [line.partition("write ")[2] for line in found.refused] == [f"`demo @ {wheel.as_uri()}`"] * 2
+def test_a_wheel_as_a_line_is_taken_by_the_name_that_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "needs").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    wheel, near = make_wheel(tmp_path / "here"), make_wheel(tmp_path / "needs", "near")
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lines = [f"./{wheel.name} --hash=sha256:{sha256}", f"demo @ ./{wheel.name}", wheel.as_uri()]
+    lines += [f"./{near.name} ; os_name == 'posix'", "https://nowhere.invalid/far-1.0-py3-none-any.whl"]
+    (tmp_path / "needs/all.txt").write_text("\n".join(lines) + "\n")
+    found = requirements.listed(tmp_path / "needs/all.txt")
+    assert not found.refused
+    assert found.text.splitlines() == [
+        *[f"demo @ {wheel.as_uri()}"] * 3,
+        f"near @ {near.as_uri()} ; os_name == 'posix'",
+        "far @ https://nowhere.invalid/far-1.0-py3-none-any.whl",
+    ]
+    assert dict(found.hashes) == {("demo", ""): {f"sha256:{sha256}"}}
 
 
 def test_dynamic_dependencies_name_the_file_that_they_come_from(tmp_path: Path) -> None:
@@ -155,7 +167,6 @@ def test_options_count_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.M
     ("line", "what"),
     [
         ("--no-binary :all:", "would compile every package"),
-        ("--pre", "--pre does not count"),
         ("--trusted-host nowhere.invalid", "--trusted-host does not count"),
         ("-r https://u:p@nowhere.invalid/r.txt", "lies on a server"),
         ("six --hash=md5:00", "no hash that is enforced"),
@@ -211,4 +222,4 @@ def test_a_wheel_whose_name_says_nothing_is_refused_with_its_name(tmp_path: Path
     (tmp_path / "demo.whl").touch()
     (tmp_path / "all.txt").write_text("./demo.whl\n")
     [refused] = requirements.listed(tmp_path / "all.txt").refused
-    assert refused.startswith("all.txt:1: ./demo.whl: Invalid wheel filename")
+    assert refused.startswith("all.txt:1: ./demo.whl: a wheel is called name-version-tags.whl")

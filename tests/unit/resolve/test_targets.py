@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from fakes import FakeProgress, stock, target
 from layerforge.cli import lock as lock_command
 from layerforge.core import digest
-from layerforge.core.errors import UsageError
+from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.resolve import lock, locking, recipe_file, remarks, targets
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import LockError, RecipeError
@@ -134,25 +134,32 @@ def test_other_tools_files_are_recognised_with_what_helps(
     assert name == "app.py" or says in refused.value.hint
 
 
-def test_a_folder_with_a_requirements_file_alone_names_it(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("demo\n")
-    with pytest.raises(RecipeError) as caught:
-        targets.requests([str(tmp_path)], None)
-    assert f"layerforge build {tmp_path / 'requirements.txt'}" in caught.value.hint
+@pytest.mark.parametrize(
+    ("word", "text", "name"),
+    [
+        ("git+https://there/a/b@main", "git+https://there/a/b@main", "b"),
+        ("Demo[x] @ git+https://there/a/b.git@main", "demo[x] @ git+https://there/a/b.git@main", "demo"),
+        ("https://there/some_thing-1.0.tar.gz", "https://there/some_thing-1.0.tar.gz", "some-thing"),
+    ],
+)
+def test_what_is_no_wheel_is_kept_to_make_one_of_it(word: str, text: str, name: str) -> None:
+    [request] = targets.requests([word, "idna"], None)
+    assert request.listed.local == (text,)
+    assert (request.text, request.spec.requires) == ("idna", ("idna",))
+    assert request.spec.name == f"idna-{name}"
 
 
-@pytest.mark.parametrize("word", ["git+https://there/a/b@main", "demo @ git+https://there/a/b@main"])
-def test_a_repository_is_refused_with_the_command_that_makes_a_wheel(word: str) -> None:
-    with pytest.raises(UsageError) as caught:
+@pytest.mark.parametrize("word", ["hg+https://there/a", "demo @ https://there/page", "git+https://there/a@--upload"])
+def test_an_address_that_no_wheel_can_be_made_of_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="cannot be taken") as caught:
         targets.requests([word], None)
-    assert "pip wheel --no-deps" in caught.value.hint
-    assert "b@main" in caught.value.hint
+    assert caught.value.hint
 
 
-def test_a_bare_address_of_a_wheel_is_told_with_its_name() -> None:
-    with pytest.raises(UsageError) as caught:
-        targets.requests(["https://there/demo-1.0-py3-none-any.whl"], None)
-    assert caught.value.hint == "write `demo @ https://there/demo-1.0-py3-none-any.whl`"
+def test_a_bare_address_of_a_wheel_is_taken_by_its_name() -> None:
+    [request] = targets.requests(["https://there/demo-1.0-py3-none-any.whl"], None)
+    assert request.text == "demo @ https://there/demo-1.0-py3-none-any.whl"
+    assert request.spec.name == "demo"
 
 
 @pytest.mark.parametrize("name", ["sklearn", "PIL", "cv2", "yaml", "bs4", "jwt", "dotenv", "dateutil"])
@@ -173,7 +180,10 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
     progress = FakeProgress()
     remarks.tell(request, progress)
     told = "\n".join(progress.lines)
-    for part in ("own code", "do not come in: the extra fast, the group dev (--extra NAME and --group NAME)"):
+    for part in (
+        "no code of its own for the layer: it has no [build-system]",
+        "do not come in: the extra fast, the group dev (--extra NAME and --group NAME)",
+    ):
         assert part in told
     warned = "\n".join(progress.warnings)
     assert "yaml is a module of the package pyyaml" in warned
@@ -347,14 +357,14 @@ def test_a_lock_that_lacks_what_a_file_requires_is_stale(name: str, text: str, t
 
 
 def test_lines_that_only_uv_can_read_are_told_where_a_lock_is_given(tmp_path: Path) -> None:
-    (tmp_path / "needs.txt").write_text("demo\n-e ./project\n./other-1.0-py3-none-any.whl\n")
+    (tmp_path / "needs.txt").write_text("demo\n-e ./project\nother @ gopher://there\n")
     (tmp_path / "my.lock").write_text(f"demo==1.0 --hash=sha256:{'a' * 64}\n")
     [request] = targets.requests([str(tmp_path / "needs.txt")], tmp_path / "my.lock")
     progress = FakeProgress()
     locking.locked(request, target(), stock(progress))
     [warning] = progress.warnings
     assert "needs.txt:2: -e ./project" in warning
-    assert "needs.txt:3: ./other" in warning
+    assert "needs.txt:3: other @ gopher" in warning
 
 
 def test_a_file_that_is_resolved_is_not_held_against_its_own_lines(index: Path, tmp_path: Path) -> None:
@@ -379,9 +389,7 @@ def test_extras_that_are_asked_for_stand_on_the_pins(tmp_path: Path) -> None:
     assert pin.extras == ()
 
 
-@pytest.mark.parametrize(
-    "address", ["http://us:s3cret@there/x.whl", "https://t0ken@there/x.whl", "git+ssh://a:s3cret@b/c"]
-)
+@pytest.mark.parametrize("address", ["http://us:s3cret@there/x.whl", "https://t0ken@there/x.whl"])
 def test_an_address_with_credentials_is_refused_without_telling_them(address: str, tmp_path: Path) -> None:
     (tmp_path / "needs.txt").write_text(f"demo\nidna @ {address}\n")
     for asked in (f"idna @ {address}", str(tmp_path / "needs.txt")):
@@ -391,6 +399,17 @@ def test_an_address_with_credentials_is_refused_without_telling_them(address: st
         told = f"{caught.value.message} {caught.value.hint} {caught.value.details}"
         assert "s3cret" not in told
         assert "t0ken" not in told
+
+
+@pytest.mark.parametrize("address", ["git+ssh://a:s3cret@b/c", "https://s3cret@b/c-1.0.tar.gz"])
+def test_a_source_with_credentials_is_refused_without_telling_them(address: str, tmp_path: Path) -> None:
+    (tmp_path / "needs.txt").write_text(f"demo\nidna @ {address}\n")
+    for asked in (f"idna @ {address}", str(tmp_path / "needs.txt")):
+        with pytest.raises(LayerforgeError) as caught:
+            targets.requests([asked], None)
+        told = f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+        assert "its address holds credentials" in told
+        assert "s3cret" not in told
 
 
 def test_what_is_no_requirement_is_told_without_its_password() -> None:
@@ -433,11 +452,12 @@ def test_a_wheels_file_name_alone_is_a_path_and_joins_bare_requirements(
     assert request.text == f"my-demo @ {wheel.as_uri()}\nidna"
 
 
-@pytest.mark.parametrize("name", ["demo-1.0.tar.gz", "demo-1.0.zip"])
-def test_a_source_distribution_on_disk_is_refused(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["my_demo-1.0.tar.gz", "my_demo-1.0.zip"])
+def test_a_source_distribution_on_disk_is_one_that_a_wheel_is_made_of(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
-    with pytest.raises(UsageError, match="a target can be a wheel only"):
-        targets.requests([str(tmp_path / name)], None)
+    [request] = targets.requests([str(tmp_path / name)], None)
+    assert request.listed.local == ((tmp_path / name).as_uri(),)
+    assert request.spec.name == "my-demo"
 
 
 def test_a_file_that_is_not_called_as_a_wheel_is_refused(tmp_path: Path) -> None:
@@ -459,19 +479,21 @@ def test_a_project_without_a_recipe_is_its_pyproject(tmp_path: Path) -> None:
     assert request.spec.requires == ("demo",)
 
 
-@pytest.mark.parametrize("line", ["-e ./project", "./project"])
-def test_a_local_project_in_a_file_is_told_as_such(
-    line: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("line", "suffix"),
+    [("-e ./project", ""), ("./project", ""), ("project/", ""), ("--editable=project[b,a]", "[a,b]"), ("-e .", "")],
+)
+def test_a_local_project_in_a_file_is_one_that_a_wheel_is_made_of(
+    line: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = tmp_path if line == "-e ." else tmp_path / "project"
+    folder.mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    hatch = '[project]\nname = "proj"\nversion = "1"\ndependencies = []\n[build-system]\nrequires = ["none"]\n'
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project/pyproject.toml").write_text(hatch)
+    (folder / "pyproject.toml").write_text("")
     (tmp_path / "needs.txt").write_text(f"{line}\n")
-    assert index.is_dir()
-    with pytest.raises(LockError, match="cannot be locked") as caught:
-        targets.requests([str(tmp_path / "needs.txt")], None)
-    assert "build a wheel of them" in caught.value.details[0]
+    [request] = targets.requests([str(tmp_path / "needs.txt")], None)
+    assert request.listed.local == (f"{folder.as_uri()}{suffix}",)
+    assert (request.text, request.spec.requires, request.listed.unread) == ("", (), ())
 
 
 def test_the_command_that_renews_a_lock_can_be_run() -> None:

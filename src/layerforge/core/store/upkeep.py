@@ -16,7 +16,7 @@ from layerforge.core.store.disk import TAG, WORK, WORKSPACE, DiskStore
 FORMER = ("store-v1",)
 """Folders of earlier versions, which nothing reads any more."""
 
-BESIDES = ("logs", "refused", "image-sources", "runtime-packages", "wheels")
+BESIDES = ("logs", "refused", "image-sources", "runtime-packages", "wheels", "made-wheels")
 """Folders of what is kept besides the values."""
 
 

@@ -1,0 +1,286 @@
+"""Makes wheels of what is none: projects on this disk, source distributions, commits of repositories.
+
+One is made once: the store has it by the digest of what it was made of. With a container engine it is made in a
+container without network; without one this machine builds what is the person's own, and the rest where they say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion
+
+from layerforge.build.durations import SharedClock
+from layerforge.build.engine import Builder
+from layerforge.build.errors import EngineError
+from layerforge.build.interpreters import Interpreter
+from layerforge.build.packed import pack
+from layerforge.build.wheel_bytes import metadata, normal
+from layerforge.build.wheels_here import built_here
+from layerforge.build.wheels_in_containers import ContainerBuild, built_in_container
+from layerforge.core import digest
+from layerforge.core.errors import StepError
+from layerforge.core.faults import writing
+from layerforge.core.filing import write_atomically
+from layerforge.core.metadata import fields_of
+from layerforge.core.runtimes import Target
+from layerforge.core.store.disk import DiskStore
+from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
+from layerforge.resolve.errors import LockError
+from layerforge.resolve.made_wheel import MadeWheel
+from layerforge.resolve.request import Request
+from layerforge.resolve.source_archive import SourceArchive
+from layerforge.resolve.sources import Search
+from layerforge.resolve.wheel_source import PROJECT_FILES, Form, NoSource, WheelSource, read
+
+_EPOCH = 315532800
+"""1980 in unix seconds: the date that builds are told, whatever that of the layer is."""
+
+_PURE = frozenset({"py3-none-any", "py2-none-any"})
+_DEEPEST = 20
+"""Wheels that are made since another one that was made requires them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelMaking:
+    """What wheels are made with."""
+
+    search: Search
+    store: DiskStore
+    target: Target
+    logs: Path
+    builder: Builder | None = None
+    """Makes them in containers; ``None`` where there is no engine."""
+    interpreter: Interpreter | None = None
+    """The one of this machine that builds where there is no engine."""
+    build_here: bool = False
+    """Whether the code of others may run on this machine to build them."""
+    indexes: tuple[str, ...] = ()
+    projects: frozenset[str] = frozenset()
+    """Folders of the projects that are named, whose own code could stay out."""
+    clock: SharedClock = field(default_factory=SharedClock)
+
+
+def made_wheels(
+    direct: Iterable[WheelSource], instead: Iterable[WheelSource], making: WheelMaking
+) -> tuple[MadeWheel, ...]:
+    """The wheels of sources, and of those that their metadata names by address; ``instead`` are those that others
+    require.
+
+    Raises ``LayerforgeError`` where one cannot be made, or two are of one name.
+    """
+    waiting = [*((one, False) for one in direct), *((one, True) for one in instead)]
+    made: dict[tuple[str, str], MadeWheel] = {}
+    while waiting:
+        source, stands_in = waiting.pop(0)
+        one = replace(_made(source, making), instead=stands_in)
+        known = made.get((one.name, source.marker))
+        if known is None:
+            made[one.name, source.marker] = one
+            waiting += [(found, True) for text in one.requires if (found := _required(text, one))]
+        elif known.sha256 != one.sha256:
+            raise _two(known, one)
+        elif known.instead and not stands_in:
+            made[one.name, source.marker] = replace(known, instead=False)
+        if len(made) > _DEEPEST * 10:
+            raise LockError("there are too many wheels to make", hint="make wheels of them, and name those")
+    return _with_extras(tuple(made.values()))
+
+
+def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
+    try:
+        return made_of(source, making)
+    except StepError as error:
+        if source.place in making.projects:
+            error.hint = "; ".join([*([error.hint] if error.hint else []), _WITHOUT])
+        raise
+
+
+_WITHOUT = "or leave the project's own code out with --no-project"
+
+
+def _required(text: str, by: MadeWheel) -> WheelSource | None:
+    """What a requirement of a wheel's metadata names that is none; a folder counts in that of the person's own."""
+    try:
+        found = read(text.replace(";", " ;", 1)) if "@" in text else None
+    except NoSource:
+        return None  # uv says what is wrong with it
+    return found if found and (found.foreign or by.own) else None
+
+
+def _two(one: MadeWheel, other: MadeWheel) -> LockError:
+    return LockError(
+        f"{one.name} is asked for twice, from places that give different wheels",
+        hint="name it once",
+        details=(one.source.text, other.source.text),
+    )
+
+
+def _with_extras(made: tuple[MadeWheel, ...]) -> tuple[MadeWheel, ...]:
+    """The wheels with the extras that the others ask of them, which are lost where uv puts one in another's place."""
+    wanted: dict[str, set[str]] = {}
+    for one in made:
+        wanted.setdefault(one.name, set()).update(one.source.extras)
+    return tuple(replace(one, extras=tuple(sorted(wanted[one.name]))) for one in made)
+
+
+def made_of(source: WheelSource, making: WheelMaking) -> MadeWheel:
+    """The wheel of a source, from the store where it was made before. Raises ``LayerforgeError``."""
+    archive = source_archive.archive(source, making.search)
+    version = scm_versions.version(source)
+    keys = [made_wheel.key_of(archive.sha256, source, version, *more) for more in ((), _surroundings(making))]
+    found = next((one for key in keys if (one := _kept(key, making.store))), None)
+    if found is None:
+        found = _built(source, archive, version, making)
+        key = keys[0] if _is_pure(found[0]) else keys[1]
+        making.store.put(made_wheel.KIND, key, found[0].encode() + b"\n" + found[1])
+    return _as_made(source, *found, making)
+
+
+def _surroundings(making: WheelMaking) -> tuple[str, ...]:
+    """What a wheel depends on that is not pure Python."""
+    where = making.builder.image.identity if making.builder else "here"
+    return making.target.label, making.target.runtime.manylinux, where
+
+
+def _kept(key: str, store: DiskStore) -> tuple[str, bytes] | None:
+    """File name and bytes of a wheel that the store has."""
+    value = store.get(made_wheel.KIND, key)
+    if value is None:
+        return None
+    name, _, data = value.partition(b"\n")
+    return name.decode("utf-8", "replace"), data
+
+
+def _built(source: WheelSource, archive: SourceArchive, version: str, making: WheelMaking) -> tuple[str, bytes]:
+    """File name and bytes of a wheel that is made now, in a container or here."""
+    _refuse_foreign(source, making)
+    progress, name = making.search.progress, source.title
+    here = making.builder is None
+    progress.say(f"{name}: a wheel is made of {archive.what}, {_where(here=here)}")
+    variables = scm_versions.variables(_EPOCH, version)
+    with making.store.workspace() as workspace:
+        folder = _unpacked(source, archive, workspace)
+        if making.builder is None:
+            into = workspace / "wheel"
+            with progress.step(f"build {name}") as step:
+                wheel = built_here(
+                    folder,
+                    name,
+                    into,
+                    interpreter=making.interpreter,
+                    variables=variables,
+                    indexes=making.indexes,
+                    foreign=source.foreign,
+                )
+                step.note(wheel.name)
+        else:
+            build = ContainerBuild(
+                builder=making.builder,
+                search=making.search,
+                target=making.target,
+                logs=making.logs,
+                clock=making.clock,
+                indexes=making.indexes,
+            )
+            data = pack(folder, name) if source.subfolder else archive.data
+            wheel = built_in_container(build, data, folder, name, workspace, variables)
+        _refuse_other(source, wheel.name, making)
+        return wheel.name, normal(wheel)
+
+
+def _where(*, here: bool) -> str:
+    return "on this machine, in an environment of its own, without a container engine" if here else "in a container"
+
+
+def _refuse_foreign(source: WheelSource, making: WheelMaking) -> None:
+    """Raises ``EngineError`` where others' code would run on this machine and nobody has said that it may."""
+    if source.foreign and making.builder is None and not making.build_here:
+        raise EngineError(
+            f"{source.title} is a {source.form}, and to make a wheel of it runs its code",
+            hint="take a container engine with Lambda's image, which runs it without network (`layerforge doctor` says "
+            "what is missing), or allow it on this machine with --build-here",
+            details=(source.text,),
+        )
+
+
+def _unpacked(source: WheelSource, archive: SourceArchive, workspace: Path) -> Path:
+    """The project's folder of an archive, below the workspace. Raises ``StepError`` where it holds no project."""
+    place = workspace / "source"
+    place.mkdir()
+    folder = unpack_source.unpack(archive.data, source.title, place) / source.subfolder
+    if not any((folder / name).is_file() for name in PROJECT_FILES):
+        where = f" in {source.subfolder}" if source.subfolder else ""
+        raise StepError(
+            f"{source.title} has none of {', '.join(PROJECT_FILES)}{where}, so no wheel can be made of it",
+            hint="of a repository, #subdirectory= names the folder that the project lies in",
+            details=(source.text,),
+        )
+    return folder
+
+
+def _is_pure(file: str) -> bool:
+    _, _, _, tags = parse_wheel_filename(file)
+    return {str(tag) for tag in tags} <= _PURE
+
+
+def _refuse_other(source: WheelSource, file: str, making: WheelMaking) -> None:
+    """Raises ``StepError`` where a wheel is another package's, or does not serve the target."""
+    try:
+        name = parse_wheel_filename(file)[0]
+    except (InvalidWheelFilename, InvalidVersion) as error:
+        raise StepError(f"what was made of {source.title} is not called as a wheel is: {file}") from error
+    if source.name and name != source.name:
+        raise StepError(f"{source.text} gives the package {name}, not {source.name}", hint=f"call it {name}")
+    if not wheel_tags.fits(file, making.target):
+        target = making.target
+        raise StepError(
+            f"the wheel of {name} is for another platform than Python {target.python} on {target.arch}: {file}",
+            hint="a container engine compiles it for Lambda's"
+            if making.builder is None
+            else "its build does not heed the interpreter that it runs in",
+        )
+
+
+def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -> MadeWheel:
+    """A wheel as a file of the store that uv can take."""
+    name, version, _, _ = parse_wheel_filename(file)
+    sha256 = digest.sha256(data)
+    path = making.store.place("made-wheels") / sha256 / file
+    with writing(path.parent):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_file() or digest.of_file(path) != sha256:
+            write_atomically(path, data, 0o600)
+    requires = fields_of(metadata(data)).get_all("Requires-Dist", ())
+    return MadeWheel(
+        source=source,
+        name=canonicalize_name(name),
+        version=str(version),
+        address=path.resolve().as_uri(),
+        sha256=sha256,
+        requires=tuple(str(one) for one in requires),
+    )
+
+
+def with_wheels(request: Request, making: WheelMaking) -> Request:
+    """The request with wheels of all that it names and that is none, its projects' own code among it.
+
+    Raises ``LayerforgeError`` where one cannot be made.
+    """
+    if not request.names_sources:
+        return request
+    places = tuple(str(folder.resolve()) for folder in request.own_code)
+    listed = any(file.name == PROJECT_FILES[0] for file in request.files)
+    making = replace(making, indexes=request.listed.indexes, projects=frozenset(places if listed else ()))
+    own = [WheelSource(form=Form.FOLDER, place=place) for place in places]
+    direct = [found for text in request.listed.local if (found := read(text))]
+    instead = [found for text in request.listed.instead if (found := read(text))]
+    made = made_wheels([*own, *direct], instead, making)
+    requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if not one.instead)]))
+    for one in made:
+        if one.source.place in places:
+            making.search.progress.say(f"the layer holds the project's own code: {one.name} {one.version}")
+    return replace(request, spec=replace(request.spec, requires=requires), made=made)
