@@ -38,7 +38,7 @@ def test_every_key_of_a_build_is_called_as_an_option_of_it() -> None:
     assert command is not None
     options = {variables.long_name(one) for one in command.params if isinstance(one, click.Option)}
     keys = {*project_keys.schema(Settings), *project_keys.schema(ProjectSettings)}
-    assert keys - options == {"fit", "trusted-keys"}
+    assert keys - options == {"trusted-keys"}
 
 
 def test_the_example_is_a_project_file() -> None:

@@ -21,6 +21,7 @@ from layerforge.core.progress import Progress
 from layerforge.resolve import folder_inputs, matrix, project_layers
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.project_settings import FILE, LayerWish, ProjectSettings, project_settings
+from layerforge.resolve.request import Request
 from layerforge.resolve.requirement import PACKAGE_NAME
 from layerforge.resolve.targets import refuse_same_names, requests
 from layerforge.resolve.wanted import NOTHING, Wanted
@@ -52,7 +53,6 @@ def asked(
     Without words they are all of the project file, or of what lies in the current folder. What no lock of a whole
     folder serves is left out, and said. Raises ``UsageError`` where nothing is asked for.
     """
-    ctx = click.get_current_context()
     words = shared.asked(targets)
     if every is not None:
         if words or lock_file or options:
@@ -64,7 +64,7 @@ def asked(
     found, words = wanted(words, known, progress, options)
     if lock_file and len(found) + (len(words) if each else bool(words)) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
-    pairs = [(project_layers.request(one, known, lock_file, options), project.of_layer(one, ctx)) for one in found]
+    pairs = of_layers(found, lock_file, known, options)
     if words:
         pairs += [(request, {}) for request in requests(words, lock_file, known, each=each, options=options)]
     refuse_same_names([request for request, _ in pairs])
@@ -72,18 +72,26 @@ def asked(
     return [
         Asked(request=request, target=target, given=given, near=next(filter(None, map(near.get, request.given)), ""))
         for request, given in pairs
-        for target in _targets(given, runtimes).of(request, progress.say)
+        for target in targets_of(given, runtimes).of(request, progress.say)
     ]
 
 
-def _targets(given: Mapping[str, Any], runtimes: Runtimes) -> Targets:
+def of_layers(
+    layers: Iterable[LayerWish], lock_file: Path | None, known: Catalogue, options: Wanted
+) -> list[tuple[Request, dict[str, Any]]]:
+    """The requests of layers of the project file, each with what its table says of the options of this call."""
+    ctx = click.get_current_context()
+    return [(project_layers.request(one, known, lock_file, options), project.of_layer(one, ctx)) for one in layers]
+
+
+def targets_of(given: Mapping[str, Any], runtimes: Runtimes) -> Targets:
     """What a layer is made for, as far as anybody says."""
     return shared.targets(given.get("pythons", runtimes[0]), given.get("arches", runtimes[1]))
 
 
 def _of_folder(every: Path, known: Catalogue, runtimes: Runtimes, progress: Progress) -> list[Asked]:
     """The layers of all recipes in a folder."""
-    layers, targets = requests(matrix.every_layer(every), None, known, each=True), _targets({}, runtimes)
+    layers, targets = requests(matrix.every_layer(every), None, known, each=True), targets_of({}, runtimes)
     pairs, left = matrix.served(layers, lambda request: targets.of(request, progress.say))
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
@@ -103,6 +111,7 @@ def wanted(
     layers = {one.name: one for one in found.layers}
     named = tuple(layers[word] for word in dict.fromkeys(words or layers) if word in layers)
     others = tuple(word for word in words if word not in layers)
+    _refuse_functions(others, found)
     if options and not others and not any(one.asks.project for one in named):
         raise UsageError(
             f"{options.told}: no layer of {found.file} that is built is a project's", hint="leave that out"
@@ -110,6 +119,16 @@ def wanted(
     for line in _passed_over(named if words else (), found, known):
         progress.say(line)
     return named, others
+
+
+def _refuse_functions(words: Iterable[str], found: ProjectSettings) -> None:
+    """Raises ``UsageError`` for a word that is a function of the project, and that an index may have a package of."""
+    names = {one.name for one in found.functions}
+    if function := next((word for word in words if word in names), ""):
+        raise UsageError(
+            f"{function} is a function of {found.file}, and its layers are made with those of all others",
+            hint=f'`layerforge build` without words makes them; "{function}>=0" is the package of that name',
+        )
 
 
 def _all_layers(word: str, found: ProjectSettings) -> tuple[str, ...]:
@@ -150,7 +169,8 @@ def _stand_in(found: ProjectSettings, progress: Progress) -> str:
     """The word for what lies in the current folder. Raises ``UsageError`` where that is nothing to build."""
     if found.functions:
         raise UsageError(
-            f"{found.file} has functions and no layers", hint="`layerforge split` plans layers that they share"
+            f"{found.file} has functions and no layers of its own",
+            hint="`layerforge split` plans layers that they share, and `layerforge build` makes them",
         )
     word = folder_inputs.stand_in(Path())
     command = f"layerforge {click.get_current_context().info_name}"

@@ -46,7 +46,7 @@ def lists_dependencies(path: Path) -> bool:
 
 def lists(folder: Path) -> list[str]:
     """The requirements files of a folder by name, with ``requirements.txt`` first."""
-    found = [one.name for one in folder.glob("*requirements*.txt") if one.is_file()]
+    found = [one.name for one in folder.glob("*requirements*.txt") if one.is_file() and one.name.isprintable()]
     return sorted(found, key=lambda name: (name != REQUIREMENTS, name))
 
 
@@ -75,7 +75,8 @@ _NO_CODE = _NOT_PACKED | {"dist", "build", "docs", "doc", "test", "tests", "exam
 
 
 def _is_no_code(name: str) -> bool:
-    return name.startswith(".") or name in _NO_CODE
+    """Whether no function lies in a folder, or none that a project file could name."""
+    return name.startswith(".") or name in _NO_CODE or not name.isprintable()
 
 
 def code_bytes(folder: Path) -> int:

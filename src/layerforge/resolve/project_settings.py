@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
+from layerforge.resolve import fit, uv
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
-from layerforge.resolve import uv
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.project_file import PROJECT
 from layerforge.resolve.project_keys import key
@@ -34,10 +34,10 @@ class Settings:
 
     python: tuple[str, ...] | None = key(keys.several(keys.python), keys.pythons)
     arch: tuple[str, ...] | None = key(keys.several(keys.arch), keys.arches)
-    compression: str | None = key(values.one_of(*Compression))
+    compression: str | None = key(values.one_of("auto", *Compression))
     bytecode: str | None = key(values.one_of(*BytecodeMode))
     docstrings: str | None = key(values.one_of(*Docstrings))
-    fit: str | None = key(keys.fitting, keys.fit)
+    fit: str | None = key(fit.wrong, keys.fit)
     leave_out: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     from_source: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     wheels: bool | None = key(values.yes_or_no)
@@ -109,8 +109,6 @@ class ProjectSettings:
     """Where its team shares what was made."""
     trusted_keys: tuple[str, ...] = key(keys.list_of(values.text), keys.texts, default=())
     """Public keys whose records of the store count, each ``team:BASE64``."""
-    signing_key: Path | None = key(keys.file, keys.path)
-    """The file of the secret key that signs what is put into the store."""
     defaults: Settings = field(default_factory=Settings)
     """What counts for every layer that does not say otherwise."""
     layers: tuple[LayerWish, ...] = ()

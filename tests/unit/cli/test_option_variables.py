@@ -135,3 +135,14 @@ def test_what_is_meant_for_a_build_is_not_meant_for_what_looks_at_layers(
     assert layerforge("inspect", made, "--json").json["python"] == PYTHON
     assert layerforge("sbom", made).code == 0
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_variable_counts_for_a_command_of_a_group_too(
+    layerforge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes/own").mkdir(parents=True)
+    (tmp_path / "recipes/own/recipe.toml").write_text('schema = 2\n[package]\nname = "own"\nversions = ">=1"\n')
+    monkeypatch.setenv("LAYERFORGE_JSON", "1")
+    assert layerforge("recipes", "check", "recipes").json["recipes"] == ["own"]
+    monkeypatch.delenv("LAYERFORGE_JSON")
+    assert layerforge("recipes", "--json", "check", "recipes").code == 2

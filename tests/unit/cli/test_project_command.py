@@ -171,6 +171,25 @@ def test_layers_whose_locks_others_write_are_passed_over_unless_they_are_named(
     assert layerforge("lock", "second").code == 2
 
 
+def test_a_matrix_has_a_job_for_each_layer_python_and_processor(layerforge: Command, project: Path) -> None:
+    rows = layerforge("matrix").json["include"]
+    assert [(one["target"], one["python"], one["arch"]) for one in rows] == [
+        ("first", PYTHON, "x86_64"),
+        ("second", PYTHON, "x86_64"),
+        ("second", PYTHON, "arm64"),
+        ("third", PYTHON, "x86_64"),
+    ]
+    [row] = layerforge("matrix", "second", "--arch", "arm64").json["include"]
+    assert (row["recipe"], row["target"], row["arch"]) == ("second", "second", "arm64")
+
+
+def test_a_function_is_no_target_by_itself(layerforge: Command, project: Path) -> None:
+    project.write_text(f'{project.read_text()}\n[function.train]\nrequires = "one"\n')
+    ran = layerforge("build", "train")
+    assert ran.code == 2
+    assert "train is a function of layerforge.toml" in ran.err
+
+
 # --- projects
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,11 @@ def test_functions_lie_in_folders_with_code_beside_their_requirements(tmp_path: 
 def test_the_code_of_a_function_is_measured_without_what_nobody_ships(tmp_path: Path) -> None:
     filled(tmp_path, "a.py", "sub/b.py", ".env", "venv/c.py", "__pycache__/d.pyc", a="x" * 10, b="x" * 5, c="x", d="x")
     assert folder_inputs.code_bytes(tmp_path) == 15
+
+
+def test_names_that_no_text_can_hold_are_passed_over(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    for name in (odd, "new\nline"):
+        filled(tmp_path, f"{name}/requirements.txt", f"{name}/app.py", f"{name}/requirements-{odd}.txt")
+    assert list(folder_inputs.function_folders(tmp_path)) == []
+    assert folder_inputs.lists(tmp_path / odd) == ["requirements.txt"]
