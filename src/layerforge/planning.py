@@ -12,9 +12,10 @@ from layerforge.build.durations import Compiled
 from layerforge.build.elsewhere import Elsewhere
 from layerforge.build.graph import Demand, Job
 from layerforge.build.jobs import identities, lacking, step_job
-from layerforge.build.making_wheels import WheelMaking, with_wheels
+from layerforge.build.making_wheels import WheelMaking
 from layerforge.build.options import Options, decided, held, settled, with_interpreter
 from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
+from layerforge.build.requested_wheels import with_wheels
 from layerforge.build.session import Session, equipped
 from layerforge.build.without import without_runtime
 from layerforge.build.work import layer_key, layer_work_of

@@ -25,23 +25,22 @@ from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically
-from layerforge.core.metadata import fields_of
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
 from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
-from layerforge.resolve.request import Request
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
-from layerforge.resolve.wheel_source import PROJECT_FILES, Form, NoSource, WheelSource, read
+from layerforge.resolve.wheel_requirements import applies, readable, required
+from layerforge.resolve.wheel_source import PROJECT_FILES, WheelSource
 
 _EPOCH = 315532800
 """1980 in unix seconds: the date that builds are told, whatever that of the layer is."""
 
 _PURE = frozenset({"py3-none-any", "py2-none-any"})
-_DEEPEST = 20
-"""Wheels that are made since another one that was made requires them."""
+_MOST = 200
+"""Wheels that are made for one layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +55,8 @@ class WheelMaking:
     """Makes them in containers; ``None`` where there is no engine."""
     interpreter: Interpreter | None = None
     """The one of this machine that builds where there is no engine."""
+    everywhere: tuple[Target, ...] = ()
+    """The targets that they are for, where these are more than that one."""
     build_here: bool = False
     """Whether the code of others may run on this machine to build them."""
     indexes: tuple[str, ...] = ()
@@ -63,31 +64,52 @@ class WheelMaking:
     """Folders of the projects that are named, whose own code could stay out."""
     clock: SharedClock = field(default_factory=SharedClock)
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that they are for."""
+        return self.everywhere or (self.target,)
+
 
 def made_wheels(
     direct: Iterable[WheelSource], instead: Iterable[WheelSource], making: WheelMaking
 ) -> tuple[MadeWheel, ...]:
     """The wheels of sources, and of those that their metadata names by address; ``instead`` are those that others
-    require.
+    require. What is asked for directly stands for all of its name.
 
     Raises ``LayerforgeError`` where one cannot be made, or two are of one name.
     """
-    waiting = [*((one, False) for one in direct), *((one, True) for one in instead)]
-    made: dict[tuple[str, str], MadeWheel] = {}
+    made: dict[str, MadeWheel] = {}
+    waiting = [*((one, True) for one in direct), *((one, False) for one in instead)]
+    waiting = [row for row in waiting if applies(row[0].marker, making.targets)]
     while waiting:
-        source, stands_in = waiting.pop(0)
-        one = replace(_made(source, making), instead=stands_in)
-        known = made.get((one.name, source.marker))
+        source, wanted = waiting.pop(0)
+        known = made.get(source.name)
+        if known is not None and not wanted:
+            made[source.name] = _standing_in(known, source, making)
+            continue
+        one = replace(_made(source, making), direct=wanted, instead=not wanted)
+        known = made.get(one.name)
         if known is None:
-            made[one.name, source.marker] = one
-            waiting += [(found, True) for text in one.requires if (found := _required(text, one))]
+            made[one.name] = one
+            waiting += [(more, False) for more in required(one, making.targets)]
         elif known.sha256 != one.sha256:
             raise _two(known, one)
-        elif known.instead and not stands_in:
-            made[one.name, source.marker] = replace(known, instead=False)
-        if len(made) > _DEEPEST * 10:
+        else:
+            made[one.name] = replace(known, extras=_both(known.extras, source.extras))
+        if len(made) > _MOST:
             raise LockError("there are too many wheels to make", hint="make wheels of them, and name those")
-    return _with_extras(tuple(made.values()))
+    return tuple(made.values())
+
+
+def _standing_in(known: MadeWheel, source: WheelSource, making: WheelMaking) -> MadeWheel:
+    """A wheel that stands for another source of its name too, which is said; with the extras that are asked of that."""
+    if (known.source.place, known.source.ref) != (source.place, source.ref):
+        making.search.progress.say(f"{known.name} is {known.source.text}, also where {source.text} is required")
+    return replace(known, instead=True, extras=_both(known.extras, source.extras))
+
+
+def _both(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other}))
 
 
 def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
@@ -102,29 +124,12 @@ def _made(source: WheelSource, making: WheelMaking) -> MadeWheel:
 _WITHOUT = "or leave the project's own code out with --no-project"
 
 
-def _required(text: str, by: MadeWheel) -> WheelSource | None:
-    """What a requirement of a wheel's metadata names that is none; a folder counts in that of the person's own."""
-    try:
-        found = read(text.replace(";", " ;", 1)) if "@" in text else None
-    except NoSource:
-        return None  # uv says what is wrong with it
-    return found if found and (found.foreign or by.own) else None
-
-
 def _two(one: MadeWheel, other: MadeWheel) -> LockError:
     return LockError(
         f"{one.name} is asked for twice, from places that give different wheels",
         hint="name it once",
         details=(one.source.text, other.source.text),
     )
-
-
-def _with_extras(made: tuple[MadeWheel, ...]) -> tuple[MadeWheel, ...]:
-    """The wheels with the extras that the others ask of them, which are lost where uv puts one in another's place."""
-    wanted: dict[str, set[str]] = {}
-    for one in made:
-        wanted.setdefault(one.name, set()).update(one.source.extras)
-    return tuple(replace(one, extras=tuple(sorted(wanted[one.name]))) for one in made)
 
 
 def made_of(source: WheelSource, making: WheelMaking) -> MadeWheel:
@@ -157,13 +162,12 @@ def _kept(key: str, store: DiskStore) -> tuple[str, bytes] | None:
 
 def _built(source: WheelSource, archive: SourceArchive, version: str, making: WheelMaking) -> tuple[str, bytes]:
     """File name and bytes of a wheel that is made now, in a container or here."""
-    _refuse_foreign(source, making)
     progress, name = making.search.progress, source.title
-    here = making.builder is None
-    progress.say(f"{name}: a wheel is made of {archive.what}, {_where(here=here)}")
     variables = scm_versions.variables(_EPOCH, version)
     with making.store.workspace() as workspace:
         folder = _unpacked(source, archive, workspace)
+        _refuse_foreign(source, making)
+        progress.say(f"{name}: a wheel is made of {archive.what}, {_where(here=making.builder is None)}")
         if making.builder is None:
             into = workspace / "wheel"
             with progress.step(f"build {name}") as step:
@@ -254,33 +258,12 @@ def _as_made(source: WheelSource, file: str, data: bytes, making: WheelMaking) -
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.is_file() or digest.of_file(path) != sha256:
             write_atomically(path, data, 0o600)
-    requires = fields_of(metadata(data)).get_all("Requires-Dist", ())
     return MadeWheel(
         source=source,
         name=canonicalize_name(name),
         version=str(version),
         address=path.resolve().as_uri(),
         sha256=sha256,
-        requires=tuple(str(one) for one in requires),
+        extras=source.extras,
+        requires=readable(metadata(data)),
     )
-
-
-def with_wheels(request: Request, making: WheelMaking) -> Request:
-    """The request with wheels of all that it names and that is none, its projects' own code among it.
-
-    Raises ``LayerforgeError`` where one cannot be made.
-    """
-    if not request.names_sources:
-        return request
-    places = tuple(str(folder.resolve()) for folder in request.own_code)
-    listed = any(file.name == PROJECT_FILES[0] for file in request.files)
-    making = replace(making, indexes=request.listed.indexes, projects=frozenset(places if listed else ()))
-    own = [WheelSource(form=Form.FOLDER, place=place) for place in places]
-    direct = [found for text in request.listed.local if (found := read(text))]
-    instead = [found for text in request.listed.instead if (found := read(text))]
-    made = made_wheels([*own, *direct], instead, making)
-    requires = tuple(dict.fromkeys([*request.spec.requires, *(one.pinned for one in made if not one.instead)]))
-    for one in made:
-        if one.source.place in places:
-            making.search.progress.say(f"the layer holds the project's own code: {one.name} {one.version}")
-    return replace(request, spec=replace(request.spec, requires=requires), made=made)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
-from layerforge.build.making_wheels import with_wheels
+from layerforge.build.requested_wheels import with_wheels
 from layerforge.cli import asking, call, output_files, project, sharing, terminal, verbosity, wheel_making
 from layerforge.cli import options as shared
 from layerforge.cli.wishes import wanted_options, wishes

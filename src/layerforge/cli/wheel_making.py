@@ -31,6 +31,7 @@ def for_locks(python: str, store: DiskStore, progress: Progress, *, build_here: 
             builder=session.builder,
             interpreter=interpreter,
             build_here=build_here,
+            everywhere=tuple(runtimes.target(one, arch) for one in runtimes.runtimes() for arch in Arch),
         )
 
     return making

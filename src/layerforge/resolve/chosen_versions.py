@@ -10,11 +10,11 @@ from packaging.version import Version
 
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
-from layerforge.resolve import uv
+from layerforge.resolve.dated import Dated, dated
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock
 from layerforge.resolve.request import Request
-from layerforge.resolve.uv import Asked, Dated
+from layerforge.resolve.uv import Asked
 
 YEARS = 2
 """So many years a release may lie behind the newest where that has no wheel; an older one has to be asked for."""
@@ -46,10 +46,10 @@ def _behind(request: Request, found: Lock, asked: Asked, where: Target | str) ->
     direct = [one for one in map(Requirement, request.spec.requires) if not one.url]
     own = asked.instead("\n".join(str(one) for one in direct if one.name not in others))
     locked = {pin.name: pin.version for pin in found.pins if pin.version}
-    newest = uv.dated(own, where, wheels=False) if own.source else {}
+    newest = dated(own, where, wheels=False) if own.source else {}
     behind = [name for name, one in newest.items() if name in locked and Version(locked[name]) < Version(one.version)]
     # Only where something is behind, uv is asked why: it may have been asked for, or all that goes with the rest.
-    wheels = uv.dated(own, where, wheels=True) if behind else {}
+    wheels = dated(own, where, wheels=True) if behind else {}
     for name in behind:
         if name in wheels and Version(wheels[name].version) < Version(newest[name].version):
             same = wheels[name].version == locked[name]
@@ -59,7 +59,7 @@ def _behind(request: Request, found: Lock, asked: Asked, where: Target | str) ->
 
 def _dated(pinned: str, asked: Asked, where: Target | str) -> Dated:
     """A release with the time it was published at."""
-    found = uv.dated(asked.instead(pinned), where, wheels=True)
+    found = dated(asked.instead(pinned), where, wheels=True)
     return next(iter(found.values()), Dated(version=pinned.partition("==")[2]))
 
 

@@ -42,6 +42,8 @@ _WORDS = 8
 class Files:
     """Paths below a folder, sorted."""
 
+    root: Path
+    """Of the repository that the folder is in."""
     tracked: tuple[str, ...]
     new: tuple[str, ...]
     """That git neither tracks nor ignores."""
@@ -58,7 +60,9 @@ def files(folder: Path) -> Files | None:
         if done.status:
             return None
         found.append(tuple(sorted(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)))
-    return Files(tracked=found[0], new=found[1]) if any(found) else None
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    root = Path(os.fsdecode(top.stdout.rstrip(b"\n"))) if not top.status else folder
+    return Files(root=root.resolve(), tracked=found[0], new=found[1]) if any(found) else None
 
 
 def described(folder: Path) -> str:

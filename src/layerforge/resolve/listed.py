@@ -162,12 +162,19 @@ def _with_name(text: str, folders: Iterable[Path]) -> str:
         return text
     address = match["address"]
     if ":" not in address:
-        places = [(folder / Path(address).expanduser()) for folder in folders]
-        found = next((place for place in places if place.exists()), places[0])
-        address = found.resolve().as_uri()
+        address = _whole(address, folders)
     try:
         name = parse_wheel_filename(unquote(re.split(r"[?#]", address)[0].rpartition("/")[2]))[0]
     except InvalidWheelFilename as error:
         raise NoSource(f"a wheel is called name-version-tags.whl: {error}") from error
     marker = f" ; {match['marker']}" if match["marker"] else ""
     return f"{match['name'] or name}{match['extras'] or ''} @ {address}{marker}"
+
+
+def _whole(path: str, folders: Iterable[Path]) -> str:
+    """The ``file:`` address of a path that counts from the first of ``folders`` where it is there."""
+    try:
+        places = [folder / Path(path).expanduser() for folder in folders]
+        return next((place for place in places if place.exists()), places[0]).resolve().as_uri()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise NoSource(f"it cannot be looked at: {error}") from error

@@ -21,15 +21,16 @@ def placed(found: Lock, request: Request, progress: Progress) -> Lock:
     """The lock whose pins to wheels on this machine say where these lie: a lock for everybody tells hashes alone.
 
     The wheel of a folder of the person's is always what the folder gives now, which is said where the lock has another.
-    Raises ``LockError`` where any other wheel is not the one that is locked.
+    What can be but one wheel, such as that of a commit, joins a lock that does not hold it. Raises ``LockError`` where
+    any other wheel is not the one that is locked.
     """
     named = dict(_named(request))
     made = {one.name: one for one in request.made}
     pins = [_placed(pin, named, made, progress) for pin in found.pins]
-    there = {pin.name for pin in found.pins}
+    there = {pin.name for pin in found.pins} | {one.name for one in found.left_out}
     # Of what another tool's lock holds as a folder, an archive or a repository it has no wheel.
     whole = request.other is not None and not request.partly
-    own = [one for one in request.made if (whole or (one.own and not one.instead)) and one.name not in there]
+    own = [one for one in request.made if (whole or (one.held and one.direct)) and one.name not in there]
     more = [
         Pin(
             name=one.name,

@@ -20,8 +20,10 @@ class MadeWheel:
     address: str
     """``file:`` address of the wheel."""
     sha256: str
+    direct: bool = True
+    """Whether it is asked for; else it comes in where others require it."""
     instead: bool = False
-    """Whether it stands for what others require by name or address, and nobody asks for it directly."""
+    """Whether it stands for what others require, wherever they say that it is to be had."""
     extras: tuple[str, ...] = ()
     """That are asked of it wherever it is required, sorted."""
     requires: tuple[str, ...] = ()

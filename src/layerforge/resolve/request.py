@@ -72,6 +72,8 @@ class Request:
     """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
     own_code: tuple[Path, ...] = ()
     """Folders of the projects that are named, whose own packages the layer holds."""
+    no_project: bool = False
+    """Whether that was left out on purpose."""
     made: tuple[MadeWheel, ...] = ()
     """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
@@ -92,7 +94,7 @@ class Request:
     @property
     def lines(self) -> str:
         """Requirements as uv reads them, those of wheels that were made for it included."""
-        direct = [one.line for one in self.made if not one.instead]
+        direct = [one.line for one in self.made if one.direct]
         return "\n".join([*([self.text] if self.text else []), *direct])
 
     @property
@@ -108,13 +110,13 @@ class Request:
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        return shlex.join(["layerforge", "lock", *self.given, *self.options, *self._left_out, *self._output(str)])
+        return shlex.join(["layerforge", "lock", *self.given, *self._wishes, *self._left_out, *self._output(str)])
 
     @property
     def shareable_renew(self) -> str:
         """The same command without any path that only this machine has."""
         words = [_shareable(word) for word in self.given]
-        return shlex.join(["layerforge", "lock", *words, *self.options, *self._left_out, *self._output(_shareable)])
+        return shlex.join(["layerforge", "lock", *words, *self._wishes, *self._left_out, *self._output(_shareable)])
 
     @property
     def own_lock(self) -> bool:
@@ -125,6 +127,11 @@ class Request:
     def build_lock(self) -> Path | None:
         """Where the build environments are locked that belong to its lock, which may be without."""
         return None if self.lock is None else beside(self.lock)
+
+    @property
+    def _wishes(self) -> tuple[str, ...]:
+        versions = ("--prerelease", self.prerelease) if self.prerelease else ()
+        return (*self.options, *versions, *(["--no-project"] if self.no_project else []))
 
     @property
     def _left_out(self) -> tuple[str, ...]:
@@ -184,7 +191,7 @@ def without_projects(request: Request) -> Request:
             f"only a wheel of {alone[0]} says what it requires",
             hint="leave --no-project out, or name a requirements file",
         )
-    return replace(request, own_code=())
+    return replace(request, own_code=(), no_project=bool(request.own_code))
 
 
 def refuse_lines(request: Request) -> None:
@@ -221,7 +228,7 @@ def merged(requests: Sequence[Request]) -> Request:
         by_uv_text="" if several else "\n".join(one.by_uv_text for one in requests if one.by_uv_text),
         offered=reduce(or_, (one.offered for one in requests)),
         texts=tuple(file for one in requests for file in one.texts),
-        prerelease="allow" if any(one.prerelease for one in requests) else "",
+        prerelease=next((one.prerelease for one in requests if one.prerelease), ""),
         own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
         requires_python=pythons.together(one.requires_python for one in requests),
     )

@@ -101,6 +101,7 @@ def _of_folder(folder: Path) -> bytes:
     """The files of a project: those that git tracks or would, else all of them; but not what tools make."""
     known = git.files(folder)
     found = sorted([*known.tracked, *filter(_is_source, known.new)]) if known else sorted(_walked(folder))
+    own = _Own(folder=folder, root=known.root if known else folder.resolve())
     buffer, total = io.BytesIO(), 0
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in found:
@@ -112,25 +113,45 @@ def _of_folder(folder: Path) -> bytes:
             total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
             if total > MOST:
                 raise _too_much(str(folder))
-            _add(tar, folder, name, facts)
+            _add(tar, own, name, facts)
     return buffer.getvalue()
 
 
-def _add(tar: tarfile.TarFile, folder: Path, name: str, facts: os.stat_result) -> None:
-    """Adds a file or a link of a folder. A repository inside of it, and what is no file, is passed over."""
-    path, info = folder / name, tarfile.TarInfo(f"source/{name}")
+@dataclass(frozen=True, kw_only=True)
+class _Own:
+    """A folder of the person's."""
+
+    folder: Path
+    root: Path
+    """What its links may lead into: the repository that it is in, else itself."""
+
+
+def _add(tar: tarfile.TarFile, own: _Own, name: str, facts: os.stat_result) -> None:
+    """Adds a file or a link of a folder. A repository inside of it, and what is no file, is passed over.
+
+    Raises ``LockError`` for a link that would bring in a file from anywhere on this machine.
+    """
+    path, info = own.folder / name, tarfile.TarInfo(f"source/{name}")
     if stat.S_ISLNK(facts.st_mode):
         target = path.resolve()
-        if not target.is_relative_to(folder.resolve()):
-            if not target.is_file():
-                return
-            _add_bytes(tar, info, target)
+        if not target.is_relative_to(own.folder.resolve()):
+            if target.is_file():
+                _refuse_outside(path, target, own.root)
+                _add_bytes(tar, info, target)
             return
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, str(path.readlink()), 0o777
         tar.addfile(info)
     elif stat.S_ISREG(facts.st_mode):
         info.mode = 0o755 if facts.st_mode & 0o100 else 0o644
         _add_bytes(tar, info, path)
+
+
+def _refuse_outside(path: Path, target: Path, root: Path) -> None:
+    if not target.is_relative_to(root):
+        raise LockError(
+            f"{path} is a link to {target}, which would come into the layer",
+            hint="put a copy of the file in its place, or leave the link out",
+        )
 
 
 def _add_bytes(tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None:

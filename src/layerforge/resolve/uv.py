@@ -13,7 +13,6 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +93,6 @@ class Release:
     name: str
     version: str
     source: Source
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dated:
-    """A release, and when it was published."""
-
-    version: str
-    published: datetime | None = None
-    """Of its first file; ``None`` where its index does not say."""
 
 
 def compile_lock(asked: Asked, where: Target | str) -> str:
@@ -188,7 +178,7 @@ def wheels(asked: Asked, target: Target) -> list[dict[str, Any]]:
     done = run_compile(asked, target, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *WHEELS])
     if done.status:
         raise failure(done.stderr, None, done.status)
-    return _rows(done.stdout)
+    return rows(done.stdout)
 
 
 def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]:
@@ -199,24 +189,6 @@ def newest(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, str]
     done = run_compile(asked, where, ["--quiet", "--no-deps", *PLAIN, *(WHEELS if wheels else ())])
     rows = _EXACT.findall(done.stdout.decode()) if not done.status else []
     return {canonicalize_name(name): version for name, version in rows}
-
-
-def dated(asked: Asked, where: Target | str, *, wheels: bool) -> dict[str, Dated]:
-    """What ``newest`` gives, with the time that each was published at."""
-    only = WHEELS if wheels else ()
-    done = run_compile(asked, where, ["--quiet", "--no-deps", "--format", "pylock.toml", "--no-header", *only])
-    rows = _rows(done.stdout) if not done.status else []
-    return {
-        canonicalize_name(row["name"]): Dated(version=row["version"], published=_published(row))
-        for row in rows
-        if "version" in row
-    }
-
-
-def _published(row: Mapping[str, Any]) -> datetime | None:
-    files = [*row.get("wheels", ()), *([row["sdist"]] if "sdist" in row else [])]
-    times = [one["upload-time"] for one in files if isinstance(one.get("upload-time"), datetime)]
-    return min(times, default=None)
 
 
 def newest_with_wheel(package: str, target: Target, indexes: tuple[str, ...] = ()) -> str:
@@ -237,7 +209,7 @@ def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release
         return None
     if done.status:
         raise failure(done.stderr, None, done.status)
-    for row in _rows(done.stdout):
+    for row in rows(done.stdout):
         if "sdist" in row:
             sdist = row["sdist"]
             address = sdist.get("url") or Path(sdist["path"]).resolve().as_uri()
@@ -247,9 +219,10 @@ def newest_sdist(requirement: str, where: Target | str, asked: Asked) -> Release
     return None
 
 
-def _rows(pylock: bytes) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = tomllib.loads(pylock.decode()).get("packages", [])
-    return rows
+def rows(pylock: bytes) -> list[dict[str, Any]]:
+    """The packages of a lock in the format of PEP 751."""
+    found: list[dict[str, Any]] = tomllib.loads(pylock.decode()).get("packages", [])
+    return found
 
 
 def find_sdist(pin: Pin, target: Target, indexes: tuple[str, ...] = ()) -> Source:

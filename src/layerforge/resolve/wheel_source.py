@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 
 SDIST = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -111,6 +112,7 @@ def read(text: str, folders: Iterable[Path] = (Path(),), hashes: tuple[str, ...]
     found = _of_address(address.strip(), folders, sure=bool(named or editable))
     if found is None:
         return None
+    _refuse_marker(marker)
     if hashes and found.form is not Form.ARCHIVE:
         raise NoSource(f"a {found.form} has no hash that it could be held to: leave --hash out")
     return WheelSource(
@@ -123,6 +125,14 @@ def read(text: str, folders: Iterable[Path] = (Path(),), hashes: tuple[str, ...]
         subfolder=found.subfolder,
         hashes=tuple(sorted({*found.hashes, *(one.removeprefix("sha256:") for one in hashes)})),
     )
+
+
+def _refuse_marker(text: str) -> None:
+    try:
+        if text:
+            Marker(text)
+    except (InvalidMarker, RecursionError) as error:
+        raise NoSource(f"its marker makes no sense: {text[:100]}") from error
 
 
 def _of_address(address: str, folders: Iterable[Path], *, sure: bool) -> WheelSource | None:

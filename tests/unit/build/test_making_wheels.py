@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from builders import FakeBuilder
 from fakes import FakeProgress, target
 from layerforge.build.errors import EngineError
-from layerforge.build.making_wheels import WheelMaking, made_of, made_wheels, with_wheels
+from layerforge.build.making_wheels import WheelMaking, made_of, made_wheels
+from layerforge.build.requested_wheels import with_wheels
 from layerforge.core import digest
 from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.core.store.disk import DiskStore
@@ -170,11 +172,26 @@ def test_what_a_wheel_requires_at_an_address_is_made_too(making: WheelMaking, tm
     requires = [f"far[x] @ git+{(tmp_path / 'far').as_uri()}@main", f"near[y] @ {near.as_uri()} ; os_name=='posix'"]
     own = write(tmp_path / "own", project_files("own", requires=requires))
     made = made_wheels([source(own)], (), replace(making, build_here=True))
-    assert [(one.name, one.instead, one.extras) for one in made] == [
-        ("own", False, ()),
-        ("far", True, ("x",)),
-        ("near", True, ("y",)),
+    assert [(one.name, one.direct, one.instead, one.extras) for one in made] == [
+        ("own", True, False, ()),
+        ("far", False, True, ("x",)),
+        ("near", False, True, ("y",)),
     ]
+
+
+def test_what_is_asked_for_directly_stands_for_all_of_its_name(making: WheelMaking, tmp_path: Path) -> None:
+    commit = repository(tmp_path / "lib", project_files("lib"))
+    write(tmp_path / "lib", {"lib/more.py": ""})
+    git(tmp_path / "lib", "add", ".")
+    git(tmp_path / "lib", "commit", "--quiet", "--message", "x")
+    address = f"lib @ git+{(tmp_path / 'lib').as_uri()}"
+    allowed = replace(making, build_here=True)
+    [made] = made_wheels(
+        [source(f"{address}@{commit}")], [source(f"{address}@main".replace("lib @", "lib[x] @"))], allowed
+    )
+    assert (made.direct, made.instead, made.extras) == (True, True, ("x",))
+    assert made.source.ref == commit
+    assert f"lib is {address}@{commit}, also where lib[x] @" in told(making)[-1]
 
 
 def test_two_wheels_of_one_name_are_refused(making: WheelMaking, tmp_path: Path) -> None:
@@ -245,7 +262,16 @@ def test_with_an_engine_wheels_are_made_in_a_container(making: WheelMaking, tmp_
 def test_what_is_no_archive_is_refused(name: str, making: WheelMaking, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"no archive")
     with pytest.raises(LayerforgeError, match="cannot be unpacked"):
-        made_of(source(tmp_path / name), replace(making, build_here=True))
+        made_of(source(tmp_path / name), making)
+
+
+def test_a_zip_that_is_no_source_distribution_is_told_before_anybody_is_asked(
+    making: WheelMaking, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "layer.zip", "w") as layer:
+        layer.writestr("python/mine/__init__.py", "")
+    with pytest.raises(StepError, match=r"layer has none of pyproject\.toml"):
+        made_of(source(tmp_path / "layer.zip"), making)
 
 
 def test_where_every_package_needs_a_hash_a_made_wheel_has_that_of_what_it_was_made_of(
@@ -262,3 +288,33 @@ def test_where_every_package_needs_a_hash_a_made_wheel_has_that_of_what_it_was_m
         else:
             with pytest.raises(LockError, match="--require-hashes"):
                 locking.locked(request, target(), making.search)
+
+
+def test_only_what_applies_to_the_target_is_made(making: WheelMaking, tmp_path: Path) -> None:
+    for name, more in (("old", "pass"), ("new", "pass"), ("extra", "raise SystemExit(1)")):
+        write(
+            tmp_path / name, project_files("lib", version=str(len(name)) + (".1" if name == "new" else ""), also=more)
+        )
+    requires = [f"lib @ {(tmp_path / 'extra').as_uri()} ; extra == 'x'"]
+    write(tmp_path / "own", project_files("own", requires=requires))
+    texts = [
+        f"lib @ {(tmp_path / 'old').as_uri()} ; python_version < '3.13'",
+        f"lib @ {(tmp_path / 'new').as_uri()} ; python_version >= '3.13'",
+        str(tmp_path / "own"),
+    ]
+    made = made_wheels([source(text) for text in texts], (), making)
+    assert [(one.name, one.version) for one in made] == [("lib", "3.1"), ("own", "1.0")]
+    with pytest.raises(LockError, match="asked for twice"):
+        made_wheels([source(text) for text in texts], (), replace(making, everywhere=(target("3.12"), target("3.13"))))
+
+
+def test_what_a_folders_own_table_names_is_made_too(making: WheelMaking, tmp_path: Path) -> None:
+    common = write(tmp_path / "common", project_files("common"))
+    table = '[tool.uv.sources]\ncommon = { path = "../common" }\nother = { path = "../absent" }\n'
+    lib = write(tmp_path / "lib", project_files("lib", requires=["common"], table=table))
+    made = made_wheels([source(lib)], (), making)
+    assert [(one.name, one.direct, one.instead) for one in made] == [("lib", True, False), ("common", False, True)]
+    assert made[1].source.place == str(common)
+    wrong = write(tmp_path / "wrong", project_files("wrong", requires=["other"], table=table))
+    with pytest.raises(LockError, match="what wrong requires is not there"):
+        made_wheels([source(wrong)], (), making)

@@ -114,7 +114,9 @@ def test_a_lock_holds_the_wheel_and_a_layer_is_built_from_it(layerforge: Command
 
 def test_a_lock_without_the_project_is_one_of_what_it_depends_on(layerforge: Command, project: Path) -> None:
     assert layerforge("lock", ".", "-o", "deps.lock", "--python", PYTHON, "--no-project").code == 0
-    assert "shop" not in (project / "deps.lock").read_text().partition("\n")[2]
+    first, _, rest = (project / "deps.lock").read_text().partition("\n")
+    assert first.endswith(f"layerforge lock . --no-project -o deps.lock --python {PYTHON}")
+    assert "shop" not in rest
     built = layerforge("build", ".", "--lock", "deps.lock", *HOST, "--json")
     assert packages(built.out) == ["dep", "shop"]
 
@@ -153,3 +155,16 @@ def test_what_a_projects_metadata_names_at_an_address_is_installed_as_the_wheel_
     write(tmp_path / "shop", project_files("shop", requires=[address]))
     ran = layerforge("build", "./shop", *HOST, "--build-here", "--json")
     assert packages(ran.out) == ["dep", "far", "shop"]
+
+
+def test_what_an_extra_names_at_an_address_comes_in_where_that_is_asked_for(
+    layerforge: Command, index: Path, tmp_path: Path
+) -> None:
+    assert index.is_dir()
+    repository(tmp_path / "repo", project_files("far"))
+    address = f"far @ git+{(tmp_path / 'repo').as_uri()}@main"
+    write(tmp_path / "shop", project_files("shop", requires=[f"{address} ; extra == 'x'"]))
+    for line, held in (("./shop", ["shop"]), ("./shop[x]", ["far", "shop"])):
+        (tmp_path / "needs.txt").write_text(f"{line}\n")
+        ran = layerforge("build", "-r", "needs.txt", *HOST, "--build-here", "--json")
+        assert packages(ran.out) == held

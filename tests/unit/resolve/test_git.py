@@ -137,3 +137,18 @@ def test_what_an_address_tells_of_its_reader_is_not_passed_on(repo: Path, monkey
     monkeypatch.setenv("GIT_WORK_TREE", "/nonexistent")
     assert git.is_commit(git.commit_of(source(repo, "main")))
     assert git.files(repo)
+
+
+def test_a_repository_is_fetched_by_ssh_with_the_persons_own_settings(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "ssh"
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "said"}\nfor last; do :; done\neval "$last"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(fake))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    found = read(f"git+ssh://git@there.invalid{repo}@v1.0")
+    assert found is not None
+    commit, _tar = git.fetched(found, git.commit_of(found))
+    assert commit == run(repo, "rev-parse", "v1.0")
+    assert "git@there.invalid" in (tmp_path / "said").read_text()

@@ -20,10 +20,10 @@ from wheels import make_wheel
 SHA = "a" * 64
 
 
-def made(wheel: Path, form: Form, *, instead: bool = False) -> MadeWheel:
-    source = WheelSource(form=form, place="/somewhere/demo", name="demo")
+def made(wheel: Path, form: Form, *, ref: str = "", direct: bool = True) -> MadeWheel:
+    source = WheelSource(form=form, place="/somewhere/demo", name="demo", ref=ref)
     sha256 = digest.of_file(wheel)
-    return MadeWheel(source=source, name="demo", version="1.0", address=wheel.as_uri(), sha256=sha256, instead=instead)
+    return MadeWheel(source=source, name="demo", version="1.0", address=wheel.as_uri(), sha256=sha256, direct=direct)
 
 
 def a_request(*wheels: MadeWheel) -> Request:
@@ -71,18 +71,22 @@ def test_the_persons_own_folder_is_taken_as_it_is_now_and_that_is_said(tmp_path:
     assert progress.lines == ["demo 1.0 is what /somewhere/demo gives now: the lock has another"]
 
 
-def test_the_persons_own_folder_joins_a_lock_of_what_it_depends_on(tmp_path: Path) -> None:
+def test_what_can_be_but_one_wheel_joins_a_lock_that_does_not_hold_it(tmp_path: Path) -> None:
     wheel, text = make_wheel(tmp_path), f"other==1.0 --hash=sha256:{SHA}\n"
     assert [row[0] for row in placed(text, a_request(made(wheel, Form.FOLDER)))] == ["demo", "other"]
-    assert [row[0] for row in placed(text, a_request(made(wheel, Form.REPOSITORY)))] == ["other"]
-    assert [row[0] for row in placed(text, a_request(made(wheel, Form.FOLDER, instead=True)))] == ["other"]
+    assert [row[0] for row in placed(text, a_request(made(wheel, Form.REPOSITORY, ref="a" * 40)))] == ["demo", "other"]
+    assert [row[0] for row in placed(text, a_request(made(wheel, Form.REPOSITORY, ref="main")))] == ["other"]
+    assert [row[0] for row in placed(text, a_request(made(wheel, Form.FOLDER, direct=False)))] == ["other"]
+    without = f"# Left out: demo 1.0 (asked)\n{text}"
+    assert lock.parse(without, "x").left_out
+    assert [row[0] for row in placed(without, a_request(made(wheel, Form.FOLDER)))] == ["other"]
 
 
 def test_what_another_tools_lock_holds_as_a_repository_joins_it_where_its_project_is_the_layer(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     text = f"other==1.0 --hash=sha256:{SHA}\n"
     rest = ("other", "", (f"sha256:{SHA}",))
-    repository = made(wheel, Form.REPOSITORY, instead=True)
+    repository = made(wheel, Form.REPOSITORY, direct=False)
     request = a_request(repository)
     assert placed(text, request) == [rest]
     other = OtherLock(path=tmp_path / "uv.lock", renew="uv lock", lock=lock.parse(text, "x"))

@@ -57,9 +57,9 @@ def test_the_digest_goes_by_contents_and_not_by_dates_or_rights(tmp_path: Path) 
     assert packed(tmp_path / "a").sha256 != packed(tmp_path / "b").sha256
 
 
-def test_links_within_stay_and_files_that_links_lead_to_outside_are_taken(tmp_path: Path) -> None:
+def test_links_within_stay_and_files_of_the_repository_that_links_lead_to_are_taken(tmp_path: Path) -> None:
+    repository(tmp_path, {"shared.py": "x = 1\n"})
     write(tmp_path / "p", project_files())
-    (tmp_path / "shared.py").write_text("x = 1\n")
     (tmp_path / "p/mine/near.py").symlink_to("__init__.py")
     (tmp_path / "p/mine/far.py").symlink_to("../../shared.py")
     (tmp_path / "p/mine/lost.py").symlink_to("../../absent.py")
@@ -67,6 +67,18 @@ def test_links_within_stay_and_files_that_links_lead_to_outside_are_taken(tmp_pa
     assert found["mine/near.py"].issym()
     assert found["mine/far.py"].isreg()
     assert "mine/lost.py" not in found
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_link_to_a_file_from_anywhere_is_refused(tracked: bool, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    folder = write(tmp_path / "p", project_files())
+    (folder / "mine/key.py").symlink_to(tmp_path / "secret")
+    if tracked:
+        repository(folder, {})
+    with pytest.raises(LockError, match="would come into the layer") as caught:
+        packed(folder)
+    assert str(tmp_path / "secret") in caught.value.message
 
 
 def test_a_folder_of_too_much_is_refused(tmp_path: Path) -> None:

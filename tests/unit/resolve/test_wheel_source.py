@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerforge.resolve.listed import understood
 from layerforge.resolve.wheel_source import Form, NoSource, WheelSource, read
 
 SHA = "a" * 64
@@ -73,6 +74,8 @@ def test_wheels_and_plain_requirements_are_none(text: str) -> None:
         ("demo @ s3://b/demo-1.tar.gz", "neither a wheel nor"),
         ("https://h/demo-1.tar.gz#sha256=abc", "no hash"),
         ("https://h/demo-1.tar.gz#subdirectory=../x", "leads out"),
+        ("git+https://h/r ; python_version is 3", "its marker makes no sense"),
+        ("git+https://h/r ; " + "(" * 5000, "its marker makes no sense"),
         ("./absent", "nothing of that name"),
         ("-e absent", "nothing of that name"),
         ("file:///absent/folder", "nothing of that name"),
@@ -129,10 +132,17 @@ def test_every_repository_is_read_back_from_its_own_text(
     assert read(found.text) == found
 
 
-@given(st.text(max_size=60))
+@given(st.one_of(st.text(max_size=60), st.text("./~@[]; :#ax-1.whltrgz", max_size=60)))
 def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
     try:
-        found = read(text)
+        found = understood(text)
     except NoSource:
         return
-    assert found is None or found.text
+    if isinstance(found, WheelSource):
+        assert found.text
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name", "x" * 5000, "a\0b"])
+def test_a_wheel_in_a_place_that_cannot_be_looked_at_is_refused(name: str) -> None:
+    with pytest.raises(NoSource):
+        understood(f"./{name}/demo-1.0-py3-none-any.whl" if "~" not in name else f"{name}/demo-1.0-py3-none-any.whl")
