@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from packaging.utils import canonicalize_name
 from layerforge.cli import helping, project, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Asked
+from layerforge.cli.wishes import Targets
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Target
 from layerforge.resolve import folder_inputs, matrix, project_layers
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.project_settings import FILE, LayerWish, ProjectSettings, project_settings
 from layerforge.resolve.requirement import PACKAGE_NAME
 from layerforge.resolve.targets import refuse_same_names, requests
+from layerforge.resolve.wanted import NOTHING, Wanted
 
 Names = tuple[tuple[str, ...], ...]
 """What an option names that takes several with commas, and is repeatable."""
@@ -42,6 +44,7 @@ def asked(
     progress: Progress,
     *,
     each: bool,
+    options: Wanted = NOTHING,
 ) -> list[Asked]:
     """The layers of this call for their Pythons and processors: those of the project file first, then what other words
     ask for.
@@ -52,49 +55,78 @@ def asked(
     ctx = click.get_current_context()
     words = shared.asked(targets)
     if every is not None:
-        if words or lock_file:
-            raise UsageError("--all goes with neither TARGETs nor --lock", hint="build those in a call of their own")
-        return _of_folder(every, known, runtimes)
-    found, words = wanted(words, known, progress)
+        if words or lock_file or options:
+            raise UsageError(
+                "--all goes with neither TARGETs nor --lock, --extra and --group",
+                hint="build those in a call of their own",
+            )
+        return _of_folder(every, known, runtimes, progress)
+    found, words = wanted(words, known, progress, options)
     if lock_file and len(found) + (len(words) if each else bool(words)) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
-    pairs = [(project_layers.request(one, known, lock_file), project.of_layer(one, ctx)) for one in found]
-    pairs += [(request, {}) for request in (requests(words, lock_file, known, each=each) if words else ())]
+    pairs = [(project_layers.request(one, known, lock_file, options), project.of_layer(one, ctx)) for one in found]
+    if words:
+        pairs += [(request, {}) for request in requests(words, lock_file, known, each=each, options=options)]
     refuse_same_names([request for request, _ in pairs])
     near = nearest(words)
     return [
         Asked(request=request, target=target, given=given, near=next(filter(None, map(near.get, request.given)), ""))
         for request, given in pairs
-        for target in _targets(given, runtimes)
+        for target in _targets(given, runtimes).of(request, progress.say)
     ]
 
 
-def _targets(given: Mapping[str, Any], runtimes: Runtimes) -> list[Target]:
-    """The Pythons and processors that a layer is made for."""
+def _targets(given: Mapping[str, Any], runtimes: Runtimes) -> Targets:
+    """What a layer is made for, as far as anybody says."""
     return shared.targets(given.get("pythons", runtimes[0]), given.get("arches", runtimes[1]))
 
 
-def _of_folder(every: Path, known: Catalogue, runtimes: Runtimes) -> list[Asked]:
+def _of_folder(every: Path, known: Catalogue, runtimes: Runtimes, progress: Progress) -> list[Asked]:
     """The layers of all recipes in a folder."""
-    pairs, left = matrix.served(requests(matrix.every_layer(every), None, known, each=True), shared.targets(*runtimes))
+    layers, targets = requests(matrix.every_layer(every), None, known, each=True), _targets({}, runtimes)
+    pairs, left = matrix.served(layers, lambda request: targets.of(request, progress.say))
     for one in left:
         terminal.notes().line(("!", "yellow"), f" {one.recipe}-{one.label} is left out: {one.reason}")
     return [Asked(request=request, target=target) for request, target in pairs]
 
 
-def wanted(words: Sequence[str], known: Catalogue, progress: Progress) -> tuple[tuple[LayerWish, ...], tuple[str, ...]]:
+def wanted(
+    words: Sequence[str], known: Catalogue, progress: Progress, options: Wanted = NOTHING
+) -> tuple[tuple[LayerWish, ...], tuple[str, ...]]:
     """The layers of the project file that words name, and the other words; without words all of its layers, or what
-    stands for the folder.
+    stands for the folder. Raises ``UsageError`` where nothing of that is a project whose ``options`` there could be.
     """
     found = project_settings(Path())
-    if not words:
-        return (found.layers, ()) if found.layers else ((), (_stand_in(found, progress),))
+    words = [name for word in words for name in (_all_layers(word, found) or (word,))]
+    if not words and not found.layers:
+        return (), (_stand_in(found, progress),)
     layers = {one.name: one for one in found.layers}
-    named = tuple(layers[word] for word in dict.fromkeys(words) if word in layers)
+    named = tuple(layers[word] for word in dict.fromkeys(words or layers) if word in layers)
     others = tuple(word for word in words if word not in layers)
-    for line in _passed_over(named, found, known):
+    if options and not others and not any(one.asks.project for one in named):
+        raise UsageError(
+            f"{options.told}: no layer of {found.file} that is built is a project's", hint="leave that out"
+        )
+    for line in _passed_over(named if words else (), found, known):
         progress.say(line)
     return named, others
+
+
+def _all_layers(word: str, found: ProjectSettings) -> tuple[str, ...]:
+    """The names of all layers of the project where a word is its file, or its folder with nothing else to build in it.
+
+    Raises ``UsageError`` for the project file of another folder.
+    """
+    path = Path(word)
+    if path.name == FILE and path.is_file():
+        if path.resolve().parent != Path.cwd():
+            where = shlex.quote(str(path.parent))
+            raise UsageError(
+                f"{word} is the project file of another folder",
+                hint=f"`cd {where} && layerforge build` builds its layers",
+            )
+        return tuple(one.name for one in found.layers)
+    return tuple(one.name for one in found.layers) if path == Path() and not folder_inputs.stand_in(path) else ()
 
 
 def _passed_over(named: Iterable[LayerWish], found: ProjectSettings, known: Catalogue) -> Iterator[str]:
@@ -128,5 +160,5 @@ def _stand_in(found: ProjectSettings, progress: Progress) -> str:
             hint=f"`layerforge init` writes a {FILE}; or name what you want, such as `{helping.EXAMPLES['build'][0]}`",
             details=tuple(f"there is {file}" for file in folder_inputs.above(Path(), FILE)),
         )
-    progress.say(f"nothing is named and no project file has layers, so this is `{command} {word}`")
+    progress.say(f"nothing is named and no project file has layers, so this is `{command} {shlex.quote(word)}`")
     return word

@@ -31,6 +31,7 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
@@ -68,6 +69,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     cluster: str | None,
     tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
@@ -76,8 +79,9 @@ def command(
 ) -> int:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
-    TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
-    "pandas>=3". All of them share one layer, unless --each is given. A layer that fails does not end the others.
+    TARGET is a recipe's name, a path to a recipe's folder, to a project, to a requirements file or to another tool's
+    lock, or a requirement such as httpx or "pandas>=3". All of them share one layer, unless --each is given. A layer
+    that fails does not end the others.
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
@@ -92,8 +96,8 @@ def command(
     if shares and not function_layers.beside_others():
         return function_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
-    known, runtimes = shared.known_recipes(recipes_folders), (pythons, arches)
-    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)

@@ -14,6 +14,7 @@ from layerforge.build.options import Options
 from layerforge.build.session import Session
 from layerforge.cli import engines
 from layerforge.cli import options as shared
+from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
@@ -58,7 +59,8 @@ def settings_of(folder: Path) -> ProjectSettings:
 def targets_of(settings: ProjectSettings, pythons: Sequence[str], arches: Sequence[str]) -> list[Target]:
     """The Pythons and processors that a call names, else the project's, else the defaults of a build."""
     named = pythons or settings.defaults.python or (shared.DEFAULT_PYTHON,)
-    return shared.targets([named], [arches or settings.defaults.arch or (str(Arch.X86_64),)])
+    found = shared.targets([named], [arches or settings.defaults.arch or (str(Arch.X86_64),)])
+    return [runtimes.target(python, arch) for python in found.pythons for arch in found.arches]
 
 
 def wanted(settings: ProjectSettings, target: Target, known: Catalogue) -> list[Wanted]:

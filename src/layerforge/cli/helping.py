@@ -33,6 +33,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge build",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
+        "layerforge build scikit-learn --wheels --fit direct",
+        'layerforge build ".[ml]" --group lambda',
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
@@ -63,9 +65,19 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
+    "What goes in": (
+        "requirements",
+        "each",
+        "every",
+        "extras",
+        "groups",
+        "leave_out",
+        "recipes_folders",
+        "lock_file",
+        "sources",
+    ),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
-    "How small, how quick": ("bytecode", "docstrings", "compression"),
+    "How small, how quick": ("fit", "bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,23 +11,26 @@ from packaging.utils import canonicalize_name
 
 from layerforge.cli import asking, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
+from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import version
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, project_layers, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, project_layers, pythons, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.other_locks.formats import format_of
 from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
-from layerforge.resolve.request import Request, beside, leaving_out
+from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests, stand_alone
+from layerforge.resolve.targets import PROJECT, requests, stand_alone
+from layerforge.resolve.wanted import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class ToLock:
     request: Request
     path: Path
     python: str
-    """The oldest that it serves."""
+    """The oldest that it serves; empty where nobody says."""
 
 
 @click.command("lock", cls=project.LockCommand)
@@ -45,19 +48,21 @@ class ToLock:
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=locking.OLDEST_LOCKED,
-    show_default=True,
-    help="Oldest Python that the lock serves.",
+    help="Oldest Python that the lock serves.  "
+    f"[default: the oldest inside the project's requires-python, from {locking.OLDEST_LOCKED} on]",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@wanted_options
 @shared.leave_out_option
 @shared.recipes_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
-    python: str,
+    python: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
 ) -> None:
@@ -66,34 +71,52 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    oldest = shared.target(python, "x86_64").python
+    named, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
     known, progress = shared.known_recipes(recipes_folders), terminal.progress()
-    layers, words = asking.wanted(shared.asked(targets), known, progress)
-    found = [of_layer(one, known, oldest, output) for one in layers]
-    for request in requests(words, None, known, each=stand_alone(words, known)) if words else ():
+    layers, words = asking.wanted(shared.asked(targets), known, progress, options)
+    layers = lockable(layers, progress)
+    found = [of_layer(one, known, named, output, options) for one in layers]
+    each = stand_alone(words, known)
+    for request in requests(words, None, known, each=each, options=options) if words else ():
         settled = settle(request, from_source, leave_out)
-        found.append(ToLock(request=settled, path=output or place(request), python=oldest))
+        found.append(ToLock(request=settled, path=output or place(request), python=named))
     if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
         output_files.check(output, "layer.lock")
     store = sharing.open_store(progress)
     for one in found:
-        write(replace(one.request, lock=one.path) if output else one.request, one.python, one.path, store, progress)
+        oldest = pythons.oldest(one.python, one.request.requires_python, locking.OLDEST_LOCKED)
+        write(replace(one.request, lock=one.path) if output else one.request, oldest, one.path, store, progress)
     hint_at_keys(layers, found)
 
 
-def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None) -> ToLock:
+def lockable(layers: Sequence[LayerWish], progress: Progress) -> tuple[LayerWish, ...]:
+    """The layers whose locks are written here; of others it is said why not. Raises ``UsageError`` where none is left
+    of those that there are.
+    """
+    reasons = {one.name: project_layers.unlockable(one) for one in layers}
+    for reason in filter(None, reasons.values()):
+        if all(reasons.values()):
+            raise UsageError(reason, hint="what a layer requires is locked, where its table says that")
+        progress.say(reason)
+    return tuple(one for one in layers if not reasons[one.name])
+
+
+def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None, options: Wanted) -> ToLock:
     """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
     ctx = click.get_current_context()
     own = ctx.params | project.of_layer(wish, ctx)
-    pythons = wish.settings.python or project_settings(Path()).defaults.python
-    if pythons and "python" not in project.decided(ctx):
-        python = min(pythons, key=version)
-    path = project_layers.lock_file(wish)
-    request = replace(project_layers.request(wish, known), lock=path)
-    settled = settle(request, own["from_source"], own["leave_out"])
-    return ToLock(request=settled, path=output or path, python=python)
+    its = wish.settings.python or project_settings(Path()).defaults.python or ()
+    found = replace(project_layers.request(wish, known, options=options), lock=None)
+    # Its own table says again what its lock is to be without, and where that lies.
+    settled = settle(found, own["from_source"], own["leave_out"])
+    request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
+    return ToLock(
+        request=request,
+        path=output or project_layers.lock_file(wish),
+        python=python or min(its, key=version, default=""),
+    )
 
 
 def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:
@@ -106,9 +129,12 @@ def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str
 
 def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
     """Says which layers of the project file do not name the locks that were written, and so are not built from them."""
+    file = project_settings(Path()).file
+    of_pyproject = file is not None and file.name == PROJECT
     for wish, one in zip(layers, found, strict=False):
         if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
-            terminal.notes().line(f'lock = "{one.path}" in [layer.{wish.name}] has it built from that')
+            table = f"{'tool.layerforge.' if of_pyproject else ''}layer.{wish.name}"
+            terminal.notes().line(f'lock = "{one.path}" in [{table}] has it built from that')
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
@@ -121,6 +147,7 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     remarks.tell(request, progress)
+    request = by_versions(request)
     search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
         text = locking.universal(request, python, search)
@@ -169,6 +196,8 @@ def place(request: Request) -> Path:
         return request.spec.folder / recipe_file.LOCK
     if recipe := no_target(request):
         return recipe.folder / recipe_file.BUILD_LOCK
+    if request.file and request.file in request.texts and format_of(request.file):
+        return request.file.with_name(f"{request.spec.name}.lock")
     if request.file:
         return request.file.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

@@ -14,18 +14,23 @@ from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.cli import sharing
+from layerforge.cli.wishes import Targets, wanted_options
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve import pythons
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
+from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DEFAULT_PYTHON = "3.13"
+DEFAULT_PYTHON = pythons.DEFAULT
+AUTO = "auto"
+"""The word for a compression that is left to the size of the layer."""
 
 
 class Named(click.ParamType[str]):
@@ -52,6 +57,16 @@ class Several(Named):
         """Lambda's word for each."""
         words = value if isinstance(value, tuple) else str(value).split(",")
         return tuple(Named.convert(self, word.strip(), param, ctx) for word in words)
+
+
+class FitType(click.ParamType[Fit]):
+    """What a layer has to fit into, as words or as a table of a project file."""
+
+    name = "fit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+        """The same as data."""
+        return value if isinstance(value, Fit) else parse_fit(value)
 
 
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
@@ -103,9 +118,8 @@ def every_target_option(command: Command) -> Command:
         "pythons",
         type=PYTHONS,
         multiple=True,
-        default=[DEFAULT_PYTHON],
-        show_default=True,
-        help="Lambda's Python; several with commas, or repeatable.",
+        help="Lambda's Python; several with commas, or repeatable.  "
+        f"[default: the newest inside the project's requires-python, else {DEFAULT_PYTHON}]",
     )
     arch = click.option(
         "--arch",
@@ -172,10 +186,18 @@ def build_options(command: Command) -> Command:
         click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
-            type=click.Choice([str(choice) for choice in Compression]),
-            default=str(Compression.FAST),
+            type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
+            default=AUTO,
             show_default=True,
-            help="fast takes seconds, small half a minute, max some minutes.",
+            help="fast takes seconds, small half a minute, max some minutes; auto is fast, and small only where that "
+            "makes a direct upload of it.",
+        ),
+        click.option(
+            "--fit",
+            type=FitType(),
+            metavar="direct|SIZE|room=SIZE",
+            help="Have the layer fit: into a direct upload, into 60MB of zip, or beside 40MB of the function's own. "
+            "Settings that are not given are chosen for it.",
         ),
         click.option(
             "--docstrings",
@@ -189,7 +211,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
+    return every_target_option(wanted_options(recipes_option(each_option(all_option(sharing.store_options(command))))))
 
 
 def cluster_options(command: Command) -> Command:
@@ -280,10 +302,14 @@ def target(python: str, arch: str) -> Target:
     return runtimes.target(python.removeprefix("python"), arch)
 
 
-def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> list[Target]:
-    """The targets that the options name: every Python on every processor, each once."""
-    names = [list(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
-    return [target(python, arch) for python in names[0] for arch in names[1]]
+def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> Targets:
+    """The targets that the options name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
+    names = [tuple(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
+    known = [target(python, arch) for python in names[0] or (DEFAULT_PYTHON,) for arch in names[1]]
+    return Targets(
+        pythons=tuple(dict.fromkeys(one.python for one in known)) if names[0] else (),
+        arches=tuple(dict.fromkeys(one.arch for one in known)),
+    )
 
 
 def options(
@@ -299,17 +325,19 @@ def options(
     wheels: bool,
     output: Path,
     verify: bool,
+    fit: Fit | None = None,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
     return Options(
         target=layer_target,
         interpreter=interpreter,
-        compression=Compression(compression),
+        compression=None if compression == AUTO else Compression(compression),
         output=output,
         epoch=source_date_epoch(),
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
+        fit=fit,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,

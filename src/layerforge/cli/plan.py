@@ -14,7 +14,9 @@ from layerforge.cli import asking, call, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.planning import cost_of
+from layerforge.resolve.fit import Way
 
 
 @click.command("plan", cls=project.ProjectCommand)
@@ -36,6 +38,8 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -46,8 +50,8 @@ def command(
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     store = sharing.open_store(progress)
-    known, runtimes = shared.known_recipes(recipes_folders), (pythons, arches)
-    wanted = asking.asked(targets, every, lock_file, known, runtimes, progress, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
@@ -71,6 +75,8 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
     for one in planned.spec.left_out:
         out.line(f"  left out {one.told} ({one.why})")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
-    out.line(f"  compression {planned.compression}")
+    if planned.goal and planned.goal.required:
+        out.line(f"  fits {planned.goal.fit.told}; may be chosen for that: {', '.join(planned.goal.ways) or 'nothing'}")
+    out.line(f"  compression {'auto' if planned.goal and Way.SMALL in planned.goal.ways else planned.compression}")
     for line in costs.told(price):
         out.line(f"  {line}")

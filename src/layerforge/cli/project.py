@@ -13,13 +13,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from layerforge.cli import helping
+from layerforge.cli import helping, variables
 from layerforge.resolve import project_keys
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.project_settings import LayerWish, ProjectSettings, Settings, project_settings
 
 _SAID = (ParameterSource.COMMANDLINE, ParameterSource.PROMPT, ParameterSource.ENVIRONMENT)
-_PLACES = (*_SAID, ParameterSource.DEFAULT_MAP, ParameterSource.DEFAULT)
+_FILE = ParameterSource.DEFAULT_MAP
+_PLACES = (*_SAID, _FILE, ParameterSource.DEFAULT)
 _CONTRARY = {"wheels": ("compiles", "from_source"), "compiles": ("wheels",), "from_source": ("wheels",)}
 """Parameters that a parameter rules out where they were decided further below."""
 
@@ -32,13 +33,19 @@ class ProjectCommand(helping.Grouped):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses with what the project says as defaults. A file that is wrong is no reason to show no help."""
-        wrong: RecipeError | None = None
+        wrong, found = None, ProjectSettings()
         try:
             found = project_settings(Path())
             ctx.default_map = dict(_defaults(self, found))
         except RecipeError as error:
             wrong = error
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            param = error.param
+            if isinstance(param, click.Option) and ctx.get_parameter_source(str(param.name)) is _FILE:
+                raise _refused(error, variables.long_name(param), found) from error
+            raise
         if wrong:
             raise wrong
         _settle(ctx)
@@ -49,6 +56,11 @@ class LockCommand(ProjectCommand):
     """``layerforge lock``, whose ``--python`` and ``--output`` mean something else than those of a build."""
 
     passed_over = ProjectCommand.passed_over | {"python", "output"}
+
+
+def _refused(error: click.BadParameter, key: str, found: ProjectSettings) -> RecipeError:
+    """What to say of a value of the project file that an option does not take."""
+    return RecipeError(f"{found.file}: {key}: {error.message}", hint="docs/project.md explains every key")
 
 
 def _defaults(command: click.Command, found: ProjectSettings) -> Iterator[tuple[str, Any]]:
@@ -84,10 +96,18 @@ def of_layer(wish: LayerWish, ctx: click.Context) -> dict[str, Any]:
     for key, value in _said(wish.settings):
         option = options.get(key)
         if option is not None and option.name not in said and not _ruled_out(str(option.name), ctx, said):
-            found[str(option.name)] = option.type_cast_value(ctx, value)
+            found[str(option.name)] = _cast(option, value, ctx, f"layer.{wish.name}.{key}")
     others = {other for name in found if found[name] for other in _CONTRARY.get(name, ())}
     below = {other: type(ctx.params[other])() for other in others if other in ctx.params and other not in said}
     return below | found
+
+
+def _cast(option: click.Option, value: Any, ctx: click.Context, key: str) -> Any:
+    """A value of a layer's table as its option gives it."""
+    try:
+        return option.type_cast_value(ctx, value)
+    except click.BadParameter as error:
+        raise _refused(error, key, project_settings(Path())) from error
 
 
 def _ruled_out(name: str, ctx: click.Context, said: frozenset[str]) -> bool:

@@ -19,11 +19,11 @@ PREFIX = "LAYERFORGE_"
 _BUILDS = ("build", "plan")
 
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "python": (*_BUILDS, "matrix", "recipes new"),
-    "arch": (*_BUILDS, "matrix", "recipes new"),
+    "python": (*_BUILDS, "split", "matrix"),
+    "arch": (*_BUILDS, "split", "matrix"),
     "output": _BUILDS,
-    "jobs": _BUILDS,
-    "image": (*_BUILDS, "verify", "coldstart"),
+    "jobs": (*_BUILDS, "split"),
+    "image": (*_BUILDS, "split", "verify", "coldstart"),
     "memory": ("worker",),
     "name": ("worker",),
     "region": ("publish",),

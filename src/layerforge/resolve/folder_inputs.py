@@ -12,8 +12,10 @@ from layerforge.resolve.project_file import PROJECT
 
 REQUIREMENTS = "requirements.txt"
 
-LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "Pipfile")
-"""Files of other tools that say it too."""
+LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock")
+"""Locks of other tools, which say it too."""
+
+_OTHERS = (*LOCKS, "Pipfile")
 
 _REPOSITORY = (".git", ".hg", ".svn")
 
@@ -24,8 +26,8 @@ def stand_in(folder: Path) -> str | None:
     """
     if (folder / recipe_file.FILE).is_file() or lists_dependencies(folder / PROJECT):
         return "."
-    found = [name for name in (REQUIREMENTS, *LOCKS) if (folder / name).is_file()] or lists(folder)
-    if len(found) == 1 or found[:1] == [REQUIREMENTS] or (found and found[0] in LOCKS):
+    found = [name for name in (REQUIREMENTS, *_OTHERS) if (folder / name).is_file()] or lists(folder)
+    if len(found) == 1 or found[:1] == [REQUIREMENTS] or (found and found[0] in _OTHERS):
         return f"./{found[0]}"
     return "." if (folder / PROJECT).is_file() else None
 

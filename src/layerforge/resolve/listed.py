@@ -26,6 +26,8 @@ class Listed:
     """What a file of requirements lists."""
 
     requires: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
+    """What wheels are made of before anything is locked: ``name @ file:///folder``, ``name @ git+https://…@commit``."""
     unread: tuple[str, ...] = ()
     """Lines that only uv can make something of, with where they stand."""
     refused: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ def together(parts: Sequence[Listed]) -> Listed:
         hashes[key] = hashes.get(key, named) & named
     return Listed(
         requires=tuple(dict.fromkeys(text for part in parts for text in part.requires)),
+        local=tuple(dict.fromkeys(text for part in parts for text in part.local)),
         unread=tuple(line for part in parts for line in part.unread),
         refused=tuple(line for part in parts for line in part.refused),
         text="\n".join(part.text for part in parts if part.text),

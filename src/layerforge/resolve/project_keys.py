@@ -12,9 +12,8 @@ from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 
-from layerforge.core import guarded
+from layerforge.core import guarded, sizes
 from layerforge.core.runtimes import Arch, arch_of, lambdas_arch, lambdas_python, runtimes
-from layerforge.resolve import recipe_values as values
 from layerforge.resolve.recipe_values import Rule, shown
 
 Read = Callable[[Any, Path], Any]
@@ -96,12 +95,16 @@ def arches(value: Any, folder: Path) -> tuple[str, ...]:
 
 def size(value: Any, _folder: Path) -> int:
     """Bytes."""
-    return values.bytes_of(value)
+    return value if isinstance(value, int) else sizes.parsed(value) or 0
 
 
 def fit(value: Any, _folder: Path) -> str:
     """What ``--fit`` takes: ``direct``, a size, or ``room=40MB``."""
-    return f"room={value['room']}" if isinstance(value, dict) else str(value)
+    return f"room={_sized(value['room'])}" if isinstance(value, dict) else _sized(value)
+
+
+def _sized(value: object) -> str:
+    return f"{value} bytes" if isinstance(value, int) else str(value)
 
 
 # --- what is wrong with values
@@ -165,18 +168,10 @@ def file(value: object) -> str:
     return "" if fits else "must be a path"
 
 
-def fitting(value: object) -> str:
-    """What is wrong with what a layer is to fit into."""
-    if isinstance(value, dict):
-        fits = list(value) == ["room"] and not values.size(value["room"])
-    else:
-        fits = value == "direct" or not values.size(value)
-    return "" if fits else 'must be "direct", a size such as "60 MB", or { room = "60 MB" }'
-
-
 def code_size(value: object) -> str:
     """What is wrong with the size of a function's own code."""
-    return "" if value == 0 and type(value) is int else values.size(value)
+    fits = sizes.parsed(value) is not None if isinstance(value, str) else type(value) is int and value >= 0
+    return "" if fits else 'must be a size such as "12 MB", or bytes'
 
 
 def own_layers(value: object) -> str:

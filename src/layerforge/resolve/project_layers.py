@@ -9,20 +9,27 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from layerforge.core.errors import UsageError
-from layerforge.resolve import file_kinds, project_keys
+from layerforge.resolve import project_keys
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.other_locks.formats import format_of
 from layerforge.resolve.project_settings import Asks, FunctionWish, LayerWish
 from layerforge.resolve.recipe import TargetLayer
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
+from layerforge.resolve.wanted import NOTHING, Wanted, wanted
+
+PLANNED = "layers.lock"
+"""The layers that functions share."""
 
 
-def request(wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None = None) -> Request:
+def request(
+    wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None = None, options: Wanted = NOTHING
+) -> Request:
     """What a layer or a function asks for, with the versions of ``lock``, else of its own lock where it names one.
 
-    Requirements are requirements, whatever recipes are called; the layer is called as its table is. Raises
+    Requirements are requirements, whatever recipes are called; the layer is called as its table is. ``options`` are
+    extras and groups that count instead of its own where it has a project. Raises
     ``RecipeError`` where it names files that are not there, and what ``targets.requests`` raises.
     """
     asks, words = wish.asks, tuple(_words(wish.asks, known))
@@ -31,24 +38,26 @@ def request(wish: LayerWish | FunctionWish, known: Catalogue, lock: Path | None 
         words, own = (project_keys.as_path(asks.lock),), lock
     else:
         own = lock or asks.lock
-    [found] = requests(words, own, known)
+    named = options if options and asks.project else wanted(asks.extra, asks.group)
+    [found] = requests(words, own, known, options=named)
     left = (*found.spec.leave_out, *(name for one in _recipes(asks, known) for name in one.leave_out))
     spec = replace(found.spec, name=wish.name, leave_out=tuple(dict.fromkeys(left)))
-    return replace(found, spec=spec, given=(wish.name,))
+    return replace(found, spec=spec, given=(wish.name,), options=())
 
 
 def lock_file(wish: LayerWish) -> Path:
-    """Where the lock of a layer belongs. Raises ``UsageError`` where that is what the layer itself is made of, or
-    another tool's.
-    """
-    file = wish.asks.lock or Path(f"{wish.name}.lock")
-    if found := file_kinds.kind(file.name):
-        raise UsageError(f"{file} {found[0]}, and renewed by its own tool", hint=f"take the layer {wish.name} out")
-    if wish.asks == Asks(lock=wish.asks.lock):
-        raise UsageError(
-            f"the layer {wish.name} is made of {file} itself", hint=f"say what it requires in [layer.{wish.name}]"
-        )
-    return file
+    """Where the lock of a layer belongs."""
+    return wish.asks.lock or Path(f"{wish.name}.lock")
+
+
+def unlockable(wish: LayerWish) -> str:
+    """Why nobody here writes the lock of a layer; empty where that is done."""
+    file = lock_file(wish)
+    if format_of(file):
+        return f"{file} of layer {wish.name} is another tool's, which renews it"
+    if file.name == PLANNED:
+        return f"{file} of layer {wish.name} is what `layerforge split` plans: name another lock in its table"
+    return f"layer {wish.name} is made of {file} itself" if wish.asks == Asks(lock=file) else ""
 
 
 def _words(asks: Asks, known: Catalogue) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
-from layerforge.core.text import counted
+from layerforge.resolve import fit
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
 from layerforge.resolve.errors import RecipeError
@@ -34,12 +34,10 @@ class Settings:
 
     python: tuple[str, ...] | None = key(keys.several(keys.python), keys.pythons)
     arch: tuple[str, ...] | None = key(keys.several(keys.arch), keys.arches)
-    engine: str | None = key(values.one_of("auto", "docker", "host"))
-    image: str | None = key(values.text)
-    compression: str | None = key(values.one_of(*Compression))
+    compression: str | None = key(values.one_of("auto", *Compression))
     bytecode: str | None = key(values.one_of(*BytecodeMode))
     docstrings: str | None = key(values.one_of(*Docstrings))
-    fit: str | None = key(keys.fitting, keys.fit)
+    fit: str | None = key(fit.wrong, keys.fit)
     leave_out: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     from_source: tuple[str, ...] | None = key(keys.list_of(values.text), keys.texts)
     wheels: bool | None = key(values.yes_or_no)
@@ -96,6 +94,8 @@ class ProjectSettings:
 
     file: Path | None = None
     """Where they stand; ``None`` where nothing does."""
+    engine: str | None = key(values.one_of("auto", "docker", "host"))
+    image: str | None = key(values.text)
     recipes: tuple[Path, ...] | None = key(keys.several(keys.file), keys.paths)
     output: Path | None = key(keys.file, keys.path)
     jobs: int | None = key(keys.count)
@@ -156,7 +156,7 @@ def settings_of(table: Any, file: Path) -> ProjectSettings:
     table = {one: _spelled_alike(rows) if one in _TABLES else rows for one, rows in table.items()}
     if found := list(_problems(table)):
         raise RecipeError(
-            f"{where} has {counted(len(found), 'mistake')}",
+            f"{where} has {'a mistake' if len(found) == 1 else f'{len(found)} mistakes'}",
             hint="docs/project.md explains every key",
             details=tuple(found),
         )
@@ -203,7 +203,7 @@ def _problems(table: Mapping[str, Any]) -> Iterator[str]:
         rows = table.get(kind)
         for name, row in rows.items() if isinstance(rows, dict) else ():
             yield from _of_named(f"{kind}.{name}", name, row, schema)
-    yield from _same_names(table.get("layer"))
+    yield from _same_names(table)
 
 
 def _of_named(where: str, name: str, row: Any, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -225,12 +225,14 @@ def _contrary(table: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"{where}wheels and {where}{others[0]} contradict each other"
 
 
-def _same_names(rows: Any) -> Iterable[str]:
+def _same_names(table: Mapping[str, Any]) -> Iterable[str]:
     """Layers are files that are called by their names, which some file systems do not tell apart by case."""
     seen: dict[str, str] = {}
-    for name in rows if isinstance(rows, dict) else ():
-        if (other := seen.setdefault(name.casefold(), name)) != name:
-            yield f"layer.{name} and layer.{other} differ in case alone"
+    for kind in _TABLES:
+        rows = table.get(kind)
+        for name in rows if isinstance(rows, dict) else ():
+            if (other := seen.setdefault(name.casefold(), f"{kind}.{name}")) != f"{kind}.{name}":
+                yield f"{kind}.{name} and {other} have one name"
 
 
 def _spelled_alike(rows: Any) -> Any:

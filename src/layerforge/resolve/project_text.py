@@ -24,7 +24,7 @@ def _top(draft: Draft) -> Iterator[str]:
     if draft.python:
         yield _line("python", list(draft.python), "Lambda's Pythons")
     else:
-        yield '# python = ["3.13"]  # Lambda\'s Pythons'
+        yield '# python = ["3.13"]  # Lambda\'s Pythons; else the newest that a project takes, or 3.13'
     if draft.arch:
         yield _line("arch", list(draft.arch), "Lambda's processors")
     else:

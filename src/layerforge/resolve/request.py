@@ -5,15 +5,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
+from packaging.utils import canonicalize_version
+
 from layerforge.core.text import fitting_name
-from layerforge.resolve import catalogue, listed, recipe_file
+from layerforge.resolve import catalogue, listed, lock, pythons, recipe_file, wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
+from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.recipe import LONGEST_NAME
+from layerforge.resolve.wanted import Wanted
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 NOTHING = Listed()
@@ -42,6 +48,24 @@ class Request:
     """The Pythons that a project is for."""
     leave_out: tuple[str, ...] = ()
     """What is to stay out beyond what a recipe says itself, as the command line names it."""
+    other: OtherLock | None = None
+    """What ``lock`` holds where it is another tool's."""
+    held_by: tuple[Path, ...] = ()
+    """Locks of other tools whose versions hold for what is resolved."""
+    partly: bool = False
+    """Whether of such a lock only that comes in which the requirements need."""
+    taken: Wanted = wanted.NOTHING
+    """The extras and groups that come in."""
+    by_uv: Wanted = wanted.NOTHING
+    """Those of them that uv takes from the project itself, with its ``[tool.uv.sources]``."""
+    by_uv_text: str = ""
+    """What these require, for where uv reads several projects at once."""
+    offered: Wanted = wanted.NOTHING
+    """The extras and groups that there are."""
+    options: tuple[str, ...] = ()
+    """The options that some of them were asked for with, and the words that follow these."""
+    texts: tuple[Path, ...] = ()
+    """Projects whose requirements stand in ``text``, since uv finds none in them."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
     preferred: str = ""
@@ -55,7 +79,7 @@ class Request:
     @property
     def projects(self) -> tuple[Path, ...]:
         """Files of projects, which uv reads itself, for their ``[tool.uv.sources]``."""
-        return tuple(file for file in self.files if file.suffix == ".toml")
+        return tuple(file for file in self.files if file.suffix == ".toml" and file not in self.texts)
 
     @property
     def installed(self) -> bool:
@@ -65,13 +89,13 @@ class Request:
     @property
     def renew(self) -> str:
         """The command that writes the lock anew."""
-        return shlex.join(["layerforge", "lock", *self.given, *self._left_out, *self._output(str)])
+        return shlex.join(["layerforge", "lock", *self.given, *self.options, *self._left_out, *self._output(str)])
 
     @property
     def shareable_renew(self) -> str:
         """The same command without any path that only this machine has."""
         words = [_shareable(word) for word in self.given]
-        return shlex.join(["layerforge", "lock", *words, *self._left_out, *self._output(_shareable)])
+        return shlex.join(["layerforge", "lock", *words, *self.options, *self._left_out, *self._output(_shareable)])
 
     @property
     def own_lock(self) -> bool:
@@ -92,6 +116,8 @@ class Request:
 
     def way_out(self, verb: str = "renew", python: str = "") -> str:
         """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
+        if self.other is not None:
+            return f"{verb} it with `{self.other.renew}`"
         if self.installed and self.own_lock:
             return f'name requirements instead of the recipe, such as "{self.spec.requires[0]}"'
         older = f" --python {python}" if python else ""
@@ -118,8 +144,22 @@ def leaving_out(request: Request, words: Iterable[str]) -> Request:
     return replace(request, spec=replace(request.spec, leave_out=left), leave_out=words)
 
 
+def by_versions(request: Request) -> Request:
+    """The request without the lock of another tool, whose versions and hashes hold for all that is resolved."""
+    if request.other is None:
+        return request
+    pins = request.other.lock.pins
+    versions = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    hashes = tuple(((pin.name, canonicalize_version(pin.version or "")), frozenset(pin.hashes)) for pin in pins)
+    held = Listed(constraints=versions, hashes=hashes)
+    both = listed.together([request.listed, held])
+    lock_file = None if request.lock == request.other.path else request.lock
+    return replace(request, lock=lock_file, other=None, held_by=(request.other.path,), listed=both)
+
+
 def refuse_lines(request: Request) -> None:
     """Raises ``LockError`` where a line cannot be locked."""
+    refuse_local(request)
     if request.listed.refused:
         raise LockError(
             "the requirements cannot be locked",
@@ -128,8 +168,20 @@ def refuse_lines(request: Request) -> None:
         )
 
 
+def refuse_local(request: Request) -> None:
+    """Raises ``LockError`` for what would have to become a wheel first."""
+    if request.listed.local:
+        raise LockError(
+            f"{request.lock or 'what is named'} holds what is no release",
+            hint="make a wheel of each with `uv build --wheel`, and name these and a requirements file",
+            details=request.listed.local,
+        )
+
+
 def merged(requests: Sequence[Request]) -> Request:
     """The one layer that several requests ask for together: all that they list, in their order."""
+    requests = [by_versions(one) for one in requests]
+    several = sum(len(one.projects) for one in requests) > 1
     name = "-".join(dict.fromkeys(one.spec.name for one in requests))
     requires = tuple(dict.fromkeys(text for one in requests for text in one.spec.requires))
     left = tuple(dict.fromkeys(name for one in requests for name in one.spec.leave_out))
@@ -138,11 +190,17 @@ def merged(requests: Sequence[Request]) -> Request:
     folders = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.folders))
     return Request(
         spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
-        text="\n".join(one.text for one in requests if one.text),
+        text="\n".join(text for one in requests for text in (one.text, one.by_uv_text if several else "") if text),
         files=tuple(file for one in requests for file in one.files),
         catalogue=replace(known, first=first, folders=folders),
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
-        requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
+        held_by=tuple(path for one in requests for path in one.held_by),
+        taken=reduce(or_, (one.taken for one in requests)),
+        by_uv=wanted.NOTHING if several else reduce(or_, (one.by_uv for one in requests)),
+        by_uv_text="" if several else "\n".join(one.by_uv_text for one in requests if one.by_uv_text),
+        offered=reduce(or_, (one.offered for one in requests)),
+        texts=tuple(file for one in requests for file in one.texts),
+        requires_python=pythons.together(one.requires_python for one in requests),
     )

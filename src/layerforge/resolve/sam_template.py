@@ -6,6 +6,7 @@ written with a key on each.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -96,8 +97,9 @@ def _plain(value: str) -> str:
 
 
 def _block(lines: Sequence[_Line], key: str) -> list[_Line]:
-    """The lines below the first one that has a key."""
-    start = next((number for number, one in enumerate(lines) if one.key == key), None)
+    """The lines below the first one that has a key, of those that stand below no other."""
+    outer = min((one.indent for one in lines if one.key), default=0)
+    start = next((number for number, one in enumerate(lines) if (one.key, one.indent) == (key, outer)), None)
     if start is None:
         return []
     found: list[_Line] = []
@@ -112,8 +114,9 @@ def _facts(lines: Sequence[_Line]) -> dict[str, str]:
     """What a function, or what stands for all of them, says of itself, by key; of a list its first item."""
     wanted = ("Type", "CodeUri", "Runtime", "Architectures")
     found: dict[str, str] = {}
-    for one, after in zip(lines, [*lines[1:], _Line(indent=0, key="end", value="")], strict=True):
-        value = one.value or (after.value if not after.key else "")
+    for number, one in enumerate(lines):
+        items = itertools.takewhile(lambda line: not line.key, lines[number + 1 :])
+        value = one.value or next((item.value for item in items), "")
         if one.key in wanted and value:
             found.setdefault(one.key, value)
     return found

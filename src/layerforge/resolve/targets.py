@@ -15,34 +15,44 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, lock, project_file, recipe_file
+from layerforge.resolve import file_kinds, lock, project_file, projects, recipe_file
 from layerforge.resolve import requirements as listing
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed, together
+from layerforge.resolve.projects import Named
 from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
 from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import hashed
+from layerforge.resolve.wanted import NOTHING, Wanted, refuse_unknown
 
 _WHEEL, _SOURCE, _LISTS = ".whl", (".tar.gz", ".tgz", ".tar.bz2", ".zip"), (".txt", ".in", ".lock", ".toml")
 PROJECT = project_file.PROJECT
 
 
 def requests(
-    targets: Sequence[str], given_lock: Path | None, known: Catalogue | None = None, *, each: bool = False
+    targets: Sequence[str],
+    given_lock: Path | None,
+    known: Catalogue | None = None,
+    *,
+    each: bool = False,
+    options: Wanted = NOTHING,
 ) -> tuple[Request, ...]:
     """The layers that ``targets`` ask for: one for all of them together, or with ``each`` one a word.
 
-    A recipe that stands alone, or that is a folder of the user's, is built from its own lock.
+    A recipe that stands alone, or that is a folder of the user's, is built from its own lock, and a project from the
+    one that another tool wrote beside it. ``options`` are extras and groups of whichever project has them.
     """
     known = known or catalogue()
     once = list(dict.fromkeys(targets))
     for target in once:
         _refuse_ambiguous(target, known)
     groups = [[target] for target in once] if each else [once]
-    found = [_together(group, known) for group in groups]
+    found = [_together(group, known, options) for group in groups]
+    found = [replace(one, options=options.within(one.offered).options) for one in found]
+    projects.refuse_unknown_wishes(found, options)
     refuse_same_names(found)
     if given_lock is None:
         for request in found:
@@ -50,13 +60,13 @@ def requests(
         return tuple(found)
     if len(found) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
-    return (replace(found[0], lock=given_lock),)
+    return (projects.with_lock(found[0], given_lock),)
 
 
-def _together(targets: Sequence[str], known: Catalogue) -> Request:
+def _together(targets: Sequence[str], known: Catalogue, options: Wanted) -> Request:
     """The one layer that targets ask for."""
     words = [target for target in targets if not _is_path(target) or target.endswith(_WHEEL)]
-    paths = [_from_path(target, known) for target in targets if target not in words]
+    paths = [_from_path(target, known, options) for target in targets if target not in words]
     if len(paths) == len(targets) == 1:
         return paths[0]
     if not paths:
@@ -91,6 +101,9 @@ def _is_path(target: str) -> bool:
         return False
     if _here(target) or file_kinds.kind(target):
         return True
+    target, extras = projects.split(target)
+    if extras and projects.is_one(Path(target)):
+        return True
     named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
     return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
 
@@ -106,7 +119,7 @@ def _refuse_ambiguous(target: str, known: Catalogue) -> None:
     A path says that the disk is meant and a requirement with a version that the index is.
     """
     word = target.strip()
-    if word.startswith((".", "/", "~")) or "/" in word:
+    if word.startswith((".", "/", "~")) or "/" in word or projects.is_one(Path(projects.split(word)[0])):
         return
     if known.target(canonicalize_name(word)):
         folder = known.places[canonicalize_name(word)]
@@ -137,33 +150,30 @@ def _existing(target: str, known: Catalogue) -> Path:
     return path
 
 
-def _from_path(target: str, known: Catalogue) -> Request:
-    path = _existing(target, known)
+def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Request:
+    word, extras = projects.split(target)
+    path = _existing(word, known)
     if path.is_dir():
         if (path / recipe_file.FILE).exists():
             return _from_recipe(recipe_in(path), target, known.with_those_beside(path))
-        if not (path / PROJECT).is_file():
+        if (file := projects.file_in(path)) is None:
             raise _empty_folder(path)
-        path = path / PROJECT
+        path = file
     if path.name.endswith(_SOURCE):
         raise UsageError(
             f"{target} is no wheel: of packages on disk, a target can be a wheel only",
             hint=f"build a wheel of it first: `{shlex.join(['uv', 'build', '--wheel', target])}`",
         )
     file_kinds.refuse_kind(path)
+    if projects.is_one(path):
+        found = projects.request(Named(path=path, word=target, asked=options | extras, known=known))
+        refuse_unknown(extras, found.offered, str(path))
+        return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
+    if extras:
+        raise UsageError(f"{path} is a list of requirements, and has no extras", hint=f"name {word} alone")
     listed = listing.listed(path)
-    facts = file_kinds.facts(path)
-    spec = LayerSpec(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
-    return Request(
-        spec=spec,
-        text=listed.text,
-        files=(path,),
-        catalogue=known,
-        given=(target,),
-        listed=listed,
-        untaken=facts.untaken,
-        requires_python=facts.requires_python,
-    )
+    spec = LayerSpec(name=fitting_name(path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
+    return Request(spec=spec, text=listed.text, files=(path,), catalogue=known, given=(target,), listed=listed)
 
 
 def _empty_folder(path: Path) -> LayerforgeError:

@@ -37,6 +37,7 @@ from layerforge.resolve.uv_failures import (
     SOURCE_REFUSED,
     own_words,
 )
+from layerforge.resolve.wanted import NOTHING, Wanted
 
 OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
@@ -60,6 +61,8 @@ class Asked:
     """The text of requirements."""
     projects: tuple[Path, ...] = ()
     """``pyproject.toml`` files, which uv reads itself."""
+    wanted: Wanted = NOTHING
+    """Extras and groups of a single one of these."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
     excludes: tuple[str, ...] = ()
@@ -73,7 +76,7 @@ class Asked:
 
     def instead(self, requirements: str) -> Asked:
         """The same for other requirements alone."""
-        return replace(self, source=requirements, projects=(), preferred="")
+        return replace(self, source=requirements, projects=(), wanted=NOTHING, preferred="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +120,17 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
-        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *map(str, asked.projects)]
+        projects = [*_wanted(asked), *map(str, asked.projects)]
+        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *projects]
         return run_uv(argv, stdin="\n".join([*asked.indexes, asked.source]))
+
+
+def _wanted(asked: Asked) -> list[str]:
+    """Options that ask for extras and groups of the project; those of several are requirements in the text."""
+    if len(asked.projects) != 1:
+        return []
+    groups = [f"{asked.projects[0]}:{name}" for name in asked.wanted.groups]
+    return list(Wanted(extras=asked.wanted.extras, groups=tuple(groups)).options)
 
 
 def limit(option: str, text: str, folder: str) -> list[str]:

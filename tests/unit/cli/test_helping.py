@@ -48,11 +48,6 @@ def test_every_option_of_a_build_stands_in_a_group(name: str) -> None:
     assert options - grouped == {"quiet", "verbose"}
 
 
-def test_nothing_asked_for_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["build"]) == 2
-    assert "TARGET" in capsys.readouterr().err
-
-
 def test_what_follows_r_is_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["plan", "-r", "requests"]) == 3
     assert "does not exist" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.project_settings import (
     NOTHING,
     Asks,
@@ -157,6 +158,8 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> N
         code = "12 apples"
         layers = 5
         compression = "small"
+        [function.web]
+        requires = ["numpy"]
         """,
     ) == (
         "stor is unknown; perhaps you meant store",
@@ -168,14 +171,34 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> N
         "layer.science.bytecode must be 'beside' or 'only' or 'none', not 'onyl'",
         "layer.a b: its name must be of letters, digits, - and _, 100 at most",
         "layer.a b.requires holds 3, which must be a requirement, not ['pandas', 3]",
-        'layer.a b.fit must be "direct", a size such as "60 MB", or { room = "60 MB" }, not {\'rom\': \'60 MB\'}',
+        "layer.a b.fit has rom: it takes room alone, not {'rom': '60 MB'}",
         "layer.web asks for nothing: it takes requires, file, project or another of group, extra, lock",
         "layer.Web.file must not be empty, not []",
-        "function.train.code must be a size such as \"110 MiB\", not '12 apples'",
+        "function.train.code must be a size such as \"12 MB\", or bytes, not '12 apples'",
         "function.train.layers must be a number from 0 to 4: a function takes five layers, not 5",
         "function.train.compression is unknown",
-        "layer.Web and layer.web differ in case alone",
+        "layer.Web and layer.web have one name",
+        "function.web and layer.web have one name",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "zipped", "room"),
+    [
+        ('"direct"', "direct", 52_428_800, 0),
+        ('"60 MB"', "60 MB", 60_000_000, 0),
+        ("60000000", "60000000 bytes", 60_000_000, 0),
+        ('{ room = "60MB" }', "room=60MB", None, 60_000_000),
+        ("{ room = 5000 }", "room=5000 bytes", None, 5000),
+        ('"room=60MB"', "room=60MB", None, 60_000_000),
+    ],
+)
+def test_what_a_layer_fits_into_is_what_the_option_takes(
+    tmp_path: Path, text: str, said: str, zipped: int | None, room: int
+) -> None:
+    [layer] = read(tmp_path, f"[layer.a]\nrequires = 'six'\nfit = {text}\n").layers
+    assert layer.settings.fit == said
+    assert parse_fit(said) == Fit(zipped=zipped, room=room)
 
 
 @pytest.mark.parametrize(

@@ -677,9 +677,7 @@ def test_a_small_layer_for_a_supported_runtime_has_no_notes() -> None:
 def test_a_large_zip_needs_a_bucket_and_what_would_shrink_it_is_named() -> None:
     examination = an_examination(zipped=52_428_801)
     (note,) = notes(examination, expect(), today=LONG_AGO)
-    assert "publishing needs a bucket; `--bytecode only --compression small` makes it smaller" in note
-    (note,) = notes(examination, expect(bytecode=BytecodeMode.ONLY), today=LONG_AGO)
-    assert "--bytecode only" not in note
+    assert "publishing needs a bucket; `layerforge build --fit direct` looks for settings that fit" in note
     assert notes(an_examination(zipped=52_428_800), expect(), today=LONG_AGO) == ()
 
 
