@@ -103,6 +103,7 @@ def wanted(
     layers = {one.name: one for one in found.layers}
     named = tuple(layers[word] for word in dict.fromkeys(words or layers) if word in layers)
     others = tuple(word for word in words if word not in layers)
+    _refuse_functions(others, found)
     if options and not others and not any(one.asks.project for one in named):
         raise UsageError(
             f"{options.told}: no layer of {found.file} that is built is a project's", hint="leave that out"
@@ -110,6 +111,16 @@ def wanted(
     for line in _passed_over(named if words else (), found, known):
         progress.say(line)
     return named, others
+
+
+def _refuse_functions(words: Iterable[str], found: ProjectSettings) -> None:
+    """Raises ``UsageError`` for a word that is a function of the project, and that an index may have a package of."""
+    names = {one.name for one in found.functions}
+    if function := next((word for word in words if word in names), ""):
+        raise UsageError(
+            f"{function} is a function of {found.file}, and its layers are made with those of all others",
+            hint=f'`layerforge build` without words makes them; "{function}>=0" is the package of that name',
+        )
 
 
 def _all_layers(word: str, found: ProjectSettings) -> tuple[str, ...]:
