@@ -78,6 +78,7 @@ def run(
     asked = ctx.params
     if given["twice"]:
         raise UsageError("--verify-twice makes layers that are verified alone", hint="leave it out, or name a layer")
+    _refuse_planned(ctx)
     settings = functions.settings_of(Path())
     known = shared.known_recipes(asked["recipes_folders"] or settings.recipes or ())
     targets = functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
@@ -100,6 +101,25 @@ def run(
         both = {name: [*rows, *data[name]] for name, rows in (others or {}).items() if name in data}
         terminal.print_json({**(others or {}), **data, **both, "seconds": progress.seconds})
     return code
+
+
+_PLANNED = {"leave_out": "--leave-out", "fit": "--fit"}
+"""Options that change what lies in a layer, which is planned for all functions together."""
+
+
+def _refuse_planned(ctx: click.Context) -> None:
+    """Raises ``UsageError`` for an option of the call that a split would have to know."""
+    for name, option in _PLANNED.items():
+        if ctx.params.get(name) and ctx.get_parameter_source(name) in _BY_HAND:
+            raise UsageError(
+                f"{option} changes what is in layers that functions share, and those are planned",
+                hint="say leave-out in the project file, then `layerforge split`"
+                if name == "leave_out"
+                else "leave it out; a function's `code` keeps room for its own files",
+            )
+
+
+_BY_HAND = frozenset({ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT})
 
 
 def _said(ctx: click.Context, name: str) -> list[str]:
@@ -134,7 +154,7 @@ def _work(target: Target, one: TargetSplit, known: Catalogue, place: Workplace) 
     options, session = place.session(target)
     found: dict[str, Prepared | LayerforgeError] = {}
     # A layer is not run by itself: what its packages need may be in another.
-    unproved = replace(options, verify=False)
+    unproved = replace(options, verify=False, fit=None, leave_out=())
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         for layer in one.layer:
             try:

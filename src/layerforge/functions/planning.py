@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from layerforge.build.options import Options
 from layerforge.build.session import Session
-from layerforge.core import guarded
+from layerforge.core import digest, guarded
 from layerforge.core.runtimes import Target
 from layerforge.functions.families import Conflict, Families, Family, Member, families
 from layerforge.functions.needs import needed
@@ -39,8 +39,10 @@ class Wanted:
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """Its requirements, sorted."""
-        return tuple(sorted(self.request.spec.requires))
+        """Its requirements, sorted, and what tells its lock from another one."""
+        lock = self.request.lock
+        locked = (f"{lock.name} sha256:{digest.of_file(lock)}",) if lock is not None and lock.is_file() else ()
+        return (*sorted(self.request.spec.requires), *locked)
 
     @property
     def question(self) -> tuple[object, ...]:

@@ -60,7 +60,7 @@ def _expected(function: LockedFunction, layers: Sequence[MadeLayer], known: Cata
     pins = [pin for one in layers for pin in one.prepared.plan.pins]
     needed = [pin for pin in pins if pin.name in function.packages]
     compiling = builder is not None and not first.options.wheels
-    spec = LayerSpec(name=function.name, requires=function.asks)
+    spec = LayerSpec(name=function.name, requires=function.packages)
     spec = compose(spec, needed, known, target, compiling=compiling, image=builder is not None).spec
     env = together.variables([(one.locked.name, one.built.manifest.env) for one in layers])
     spec = replace(spec, env=env, left_out=function.absent)

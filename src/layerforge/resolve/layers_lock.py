@@ -88,7 +88,7 @@ class LockedFunction:
 
     name: str
     asks: tuple[str, ...]
-    """Its requirements as they were when the split was made, sorted; a split for others is out of date."""
+    """Its requirements, and the digest of its lock, as they were for this split; one for others is out of date."""
     leave_out: tuple[str, ...] = ()
     code: int = 0
     own_layers: int = 0

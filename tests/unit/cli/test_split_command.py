@@ -382,3 +382,37 @@ def test_what_a_function_leaves_out_is_told_by_its_lock_though_others_have_it(
     ran = layerforge("build", *HOST)
     assert ran.code == 7
     assert "--leave-out has taken base away" in ran.err
+
+
+def test_another_lock_of_a_function_makes_the_split_out_of_date(
+    layerforge: Command, project: Path, index: Path
+) -> None:
+    (project / "base.lock").write_text(lock_of(index / "base-1.0-py3-none-any.whl"))
+    text = PROJECT.replace('requires = ["web"]', 'requires = ["base"]\nlock = "base.lock"')
+    (project / "layerforge.toml").write_text(text)
+    layerforge("split", *HOST)
+    assert layerforge("split", "--check").code == 0
+    (project / "base.lock").write_text(lock_of(make_wheel(index, "base", "2.0")))
+    assert layerforge("split", "--check").code == 4
+
+
+def test_what_the_project_leaves_out_is_left_out_of_every_function(
+    layerforge: Command, project: Path, index: Path
+) -> None:
+    make_wheel(index, "web", requires=["base"], files={"web/__init__.py": b"A = 1\n"})
+    (project / "layerforge.toml").write_text(f'leave-out = ["base"]\n{PROJECT}')
+    layerforge("split", *HOST)
+    assert layers(project) == {"api": ["web 1.0"], "report": ["paper 1.0"]}
+    assert layerforge("build", *HOST).code == 0
+    ran = layerforge("build", *HOST, "--leave-out", "paper")
+    assert ran.code == 2
+    assert "--leave-out changes what is in layers that functions share" in ran.err
+
+
+def test_the_name_of_a_function_is_never_taken_for_a_package(layerforge: Command, project: Path, index: Path) -> None:
+    make_wheel(index, "api")
+    for command in ("build", "plan"):
+        ran = layerforge(command, "api", *HOST)
+        assert ran.code == 2
+        assert "api is a function of layerforge.toml" in ran.err
+    assert layerforge("build", "api>=0", "--python", PYTHON, *HOST).code == 0

@@ -28,6 +28,7 @@ from layerforge.verify.notes import notes
 from layerforge.verify.rules import RULES, judge
 from layerforge.verify.rules_table import RULES_TABLE, Expect
 from layerforge.verify.run_check import Checked, check_program, init_program, nothing_proved, run_check
+from layerforge.verify.unions import same_paths
 from layerforge.verify.verdict import Figures
 from zips import Put, a_member, an_elf, an_examination, link
 
@@ -110,7 +111,7 @@ def test_every_section_of_the_document_says_what_why_and_how() -> None:
 
 
 def test_every_rule_of_the_table_has_a_function_that_names_it() -> None:
-    documented = {doc[:5] for rule in RULES if (doc := rule.__doc__)}
+    documented = {doc[:5] for rule in (*RULES, same_paths) if (doc := rule.__doc__)}
     assert documented == {rule.id for rule in RULES_TABLE if rule.id < "LF400"}
 
 
