@@ -24,13 +24,10 @@ from layerforge.core.store import disk
 from layerforge.core.text import megabytes
 from layerforge.core.watched import go_on
 from layerforge.examine.examine import examine
-from layerforge.layer.archive import archive
-from layerforge.layer.assemble import assemble
-from layerforge.layer.candidates import check_limit
-from layerforge.layer.data_files import fetched, laid, with_data
-from layerforge.layer.passes.run import optimize
-from layerforge.layer.patches import patched
-from layerforge.report.delivery import BuiltLayer, described, keep, recall, refuse_unfit
+from layerforge.layer import forming
+from layerforge.layer.data_files import fetched
+from layerforge.layer.forming import Bench
+from layerforge.report.delivery import BuiltLayer, carried_out, described, keep, recall, refuse_unfit, refuse_unproved
 from layerforge.report.manifest import Manifest, manifest
 from layerforge.report.provenance import origins
 from layerforge.verify import verifying
@@ -86,6 +83,7 @@ def _made(work: LayerWork, session: Session) -> str:
         layer = make(work, _interpreter(planned, session), replace(session, builder=builder))
     else:
         progress.say(built_before(layer))
+    planned = carried_out(planned, layer.manifest)
     if work.verify and known_verdict(planned, layer.manifest.sha256, session) is None:
         beside = surroundings(planned, session)
         # What is not kept has to be found out where the layer is delivered; perhaps it can be had there.
@@ -142,17 +140,21 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
     """Makes a layer of what its steps made, and keeps it. Raises ``LackingError`` where the store has not all of it."""
     planned, progress = work.plan, session.progress
     with session.store.workspace() as workspace:
-        data = fetched(planned.spec.data, session.search, workspace)
-        built = collected(planned, session.store, workspace, progress, work.made)
-        tree = with_data(assemble(planned, built, workspace, session.search), data)
-        tree, changes, patches = patched(tree, planned.spec.patches, progress)
-        tree, passes = optimize(tree, planned, interpreter, session.store, progress)
-        check_limit(tree, planned)
-        packed = archive(tree, planned.compression, planned.epoch, session.store, progress)
-        results = (*changes, *passes)
-        layer_manifest = manifest(planned, tree, results, packed, session.engine.name, patches, laid(data))
-        found = origins(planned, session.builder, session.search, workspace, session.logs)
-        layer = described(layer_manifest, tree, found, packed.data)
+        bench = Bench(
+            plan=planned,
+            data=fetched(planned.spec.data, session.search, workspace),
+            built=collected(planned, session.store, workspace, progress, work.made),
+            interpreter=interpreter,
+            search=session.search,
+            workspace=workspace,
+        )
+        made = forming.made(bench)
+        one = made.formed
+        layer_manifest = manifest(
+            one.plan, one.tree, one.results, made.packed, session.engine.name, one.patches, one.data, made.fitted
+        )
+        found = origins(one.plan, session.builder, session.search, workspace, session.logs)
+        layer = described(layer_manifest, one.tree, found, made.packed.data)
     # What the image says of itself is left out where it was not let finish.
     go_on(progress)
     keep(planned, layer, session.store)
@@ -160,7 +162,12 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
 
 
 def judge(planned: Plan, layer: BuiltLayer, beside: Provided, session: Session) -> Verdict:
-    """The verdict on a layer that is run ``beside`` what Lambda has. It is kept where that could be had."""
+    """The verdict on a layer that is run ``beside`` what Lambda has. It is kept where that could be had.
+
+    Raises ``VerificationError`` for a layer that goes without what Lambda has to fit, where that is not to be had.
+    """
+    if beside.lacking:
+        refuse_unproved(layer, beside.lacking)
     with session.progress.step("verify") as step:
         mode, bad = planned.spec.bytecode.mode, layer.manifest.uncompilable
         spec = replace(planned.spec, env=layer.manifest.env)

@@ -21,7 +21,7 @@ from layerforge.core.watched import Watched
 from layerforge.layer import variables
 from layerforge.perform import built_before, judge, known_verdict, perform, surroundings
 from layerforge.planning import Graph, Prepared, graph
-from layerforge.report.delivery import BuiltLayer, Layer, deliver, recall, refuse_unfit
+from layerforge.report.delivery import BuiltLayer, Layer, carried_out, deliver, recall, refuse_unfit
 from layerforge.verify.verdict import Verdict, mark, summary
 
 
@@ -155,6 +155,8 @@ def _delivered(one: Prepared, found: Graph, done: Done | None) -> Ended:
                 f"the store has not the layer {planned.spec.name}, which was there a moment ago",
                 hint="run the same again: what is not there is made anew",
             )
+        planned = carried_out(planned, layer.manifest)
+        one = one._replace(plan=planned)
         if done is None:
             session.progress.say(built_before(layer))
         for line in variables.unsettled(planned.spec.env, layer.manifest.env):

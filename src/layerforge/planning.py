@@ -17,16 +17,19 @@ from layerforge.build.options import Options, decided, held, settled, with_inter
 from layerforge.build.plan import BUILT, Plan, SourceStep, Toolchain, plan
 from layerforge.build.requested_wheels import with_wheels
 from layerforge.build.session import Session, equipped
+from layerforge.build.without import without_runtime
 from layerforge.build.work import layer_key, layer_work_of
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.looked_up import looked_up
 from layerforge.perform import known_verdict
-from layerforge.report.delivery import BYTES, LAYER, kept_digest
+from layerforge.report.delivery import BYTES, LAYER, kept_digest, kept_plan
 from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import compose
+from layerforge.resolve.fit import Way
 from layerforge.resolve.lock import Pin
+from layerforge.resolve.recipe import Compression
 from layerforge.resolve.request import Request
 
 _MEMORY = 2 * 2**30
@@ -48,15 +51,19 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
     Raises ``UsageError`` where an interpreter is needed that neither this machine nor the image has.
     """
     options = with_interpreter(options, session)
-    request, pins, session = composed(request, options, session)
+    request, pins = _chosen(request, options, session)
+    bare = request
+    request, session = _composed(request, pins, options, session)
     toolchain = None
     if session.builder is not None:
         environments = EnvironmentResolver(request=request, search=session.search, fetches=fetches)
         build_pins = build_environments.build_pins(environments, pins, options.target)
         toolchain = Toolchain(image=session.builder.image, build_pins=build_pins)
-    target, interpreter = options.target, options.interpreter
-    planned = plan(request.spec, target, pins, options.compression, interpreter, options.epoch, toolchain)
-    session = replace(session, interpreter=interpreter)
+    planned = _planned(request, pins, options, toolchain)
+    if options.goal and Way.RUNTIME in options.goal.ways:
+        other = without_runtime(bare, planned, pins, options, session, toolchain)
+        planned = _planned(request, pins, options, toolchain, other)
+    session = replace(session, interpreter=options.interpreter)
     return Prepared(replace(planned, indexes=request.listed.indexes), options, session)
 
 
@@ -81,22 +88,53 @@ def planning_store(prepared: Sequence[Prepared]) -> DiskStore:
     return looked_up(prepared[0].session.store, [*records, *times], [(BUILT, step.key) for step, _ in steps])
 
 
-def composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
-    """The request with what the recipes of its locked packages say, these packages, and what their steps take."""
-    image = session.builder is not None
-    compiles = image and not options.wheels
-    request = settled(request, options, compiles=compiles)
+def _planned(
+    request: Request,
+    pins: tuple[Pin, ...],
+    options: Options,
+    toolchain: Toolchain | None,
+    without: Plan | None = None,
+) -> Plan:
+    """The plan of a composed request. What its layer is to fit into counts with all that may be done for that."""
+    goal = options.goal
+    if goal and without is None:
+        goal = replace(goal, ways=tuple(way for way in goal.ways if way is not Way.RUNTIME))
+    return plan(
+        request.spec,
+        options.target,
+        pins,
+        options.compression or Compression.FAST,
+        options.interpreter,
+        options.epoch,
+        toolchain,
+        goal,
+        without,
+    )
+
+
+def _chosen(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...]]:
+    """The request as it counts, and the packages that it comes to."""
+    request = settled(request, options, compiles=_compiles(options, session))
     if request.names_sources:
         request = with_wheels(request, _making(request, options, session))
     chosen = locking.locked_pins(request, options.target, session.search)
-    request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
+    return replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
+
+
+def _compiles(options: Options, session: Session) -> bool:
+    return session.builder is not None and not options.wheels
+
+
+def _composed(request: Request, pins: tuple[Pin, ...], options: Options, session: Session) -> tuple[Request, Session]:
+    """The request with what the recipes of its locked packages say, and what their steps take."""
+    compiles, image = _compiles(options, session), session.builder is not None
     request = held(request, options, pins)
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
         session.progress.say(line)
     session = equipped(session, found.spec)
     spec = sources.substituted(decided(found.spec, options), session.folders, session.progress)
-    return replace(request, spec=spec), pins, session
+    return replace(request, spec=spec), session
 
 
 def _making(request: Request, options: Options, session: Session) -> WheelMaking:
@@ -177,7 +215,7 @@ def _jobs(one: Prepared, kept: str, known: Mapping[str, Job], again: Collection[
         wanted = lacking(planned, session.store, again)
         for data in planned.spec.data:
             sources.keep(data.source, search)
-    elif not one.options.verify or known_verdict(planned, kept, session):
+    elif not one.options.verify or known_verdict(kept_plan(planned, session.store), kept, session):
         return []
     steps = [known.get(key) or step_job(planned, step, image, wanted, search) for key, step in wanted.items()]
     work = layer_work_of(planned, *identities(image), verify=one.options.verify, made=tuple(wanted))

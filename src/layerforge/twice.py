@@ -21,7 +21,7 @@ from layerforge.core.store.downloads import Downloads
 from layerforge.pipeline import Delivered, Ended, NotBegunError
 from layerforge.planning import Graph, Prepared
 from layerforge.report import reproduced
-from layerforge.report.delivery import BuiltLayer, files_of, keep, kept_digest, recall, stem
+from layerforge.report.delivery import BuiltLayer, carried_out, files_of, keep, kept_digest, recall, stem
 from layerforge.report.reproduced import Differences
 from layerforge.resolve import sdists, wheels
 
@@ -130,8 +130,8 @@ def _settle(one: Prepared, first: DiskStore, second: DiskStore) -> None:
     or ``StoreError`` where a store that others read says otherwise.
     """
     planned, store, progress = one.plan, one.session.store, one.session.progress
-    layer = _recalled(one, first)
-    files, others = files_of(planned, layer), files_of(planned, _recalled(one, second))
+    layer, other = _recalled(one, first), _recalled(one, second)
+    files, others = (files_of(carried_out(planned, made.manifest), made) for made in (layer, other))
     found = reproduced.compare(planned, first, second, files, others)
     if found.steps or found.files:
         raise reproduced.refusal(planned, found, _set_aside(one, found, (first, second), (files, others)))

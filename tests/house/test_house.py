@@ -41,8 +41,11 @@ def test_the_test_lock_holds_what_the_project_asks_for() -> None:
 
 
 def test_no_lock_names_an_index() -> None:
+    others = ROOT / "tests/data/other_locks"
     for path in (*ROOT.glob("recipes/*/*.lock"), *ROOT.glob("tests/**/*.lock")):
-        assert "://" not in path.read_text(), path
+        assert "://" not in path.read_text() or others in path.parents, path
+    for path in (one for one in others.rglob("*") if one.is_file()):
+        assert {*re.findall(r"://([^/\"]+)", path.read_text())} <= {"index.example"}, path
     assert '"resolved"' not in (ROOT / "tests/tools/package-lock.json").read_text()
 
 

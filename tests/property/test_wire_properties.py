@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -16,6 +17,7 @@ from layerforge.build.plan import Toolchain, plan
 from layerforge.build.work import LayerWork, StepWork, layer_work_of, sources_of, work_of
 from layerforge.core.errors import LayerforgeError, UsageError, VerificationError
 from layerforge.core.findings import Finding, Severity
+from layerforge.resolve.fit import Fit, Goal, Way
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Compression, Settings, SourcePackage
@@ -26,6 +28,13 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 10**30) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
+)
+
+GOALS = st.builds(
+    Goal,
+    fit=st.builds(Fit, zipped=st.none() | st.integers(1, 2**40), room=st.integers(0, 2**27)),
+    ways=st.sets(st.sampled_from(list(Way))).map(lambda chosen: tuple(way for way in Way if way in chosen)),
+    required=st.booleans(),
 )
 
 
@@ -54,7 +63,10 @@ def works(draw: st.DrawFn) -> StepWork | LayerWork:
         None,
         draw(st.integers(0, 2**33)),
         Toolchain(image=IMAGE, build_pins={"p": pins}),
+        draw(st.none() | GOALS),
     )
+    if planned.goal and Way.RUNTIME in planned.goal.ways:
+        planned = replace(planned, without=plan(spec, target(), (), Compression.FAST, None, 0))
     step = draw(st.sampled_from([None, *sources_of(planned).values()]))
     if step is None:
         return layer_work_of(planned, draw(TEXTS), verify=draw(st.booleans()), made=(draw(TEXTS),))

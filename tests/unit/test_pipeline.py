@@ -97,11 +97,11 @@ class Line:
         [request] = targets.requests([str(word) for word in words], given, self.known)
         return forge(request, self.options(out, **facts), self.session)
 
-    def plan(self, word: str | Path) -> Plan:
+    def plan(self, word: str | Path, **facts: Any) -> Plan:
         """What would be done for one target, as it is shown."""
         self.progress = FakeProgress()
         [request] = targets.requests([str(word)], None, self.known)
-        return planning.prepare(request, self.options(), self.session, fetches=False).plan
+        return planning.prepare(request, self.options(**facts), self.session, fetches=False).plan
 
     @property
     def known(self) -> Catalogue:

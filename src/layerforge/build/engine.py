@@ -36,6 +36,9 @@ class Job:
     """How often the program is run, where functions are invoked; elsewhere once."""
     runtime: Path | None = None
     """Folder with the packages of Lambda's own Python, where the program is to have them and the engine has none."""
+    code: Path | None = None
+    """Folder that stands for ``/var/task``, which every user can read: a function's own code, that the program can
+    import before all else; ``None`` where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from layerforge.build import host_function
 from layerforge.build.engine import Job, Outcome
 from layerforge.build.errors import EngineError
+from layerforge.build.function import FunctionAnswer, FunctionCall
 from layerforge.build.host_view import OPTIONS, EnclosureOrder, View, enclose, limits_for, order_of, view_of
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine, this_machine
@@ -35,6 +37,10 @@ second, the file that is to tell what was loaded in the end, if any, and the fol
 library. Both outputs become one, in order.
 
 It imports nothing that is not loaded anyway, so that the program cannot lean on it."""
+
+TASK = "/var/task"
+BESIDE = "/var/layerforge"
+"""Where the program lies when a function's own code is at ``/var/task``."""
 
 RUNTIME = "/var/runtime"
 """Where Lambda's own Python has its packages."""
@@ -100,6 +106,10 @@ class HostEngine:
                     raise lacking from error
                 raise EngineError(f"{self.interpreter.path} cannot be started: {error}") from error
 
+    def invoke(self, call: FunctionCall) -> FunctionAnswer:
+        """Invokes a function with what stands for Lambda's runtime here. Raises ``EngineError``."""
+        return host_function.invoke(self.run, call)
+
 
 def _enclosed(job: Job, view: View, folder: Path) -> Outcome:
     """A run in a root of its own, where the layer lies at ``/opt``."""
@@ -110,8 +120,12 @@ def _enclosed(job: Job, view: View, folder: Path) -> Outcome:
     # The program runs as another user, to whom /opt lies open whoever made this one, and with whatever umask.
     for place in (task, job.opt):
         place.chmod(0o755)
-    arguments = ("-c", PRELUDE, "/var/task/program.py", "", *_folders(job, Path("/opt"), RUNTIME))
-    shown = {"/opt": str(job.opt.absolute()), "/var/task": str(task)}
+    program = BESIDE if job.code else TASK
+    arguments = ("-c", PRELUDE, f"{program}/program.py", "", *_folders(job, TASK, Path("/opt"), RUNTIME))
+    shown = {"/opt": str(job.opt.absolute()), program: str(task)}
+    if job.code:
+        job.code.chmod(0o755)
+        shown[TASK] = str(job.code.absolute())
     if job.runtime:
         shown[RUNTIME] = str(job.runtime.absolute())
     return _outcome(job, view, order_of(view, folder, arguments, shown, job.timeout, job.env))
@@ -133,13 +147,13 @@ def _plainly(job: Job, view: View, folder: Path) -> Outcome:
         "LD_LIBRARY_PATH": str(opt / "lib"),
     }
     runtime = str(job.runtime.absolute()) if job.runtime else ""
-    argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, opt, runtime))
-    order = EnclosureOrder(root="", argv=argv, env=env, cwd=str(cwd), limits=limits_for(job.timeout))
+    code = str(job.code.absolute()) if job.code else ""
+    argv = (view.executable, *OPTIONS, "-c", PRELUDE, str(program), str(maps), *_folders(job, code, opt, runtime))
+    order = EnclosureOrder(root="", argv=argv, env=env, cwd=code or str(cwd), limits=limits_for(job.timeout))
     outcome = _outcome(job, view, order)
     open_ = f"this machine's files, network and processes were in sight ({view.refused})"
-    return replace(
-        outcome, open=open_, foreign=_foreign(maps, (*view.own, str(opt), str(tmp), *filter(None, [runtime])))
-    )
+    known = (*view.own, str(opt), str(tmp), *filter(None, [runtime, code]))
+    return replace(outcome, open=open_, foreign=_foreign(maps, known))
 
 
 def _foreign(maps: Path, known: Iterable[str]) -> tuple[str, ...]:
@@ -166,11 +180,13 @@ def _outcome(job: Job, view: View, order: EnclosureOrder) -> Outcome:
     )
 
 
-def _folders(job: Job, opt: Path, runtime: str) -> tuple[str, ...]:
-    """Where Lambda looks for modules, in its order: those of a layer come before those of its own Python."""
+def _folders(job: Job, code: str, opt: Path, runtime: str) -> tuple[str, ...]:
+    """Where Lambda looks for modules, in its order: the function's own, then those of a layer, then those of its own
+    Python.
+    """
     site = opt / "python"
-    own = (runtime,) if job.runtime else ()
-    return (str(site / "lib" / f"python{job.target.python}" / "site-packages"), str(site), *own)
+    first, own = (code,) if job.code else (), (runtime,) if job.runtime else ()
+    return (*first, str(site / "lib" / f"python{job.target.python}" / "site-packages"), str(site), *own)
 
 
 def _dotted(numbers: tuple[int, ...]) -> str:

@@ -15,6 +15,7 @@ from layerforge.core import guarded
 from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import pythons
 from layerforge.resolve import excluding
+from layerforge.resolve.fit import AUTO, Fit, Goal, Way
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
@@ -28,11 +29,14 @@ class Options:
     target: Target
     interpreter: Interpreter | None
     """A CPython of the target's minor version; ``None`` where this machine has none."""
-    compression: Compression
+    compression: Compression | None
+    """``None`` leaves it to the size of the layer."""
     output: Path
     epoch: int
     bytecode: BytecodeMode | None = None
     docstrings: Docstrings | None = None
+    fit: Fit | None = None
+    """What the layers have to fit into; other settings are chosen for it where nobody says them."""
     verify: bool = True
     from_source: tuple[str, ...] = ()
     """Packages to compile, beyond those whose recipes say it."""
@@ -46,6 +50,15 @@ class Options:
     """Source steps and layers that are made at the same time."""
     twice: bool = False
     """Whether each layer is made twice, whatever the store has, and delivered only if both are the same."""
+
+    @property
+    def goal(self) -> Goal | None:
+        """What settings are chosen for, and which nobody has said."""
+        if self.fit is None:
+            return AUTO if self.compression is None else None
+        said = {Way.ONLY} if self.bytecode else set()
+        said |= {Way.SMALL, Way.MAX} if self.compression else set()
+        return Goal(fit=self.fit, ways=tuple(way for way in Way if way not in said))
 
 
 def with_interpreter(options: Options, session: Session) -> Options:

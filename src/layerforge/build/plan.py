@@ -16,6 +16,7 @@ from layerforge.core import digest
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.fit import Goal
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import BytecodeMode, Compression, Data, Library, Settings, SourcePackage
@@ -87,6 +88,10 @@ class Plan:
     indexes: tuple[str, ...] = field(default=(), repr=False)
     """Options of a requirements file that say where wheels are looked for. They decide no byte, since every hash is
     enforced, and are written nowhere, since they may hold passwords."""
+    goal: Goal | None = None
+    """What settings are chosen for once the sizes are known; ``None`` where they are as they stand here."""
+    without: Plan | None = None
+    """The same layer without what Lambda's own Python has, which the goal may have taken instead."""
 
     @property
     def pins(self) -> tuple[Pin, ...]:
@@ -127,6 +132,8 @@ def plan(
     interpreter: Interpreter | None,
     epoch: int,
     toolchain: Toolchain | None = None,
+    goal: Goal | None = None,
+    without: Plan | None = None,
 ) -> Plan:
     """The plan for ``recipe`` on ``target`` from the pins that apply there. ``epoch``: unix seconds.
 
@@ -145,6 +152,8 @@ def plan(
         steps=(*source, *wheels),
         epoch=epoch,
         key="",
+        goal=goal,
+        without=without,
     )
     return replace(keyless, key=digest.of_json([SCHEMA, __version__, _decisive(keyless)]))
 
@@ -245,6 +254,9 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
     facts, spec = as_json(planned), planned.spec
     facts["recipe"].pop("budget")
+    if planned.without:
+        # By these it is decided whether the other plan may be taken.
+        facts["runtime"] = [dict(planned.target.runtime.oldest), dict(planned.target.runtime.versions)]
     # The SBOM, which is kept with the layer, tells the address, unless it is a file's of this machine.
     places = ["" if one.source.url.startswith("file:") else one.source.url for one in spec.data]
     rows = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
@@ -275,6 +287,20 @@ def as_json(planned: Plan) -> dict[str, Any]:
         },
         "steps": [_step_json(step) for step in planned.steps],
         "key": planned.key,
+        "fit": _goal_json(planned),
+    }
+
+
+def _goal_json(planned: Plan) -> dict[str, Any] | None:
+    goal, without = planned.goal, planned.without
+    if goal is None:
+        return None
+    return {
+        "zipped": goal.fit.zipped,
+        "unzipped": goal.fit.unzipped,
+        "required": goal.required,
+        "may": [str(way) for way in goal.ways],
+        "without": without and {"key": without.key, "left_out": [one.told for one in without.spec.left_out]},
     }
 
 

@@ -20,6 +20,7 @@ from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store.far import ConflictError
 from layerforge.core.store.objects import FarReadOnlyError, FarStoreError
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.fit import Goal
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression, Source
 
@@ -79,6 +80,8 @@ class _Plan:
     steps: tuple[_Step, ...]
     epoch: int
     key: str
+    goal: Goal | None = None
+    without: _Plan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,8 +268,17 @@ def _of_step(work: _StepWork) -> StepWork:
 
 
 def _layer_work(work: LayerWork) -> _LayerWork:
-    plan = work.plan
-    own = _Plan(
+    return _LayerWork(
+        plan=_told_plan(work.plan),
+        image=work.image,
+        base_image=work.base_image,
+        verify=work.verify,
+        made=work.made,
+    )
+
+
+def _told_plan(plan: Plan) -> _Plan:
+    return _Plan(
         spec=plan.spec,
         target=_where(plan.target),
         compression=plan.compression,
@@ -274,13 +286,19 @@ def _layer_work(work: LayerWork) -> _LayerWork:
         steps=tuple(map(_tagged, plan.steps)),
         epoch=plan.epoch,
         key=plan.key,
+        goal=plan.goal,
+        without=_told_plan(plan.without) if plan.without else None,
     )
-    return _LayerWork(plan=own, image=work.image, base_image=work.base_image, verify=work.verify, made=work.made)
 
 
 def _of_layer(work: _LayerWork) -> LayerWork:
-    plan = work.plan
-    own = Plan(
+    return LayerWork(
+        plan=_plan(work.plan), image=work.image, base_image=work.base_image, verify=work.verify, made=work.made
+    )
+
+
+def _plan(plan: _Plan) -> Plan:
+    return Plan(
         spec=plan.spec,
         target=_target(plan.target),
         compression=plan.compression,
@@ -288,5 +306,6 @@ def _of_layer(work: _LayerWork) -> LayerWork:
         steps=tuple(map(_untagged, plan.steps)),
         epoch=plan.epoch,
         key=plan.key,
+        goal=plan.goal,
+        without=_plan(plan.without) if plan.without else None,
     )
-    return LayerWork(plan=own, image=work.image, base_image=work.base_image, verify=work.verify, made=work.made)

@@ -105,15 +105,24 @@ def layer_work_of(
     plan: Plan, image: str, base_image: str = "", *, verify: bool, made: tuple[str, ...] = ()
 ) -> LayerWork:
     """The layer of a plan as work. ``image``: identity of what its steps run in, which is made on ``base_image``."""
-    packages = tuple(replace(part, build_lock=None) for part in plan.spec.packages)
-    bare = replace(plan, indexes=(), spec=replace(plan.spec, folder=None, packages=packages))
-    steps = tuple(_without_folders(step) for step in plan.steps)
     return LayerWork(
-        plan=replace(bare, steps=steps),
+        plan=_bare(plan),
         image=image if sources_of(plan) else "",
         verify=verify,
         base_image=base_image or image,
         made=made,
+    )
+
+
+def _bare(plan: Plan) -> Plan:
+    """A plan without what only the machine that made it has."""
+    packages = tuple(replace(part, build_lock=None) for part in plan.spec.packages)
+    return replace(
+        plan,
+        indexes=(),
+        spec=replace(plan.spec, folder=None, packages=packages),
+        steps=tuple(_without_folders(step) for step in plan.steps),
+        without=_bare(plan.without) if plan.without else None,
     )
 
 

@@ -12,27 +12,34 @@ from contextlib import suppress
 import click
 
 from layerforge import __version__
-from layerforge.cli import helping, verbosity
+from layerforge.cli import helping, variables, verbosity
 from layerforge.core import interrupts
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.interrupts import INTERRUPTED
 
 COMMANDS = {
+    "init": "Write a project file from what a folder holds.",
     "build": "Build, verify and write layers.",
     "lock": "Write a lock: exact versions with hashes.",
     "plan": "Show what a build would do.",
+    "split": "Plan the layers that functions share.",
     "recipes": "List recipes, write a first one, or look for mistakes.",
+    "rebuild": "Build anybody's layer again, and compare the two.",
     "inspect": "Show what is in a layer, whoever built it.",
     "verify": "Hold a layer against every rule, and run it.",
     "sbom": "Write the SBOM of a layer, whoever built it.",
     "publish": "Publish layers in every Region, exactly once.",
     "snippet": "Print the lines that attach a layer to functions.",
     "matrix": "Print a job matrix for CI.",
+    "run": "Invoke a function once with its layers, as Lambda would.",
     "coldstart": "Measure real cold starts, and what they cost.",
     "doctor": "Say what this machine can build.",
     "cache": "Show or empty the store.",
     "worker": "Let this machine do the jobs of a cluster.",
 }
+
+MODULES = {"run": "run_function"}
+"""Commands whose modules are not called as they are."""
 
 
 class Commands(click.Group):
@@ -46,7 +53,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command = importlib.import_module(f"layerforge.cli.{cmd_name}").command
+        command = importlib.import_module(f"layerforge.cli.{MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         helping.equipped(cmd_name, command)
         if callable(ready := ctx.find_root().obj):
@@ -98,6 +105,7 @@ def main() -> None:
 def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
     """Runs one command. Returns the exit code. ``ready`` is called when all is loaded and the work begins."""
     verbosity.WANTED.clear()
+    variables.USED.clear()
     try:
         code = group.main(arguments, prog_name="layerforge", standalone_mode=False, obj=ready)
     except LayerforgeError as error:
@@ -110,7 +118,7 @@ def run(arguments: list[str], ready: Callable[[], None] = lambda: None) -> int:
             return _failed(lacking)
         raise
     except click.ClickException as error:
-        error.show()
+        variables.named_in_usage(error).show()
         return 2
     except (KeyboardInterrupt, click.Abort):
         _stop_programs()
@@ -128,5 +136,5 @@ def _stop_programs() -> None:
 def _failed(error: LayerforgeError) -> int:
     from layerforge.cli import failures
 
-    failures.show(error)
+    failures.show(variables.named(error))
     return error.exit_code

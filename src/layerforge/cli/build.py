@@ -13,15 +13,17 @@ from typing import Any
 import click
 
 from layerforge.cli import (
+    asking,
     call,
     clusters,
     costs,
     ends,
     fitting,
-    helping,
     ingredients,
     job_summary,
     output_files,
+    project,
+    shared_layers,
     sharing,
     terminal,
     verbosity,
@@ -29,6 +31,7 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
@@ -39,7 +42,7 @@ from layerforge.report.manifest import Manifest
 from layerforge.verify import verdict
 
 
-@click.command("build", cls=helping.Grouped)
+@click.command("build", cls=project.ProjectCommand)
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
@@ -55,8 +58,8 @@ from layerforge.verify import verdict
 def command(
     targets: tuple[str, ...],
     every: Path | None,
-    pythons: tuple[tuple[str, ...], ...],
-    arches: tuple[tuple[str, ...], ...],
+    pythons: asking.Names,
+    arches: asking.Names,
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -68,6 +71,8 @@ def command(
     no_project: bool,  # noqa: FBT001
     prerelease: str | None,
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     cluster: str | None,
     tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
@@ -76,8 +81,9 @@ def command(
 ) -> int:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
 
-    TARGET is a recipe's name, a path to a recipe's folder or to a requirements file, or a requirement such as httpx or
-    "pandas>=3". All of them share one layer, unless --each is given. A layer that fails does not end the others.
+    TARGET is a recipe's name, a path to a recipe's folder, to a project, to a requirements file or to another tool's
+    lock, or a requirement such as httpx or "pandas>=3". All of them share one layer, unless --each is given. A layer
+    that fails does not end the others.
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
@@ -86,17 +92,20 @@ def command(
             "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
             hint="leave --cluster out",
         )
-    runtimes = shared.targets(pythons, arches)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
+    shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
+    if shares and not shared_layers.beside_others():
+        return shared_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
     store = sharing.open_store(progress)
-    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     wanted = call.taken(wanted, prerelease, project=not no_project)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
 
-    settled = compiles or given["wheels"] or given["from_source"] or as_json
+    settled = compiles or given["wheels"] or given["from_source"] or as_json or all(one.settled for one in wanted)
     read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
     with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
@@ -106,11 +115,15 @@ def command(
         show(terminal.notes(), layers)
         terminal.step_summary(job_summary.layers(layers))
     code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
+    failed = ends.failed_json(wanted, ended) if as_json else []
+    told = {"reproducible": True} if given["twice"] else {}
+    rows = [as_data(layer) | told for layer in layers] if as_json else []
+    data = {"layers": rows, "failed": failed, "cost": price}
+    if shares:
+        own = given | {"output": output, "verify": not no_verify}
+        return shared_layers.run(own, progress, as_data, data) or code
     if as_json:
-        failed = ends.failed_json(wanted, ended)
-        told = {"reproducible": True} if given["twice"] else {}
-        rows = [as_data(layer) | told for layer in layers]
-        terminal.print_json({"layers": rows, "failed": failed, "seconds": progress.seconds, "cost": price})
+        terminal.print_json(data | {"seconds": progress.seconds})
     return code
 
 

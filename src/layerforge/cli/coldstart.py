@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,10 @@ import click
 
 from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
+from layerforge.cli import code_options, coldstart_function, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
-from layerforge.cli import sharing, terminal
+from layerforge.cli.coldstart_function import Asked
 from layerforge.cli.coldstart_options import (
     MEMORIES,
     PICTURES,
@@ -28,31 +28,23 @@ from layerforge.cli.coldstart_options import (
     result_options,
 )
 from layerforge.cli.coldstart_tables import show
+from layerforge.cli.function_layers import read, unpacked
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
-from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target, arch_of
-from layerforge.examine import examine
-from layerforge.examine import unpack as unpacking
-from layerforge.examine.examination import Examination
+from layerforge.examine import stacked
 from layerforge.measure.coldstart import statistics
-from layerforge.measure.coldstart.experiment import Experiment, Function, MeasuredLayer
-from layerforge.measure.coldstart.functions import default_modules, of_file, of_imports
+from layerforge.measure.coldstart.experiment import Experiment
+from layerforge.measure.coldstart.functions import default_modules, of_imports
 from layerforge.measure.coldstart.measure import measure
 from layerforge.measure.coldstart.prices import Prices, prices
 from layerforge.measure.coldstart.writing import as_data
-from layerforge.report.beside import manifest, target_of
-
-MOST_MODULES = 6
-"""Modules that are named on the screen."""
-
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @click.command("coldstart")
-@click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
+@click.argument("zip_files", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--against", metavar="OTHER.zip", type=click.Path(path_type=Path), help="Another layer, in turns with the first."
 )
@@ -64,12 +56,13 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 @result_options
 @shared.json_option
 def command(
-    zip_file: Path,
+    zip_files: tuple[Path, ...],
     against: Path | None,
     memory: tuple[int, ...],
     runs: int,
     modules: tuple[str, ...],
-    handler_file: Path | None,
+    handler: str | None,
+    code: Path | None,
     event: str | None,
     python: str | None,
     arch: str | None,
@@ -83,28 +76,26 @@ def command(
 ) -> None:
     """Measure real cold starts of a function with the layer ZIP, in the runtime's container image.
 
-    Each run is a fresh container with Lambda's share of the processors and with the layer read from disk anew.
+    Several ZIPs are the layers of one function, in Lambda's order. Each run is a fresh container with Lambda's share of
+    the processors and with the layers read from disk anew.
     """
-    places = find_places(zip_file, write, plot, no_write=no_write)
-    own = own_function(modules, handler_file, event)
-    seen = [examine.examine(path) for path in (zip_file, against) if path]
+    stacked.refuse_many(zip_files)
+    # What is measured of several layers speaks of none of them, and lies beside none.
+    places = find_places(zip_files[0] if len(zip_files) == 1 else None, write, plot, no_write=no_write)
+    asked = Asked(modules=modules, handler=handler, event=event, code=code)
+    coldstart_function.refuse(asked)
     progress = terminal.progress()
-    manifests = [manifest(one, progress.warn) for one in seen]
-    target = target_of(seen[0], manifests[0], python, arch)
-    function = own or of_imports(default_modules(seen[0], manifests[0].requires if manifests[0] else ()))
-    say_function(function, progress, chosen=own is not None)
-    place = connect(image, target, progress)
+    own, other = (read(paths, progress) for paths in (zip_files, (against,) if against else ()))
+    target = code_options.target(own.seen, own.manifests, (), python, arch)
     with sharing.near_store(progress).workspace() as workspace:
-        subjects = unpack(seen, [one.env if one else {} for one in manifests], workspace)
+        chosen = coldstart_function.own_function(asked, own.seen, workspace / "code", progress)
+        function = chosen or of_imports(default_modules(stacked.together(own.seen), own.requires))
+        coldstart_function.say(function, progress, chosen=chosen is not None)
+        place = connect(image, target, progress)
+        subjects = tuple(unpacked(one, workspace / str(at)) for at, one in enumerate((own, other)) if one.seen)
         order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
-        data = run(
-            order,
-            place,
-            prices(target.arch, price_gb_second),
-            per_day,
-            progress,
-            terminal.report(taken=as_json),
-        )
+        at = prices(target.arch, price_gb_second)
+        data = run(order, place, at, per_day, progress, terminal.report(taken=as_json))
     if as_json:
         terminal.print_json(data)
     keep(places, data, progress)
@@ -127,21 +118,7 @@ def run(
     return as_data(order, measured, at, per_day, told)
 
 
-def own_function(modules: Sequence[str], handler_file: Path | None, event: str | None) -> Function | None:
-    """The function that the options name; ``None`` where they name none. Raises ``UsageError``."""
-    if handler_file is None and event is not None:
-        raise UsageError("--event is what --handler is invoked with", hint="name a file: --handler FILE")
-    if handler_file is not None and modules:
-        raise UsageError("--import and --handler do not go together", hint="let the handler's file import the modules")
-    if handler_file is not None:
-        return of_file(handler_file, event or "{}")
-    for name in modules:
-        if not _MODULE.fullmatch(name):
-            raise UsageError(f"{name!r} is no module's name", hint="such as --import sklearn.ensemble")
-    return of_imports(modules) if modules else None
-
-
-def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_write: bool) -> Places:
+def find_places(zip_file: Path | None, write: Path | None, plot: Path | None, *, no_write: bool) -> Places:
     """Where the result goes. Raises ``UsageError`` now for what would fail after minutes of measuring."""
     if write and no_write:
         raise UsageError("--write and --no-write do not go together", hint="leave one of them out")
@@ -153,7 +130,7 @@ def find_places(zip_file: Path, write: Path | None, plot: Path | None, *, no_wri
     if plot:
         painter()
     # A folder such as `.` has no name to add to; that it is no zip is found out where it is read.
-    beside = zip_file.with_suffix(TAIL) if zip_file.name and not no_write else None
+    beside = zip_file.with_suffix(TAIL) if zip_file and zip_file.name and not no_write else None
     return Places(json=write or beside, plot=plot, asked=write is not None)
 
 
@@ -167,19 +144,6 @@ def painter() -> Any:
             hint="install it with: pip install 'layerforge[plot]'",
         ) from error
     return picture
-
-
-def say_function(function: Function, progress: Progress, *, chosen: bool) -> None:
-    """Says what is run, and how to run something else. Raises ``UsageError`` where there is nothing to run."""
-    if "handler" in function.about:
-        progress.say(f"function: {function.about['handler']}")
-        return
-    modules = function.about["imports"]
-    if not modules:
-        raise UsageError("the zip holds no module that could be imported", hint="name some with --import, or --handler")
-    more = f" and {len(modules) - MOST_MODULES} more" if len(modules) > MOST_MODULES else ""
-    hint = "" if chosen else "; --import or --handler choose something else"
-    progress.say(f"function: imports {', '.join(modules[:MOST_MODULES])}{more}{hint}")
 
 
 def connect(image: str | None, target: Target, progress: Progress) -> RunPlace:
@@ -203,20 +167,6 @@ def connect(image: str | None, target: Target, progress: Progress) -> RunPlace:
         raise EngineError(refusal, hint="cold starts take an image of Lambda's layout for this Python; see --image")
     progress.say(f"engine docker: {found.reference}")
     return RunPlace(engine=engine, image=found.reference)
-
-
-def unpack(
-    seen: Iterable[Examination], envs: Iterable[Mapping[str, str]], workspace: Path
-) -> tuple[MeasuredLayer, ...]:
-    """The layers, each unpacked in a folder of its own, with the variables of their functions."""
-    pairs = enumerate(zip(seen, envs, strict=True))
-    return tuple(_unpacked(one, env, workspace / str(number)) for number, (one, env) in pairs)
-
-
-def _unpacked(seen: Examination, env: Mapping[str, str], opt: Path) -> MeasuredLayer:
-    with writing(opt):
-        unpacking.unpack(seen.path, opt)
-    return MeasuredLayer(examination=seen, opt=opt, env=env)
 
 
 def emulated(target: Target) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from layerforge.cli.code_options import code_option
 from layerforge.core.limits import FULL_CPU_MB, LARGEST_MB, SMALLEST_MB
 from layerforge.measure.coldstart.experiment import Lambda
 
@@ -56,14 +57,14 @@ class Memories(click.ParamType[tuple[int, ...]]):
 def function_options(command: Any) -> Any:
     """What is run."""
     for option in (
-        click.option("--event", metavar="JSON", help="What --handler is invoked with.  [default: {}]"),
+        click.option("--event", metavar="JSON|FILE|-", help="What --handler is invoked with.  [default: {}]"),
         click.option(
             "--handler",
-            "handler_file",
-            metavar="FILE",
-            type=click.Path(path_type=Path),
-            help="Your function: a Python file whose `handler(event, context)`, or `lambda_handler`, is invoked.",
+            metavar="FILE|MODULE.FUNCTION",
+            help="Your function: a Python file whose `handler(event, context)`, or `lambda_handler`, is invoked; with "
+            "--code, what Lambda's configuration has, such as app.handler.",
         ),
+        code_option,
         click.option(
             "--import",
             "modules",

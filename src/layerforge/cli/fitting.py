@@ -40,7 +40,8 @@ def told(manifest: Manifest, path: Path) -> Iterator[str]:
     )
     if manifest.zip_bytes > DIRECT_UPLOAD_LIMIT and str(offer):
         size = estimate(path, offer)
-        yield f"`{offer}` would make it about {megabytes(size)}, {judged(size)}"
+        more = "chooses them" if size <= DIRECT_UPLOAD_LIMIT else "says what else could go"
+        yield f"`{offer}` would make it about {megabytes(size)}, {judged(size)}; `--fit direct` {more}"
 
 
 def judged(size: int) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from layerforge.cli import verbosity
+from layerforge.cli import variables, verbosity
 from layerforge.core.limits import FULL_CPU_MB
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Make layers": ("build", "lock", "plan", "recipes"),
-    "Look at them": ("inspect", "verify", "coldstart", "sbom"),
+    "Make layers": ("init", "build", "rebuild", "lock", "plan", "split", "recipes"),
+    "Look at them": ("inspect", "verify", "run", "coldstart", "sbom"),
     "Ship them": ("publish", "snippet", "matrix"),
     "This machine": ("doctor", "cache", "worker"),
 }
@@ -27,17 +27,31 @@ FIRST = (
 """Examples of the program."""
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
+    "init": ("layerforge init", 'layerforge init "pandas>=3" pyarrow'),
     "build": (
         "layerforge build requests",
+        "layerforge build",
         'layerforge build "pandas>=3" pyarrow --arch arm64',
         "layerforge build -r requirements.txt --python 3.12 --bytecode only",
+        "layerforge build scikit-learn --wheels --fit direct",
+        'layerforge build ".[ml]" --group lambda',
         'layerforge build . "git+https://github.com/psf/requests@v2.32.5"',
+    ),
+    "rebuild": (
+        "layerforge rebuild layer.zip",
+        "layerforge rebuild function.zip --wheels --html rebuilt.html",
+        "layerforge rebuild layer.zip --python 3.14 --arch arm64",
     ),
     "lock": ("layerforge lock requirements.txt", "layerforge lock requests -o requests.lock"),
     "plan": ("layerforge plan scikit-learn", "layerforge plan -r requirements.txt --json"),
+    "split": ("layerforge split", "layerforge split --dry-run", "layerforge split --check"),
     "recipes": ("layerforge recipes", "layerforge recipes new shapely", "layerforge recipes check recipes"),
     "inspect": ("layerforge inspect layer.zip", "layerforge inspect layer.zip --html layer.html"),
     "verify": ("layerforge verify layer.zip", "layerforge verify layer.zip --engine docker --memory 512"),
+    "run": (
+        "layerforge run layer.zip --code src --handler app.handler --event event.json",
+        """layerforge run base.zip ml.zip --code .aws-sam/build/Train --handler app.handler --event '{"rows": 10}'""",
+    ),
     "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
@@ -61,13 +75,26 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Examples of each command."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "What goes in": ("requirements", "each", "every", "leave_out", "recipes_folders", "lock_file", "sources"),
-    "Projects and their versions": ("no_project", "prerelease"),
+    "What goes in": (
+        "requirements",
+        "each",
+        "every",
+        "extras",
+        "groups",
+        "no_project",
+        "prerelease",
+        "keep_code",
+        "leave_out",
+        "recipes_folders",
+        "lock_file",
+        "sources",
+    ),
     "For which Lambda": ("pythons", "arches", "python", "arch"),
-    "How small, how quick": ("bytecode", "docstrings", "compression"),
+    "How small, how quick": ("fit", "bytecode", "docstrings", "compression"),
     "From source or not": ("compiles", "wheels", "from_source", "build_here"),
     "Where it is made": ("engine", "image", "jobs", "cluster", "tls_dir"),
     "What a team shares": ("store", "trusted_key", "signing_key"),
+    "Before and after": ("runs", "no_coldstart", "run_it", "html_file"),
     "Result": ("output", "no_verify", "twice", "fail_fast", "as_json"),
 }
 """Options of commands that have many, by what they are about."""
@@ -88,11 +115,13 @@ class Grouped(click.Command):
 
 
 def equipped(name: str, command: click.Command) -> click.Command:
-    """The command with examples and with what every command takes."""
+    """The command with examples, with what every command takes, and with a variable for each option."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        others = command.commands if isinstance(command, click.Group) else {}
+        for path, one in ((name, command), *((f"{name} {other}", found) for other, found in others.items())):
             one.params += [_quiet(), _verbose()]
+            variables.equip(path, one)
     return command
 
 

@@ -8,12 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 from layerforge.core.text import megabytes
+from layerforge.layer import fit_search
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import left_out
 
 
 def told(manifest: Manifest) -> Iterator[str]:
     """A line on each kind that there is."""
+    if manifest.fit:
+        yield from fit_search.told(manifest.fit)
     if manifest.left_out:
         yield f"left out: {left_out.told(manifest.left_out)}"
     if manifest.patches:
@@ -29,6 +32,7 @@ def told(manifest: Manifest) -> Iterator[str]:
 def as_data(manifest: Manifest | None) -> dict[str, Any]:
     """The same for programs; empty where there is no manifest."""
     return {
+        "fit": asdict(manifest.fit) | {"fits": manifest.fit.fits} if manifest and manifest.fit else None,
         "env": dict(manifest.env) if manifest else {},
         "left_out": [asdict(one) for one in manifest.left_out] if manifest else [],
         "patches": [asdict(one) for one in manifest.patches] if manifest else [],

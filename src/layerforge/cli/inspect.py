@@ -10,7 +10,16 @@ from typing import Any
 
 import click
 
-from layerforge.cli import comparison, ingredients, inspect_against, output_files, screen, terminal
+from layerforge.cli import (
+    code_options,
+    comparison,
+    ingredients,
+    inspect_against,
+    inspect_code,
+    output_files,
+    screen,
+    terminal,
+)
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
@@ -42,6 +51,7 @@ from layerforge.verify.rules_table import Expect
 @click.option(
     "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page for a browser."
 )
+@code_options.code_option
 @inspect_against.options
 @shared.json_option
 def command(
@@ -49,6 +59,7 @@ def command(
     python: str | None,
     arch: str | None,
     html_file: Path | None,
+    code: Path | None,
     older: Path | None,
     limit: GrowthLimit | None,
     markdown: Path | None,
@@ -70,17 +81,21 @@ def command(
     for line in (*subject.beside.refused, *(old.beside.refused if old else ())):
         terminal.notes().line(("!", "yellow"), f" {line}")
     pair = comparison.pair(old, subject) if old else None
+    own = inspect_code.beside(code, subject.examination) if code else None
     found = () if pair and not (html_file or as_json) else advice_on(subject)
     changes = diff_data.as_data(pair.changes) if pair else None
     if html_file:
         write_page(terminal.notes(), html_file, subject, found, changes)
     if as_json:
-        terminal.print_json(as_data(subject, found) | ({"changes": changes} if pair else {}))
+        more = {"changes": changes} if pair else {}
+        terminal.print_json(as_data(subject, found) | more | ({"code": inspect_code.as_data(own)} if own else {}))
     elif pair:
         inspect_against.show(out, pair)
     else:
         show(out, subject)
         show_advice(out, subject, found)
+    if own and not as_json:
+        inspect_code.show(out, own)
     if pair:
         inspect_against.tell_ci(pair, limit, markdown)
 

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from packaging.utils import canonicalize_name
 
 from layerforge.build.requested_wheels import with_wheels
-from layerforge.cli import call, output_files, sharing, terminal, wheel_making
+from layerforge.cli import asking, call, output_files, project, sharing, terminal, verbosity, wheel_making
 from layerforge.cli import options as shared
+from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
+from layerforge.core.runtimes import version
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.text import counted
-from layerforge.resolve import build_environments, excluding, locking, recipe_file, remarks
+from layerforge.resolve import build_environments, excluding, locking, project_layers, pythons, recipe_file, remarks
 from layerforge.resolve import lock as locks
 from layerforge.resolve.build_environments import EnvironmentResolver
+from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.compose import proved
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.other_locks.formats import format_of
+from layerforge.resolve.project_settings import LayerWish, project_settings
 from layerforge.resolve.recipe import Recipe, SourcePackage
-from layerforge.resolve.request import Request, beside, leaving_out
+from layerforge.resolve.request import Request, beside, by_versions, leaving_out
 from layerforge.resolve.sources import Search
-from layerforge.resolve.targets import requests, stand_alone
+from layerforge.resolve.targets import PROJECT, requests, stand_alone
+from layerforge.resolve.wanted import Wanted
 
 
-@click.command("lock")
+@dataclass(frozen=True, kw_only=True)
+class ToLock:
+    """A lock that is to be written."""
+
+    request: Request
+    path: Path
+    python: str
+    """The oldest that it serves; empty where nobody says."""
+
+
+@click.command("lock", cls=project.LockCommand)
 @shared.targets_argument
 @click.option(
     "--python",
     type=shared.PYTHON,
-    default=locking.OLDEST_LOCKED,
-    show_default=True,
-    help="Oldest Python that the lock serves.",
+    help="Oldest Python that the lock serves.  "
+    f"[default: the oldest inside the project's requires-python, from {locking.OLDEST_LOCKED} on]",
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
+@wanted_options
 @shared.leave_out_option
 @shared.recipes_option
 @shared.build_here_option
@@ -46,9 +62,11 @@ from layerforge.resolve.targets import requests, stand_alone
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],
-    python: str,
+    python: str | None,
     from_source: tuple[str, ...],
     leave_out: tuple[str, ...],
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     output: Path | None,
     recipes_folders: tuple[Path, ...],
     build_here: bool,  # noqa: FBT001
@@ -60,25 +78,71 @@ def command(
     Bare requirements share one lock. What packages are compiled with whose recipes say so is locked too, in build.lock
     beside it, as far as no other recipe's does.
     """
-    python = shared.target(python, "x86_64").python
-    known, asked = shared.known_recipes(recipes_folders), shared.asked(targets)
-    wanted = requests(asked, None, known, each=stand_alone(asked, known))
-    if output and len(wanted) != 1:
+    given, options = shared.target(python, "x86_64").python if python else "", wishes(extras, groups)
+    known, progress = shared.known_recipes(recipes_folders), terminal.progress()
+    layers, words = asking.wanted(shared.asked(targets), known, progress, options)
+    layers = lockable(layers, progress)
+    found = [of_layer(one, known, given, output, options) for one in layers]
+    each = stand_alone(words, known)
+    for request in requests(words, None, known, each=each, options=options) if words else ():
+        settled = settle(request, from_source, leave_out)
+        oldest = pythons.oldest(given, request.requires_python, locking.OLDEST_LOCKED)
+        found.append(ToLock(request=settled, path=output or place(request), python=oldest))
+    if output and len(found) != 1:
         raise UsageError("--output goes with a single lock", hint="write the locks one at a time")
     if output:
         output_files.check(output, "layer.lock")
-    places = [output or place(request) for request in wanted]
-    progress = terminal.progress()
     store = sharing.open_store(progress)
+    for one in found:
+        request = call.replace_versions(one.request, prerelease, project=not no_project)
+        if request.names_sources:
+            request = with_wheels(request, wheel_making.for_locks(one.python, store, progress, build_here=build_here)())
+        write(replace(request, lock=one.path) if output else request, one.python, one.path, store, progress)
+    hint_at_keys(layers, found)
+
+
+def lockable(layers: Sequence[LayerWish], progress: Progress) -> tuple[LayerWish, ...]:
+    """The layers whose locks are written here; of others it is said why not. Raises ``UsageError`` where none is left
+    of those that there are.
+    """
+    reasons = {one.name: project_layers.unlockable(one) for one in layers}
+    for reason in filter(None, reasons.values()):
+        if all(reasons.values()):
+            raise UsageError(reason, hint="what a layer requires is locked, where its table says that")
+        progress.say(reason)
+    return tuple(one for one in layers if not reasons[one.name])
+
+
+def of_layer(wish: LayerWish, known: Catalogue, python: str, output: Path | None, options: Wanted) -> ToLock:
+    """The lock of a layer of the project file: for its own Pythons, where ``--python`` does not say otherwise."""
+    ctx = click.get_current_context()
+    own = ctx.params | project.of_layer(wish, ctx)
+    named = wish.settings.python or project_settings(Path()).defaults.python
+    python = python or (min(named, key=version) if named else "")
+    found = replace(project_layers.request(wish, known, options=options), lock=None)
+    # Its own table says again what its lock is to be without, and where that lies.
+    settled = settle(found, own["from_source"], own["leave_out"])
+    request = settled if "leave_out" in project.decided(ctx) else replace(settled, leave_out=())
+    oldest = pythons.oldest(python, request.requires_python, locking.OLDEST_LOCKED)
+    return ToLock(request=request, path=output or project_layers.lock_file(wish), python=oldest)
+
+
+def settle(request: Request, from_source: Iterable[str], leave_out: Iterable[str]) -> Request:
+    """The request with what is to be compiled and what is to stay out. Raises ``UsageError`` where that is the same."""
     left = tuple(canonicalize_name(name) for name in leave_out)
-    wanted = tuple(leaving_out(with_compiled(request, from_source), left) for request in wanted)
-    wanted = tuple(call.replace_versions(request, prerelease, project=not no_project) for request in wanted)
-    making = wheel_making.for_locks(python, store, progress, build_here=build_here)
-    wanted = tuple(with_wheels(request, making()) if request.names_sources else request for request in wanted)
-    for request in wanted:
-        excluding.refuse_compiled(left, request.spec.compiled)
-    for request, path in zip(wanted, places, strict=True):
-        write(replace(request, lock=path) if output else request, python, path, store, progress)
+    found = leaving_out(with_compiled(request, from_source), left)
+    excluding.refuse_compiled(left, found.spec.compiled)
+    return found
+
+
+def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
+    """Says which layers of the project file do not name the locks that were written, and so are not built from them."""
+    file = project_settings(Path()).file
+    of_pyproject = file is not None and file.name == PROJECT
+    for wish, one in zip(layers, found, strict=False):
+        if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
+            table = f"{'tool.layerforge.' if of_pyproject else ''}layer.{wish.name}"
+            terminal.notes().line(f'lock = "{one.path}" in [{table}] has it built from that')
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
@@ -91,6 +155,7 @@ def with_compiled(request: Request, from_source: Iterable[str]) -> Request:
 def write(request: Request, python: str, path: Path, store: DiskStore, progress: Progress) -> None:
     """Resolves a request for every platform from ``python`` on and writes its lock to ``path``: all it has, or none."""
     remarks.tell(request, progress)
+    request = by_versions(request)
     search = Search(store=store, folders=(), progress=progress)
     with progress.step("lock") as step:
         text = locking.universal(request, python, search)
@@ -139,6 +204,8 @@ def place(request: Request) -> Path:
         return request.spec.folder / recipe_file.LOCK
     if recipe := no_target(request):
         return recipe.folder / recipe_file.BUILD_LOCK
+    if request.file and request.file in request.texts and format_of(request.file):
+        return request.file.with_name(f"{request.spec.name}.lock")
     if request.file:
         return request.file.with_suffix(".lock")
     return Path(f"{request.spec.name}.lock")

@@ -14,20 +14,23 @@ from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.cli import sharing
+from layerforge.cli.wishes import Targets, wanted_options
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.layer.archive import EARLIEST, LATEST
+from layerforge.resolve import pythons, uv
 from layerforge.resolve.catalogue import Catalogue, catalogue, recipes_in, refuse_misnamed
+from layerforge.resolve.fit import Fit, parse_fit
 from layerforge.resolve.recipe import BytecodeMode, Compression, Docstrings
 from layerforge.resolve.recipe_file import FILE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DEFAULT_PYTHON = "3.13"
-PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
-"""Words of uv's."""
+DEFAULT_PYTHON = pythons.DEFAULT
+AUTO = "auto"
+"""The word for a compression that is left to the size of the layer."""
 
 
 class Named(click.ParamType[str]):
@@ -56,6 +59,16 @@ class Several(Named):
         return tuple(Named.convert(self, word.strip(), param, ctx) for word in words)
 
 
+class FitType(click.ParamType[Fit]):
+    """What a layer has to fit into, as words or as a table of a project file."""
+
+    name = "fit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+        """The same as data."""
+        return value if isinstance(value, Fit) else parse_fit(value)
+
+
 PYTHON = Named("python", runtimes.runtimes, runtimes.lambdas_python)
 ARCH = Named("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 PYTHONS = Several("python", runtimes.runtimes, runtimes.lambdas_python)
@@ -64,7 +77,7 @@ ARCHES = Several("arch", lambda: map(str, Arch), runtimes.lambdas_arch)
 
 def targets_argument(command: Command) -> Command:
     """What a layer is asked for with: words, and ``-r`` for files as pip takes them."""
-    named = click.argument("targets", nargs=-1, metavar="TARGET...")
+    named = click.argument("targets", nargs=-1, metavar="[TARGET]...")
     files = click.option(
         "-r",
         "--requirements",
@@ -87,11 +100,8 @@ _FILES = "layerforge.files"
 
 
 def asked(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Everything that layers are asked for with. Raises ``UsageError`` where nothing is."""
-    every = (*targets, *click.get_current_context().meta.get(_FILES, ()))
-    if not every:
-        raise click.UsageError("Missing argument 'TARGET...'.")
-    return every
+    """Everything that layers are asked for with."""
+    return (*targets, *click.get_current_context().meta.get(_FILES, ()))
 
 
 def target_options(command: Command) -> Command:
@@ -108,9 +118,8 @@ def every_target_option(command: Command) -> Command:
         "pythons",
         type=PYTHONS,
         multiple=True,
-        default=[DEFAULT_PYTHON],
-        show_default=True,
-        help="Lambda's Python; several with commas, or repeatable.",
+        help="Lambda's Python; several with commas, or repeatable.  "
+        f"[default: the newest inside the project's requires-python, else {DEFAULT_PYTHON}]",
     )
     arch = click.option(
         "--arch",
@@ -162,21 +171,41 @@ _ENGINE = (
 )
 
 
+def engine_options(command: Command) -> Command:
+    """Where layers are made, and what is compiled for them."""
+    for option in _ENGINE:
+        command = option(command)
+    return command
+
+
 def build_options(command: Command) -> Command:
-    """What decides the bytes of a layer, and where it is made."""
+    """What is asked for, what decides the bytes of a layer, and where it is made."""
+    lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
+    return every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
+
+
+def making_options(command: Command) -> Command:
+    """What decides the bytes of a layer, whatever is asked for, and where it is made."""
     for option in (
-        *_ENGINE,
+        engine_options,
         leave_out_option,
         build_here_option,
         no_project_option,
         prerelease_option,
-        click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock."),
         click.option(
             "--compression",
-            type=click.Choice([str(choice) for choice in Compression]),
-            default=str(Compression.FAST),
+            type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
+            default=AUTO,
             show_default=True,
-            help="fast takes seconds, small half a minute, max some minutes.",
+            help="fast takes seconds, small half a minute, max some minutes; auto is fast, and small only where that "
+            "makes a direct upload of it.",
+        ),
+        click.option(
+            "--fit",
+            type=FitType(),
+            metavar="direct|SIZE|room=SIZE",
+            help="Have the layer fit: into a direct upload, into 60MB of zip, or beside 40MB of the function's own. "
+            "Settings that are not given are chosen for it.",
         ),
         click.option(
             "--docstrings",
@@ -190,7 +219,7 @@ def build_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return every_target_option(recipes_option(each_option(all_option(sharing.store_options(command)))))
+    return recipes_option(sharing.store_options(command))
 
 
 def cluster_options(command: Command) -> Command:
@@ -245,7 +274,7 @@ def prerelease_option(command: Command) -> Command:
     """``--prerelease``."""
     return click.option(
         "--prerelease",
-        type=click.Choice(PRERELEASES),
+        type=click.Choice(uv.PRERELEASES),
         envvar="LAYERFORGE_PRERELEASE",
         help="Which prereleases are taken, in uv's own words.  [default: if-necessary-or-explicit]",
     )(command)
@@ -312,10 +341,14 @@ def target(python: str, arch: str) -> Target:
     return runtimes.target(python.removeprefix("python"), arch)
 
 
-def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> list[Target]:
-    """The targets that the options name: every Python on every processor, each once."""
-    names = [list(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
-    return [target(python, arch) for python in names[0] for arch in names[1]]
+def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -> Targets:
+    """The targets that the options name. Raises ``UsageError`` for a Python or processor that Lambda does not run."""
+    names = [tuple(dict.fromkeys(word for words in given for word in words)) for given in (pythons, arches)]
+    known = [target(python, arch) for python in names[0] or (DEFAULT_PYTHON,) for arch in names[1]]
+    return Targets(
+        pythons=tuple(dict.fromkeys(one.python for one in known)) if names[0] else (),
+        arches=tuple(dict.fromkeys(one.arch for one in known)),
+    )
 
 
 def options(
@@ -332,17 +365,19 @@ def options(
     build_here: bool,
     output: Path,
     verify: bool,
+    fit: Fit | None = None,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""
     return Options(
         target=layer_target,
         interpreter=interpreter,
-        compression=Compression(compression),
+        compression=None if compression == AUTO else Compression(compression),
         output=output,
         epoch=source_date_epoch(),
         bytecode=BytecodeMode(bytecode) if bytecode else None,
         docstrings=Docstrings(docstrings) if docstrings else None,
+        fit=fit,
         verify=verify,
         from_source=tuple(canonicalize_name(name) for name in from_source),
         wheels=wheels,

@@ -10,14 +10,16 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import call, costs, helping, sharing, terminal
+from layerforge.cli import asking, call, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
+from layerforge.cli.wishes import wishes
 from layerforge.planning import cost_of
+from layerforge.resolve.fit import Way
 
 
-@click.command("plan", cls=helping.Grouped)
+@click.command("plan", cls=project.ProjectCommand)
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
@@ -25,8 +27,8 @@ from layerforge.planning import cost_of
 def command(
     targets: tuple[str, ...],
     every: Path | None,
-    pythons: tuple[tuple[str, ...], ...],
-    arches: tuple[tuple[str, ...], ...],
+    pythons: asking.Names,
+    arches: asking.Names,
     lock_file: Path | None,
     engine: str,
     image: str | None,
@@ -38,6 +40,8 @@ def command(
     no_project: bool,  # noqa: FBT001
     prerelease: str | None,
     compiles: bool,  # noqa: FBT001
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
     **given: Any,
 ) -> None:
@@ -47,13 +51,13 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    runtimes = shared.targets(pythons, arches)
     store = sharing.open_store(progress)
-    wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
+    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
+    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     wanted = call.taken(wanted, prerelease, project=not no_project)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
-    prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
+    prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
     call.refuse_strangers(prepared)
     plans = [(one.plan, cost_of([one])) for one in prepared]
     if as_json:
@@ -74,6 +78,8 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
     for one in planned.spec.left_out:
         out.line(f"  left out {one.told} ({one.why})")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
-    out.line(f"  compression {planned.compression}")
+    if planned.goal and planned.goal.required:
+        out.line(f"  fits {planned.goal.fit.told}; may be chosen for that: {', '.join(planned.goal.ways) or 'nothing'}")
+    out.line(f"  compression {'auto' if planned.goal and Way.SMALL in planned.goal.ways else planned.compression}")
     for line in costs.told(price):
         out.line(f"  {line}")

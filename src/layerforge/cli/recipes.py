@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import click
+from click.core import ParameterSource
 
 from layerforge.cli import new_recipe, terminal
 from layerforge.cli import options as shared
@@ -28,11 +29,13 @@ from layerforge.resolve.recipe_findings import RecipeFinding
 def command(ctx: click.Context, recipes_folders: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
     """List the recipes that come along, and those of a folder of your own; write one, or look for mistakes in some."""
     if ctx.invoked_subcommand is not None:
-        if recipes_folders or as_json:
-            name = ctx.invoked_subcommand
+        # A variable stands for those of the command behind it, too.
+        typed = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if typed:
+            option = "--json" if "as_json" in typed else "--recipes DIR"
             raise UsageError(
                 "--recipes and --json stand behind the command that they are for",
-                hint=f"layerforge recipes {name} … {'--json' if as_json else '--recipes DIR'}",
+                hint=f"layerforge recipes {ctx.invoked_subcommand} … {option}",
             )
         return
     rows = [_row(recipe) for recipe in shared.known_recipes(recipes_folders).all()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,8 +16,11 @@ from layerforge.core.runtimes import Arch
 from layerforge.examine import examine
 from layerforge.publish.artifact import artifact
 from layerforge.publish.snippets import results, tools
-from layerforge.publish.snippets.results import LocalLayer, Wanted
+from layerforge.publish.snippets.per_function import for_functions, function_versions
+from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, Wanted
 from layerforge.report.beside import manifest, target_of
+from layerforge.resolve import layers_lock
+from layerforge.resolve.layers_lock import TargetSplit
 
 MOST_NAMES = 10
 """Layers that a warning names."""
@@ -26,10 +31,23 @@ MOST_NAMES = 10
 @click.option("--for", "tool", type=click.Choice(list(tools.TOOLS)), required=True, help="What deploys the function.")
 @click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer of a result; repeatable.")
+@click.option(
+    "--functions",
+    "layers_file",
+    type=click.Path(path_type=Path),
+    metavar="LOCK",
+    help="The layers.lock of `layerforge split`: each function gets its own layers.",
+)
 @click.option("--python", type=options.PYTHON, help="Only layers of a result for this Python.")
 @click.option("--arch", type=options.ARCH, help="Only layers of a result for this processor.")
 def command(
-    source: Path, tool: str, regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None
+    source: Path,
+    tool: str,
+    regions: tuple[str, ...],
+    names: tuple[str, ...],
+    layers_file: Path | None,
+    python: str | None,
+    arch: str | None,
 ) -> None:
     """Print the few lines that attach a layer to functions.
 
@@ -37,21 +55,65 @@ def command(
     lines create the layer from it where the tool can do that.
     """
     if str(source) != "-" and (zipfile.is_zipfile(source) or source.suffix.lower() == ".zip"):
-        if names or python or arch:
+        if names or python or arch or layers_file:
             raise UsageError(
-                "--layer, --python and --arch choose from a result, and a zip is one layer", hint="leave them out"
+                "--layer, --functions, --python and --arch choose from a result, and a zip is one layer",
+                hint="leave them out",
             )
         text = tools.for_zip(tool, local(source), regions)
     else:
         where = "standard input" if str(source) == "-" else str(source)
         found = results.results(read(source), where)
-        versions = results.chosen(found, wanted(regions, names, python, arch), where)
-        warn(found.failures, versions, regions)
-        text = tools.for_versions(tool, versions)
+        asked = wanted(regions, names, python, arch)
+        if layers_file is not None:
+            text = _for_functions(tool, found, asked, layers_file, where)
+        else:
+            versions = results.chosen(found, asked, where)
+            warn(found.failures, versions, regions)
+            text = tools.for_versions(tool, versions)
     click.echo(f"for {tools.TOOLS[tool].place}:", err=True)
     if not tools.TOOLS[tool].comments:
         click.echo(tools.HIDES, err=True)
     click.echo(text, nl=False)
+
+
+def _for_functions(tool: str, found: results.Results, asked: Wanted, file: Path, where: str) -> str:
+    """The lines that give each function of a ``layers.lock`` its layers.
+
+    Raises ``UsageError`` where that is not there, or has no layers for the Python and the processor of the result.
+    """
+    if asked.names:
+        raise UsageError("--functions gives each function all its layers", hint="leave --layer out")
+    lock = layers_lock.read(file)
+    if lock is None:
+        raise UsageError(f"{file} is not there", hint="write it with `layerforge split`")
+    mine = [(one, versions) for one in lock.target if (versions := tuple(_published(one, found.versions, asked)))]
+    if len(mine) != 1:
+        labels = ", ".join(one.label for one, _ in mine or [(one, ()) for one in lock.target])
+        what = "for more than one of them" if mine else "of none of their layers"
+        raise UsageError(
+            f"{file} has layers for {labels}, and {where} has versions {what}",
+            hint="choose with --python and --arch" if mine else "publish them: `layerforge publish dist/*.zip`",
+            details=tuple(map(str, found.failures)),
+        )
+    [(split, versions)] = mine
+    versions = results.chosen(replace(found, versions=versions), asked, where)
+    warn(found.failures, (), asked.regions)
+    functions = {one.name: one.layers for one in split.function}
+    return tools.TOOLS[tool].told(for_functions(tool, function_versions(functions, versions)))
+
+
+def _published(split: TargetSplit, versions: Iterable[PublishedVersion], asked: Wanted) -> Iterator[PublishedVersion]:
+    """The versions of a split's layers, by their names there; those of zips have its label behind it."""
+    runtime = f"python{split.python}"
+    if (asked.runtime or runtime, asked.arch or split.arch) != (runtime, split.arch):
+        return
+    names = {layer.name: layer.name for layer in split.layer}
+    names |= {f"{layer.name}-{split.label}": layer.name for layer in split.layer}
+    for one in versions:
+        fits = runtime in (one.runtimes or (runtime,)) and split.arch in (one.architectures or (split.arch,))
+        if one.name in names and fits:
+            yield replace(one, name=names[one.name])
 
 
 def wanted(regions: tuple[str, ...], names: tuple[str, ...], python: str | None, arch: str | None) -> Wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 from rich.console import Console
 
 from layerforge.cli.progress import TerminalProgress
-from layerforge.cli.screen import Screen
+from layerforge.cli.screen import Screen, inert
 from layerforge.cli.verbosity import QUIET, VERBOSE, wanted
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.findings import Finding, Severity
@@ -63,6 +64,11 @@ def verdict(out: Screen, findings: Iterable[Finding], known: Iterable[str], inde
 def print_json(value: Any) -> None:
     """A report for programs."""
     click.echo(json.dumps(value, indent=1))
+
+
+def print_answer(text: str) -> None:
+    """What a function answered, as it is; at a terminal, without anything that steers it."""
+    click.echo(inert(text) if sys.stdout.isatty() else text)
 
 
 def step_summary(markdown: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from layerforge.build.host import HostEngine
 from layerforge.build.runtime_packages import ALONE, provided
 from layerforge.cli import engines, github, sharing, terminal
 from layerforge.cli import options as shared
-from layerforge.core import digest
+from layerforge.cli.consent import built_here
 from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.limits import LARGEST_MB, SMALLEST_MB
 from layerforge.core.progress import Progress
@@ -23,6 +23,7 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.store.protocol import Store
 from layerforge.examine import examine
 from layerforge.examine.examination import Examination
+from layerforge.functions import together
 from layerforge.perform import verify_zip
 from layerforge.report.beside import expected, manifest, target_of
 from layerforge.report.manifest import Manifest
@@ -53,7 +54,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("verify")
-@click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
+@click.argument("zip_files", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @shared.function_options(shared.MANIFEST)
 @click.option(
     "--engine", type=click.Choice(engines.CHOICES), default="auto", show_default=True, help="Where to run it."
@@ -69,7 +70,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 @suite_options
 @shared.json_option
 def command(
-    zip_file: Path,
+    zip_files: tuple[Path, ...],
     python: str | None,
     arch: str | None,
     engine: str,
@@ -88,11 +89,17 @@ def command(
     A layer that was not built on this machine is run in a container only; where there is none, --run runs its code
     here, with bounds, and as far apart from the rest as the kernel allows.
 
+    Several ZIPs are the layers of one function, in its order: they are laid over one another, as Lambda does, and
+    verified together.
+
     With --suite, run the tests of one of its packages on the layer and on the index's wheels, in containers.
     """
     _refuse_alone(suite, jobs or time_limit or select or write, memory)
+    if suite is not None and len(zip_files) > 1:
+        raise UsageError("--suite is for one layer", hint="name one ZIP")
     progress = terminal.progress()
     store = sharing.open_store(progress)
+    zip_file = zip_files[0]
     seen = examine.examine(zip_file)
     layer_manifest = manifest(seen, progress.warn)
     target = target_of(seen, layer_manifest, python, arch)
@@ -115,6 +122,10 @@ def command(
         suites.run(order, suites.builder(engine, image, target, progress), store, progress, write, as_json=as_json)
         return
     runner = engines.choose(engine, image, target, interpreters.find(target.python, own=pythons()), progress, memory)
+    if len(zip_files) > 1:
+        parts = [examine.examine(path, target) for path in zip_files]
+        _show_together(parts, target, runner.engine, store, progress, run_it=run_it, as_json=as_json)
+        return
     show(
         zip_file,
         _verified(seen, layer_manifest, target, runner.engine, store, progress, run_it=run_it),
@@ -142,6 +153,28 @@ def _verified(
     return verdict
 
 
+def _show_together(
+    parts: Sequence[Examination],
+    target: Target,
+    runner: Engine,
+    store: DiskStore,
+    progress: Progress,
+    *,
+    run_it: bool,
+    as_json: bool,
+) -> None:
+    """Verifies the layers of one function together, and shows the verdict."""
+    manifests = [manifest(part, progress.warn) for part in parts]
+    expect = together.expected(manifests, target)
+    reasons = () if run_it or not isinstance(runner, HostEngine) else (unrun(part, store) for part in parts)
+    why_not = next(filter(None, reasons), "")
+    beside = ALONE if why_not else provided(expect.spec, target, runner, store, progress)
+    with progress.step("verify") as step, store.workspace() as workspace:
+        verdict = together.verify_together(parts, expect, runner, workspace, beside, unrun=why_not or beside.lacking)
+        step.note("", mark(verdict))
+    show(Path(" + ".join(str(part.path) for part in parts)), verdict, as_json=as_json)
+
+
 def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
     """Shows a verdict. Raises ``VerificationError`` for a layer with errors."""
     out = terminal.report(taken=as_json)
@@ -156,8 +189,7 @@ def show(zip_file: Path, verdict: Verdict, *, as_json: bool) -> None:
 
 def unrun(seen: Examination, store: Store) -> str:
     """Why a layer's code is not to be run on this machine; empty where the store says that it was built here."""
-    kept = store.get("archive", seen.sha256)
-    if kept is not None and digest.sha256(kept) == seen.sha256:
+    if built_here(seen, store):
         return ""
     return "it was not built on this machine, and --run runs its code here; --engine docker runs it in a container"
 

@@ -68,6 +68,8 @@ class Runtime:
     """Paths of the programs that may start a script there."""
     versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Oldest and newest version that it may have of some of them."""
+    oldest: Mapping[str, str] = field(default_factory=dict)
+    """The oldest version that it may have of some of them, where it may have any newer one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,7 @@ def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Ru
         packages=frozenset(data["shared"]["packages"]),
         programs=frozenset(path.format(python=python) for path in data["shared"]["programs"]),
         versions={name: tuple(both) for name, both in data["shared"]["versions"].items()},
+        oldest=dict(data["shared"]["oldest"]),
     )
 
 

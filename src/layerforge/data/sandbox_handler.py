@@ -2,7 +2,8 @@
 
 Beside it lie two texts: ``init.txt`` is run while the module is loaded, which is Lambda's init phase, and
 ``program.txt`` at each invocation, with Lambda's own context as ``CONTEXT``. Everything they print goes to standard
-output, after a line that says where it begins and before one that says where an invocation ends.
+output, after a line that says where it begins and before one that says where an invocation ends. Where this module does
+not lie at ``/var/task`` itself, a function's own code does, and modules are looked for there.
 """
 
 import faulthandler
@@ -24,6 +25,9 @@ faulthandler.enable(1)
 print("\n" + BEGIN, flush=True)
 
 HERE = Path(__file__).parent
+TASK = "/var/task"
+if str(HERE) != TASK:
+    sys.path[sys.path.index(str(HERE))] = os.environ["LAMBDA_TASK_ROOT"] = TASK
 CLIENT = sys.modules["__main__"]
 """Kept alive, since the program takes its name."""
 MAIN = sys.modules["__main__"] = ModuleType("__main__")

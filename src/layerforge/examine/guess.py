@@ -32,14 +32,21 @@ def guess_target(examination: Examination) -> Target:
 
 
 def likely_python(paths: Iterable[str], magics: Iterable[int]) -> str:
-    """Minor version that ``paths`` of an archive and magic numbers of its bytecode point to."""
+    """Minor version that ``paths`` of an archive and magic numbers of its bytecode point to; else 3.13."""
+    return marked_python(paths, magics) or DEFAULT_PYTHON
+
+
+def marked_python(paths: Iterable[str], magics: Iterable[int]) -> str:
+    """Minor version of Lambda's that ``paths`` of an archive and magic numbers of its bytecode point to; empty where
+    they point to none.
+    """
     known = runtimes.runtimes()
     paths = tuple(paths)
     for mark in _MARKS:
         if found := _commonest(f"3.{match[1]}" for path in paths if (match := mark.fullmatch(path))):
             return found
     by_magic = {runtime.magic: python for python, runtime in known.items()}
-    return _commonest(by_magic.get(magic, "") for magic in magics) or DEFAULT_PYTHON
+    return _commonest(by_magic.get(magic, "") for magic in magics)
 
 
 def _commonest(versions: Iterable[str]) -> str:

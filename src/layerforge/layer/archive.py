@@ -55,6 +55,9 @@ _VERSION = 20
 _UTF8_NAMES = 0x800
 _MOST_ENTRIES = 0xFFFF
 
+SAMPLE = 2_000_000
+"""Bytes that are compressed in two ways to know what the better one wins: less than half a second."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
@@ -118,6 +121,20 @@ def archive(tree: Tree, compression: Compression, epoch: int, store: Store, prog
         unzipped=tree.size,
         data=data,
     )
+
+
+def won(tree: Tree) -> float:
+    """The share of its streams that a tree loses when they are compressed well, by a sample that is always the same."""
+    fast = small = taken = 0
+    # Digests have to do with nothing.
+    for file in sorted(tree.files, key=lambda file: file.blob.sha256):
+        if taken == SAMPLE:
+            break
+        data = file.blob.read()[: SAMPLE - taken]
+        taken += len(data)
+        fast += min(len(data), len(LEVELS[Compression.FAST].compress(data)))
+        small += min(len(data), len(LEVELS[Compression.SMALL].compress(data)))
+    return 1 - small / fast if fast else 0.0
 
 
 def check_limit(tree: Tree) -> None:

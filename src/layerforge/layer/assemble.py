@@ -55,7 +55,12 @@ def assemble(plan: Plan, built: Built, workspace: Path, search: Search) -> Tree:
             indexes=plan.indexes,
             shelf=shelf,
         )
-        install(lock.render(pins), into=folder, excludes=sorted(excluding.names(plan.spec, plan.target.runtime)))
+        install(
+            lock.render(pins),
+            into=folder,
+            with_dependencies=not plan.spec.exact,
+            excludes=sorted(excluding.names(plan.spec, plan.target.runtime)),
+        )
         wheels.keep(shelf, search)
 
         def alone(name: str) -> Path:

@@ -51,6 +51,11 @@ class _Layer:
     sizes: Mapping[str, int]
     requested: frozenset[str]
 
+    @property
+    def whole(self) -> int:
+        """Bytes of all packages."""
+        return sum(size for name, size in self.sizes.items() if name in self.needs)
+
     def saved(self, names: Collection[str]) -> int:
         """Bytes of packages and of what only they need."""
         asked = {need for needs in self.needs.values() for need in needs}
@@ -73,9 +78,14 @@ def check_limit(tree: Tree, plan: Plan) -> None:
         raise VerificationError(error.message, hint=hint, details=(*error.details, *told(found))) from error
 
 
-def candidates(tree: Tree, plan: Plan) -> list[Candidate]:
-    """What could stay out of a layer, the largest first, with the reason."""
-    layer = _layer(tree, plan)
+def candidates(
+    tree: Tree, plan: Plan, sizes: Mapping[str, int] | None = None, least: int = SMALLEST
+) -> list[Candidate]:
+    """What could stay out of a layer, the largest first, with the reason; of at least so many bytes.
+
+    ``sizes`` are those of the packages where they are to be others than what they take unzipped.
+    """
+    layer = _layer(tree, plan, sizes)
     own = excluding.distributions(plan.target.runtime) & layer.needs.keys()
     graphics = [name for name in layer.needs if is_for_graphics(name)]
     found = [
@@ -85,12 +95,24 @@ def candidates(tree: Tree, plan: Plan) -> list[Candidate]:
     if own:
         found.append(Candidate((excluding.RUNTIME,), layer.saved(own), "Lambda's own Python has them"))
     others = [name for name in layer.needs if name not in own and name not in graphics and name not in layer.requested]
-    large = [name for name in others if layer.sizes.get(name, 0) >= SMALLEST]
+    large = [name for name in others if layer.sizes.get(name, 0) >= least]
     found += [
         Candidate((name,), layer.saved([name]), f"{_askers(layer, name)}, and no code of another package names it")
         for name in _unnamed(tree, large)
     ]
-    return sorted((one for one in found if one.bytes >= SMALLEST), key=lambda one: (-one.bytes, one.words))
+    worth = [one for one in found if least <= one.bytes < layer.whole]
+    return sorted(worth, key=lambda one: (-one.bytes, one.words))
+
+
+def requested(tree: Tree, plan: Plan, sizes: Mapping[str, int] | None = None) -> list[Candidate]:
+    """Each package that a layer is asked for, with what only it needs, the largest first; ``sizes`` as above.
+
+    One without which nothing would be left is none of them.
+    """
+    layer = _layer(tree, plan, sizes)
+    names = sorted(layer.requested & layer.needs.keys())
+    found = [Candidate((name,), layer.saved([name]), f"{name} is asked for") for name in names]
+    return sorted((one for one in found if one.bytes < layer.whole), key=lambda one: (-one.bytes, one.words))
 
 
 def told(found: Sequence[Candidate]) -> tuple[str, ...]:
@@ -110,7 +132,7 @@ def enough(found: Sequence[Candidate], excess: int) -> str:
     return ""
 
 
-def _layer(tree: Tree, plan: Plan) -> _Layer:
+def _layer(tree: Tree, plan: Plan, given: Mapping[str, int] | None = None) -> _Layer:
     environment = markers.environment(plan.target)
     texts = {one.name: tree.read(f"{one.info}/METADATA") or b"" for one in tree.packages if one.info}
     sizes: dict[str, int] = {}
@@ -121,7 +143,7 @@ def _layer(tree: Tree, plan: Plan) -> _Layer:
             name: frozenset(canonicalize_name(one.name) for one in markers.asked(text, environment))
             for name, text in texts.items()
         },
-        sizes=sizes,
+        sizes=given if given is not None else sizes,
         requested=frozenset(canonicalize_name(guarded.requirement(text).name) for text in plan.spec.requires),
     )
 

@@ -15,12 +15,14 @@ from layerforge.core.faults import writing
 from layerforge.core.filing import write_atomically, write_together
 from layerforge.core.progress import Progress
 from layerforge.core.store.disk import DiskStore
-from layerforge.layer import licences
+from layerforge.layer import fit_search, licences
 from layerforge.layer.licences import Licensed
 from layerforge.layer.tree import Tree
 from layerforge.report.manifest import Manifest, manifest_json, read_manifest
 from layerforge.report.provenance import Origins
 from layerforge.resolve import lock
+from layerforge.resolve.fit import Way
+from layerforge.resolve.left_out import Why
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
 LAYER = "layer"
@@ -92,7 +94,8 @@ def recall(plan: Plan, store: DiskStore) -> BuiltLayer | None:
     if data is None or digest.sha256(data) != manifest.sha256:
         return None
     # What a layer is held against does not decide its bytes, so it may have changed since.
-    current = replace(manifest, budget=plan.spec.budget, check=plan.spec.check)
+    spec = carried_out(plan, manifest).spec
+    current = replace(manifest, budget=spec.budget, check=spec.check)
     return BuiltLayer(manifest=current, sbom=kept.sbom, licences=kept.licences, data=data)
 
 
@@ -100,6 +103,12 @@ def kept_digest(plan: Plan, store: DiskStore) -> str:
     """SHA-256 of the zip of a plan's layer that the store holds, which is not read for that; empty where none is."""
     found = _recorded(plan, store)
     return found[1].sha256 if found is not None and store.holds("archive", found[1].sha256) else ""
+
+
+def kept_plan(plan: Plan, store: DiskStore) -> Plan:
+    """The plan with the settings of its layer that the store holds; as it is where none is."""
+    found = _recorded(plan, store) if plan.goal else None
+    return carried_out(plan, found[1]) if found else plan
 
 
 def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
@@ -120,10 +129,18 @@ def _recorded(plan: Plan, store: DiskStore) -> tuple[Record, Manifest] | None:
 
 def promised(plan: Plan, manifest: Manifest) -> bool:
     """Whether a stored manifest is of the layer that the plan is for."""
+    if not fit_search.allowed(plan, manifest.fit.taken if manifest.fit else ()):
+        return False
+    plan = carried_out(plan, manifest)
     code = plan.spec.bytecode
     wanted = (plan.key, plan.spec.name, plan.target.python, plan.target.arch, plan.interpreter, plan.compression)
     found = (manifest.key, manifest.name, manifest.python, manifest.arch, manifest.interpreter, manifest.compression)
     return (*found, manifest.bytecode, manifest.layerforge) == (*wanted, code, __version__)
+
+
+def carried_out(plan: Plan, manifest: Manifest) -> Plan:
+    """The plan with the settings that its layer was made with."""
+    return fit_search.settled(plan, manifest.fit.taken if manifest.fit else ())
 
 
 def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -> None:
@@ -137,10 +154,31 @@ def refuse_unfit(layer: BuiltLayer, verdict: Verdict | None, store: DiskStore) -
         write_atomically(aside, layer.data)
     raise VerificationError(
         f"the layer {manifest.name} is not fit for Lambda, so it was not written",
-        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`",
+        hint=f"docs/rules.md explains each rule; look at the layer with `layerforge inspect {aside}`{_kept(manifest)}",
         details=tuple(describe(finding) for finding in errors),
         findings=tuple(errors),
     )
+
+
+def refuse_unproved(layer: BuiltLayer, why: str) -> None:
+    """Raises ``VerificationError`` for a layer that is without the runtime's packages since it has to fit, and that was
+    not run beside them.
+    """
+    if way := _kept(layer.manifest):
+        name = layer.manifest.name
+        raise VerificationError(
+            f"the layer {name} goes without what Lambda's own Python has, to fit, and was not run: {why}",
+            hint=f"give it a larger limit{way}",
+        )
+
+
+def _kept(manifest: Manifest) -> str:
+    """How to keep what was left out for the layer to fit, which may be what is wrong with it."""
+    if manifest.fit is None or Way.RUNTIME not in manifest.fit.taken:
+        return ""
+    own = next(one for one in manifest.left_out if one.why is Why.RUNTIME)
+    major = own.version.partition(".")[0]
+    return f'; the runtime\'s own packages were left out to fit, and "{own.name}>={major}" as a requirement keeps them'
 
 
 def deliver(plan: Plan, layer: BuiltLayer, verdict: Verdict | None, output: Path, progress: Progress) -> Layer:

@@ -13,6 +13,7 @@ from layerforge.core import guarded
 from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.layer.data_files import LaidData
+from layerforge.layer.fit_search import Fitted
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
@@ -71,6 +72,8 @@ class Manifest:
     """Changes of packages' files by their recipes."""
     data: tuple[LaidData, ...] = ()
     """Files that no wheel carries."""
+    fit: Fitted | None = None
+    """How settings were chosen; ``None`` where there was nothing to choose."""
 
     @property
     def uncompilable(self) -> frozenset[str]:
@@ -86,6 +89,7 @@ def manifest(
     engine: str,
     patches: tuple[AppliedPatch, ...] = (),
     data: tuple[LaidData, ...] = (),
+    fit: Fitted | None = None,
 ) -> Manifest:
     """The manifest of a layer."""
     return Manifest(
@@ -112,6 +116,7 @@ def manifest(
         layerforge=__version__,
         patches=patches,
         data=data,
+        fit=fit,
     )
 
 

@@ -9,19 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core.errors import UsageError
-from layerforge.resolve import own_code
-from layerforge.resolve.project_file import POETRY, PROJECT, project
-
-_EXPORT = "`uv export --frozen --no-dev --no-emit-project -o requirements.txt`, then name that file"
-_PIPENV = "`pipenv requirements --hash > requirements.txt`, then name that file"
+from layerforge.resolve import own_code, poetry_project, project_extras
+from layerforge.resolve.listed import cut
+from layerforge.resolve.project_file import PROJECT, project
+from layerforge.resolve.wanted import NOTHING, Wanted, wanted
 
 KINDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), what, hint)
     for pattern, what, hint in (
-        (r"uv\.lock", "is uv's lock", _EXPORT),
-        (r"pylock(\.[^.]+)?\.toml", "is a lock in the format of PEP 751", f"where uv.lock lies beside it: {_EXPORT}"),
-        (r"poetry\.lock", "is Poetry's lock", POETRY),
-        (r"Pipfile(\.lock)?", "is Pipenv's", _PIPENV),
         (
             r"(environment|conda)\.ya?ml",
             "is conda's",
@@ -44,29 +39,37 @@ class ProjectFacts:
     """What of it does not come into its layer, a line each."""
 
 
-def facts(path: Path) -> ProjectFacts:
-    """What a ``pyproject.toml`` says of the project. Raises ``RecipeError`` where it cannot be read."""
+def facts(path: Path, taken: Wanted = NOTHING) -> ProjectFacts:
+    """What a ``pyproject.toml`` says of the project, of which ``taken`` come in.
+
+    Raises ``RecipeError`` where it cannot be read.
+    """
     if path.name != PROJECT:
         return ProjectFacts()
     data = project(path)
-    table = data["project"]
-    name, python = table.get("name", ""), table.get("requires-python", "")
+    table = data.get("project")
+    said = {**poetry_project.said(data), **(table if isinstance(table, dict) else {})}
+    name, python = said.get("name", ""), said.get("requires-python", "")
     return ProjectFacts(
         name=name if isinstance(name, str) else "",
         requires_python=python if isinstance(python, str) else "",
-        untaken=tuple(_untaken(path, data)),
+        untaken=tuple(_untaken(path, data, taken)),
     )
 
 
-def _untaken(path: Path, data: dict[str, Any]) -> Iterator[str]:
+def not_taken(offered: Wanted, taken: Wanted) -> tuple[str, ...]:
+    """A line that says which extras and groups do not come in; none where all do."""
+    rest = wanted(sorted(offered.extras), sorted(offered.groups)).without(taken)
+    options = " and ".join(
+        f"{option} NAME" for option, names in (("--extra", rest.extras), ("--group", rest.groups)) if names
+    )
+    return (f"of the project do not come in: {cut(rest.told)} ({options})",) if rest else ()
+
+
+def _untaken(path: Path, data: dict[str, Any], taken: Wanted) -> Iterator[str]:
     if why := own_code.lacking(path.parent):
         yield f"the project has no code of its own for the layer: {why}"
-    for what, table in (
-        ("extras", data["project"].get("optional-dependencies")),
-        ("dependency groups", data.get("dependency-groups")),
-    ):
-        if isinstance(table, dict) and table:
-            yield f"the project's {what} do not count: {', '.join(sorted(table))[:200]}"
+    yield from not_taken(project_extras.offered(data), taken)
 
 
 def kind(name: str) -> tuple[str, str] | None:

@@ -22,6 +22,10 @@ class LayerSpec:
     """Packages that stay out, and what only they need; ``runtime`` stands for what Lambda's own Python has."""
     left_out: tuple[LeftOut, ...] = ()
     """The packages that do stay out, once the layer is locked."""
+    exact: bool = False
+    """Whether it holds its pins and nothing else, whatever these require: the layer of a zip that is built again. It
+    decides no bytes.
+    """
     budget: Budget = field(default_factory=Budget)
     bytecode: Bytecode = field(default_factory=Bytecode)
     prune: Mapping[str, Prune] = field(default_factory=dict)

@@ -18,6 +18,8 @@ class Why(StrEnum):
     """Lambda's own Python has it."""
     UNNEEDED = "only needed by it"
     """Nothing that stays asks for it."""
+    BESIDE = "in another layer"
+    """The functions that need it have it from another of their layers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,19 @@ def placed(found: Lock, request: Request, progress: Progress) -> Lock:
     made = {one.name: one for one in request.made}
     pins = [_placed(pin, named, made, progress) for pin in found.pins]
     there = {pin.name for pin in found.pins} | {one.name for one in found.left_out}
-    exact = [one for one in request.made if one.held and one.direct and one.name not in there]
-    more = [Pin(name=one.name, version="", hashes=(f"sha256:{one.sha256}",), address=one.address) for one in exact]
+    # Of what another tool's lock holds as a folder, an archive or a repository it has no wheel.
+    whole = request.other is not None and not request.partly
+    own = [one for one in request.made if (whole or (one.held and one.direct)) and one.name not in there]
+    more = [
+        Pin(
+            name=one.name,
+            version="",
+            hashes=(f"sha256:{one.sha256}",),
+            address=one.address,
+            marker=one.source.marker,
+        )
+        for one in own
+    ]
     return replace(found, pins=tuple(sorted([*pins, *more], key=lambda pin: (pin.name, pin.version, pin.marker))))
 
 

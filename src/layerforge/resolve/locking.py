@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
@@ -16,8 +17,9 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted
 from layerforge.resolve import chosen_versions, excluding, left_out, local_wheels, lock, standins, uv
 from layerforge.resolve.errors import LockError
-from layerforge.resolve.left_out import LeftOut
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Lock, Pin
+from layerforge.resolve.markers import environment
 from layerforge.resolve.remarks import perhaps_a_recipe, tell, warn_of_typo
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
@@ -41,10 +43,10 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     Raises ``LockError`` where it has none of the hashes that the request names.
     """
     progress = search.progress
-    tell(request, progress, target)
+    tell(request, progress)
     if request.lock is not None:
-        text = read(request.lock, request.way_out("write"))
-        found = local_wheels.placed(lock.parse(text, request.lock.name), request, progress)
+        _refuse_elsewhere(request, target)
+        found = local_wheels.placed(given(request), request, progress)
         try:
             lock.check_python(found, target, "")
         except LockError as error:
@@ -53,7 +55,7 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
         if request.listed.unread:
             what = ", ".join(request.listed.unread)
             progress.warn(f"whether {request.lock} locks these cannot be told: {what}")
-        return _held(found, request)
+        return _held(_needed(request, found, target, search) if request.partly else found, request)
     warn_of_typo(request, progress)
     with progress.step("resolve") as step:
         try:
@@ -66,15 +68,49 @@ def locked(request: Request, target: Target, search: Search) -> Lock:
     return found
 
 
+def given(request: Request) -> Lock:
+    """What the lock of a request holds, for every target. Raises ``LockError`` where it cannot be read."""
+    if request.other is not None:
+        return request.other.lock
+    assert request.lock is not None
+    return lock.parse(read(request.lock, request.way_out("write")), request.lock.name)
+
+
+def _refuse_elsewhere(request: Request, target: Target) -> None:
+    """Raises ``LockError`` where another tool's lock is for other systems."""
+    only = request.other.only if request.other else ""
+    if only is None or (only and not Marker(only).evaluate({**environment(target), "extra": ""})):
+        raise LockError(
+            f"{request.lock} is for other systems than Python {target.python} on {target.arch}",
+            hint="write one that is for it too: its `environments` say what it is for",
+        )
+
+
+def _needed(request: Request, found: Lock, target: Target, search: Search) -> Lock:
+    """What of a whole project's lock the requirements need. Raises ``LockError`` where they need more than it holds."""
+    pins = lock.applicable(found, target)
+    lock.check_fresh(_required(request, found, pins, target), pins, target, request.way_out())
+    out = _excludes(request, target) - {pin.name for pin in pins}
+    needed = {pin.name: pin for pin in _within(request, pins, out, target, search).pins}
+    held = {pin.name for pin in pins}
+    if more := [
+        f"{pin.name} {pin.version} is needed but not locked" for name, pin in needed.items() if name not in held
+    ]:
+        raise LockError("the lock is stale", hint=request.way_out(), details=tuple(more))
+    return replace(found, pins=tuple(pin for pin in pins if pin.name in needed))
+
+
 def _asked(request: Request, progress: Progress | None = None) -> Asked:
     """What uv is to resolve."""
     listed = request.listed
     return Asked(
         source=request.lines,
         projects=request.projects,
+        wanted=request.by_uv,
         constraints=listed.constraints,
         overrides="\n".join(one.line for one in request.made if one.instead),
         indexes=listed.indexes,
+        preferred=request.preferred,
         prerelease=request.prerelease or listed.prerelease,
         on_warning=progress.warn if progress else None,
     )
@@ -262,6 +298,7 @@ def _required(request: Request, found: Lock, chosen: Iterable[Pin], target: Targ
     """What a lock has to hold: what is required, but for what is left out on purpose and not in it."""
     absent = {one.name for one in found.left_out} | _excludes(request, target)
     absent -= {pin.name for pin in chosen}
+    absent |= {one.name for one in request.other.locals} if request.other else set()
     return [text for text in request.spec.requires if canonicalize_name(Requirement(text).name) not in absent]
 
 
@@ -277,11 +314,22 @@ def locked_pins(request: Request, target: Target, search: Search) -> Chosen:
             f"nothing is required on Python {target.python} for {target.arch}",
             hint="is the file empty, or do all its markers name other systems?",
         )
-    if chosen.left_out:
+    if any(one.why is not Why.BESIDE for one in chosen.left_out):
         search.progress.say(f"left out: {left_out.told(chosen.left_out)}")
     elif request.leave_out:
         search.progress.say("nothing is left out: none of what Lambda's own Python has would be in the layer")
     return chosen
+
+
+def without_runtime(request: Request, pins: Sequence[Pin], target: Target, search: Search) -> Chosen:
+    """The pins of a layer without what Lambda's own Python has, and what only that needs, in the same versions.
+
+    Raises ``LayerforgeError`` where uv cannot tell what requires what.
+    """
+    spec = request.spec
+    words = (*spec.leave_out, excluding.RUNTIME)
+    bare = replace(request, leave_out=(), spec=replace(spec, leave_out=words))
+    return _leave_out(bare, Lock(pins=tuple(pins), left_out=spec.left_out), pins, target, search)
 
 
 def universal(request: Request, oldest_python: str, search: Search) -> str:

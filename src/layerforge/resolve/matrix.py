@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,15 +70,15 @@ def _expanded(target: str) -> Iterator[str]:
 
 
 def combine(
-    requests: Iterable[Request], targets: Sequence[Target]
+    requests: Iterable[Request], targets_of: Callable[[Request], Sequence[Target]]
 ) -> tuple[tuple[MatrixRow, ...], tuple[Unserved, ...]]:
     """The jobs that can do something, and what is left out. Raises what ``served`` raises."""
-    pairs, left = served(requests, targets)
+    pairs, left = served(requests, targets_of)
     return tuple(_row(request, target) for request, target in pairs), left
 
 
 def served(
-    requests: Iterable[Request], targets: Sequence[Target]
+    requests: Iterable[Request], targets_of: Callable[[Request], Sequence[Target]]
 ) -> tuple[tuple[tuple[Request, Target], ...], tuple[Unserved, ...]]:
     """The layers that locks can serve, and what is left out. Reads locks and resolves nothing.
 
@@ -87,7 +87,7 @@ def served(
     pairs: list[tuple[Request, Target]] = []
     left: list[Unserved] = []
     for request in requests:
-        for target in targets:
+        for target in targets_of(request):
             if reason := refusal(request, target):
                 left.append(Unserved(recipe=request.spec.name, label=target.label, reason=reason))
             else:
@@ -113,7 +113,7 @@ def refusal(request: Request, target: Target) -> str:
     if request.lock is None:
         return ""
     try:
-        found = lock.parse(locking.read(request.lock, ""), request.lock.name)
+        found = locking.given(request)
         lock.check_python(found, target, "")
         pins = locking.pins(request, found, target)
     except LockError as error:

@@ -16,7 +16,6 @@ from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.listed import Listed, sorted_out, unreadable
 
 PROJECT = "pyproject.toml"
-POETRY = "`poetry export -o requirements.txt` (of poetry-plugin-export), then name that file"
 
 
 def project(path: Path) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def of_project(path: Path, data: dict[str, Any]) -> Listed:
     if "dependencies" in _list(table.get("dynamic")):
         raise _dynamic(path, data)
     if not table:
-        raise _no_project(path, data)
+        raise _no_project(path)
     found = table.get("dependencies", [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise RecipeError(f"{path}: project.dependencies must be a list of texts", hint='such as ["pandas>=3"]')
@@ -46,10 +45,8 @@ def of_project(path: Path, data: dict[str, Any]) -> Listed:
     return replace(listed, text="", local=(), instead=(*listed.local, *more), refused=(*listed.refused, *wrong))
 
 
-def _no_project(path: Path, data: dict[str, Any]) -> UsageError:
+def _no_project(path: Path) -> UsageError:
     message = f"{path} has no [project] that lists dependencies"
-    if isinstance(data.get("tool"), dict) and "poetry" in data["tool"]:
-        return UsageError(f"{message}; it is Poetry's", hint=POETRY)
     beside = path.parent / "requirements.txt"
     if path.name == PROJECT and beside.is_file():
         return UsageError(message, hint=f"`{shlex.join(['layerforge', 'build', str(beside)])}`")

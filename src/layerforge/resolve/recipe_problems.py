@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
-from layerforge.resolve import patch_file
+from layerforge.resolve import patch_file, toml_schema
 from layerforge.resolve.recipe_schema import OF_COMPILED, OF_PACKAGES, REQUIRED, REQUIRED_IN_ROWS, SCHEMA
-from layerforge.resolve.recipe_values import SHOWN, shown
+from layerforge.resolve.recipe_values import SHOWN
 
 PATCHES = "patches"
 
 
 def problems_of(data: Mapping[str, Any], folder: Path) -> list[str]:
     """Everything that is wrong with a recipe in ``folder``, a line each."""
-    found = [*_problems(data, SCHEMA, ""), *_missing(data), *_misplaced(data)]
+    found = [*toml_schema.problems(data, SCHEMA), *_missing(data), *_misplaced(data)]
     return [*found, *_script_problem(data, folder), *_patch_problems(data, folder)]
-
-
-def _problems(data: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Iterable[str]:
-    for key, value in data.items():
-        if key not in schema:
-            near = difflib.get_close_matches(key[:SHOWN], list(schema), 1)
-            yield f"{where}{key[:SHOWN]} is unknown" + (f"; perhaps you meant {where}{near[0]}" if near else "")
-        else:
-            yield from _problem(value, schema[key], f"{where}{key}")
-
-
-def _problem(value: Any, rule: Any, where: str) -> Iterable[str]:
-    match rule:
-        case dict():
-            if isinstance(value, dict):
-                yield from _problems(value, rule, f"{where}.")
-            else:
-                yield f"{where} must be a table"
-        case [row]:
-            if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-                for number, item in enumerate(value):
-                    yield from _problems(item, row, f"{where}[{number}].")
-            else:
-                yield f"{where} must be an array of tables, [[{where}]]"
-        case _:
-            if wrong := rule(value):
-                yield f"{where} {wrong}, not {shown(value)}"
 
 
 def _missing(data: Mapping[str, Any]) -> Iterable[str]:

@@ -69,7 +69,7 @@ SCHEMA: Mapping[str, Any] = {
         "budget": {"unzipped": values.size, "zipped": values.size},
     },
 }
-"""A callable checks a value, a mapping is a table with these keys, a list an array of such tables."""
+"""Every key of a recipe; see ``toml_schema.Schema``."""
 
 REQUIRED = {
     "": ("schema",),

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from layerforge.core import globs, guarded
+from layerforge.core import globs, guarded, sizes
 
 PART = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._+-]{0,98}[a-zA-Z0-9+])?")
 """What a library of the image may be called, or a package: its name is a file's, in the container and out of it."""
@@ -40,8 +40,6 @@ _LAMBDAS = ("AWS_", "LAMBDA_", "_")
 
 _TAKEN = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "TZ", "HOME"})
 """Variables that decide for a whole function, which no package may."""
-
-_UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 Rule = Callable[[Any], str]
 """Looks at a value and says what is wrong with it; empty where nothing is."""
@@ -241,6 +239,11 @@ def one_of(*words: str) -> Rule:
     return lambda value: "" if value in words else f"must be {known}"
 
 
+def table(value: object) -> str:
+    """What is wrong with a table."""
+    return "" if isinstance(value, dict) else "must be a table"
+
+
 def flags(value: object) -> str:
     """What is wrong with a table of texts."""
     fits = isinstance(value, dict) and all(_is_text(item) for item in value.values())
@@ -261,4 +264,4 @@ def bytes_of(value: int | str) -> int:
     match = _SIZE.fullmatch(value)
     if match is None:
         raise ValueError(f"{value!r} is no size")
-    return int(float(match[1]) * _UNITS[match[2] or "bytes"])
+    return int(float(match[1]) * sizes.UNITS[match[2] or "bytes"])

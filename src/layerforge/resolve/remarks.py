@@ -5,52 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import Target
-from layerforge.resolve import file_kinds
 from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.other_locks import formats
 from layerforge.resolve.recipe import Library
 from layerforge.resolve.request import Request
 from layerforge.resolve.requirement import PACKAGE_NAME, known_modules
-from layerforge.resolve.targets import PROJECT
 
 _NO_PACKAGE = "there is no package "
 
-_PATCHES = 40
-"""More than any minor version of Python has releases."""
 
-
-def tell(request: Request, progress: Progress, target: Target | None = None) -> None:
+def tell(request: Request, progress: Progress) -> None:
     """Says what of a project does not count for its layer, a line each."""
     for line in request.untaken:
         progress.say(line)
     for word in (one for one in request.given if Path(one) in request.files and PACKAGE_NAME.fullmatch(one)):
         progress.say(f"{word} is read as the file of that name here, and not asked of an index")
-    for folder in (one.parent for one in request.files if one.name == PROJECT and request.lock is None):
-        for name in (one for one in ("uv.lock", "pylock.toml", "poetry.lock") if (folder / one).is_file()):
-            found = file_kinds.kind(name)
-            progress.say(f"{name} beside it does not count; to take its versions: {found[1] if found else ''}")
-    if target is not None and request.requires_python and not _serves(request.requires_python, target.python):
-        progress.warn(f"the project requires Python {request.requires_python}, and the layer is for {target.python}")
+    for path in (request.other.path,) if request.other else request.held_by:
+        others = [one.name for one in formats.beside(path.parent) if one != path]
+        more = f"; {' and '.join(others)} beside it does not count" if others and not request.partly else ""
+        progress.say(f"versions and hashes are those of {path}{more}")
     if request.files:
         for text in request.spec.requires:
             requirement = Requirement(text)
             package = known_modules().get(canonicalize_name(requirement.name))
             if package and not requirement.specifier and not requirement.url:
                 progress.warn(f"{requirement.name} is a module of the package {package}; is that meant?")
-
-
-def _serves(requires_python: str, python: str) -> bool:
-    """Whether some release of a Python's minor version is one that a project is for."""
-    try:
-        wanted = SpecifierSet(requires_python)
-        return any(wanted.contains(f"{python}.{patch}", prereleases=True) for patch in range(_PATCHES))
-    except (InvalidSpecifier, ValueError):
-        return False
 
 
 def warn_of_typo(request: Request, progress: Progress) -> None:

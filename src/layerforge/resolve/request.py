@@ -5,17 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
+
+from packaging.utils import canonicalize_version
 
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import catalogue, listed, recipe_file
+from layerforge.resolve import catalogue, listed, lock, pythons, recipe_file, wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
 from layerforge.resolve.made_wheel import MadeWheel
+from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.recipe import LONGEST_NAME
+from layerforge.resolve.wanted import Wanted
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 NOTHING = Listed()
@@ -44,6 +50,24 @@ class Request:
     """The Pythons that a project is for."""
     leave_out: tuple[str, ...] = ()
     """What is to stay out beyond what a recipe says itself, as the command line names it."""
+    other: OtherLock | None = None
+    """What ``lock`` holds where it is another tool's."""
+    held_by: tuple[Path, ...] = ()
+    """Locks of other tools whose versions hold for what is resolved."""
+    partly: bool = False
+    """Whether of such a lock only that comes in which the requirements need."""
+    taken: Wanted = wanted.NOTHING
+    """The extras and groups that come in."""
+    by_uv: Wanted = wanted.NOTHING
+    """Those of them that uv takes from the project itself, with its ``[tool.uv.sources]``."""
+    by_uv_text: str = ""
+    """What these require, for where uv reads several projects at once."""
+    offered: Wanted = wanted.NOTHING
+    """The extras and groups that there are."""
+    options: tuple[str, ...] = ()
+    """The options that some of them were asked for with, and the words that follow these."""
+    texts: tuple[Path, ...] = ()
+    """Projects whose requirements stand in ``text``, since uv finds none in them."""
     prerelease: str = ""
     """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
     own_code: tuple[Path, ...] = ()
@@ -54,6 +78,8 @@ class Request:
     """The wheels that were made of what is none."""
     from_sdist: tuple[str, ...] = ()
     """Packages whose source distributions count too when versions are chosen, since they can be compiled."""
+    preferred: str = ""
+    """Pins whose versions are taken again where nothing speaks against them."""
 
     @property
     def file(self) -> Path | None:
@@ -63,7 +89,7 @@ class Request:
     @property
     def projects(self) -> tuple[Path, ...]:
         """Files of projects, which uv reads itself, for their ``[tool.uv.sources]``."""
-        return tuple(file for file in self.files if file.suffix == ".toml")
+        return tuple(file for file in self.files if file.suffix == ".toml" and file not in self.texts)
 
     @property
     def lines(self) -> str:
@@ -105,7 +131,7 @@ class Request:
     @property
     def _wishes(self) -> tuple[str, ...]:
         versions = ("--prerelease", self.prerelease) if self.prerelease else ()
-        return (*versions, *(["--no-project"] if self.no_project else []))
+        return (*self.options, *versions, *(["--no-project"] if self.no_project else []))
 
     @property
     def _left_out(self) -> tuple[str, ...]:
@@ -116,6 +142,8 @@ class Request:
 
     def way_out(self, verb: str = "renew", python: str = "") -> str:
         """What to do about a lock that does not serve, for the Python ``python`` where that is named."""
+        if self.other is not None:
+            return f"{verb} it with `{self.other.renew}`"
         if self.installed and self.own_lock:
             return f'name requirements instead of the recipe, such as "{self.spec.requires[0]}"'
         older = f" --python {python}" if python else ""
@@ -142,6 +170,19 @@ def leaving_out(request: Request, words: Iterable[str]) -> Request:
     return replace(request, spec=replace(request.spec, leave_out=left), leave_out=words)
 
 
+def by_versions(request: Request) -> Request:
+    """The request without the lock of another tool, whose versions and hashes hold for all that is resolved."""
+    if request.other is None:
+        return request
+    pins = request.other.lock.pins
+    versions = lock.render(replace(pin, hashes=(), extras=()) for pin in pins)
+    hashes = tuple(((pin.name, canonicalize_version(pin.version or "")), frozenset(pin.hashes)) for pin in pins)
+    held = Listed(constraints=versions, hashes=hashes)
+    both = listed.together([request.listed, held])
+    lock_file = None if request.lock == request.other.path else request.lock
+    return replace(request, lock=lock_file, other=None, held_by=(request.other.path,), listed=both)
+
+
 def without_projects(request: Request) -> Request:
     """The request without its projects' own code. Raises ``UsageError`` where nothing else says what to take."""
     alone = [folder for folder in request.own_code if not any(file.parent == folder for file in request.files)]
@@ -165,6 +206,8 @@ def refuse_lines(request: Request) -> None:
 
 def merged(requests: Sequence[Request]) -> Request:
     """The one layer that several requests ask for together: all that they list, in their order."""
+    requests = [by_versions(one) for one in requests]
+    several = sum(len(one.projects) for one in requests) > 1
     name = "-".join(dict.fromkeys(one.spec.name for one in requests))
     requires = tuple(dict.fromkeys(text for one in requests for text in one.spec.requires))
     left = tuple(dict.fromkeys(name for one in requests for name in one.spec.leave_out))
@@ -173,13 +216,19 @@ def merged(requests: Sequence[Request]) -> Request:
     folders = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.folders))
     return Request(
         spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
-        text="\n".join(one.text for one in requests if one.text),
+        text="\n".join(text for one in requests for text in (one.text, one.by_uv_text if several else "") if text),
         files=tuple(file for one in requests for file in one.files),
         catalogue=replace(known, first=first, folders=folders),
         given=tuple(word for one in requests for word in one.given),
         listed=listed.together([one.listed for one in requests]),
         untaken=tuple(line for one in requests for line in one.untaken),
+        held_by=tuple(path for one in requests for path in one.held_by),
+        taken=reduce(or_, (one.taken for one in requests)),
+        by_uv=wanted.NOTHING if several else reduce(or_, (one.by_uv for one in requests)),
+        by_uv_text="" if several else "\n".join(one.by_uv_text for one in requests if one.by_uv_text),
+        offered=reduce(or_, (one.offered for one in requests)),
+        texts=tuple(file for one in requests for file in one.texts),
         prerelease=next((one.prerelease for one in requests if one.prerelease), ""),
         own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
-        requires_python=",".join(dict.fromkeys(one.requires_python for one in requests if one.requires_python)),
+        requires_python=pythons.together(one.requires_python for one in requests),
     )

@@ -15,16 +15,18 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, folders, lock, own_code, project_file, recipe_file, wheel_source
+from layerforge.resolve import file_kinds, folders, lock, project_file, projects, recipe_file, wheel_source
 from layerforge.resolve import requirements as listing
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed, together, understood
+from layerforge.resolve.projects import Named
 from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
 from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import HASH_OPTION, hashed
+from layerforge.resolve.wanted import NOTHING, Wanted, refuse_unknown
 from layerforge.resolve.wheel_source import NoSource, WheelSource
 
 _WHEEL, _SOURCE, _LISTS = ".whl", wheel_source.SDIST, (".txt", ".in", ".lock", ".toml")
@@ -35,32 +37,40 @@ PROJECT = project_file.PROJECT
 
 
 def requests(
-    targets: Sequence[str], given_lock: Path | None, known: Catalogue | None = None, *, each: bool = False
+    targets: Sequence[str],
+    given_lock: Path | None,
+    known: Catalogue | None = None,
+    *,
+    each: bool = False,
+    options: Wanted = NOTHING,
 ) -> tuple[Request, ...]:
     """The layers that ``targets`` ask for: one for all of them together, or with ``each`` one a word.
 
-    A recipe that stands alone, or that is a folder of the user's, is built from its own lock.
+    A recipe that stands alone, or that is a folder of the user's, is built from its own lock, and a project from the
+    one that another tool wrote beside it. ``options`` are extras and groups of whichever project has them.
     """
     known = known or catalogue()
     once = list(dict.fromkeys(targets))
     for target in once:
         _refuse_ambiguous(target, known)
     groups = [[target] for target in once] if each else [once]
-    found = [_together(group, known) for group in groups]
-    _refuse_same_names(found)
+    found = [_together(group, known, options) for group in groups]
+    found = [replace(one, options=options.within(one.offered).options) for one in found]
+    projects.refuse_unknown_wishes(found, options)
+    refuse_same_names(found)
     if given_lock is None:
         for request in found:
             refuse_lines(request)
         return tuple(found)
     if len(found) != 1:
         raise UsageError("--lock goes with a single layer", hint="build the layers one at a time")
-    return (replace(found[0], lock=given_lock),)
+    return (projects.with_lock(found[0], given_lock),)
 
 
-def _together(targets: Sequence[str], known: Catalogue) -> Request:
+def _together(targets: Sequence[str], known: Catalogue, options: Wanted) -> Request:
     """The one layer that targets ask for."""
     words = [target for target in targets if not _is_path(target) or target.endswith(_FILES)]
-    paths = [_from_path(target, known) for target in targets if target not in words]
+    paths = [_from_path(target, known, options) for target in targets if target not in words]
     if len(paths) == len(targets) == 1:
         return paths[0]
     if not paths:
@@ -77,8 +87,8 @@ def stand_alone(targets: Iterable[str], known: Catalogue) -> bool:
     )
 
 
-def _refuse_same_names(found: Sequence[Request]) -> None:
-    """Layers are files that are called by their names, so a second one would overwrite the first."""
+def refuse_same_names(found: Sequence[Request]) -> None:
+    """Raises ``UsageError`` for two layers of one name: their files would be called alike."""
     by_name: dict[str, Request] = {}
     for request in found:
         name = request.spec.name.casefold()
@@ -95,6 +105,9 @@ def _is_path(target: str) -> bool:
         return False
     if _here(target) or file_kinds.kind(target):
         return True
+    target, extras = projects.split(target)
+    if extras and projects.is_one(Path(target)):
+        return True
     named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
     return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
 
@@ -110,7 +123,7 @@ def _refuse_ambiguous(target: str, known: Catalogue) -> None:
     A path says that the disk is meant and a requirement with a version that the index is.
     """
     word = target.strip()
-    if word.startswith((".", "/", "~")) or "/" in word:
+    if word.startswith((".", "/", "~")) or "/" in word or projects.is_one(Path(projects.split(word)[0])):
         return
     if known.target(canonicalize_name(word)):
         folder = known.places[canonicalize_name(word)]
@@ -141,37 +154,28 @@ def _existing(target: str, known: Catalogue) -> Path:
     return path
 
 
-def _from_path(target: str, known: Catalogue) -> Request:
-    path = _existing(target, known)
+def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Request:
+    word, extras = projects.split(target)
+    path = _existing(word, known)
     if path.is_dir():
         if (path / recipe_file.FILE).exists():
             return _from_recipe(recipe_in(path), target, known.with_those_beside(path))
-        if not (path / PROJECT).is_file():
+        if (file := projects.file_in(path)) is None:
             if found := folders.of_folder(path, target, known):
                 return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
             raise _empty_folder(path)
-        path = path / PROJECT
+        path = file
     folders.refuse_template(path)
     file_kinds.refuse_kind(path)
-    try:
-        listed = listing.listed(path)
-    except UsageError:
-        if found := folders.of_build(path, target, known):
-            return found
-        raise
-    facts = file_kinds.facts(path)
-    spec = LayerSpec(name=fitting_name(facts.name or path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
-    return Request(
-        spec=spec,
-        text=listed.text,
-        files=(path,),
-        catalogue=known,
-        given=(target,),
-        listed=listed,
-        untaken=facts.untaken,
-        requires_python=facts.requires_python,
-        own_code=(path.parent,) if path.name == PROJECT and not own_code.lacking(path.parent) else (),
-    )
+    if projects.is_one(path):
+        found = projects.request(Named(path=path, word=target, asked=options | extras, known=known))
+        refuse_unknown(extras, found.offered, str(path))
+        return replace(found, spec=replace(found.spec, requires=_sound(found.spec.requires, target)))
+    if extras:
+        raise UsageError(f"{path} is a list of requirements, and has no extras", hint=f"name {word} alone")
+    listed = listing.listed(path)
+    spec = LayerSpec(name=fitting_name(path.stem, LONGEST_NAME), requires=_sound(listed.requires, target))
+    return Request(spec=spec, text=listed.text, files=(path,), catalogue=known, given=(target,), listed=listed)
 
 
 def _empty_folder(path: Path) -> LayerforgeError:

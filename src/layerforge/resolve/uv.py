@@ -37,6 +37,7 @@ from layerforge.resolve.uv_failures import (
     SOURCE_REFUSED,
     own_words,
 )
+from layerforge.resolve.wanted import NOTHING, Wanted
 
 OWN_PYTHON = ("--python", sys.executable)
 """Any interpreter will do. Without one uv looks for the target's, and downloads it."""
@@ -48,6 +49,9 @@ PLAIN = ("--no-annotate", "--no-header", "--no-emit-index-url")
 """Has uv write locks that hold pins and nothing else."""
 
 WHEELS = ("--only-binary", ":all:")
+
+PRERELEASES = ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit")
+"""uv's words for which prereleases are taken."""
 _WARNING = re.compile(r"^warning: (.*)", re.MULTILINE)
 _EXACT = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 
@@ -60,12 +64,16 @@ class Asked:
     """The text of requirements."""
     projects: tuple[Path, ...] = ()
     """``pyproject.toml`` files, which uv reads itself."""
+    wanted: Wanted = NOTHING
+    """Extras and groups of a single one of these."""
     constraints: str = ""
     """Requirements that hold for whatever comes in."""
     overrides: str = ""
     """Requirements that stand in for whatever others of their names are required, at an address perhaps."""
     excludes: tuple[str, ...] = ()
     """Packages that do not come in, whoever requires them."""
+    preferred: str = ""
+    """Pins of a lock whose versions are taken again where nothing speaks against them."""
     indexes: tuple[str, ...] = ()
     """Options of a requirements file that say where to look besides uv's own configuration, a line each."""
     prerelease: str = ""
@@ -75,7 +83,7 @@ class Asked:
 
     def instead(self, requirements: str) -> Asked:
         """The same for other requirements alone."""
-        return replace(self, source=requirements, projects=())
+        return replace(self, source=requirements, projects=(), wanted=NOTHING, preferred="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +123,23 @@ def run_compile(asked: Asked, where: Target | str, options: Sequence[str]) -> pr
     with tempfile.TemporaryDirectory() as folder:
         limits = [*limit("constraints", asked.constraints, folder), *limit("overrides", asked.overrides, folder)]
         limits += excluding(asked.excludes, folder)
+        # uv takes the versions of a file that it would write over, where they will do.
+        limits += limit("output-file", asked.preferred, folder)
         if not texts:
             # Those of a requirements file may hold passwords, and go in with its text instead.
             limits += [word for line in asked.indexes for word in line.split(" ", 1)]
         limits += ["--prerelease", asked.prerelease] if asked.prerelease else []
-        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *map(str, asked.projects)]
+        projects = [*_wanted(asked), *map(str, asked.projects)]
+        argv = ["pip", "compile", *OWN_PYTHON, *limits, *platform, *options, *texts, *projects]
         return run_uv(argv, stdin="\n".join([*asked.indexes, asked.source]))
+
+
+def _wanted(asked: Asked) -> list[str]:
+    """Options that ask for extras and groups of the project; those of several are requirements in the text."""
+    if len(asked.projects) != 1:
+        return []
+    groups = [f"{asked.projects[0]}:{name}" for name in asked.wanted.groups]
+    return list(Wanted(extras=asked.wanted.extras, groups=tuple(groups)).options)
 
 
 def limit(option: str, text: str, folder: str) -> list[str]:

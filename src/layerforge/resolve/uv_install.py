@@ -62,6 +62,8 @@ def install(
         raise refuse_unsafe(outside)
     argv = ["pip", "install", *OWN_PYTHON, "--require-hashes", "--no-compile-bytecode", "--target", str(into)]
     argv += [*WHEELS, *target_options(target), *([] if with_dependencies else ["--no-deps"])]
+    # A package may lie on several indexes, in other versions on the first; with its hash it is the same everywhere.
+    argv += ["--index-strategy", "unsafe-best-match"] if indexes else []
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         # What a wheel's metadata names at an address was made a wheel of, perhaps, and is that.
         own = "\n".join(_LOCAL_PINS.findall(lock))

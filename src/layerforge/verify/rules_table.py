@@ -174,6 +174,13 @@ RULES_TABLE: tuple[Rule, ...] = (
         "interpreter into the layer's bin/ folder; `layerforge build` mends programs in Python",
     ),
     _rule(
+        "LF310",
+        "The same path in two layers",
+        ERROR,
+        WARNING,
+        hint="put packages that bring the same files into one layer, as `layerforge split` does",
+    ),
+    _rule(
         "LF401",
         "A module cannot be imported",
         ERROR,

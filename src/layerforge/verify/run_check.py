@@ -16,7 +16,7 @@ from layerforge.core.limits import LONGEST_INIT_MS
 from layerforge.core.process import signal_name
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
-from layerforge.resolve.left_out import LeftOut
+from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.recipe import CheckScript
 from layerforge.resolve.requirement import known_modules
 from layerforge.verify.imports import Imports, holds_code
@@ -191,7 +191,7 @@ def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut]) -> Finding:
     missing = _left_out(error, left_out)
     if what.endswith("/check.py"):
         return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)), hint=missing)
-    return finding("LF401", "", f"import {what}: {error}", hint=missing or _hint(error))
+    return finding("LF401", "", f"import {what}: {error}", hint=missing or hint_of(error))
 
 
 def _left_out(error: str, left_out: Sequence[LeftOut]) -> str:
@@ -201,6 +201,8 @@ def _left_out(error: str, left_out: Sequence[LeftOut]) -> str:
     if not names and "No module named" in error:
         # A module need not be called as its package is.
         names = [one.name for one in left_out]
+    if beside := [one.name for one in left_out if one.name in names and one.why is Why.BESIDE]:
+        return f"{' or '.join(beside)} lies in another layer: verify all layers of a function together"
     return f"--leave-out has taken {' or '.join(names)} away, which is needed at once: let that in" if names else ""
 
 
@@ -220,8 +222,8 @@ _BY_NAME = (
 )
 
 
-def _hint(error: str) -> str:
-    """A better hint than the rule's own, where the error names its cause."""
+def hint_of(error: str) -> str:
+    """A better hint than the rule's own, where the error names its cause; else empty."""
     for part, hint in (
         ("cannot load library", _BY_NAME),
         ("cannot open shared object file", "the library that is named has to be in the layer's lib/ folder; see LF103"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,14 @@ def verify(
     advice: tuple[str, ...],
     unrun: str,
     runtime: Path | None = None,
+    known: tuple[Finding, ...] = (),
+    unneeded: Collection[str] = (),
 ) -> Verdict:
     """Holds any layer against every rule, then runs its check where ``engine`` can and ``unrun`` gives no reason
-    against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie.
+    against it. ``advice`` goes with the notes; ``runtime`` is where packages of Lambda's own Python lie; ``known`` are
+    findings of whoever has looked at it before, and ``unneeded`` packages that are not imported.
     """
-    findings = tuple(_with_ways(one, advice) for one in rules.judge(examination, expect))
+    findings = (*known, *(_with_ways(one, advice) for one in rules.judge(examination, expect)))
     skipped = engine.refusal(expect.target) or unrun
     if errors_of(findings):
         skipped = "the rules found errors"
@@ -59,7 +63,8 @@ def verify(
     if not skipped:
         unpack(examination.path, workspace / "opt")
         check, env = (expect.spec.check, expect.spec.env) if expect.spec else (Check(), {})
-        imports = imports_of(examination, check.imports, check.covered)
+        proving = replace(examination, members=tuple(one for one in examination.members if one.package not in unneeded))
+        imports = imports_of(proving, check.imports, check.covered)
         opt, out = workspace / "opt", expect.spec.left_out if expect.spec else ()
         checked = run_check(
             engine,
@@ -73,7 +78,7 @@ def verify(
             left_out=out,
         )
         if not imports.names and not check.scripts:
-            findings += nothing_proved(examination)
+            findings += nothing_proved(proving)
     return Verdict(
         engine="" if skipped else engine.name,
         skipped=skipped,

@@ -13,6 +13,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import LibraryStep, PackageStep, Plan, SystemStep, Toolchain, as_json, plan
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
+from layerforge.resolve.fit import Fit, Goal, Way
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Pin
@@ -75,6 +76,8 @@ class Asked:
     interpreter: Interpreter | None
     epoch: int
     toolchain: Toolchain | None
+    goal: Goal | None = None
+    without: Plan | None = None
 
 
 TOOLCHAIN = Toolchain(image=IMAGE, build_pins={"demo": (TOOL,), "other": (TOOL,)})
@@ -87,6 +90,10 @@ ASKED = Asked(
     epoch=0,
     toolchain=TOOLCHAIN,
 )
+
+
+GOAL = Goal(fit=Fit(zipped=60_000_000))
+OTHER = plan(RECIPE, target(), (), Compression.FAST, CPYTHON, 0)
 
 
 def plan_key(asked: Asked) -> str:
@@ -119,7 +126,10 @@ def test_whatever_a_plan_is_made_of_changes_its_key() -> None:
             "interpreter": replace(CPYTHON, version="3.13.1"),
             "epoch": 1,
             "toolchain": None,
+            "goal": GOAL,
         },
+        # Nothing takes it without a goal.
+        {"without": OTHER},
     )
     assert plan_key(replace(ASKED, target=target(arch=Arch.ARM64))) != plan_key(ASKED)
     older = replace(ASKED.target.runtime, glibc=(2, 17))
@@ -138,14 +148,28 @@ def test_whatever_a_plan_of_wheels_is_made_of_changes_its_key() -> None:
             "compression": Compression.MAX,
             "interpreter": replace(CPYTHON, version="3.13.1"),
             "epoch": 1,
+            "goal": GOAL,
         },
-        {"toolchain": TOOLCHAIN},
+        {"toolchain": TOOLCHAIN, "without": OTHER},
     )
     assert_decided_by(
         lambda target: plan_key(replace(wheels, target=target)),
         wheels.target,
         {"arch": Arch.ARM64, "runtime": replace(wheels.target.runtime, python="3.99")},
     )
+
+
+def test_whatever_a_layer_is_to_fit_into_and_may_become_for_it_changes_the_key() -> None:
+    asked = replace(ASKED, goal=GOAL, without=OTHER)
+    assert_decided_by(
+        lambda goal: plan_key(replace(asked, goal=goal)),
+        GOAL,
+        {"fit": Fit(zipped=1), "ways": (Way.SMALL,), "required": False},
+    )
+    assert_decided_by(
+        lambda fit: plan_key(replace(asked, goal=replace(GOAL, fit=fit))), GOAL.fit, {"zipped": 1, "room": 1}
+    )
+    assert plan_key(replace(asked, without=replace(OTHER, key="another"))) != plan_key(asked)
 
 
 def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -> None:

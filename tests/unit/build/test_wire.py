@@ -23,6 +23,7 @@ from layerforge.resolve import lock
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.compose import compose
 from layerforge.resolve.errors import LockError, RecipeError
+from layerforge.resolve.fit import Fit, Goal
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Compression, Data, Patch, Source
@@ -78,6 +79,8 @@ def a_plan() -> Plan:
         patches=(Patch(package="demo", name="p.patch", text="--- a\n+++ b\n\u00e9\n"),),
     )
     planned = plan(spec, target(), (TOOL,), Compression.FAST, None, 0, Toolchain(image=IMAGE, build_pins={}))
+    # One that has to fit may become another, which is told beside it.
+    planned = replace(planned, goal=Goal(fit=Fit(zipped=9)), without=replace(planned, key="another"))
     return replace(planned, indexes=("--index-url https://user:password@nowhere.invalid",))
 
 

@@ -78,7 +78,7 @@ def agree(index: Path, tmp_path: Path, progress: FakeProgress, monkeypatch: pyte
         requests = targets.requests(words, None, catalogue(tmp_path / "recipes"), each=each)
         wanted = [Asked(request=request, target=options.target) for request in requests]
         site = Site(options=replace(options, from_source=from_source), session=session)
-        planned, price = agreed(wanted, {options.target.label: site}, progress, read)
+        planned, price = agreed(wanted, [site] * len(wanted), progress, read)
         assert builder.tasks == []
         return [one for one in planned if isinstance(one, Prepared)], price
 

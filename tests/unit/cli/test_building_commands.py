@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -115,7 +116,53 @@ def test_an_output_that_takes_no_files_is_refused_before_anything_is_resolved(
     assert "nothing can be written to file" in ran.err
 
 
+def test_what_a_layer_has_to_fit_into_is_read_before_anything_else(layerforge: Command) -> None:
+    ran = layerforge("build", "absent", "--fit", "60")
+    assert ran.code == 2
+    assert "--fit '60' must be direct, a size such as 60MB" in ran.err
+    assert "resolve" not in ran.err
+
+
+def test_a_build_tells_what_was_chosen_for_its_layer_to_fit(layerforge: Command, index: Path) -> None:
+    text = b"".join(b"# %s\n" % hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(2000))
+    make_wheel(index, files={"demo/__init__.py": text})
+    plain = layerforge("build", "demo", "--python", PYTHON, "--engine", "host", "--json").json["layers"][0]
+    assert plain["fit"] is None
+    limit = f"{plain['zip_bytes'] // 2} bytes"
+    for _ in ("made", "from the store"):
+        ran = layerforge("build", "demo", "--python", PYTHON, "--engine", "host", "--fit", limit, "--json")
+        assert ran.code == 0, ran.err
+        [layer] = ran.json["layers"]
+        assert layer["fit"]["taken"] == ["--compression small", "--bytecode only"]
+        assert layer["fit"]["fits"] is True
+        assert [one["zipped"] for one in layer["fit"]["tries"]][::2] == [plain["zip_bytes"], layer["zip_bytes"]]
+        assert "zipped: --compression small --bytecode only\n" in ran.err
+        assert "    as asked  " in ran.err
+
+
+def test_a_layer_that_does_not_fit_ends_with_the_code_of_one_that_is_not_fit(
+    layerforge: Command, wheel: Path, tmp_path: Path
+) -> None:
+    ran = layerforge("build", "demo", "--python", PYTHON, "--engine", "host", "--fit", "1000 bytes")
+    assert ran.code == 7
+    assert "does not fit 1.0 kB zipped" in ran.err
+    assert "allow more with `--fit 0.1MB`" in ran.err
+    assert not list((tmp_path / "dist").iterdir())
+    assert layerforge("build", "demo", "--python", PYTHON, "--engine", "host", "--fit", "0.1MB").code == 0
+
+
 # --- plan
+
+
+def test_a_plan_tells_what_may_be_chosen_for_its_layer_to_fit(layerforge: Command, wheel: Path) -> None:
+    given = ("plan", "demo", "--python", PYTHON, "--engine", "host", "--fit", "direct")
+    lines = layerforge(*given, "--bytecode", "beside").out.splitlines()
+    assert lines[-2:] == [
+        "  fits a direct upload, 52.4 MB zipped; may be chosen for that: --compression small, --compression max",
+        "  compression auto",
+    ]
+    told = layerforge(*given, "--compression", "small", "--json").json["fit"]
+    assert (told["zipped"], told["required"], told["may"]) == (52_428_800, True, ["--bytecode only"])
 
 
 def test_a_plan_names_its_steps_and_makes_nothing(layerforge: Command, wheel: Path, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from layerforge import cli
 from layerforge.build.engine import Job, Outcome
 from layerforge.build.errors import EngineError
 from layerforge.cli import coldstart as command
-from layerforge.cli import coldstart_options, terminal
-from layerforge.examine import examine
+from layerforge.cli import coldstart_function, coldstart_options, terminal
+from layerforge.cli.coldstart_function import Asked
+from layerforge.cli.function_layers import read, unpacked
 from layerforge.measure.coldstart.experiment import Experiment
 from layerforge.measure.coldstart.functions import of_imports
 from layerforge.measure.coldstart.prices import prices
@@ -56,11 +57,11 @@ def layer(tmp_path: Path) -> Path:
 
 def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 1769), per_day: int | None = None) -> Any:
     """The data of a measurement, which is shown to people too."""
-    seen = [examine.examine(path) for path in paths]
+    seen = [read([path], FakeProgress()) for path in paths]
     order = Experiment(
         target=target(),
         function=of_imports(["top"]),
-        subjects=command.unpack(seen, [{} for _ in seen], folder / "work"),
+        subjects=tuple(unpacked(one, folder / "work" / str(at)) for at, one in enumerate(seen)),
         memories=memories,
         runs=3,
     )
@@ -249,9 +250,9 @@ def test_an_image_for_another_processor_says_how_to_get_the_other(
 
 def test_what_is_run_is_said_with_the_way_to_choose_otherwise() -> None:
     progress = FakeProgress()
-    many = of_imports([f"m{number:02}" for number in range(command.MOST_MODULES + 2)])
-    command.say_function(of_imports(["top"]), progress, chosen=True)
-    command.say_function(many, progress, chosen=False)
+    many = of_imports([f"m{number:02}" for number in range(coldstart_function.MOST_MODULES + 2)])
+    coldstart_function.say(of_imports(["top"]), progress, chosen=True)
+    coldstart_function.say(many, progress, chosen=False)
     assert progress.lines[0] == "function: imports top"
     assert progress.lines[1].endswith(" and 2 more; --import or --handler choose something else")
 
@@ -259,7 +260,7 @@ def test_what_is_run_is_said_with_the_way_to_choose_otherwise() -> None:
 def test_a_handler_is_named_by_its_file(tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     handler = tmp_path / "app.py"
     handler.write_text("def handler(event, context):\n    return 1\n")
-    function = command.own_function((), handler, None)
+    function = coldstart_function.own_function(Asked(handler=str(handler)), (), tmp_path / "code", FakeProgress())
     assert function is not None
-    command.say_function(function, progress := FakeProgress(), chosen=True)
+    coldstart_function.say(function, progress := FakeProgress(), chosen=True)
     assert progress.lines == ["function: app.py"]

@@ -39,18 +39,13 @@ def test_help_shows_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.index("What goes in:") < shown.index("--requirements") < shown.index("Result:")
 
 
-@pytest.mark.parametrize("name", ["build", "plan"])
+@pytest.mark.parametrize("name", ["build", "plan", "rebuild"])
 def test_every_option_of_a_build_stands_in_a_group(name: str) -> None:
     command = cli.group.get_command(click.Context(cli.group), name)
     assert command is not None
     options = {str(one.name) for one in command.params if isinstance(one, click.Option)}
     grouped = {one for names in helping.OPTIONS.values() for one in names}
     assert options - grouped == {"quiet", "verbose"}
-
-
-def test_nothing_asked_for_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["build"]) == 2
-    assert "TARGET" in capsys.readouterr().err
 
 
 def test_what_follows_r_is_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from fakes import a_manifest
 from layerforge.core import digest
 from layerforge.report.manifest import manifest_json
 from layerforge.resolve.recipe import Budget
-from program import REFUSED_TOGETHER, Command
+from program import REFUSED_TOGETHER, Command, inside
 
 
 def a_layer(path: Path, version: str, files: dict[str, bytes] | None = None) -> Path:
@@ -235,3 +235,19 @@ def test_options_that_do_not_go_together_are_refused(
     ran = layerforge("inspect", "layer.zip", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+def test_a_functions_code_is_held_against_the_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layerforge = inside(tmp_path, monkeypatch, capsys)
+    layer = zips.of(tmp_path / "layer.zip", {"python/both.py": b"x = 1\n"})
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_text("")
+    assert "it carries nothing that the layer has" in layerforge("inspect", layer, "--code", "src").out
+    (tmp_path / "src/both.py").write_text("x = 22\n")
+    shown = " ".join(layerforge("inspect", layer, "--code", "src").out.split())
+    assert "the code carries both (7 bytes), which layer.zip has: the code's is imported" in shown
+    told = layerforge("inspect", layer, "--code", "src", "--json").json["code"]
+    assert (told["files"], told["bytes"], told["bytes_left"]) == (2, 7, 262_144_000 - 7 - 6)
+    assert [one["name"] for one in told["twice"]] == ["both"]

@@ -72,6 +72,24 @@ def test_every_tree_reads_back_and_gives_the_same_bytes_in_any_order(
         assert {one.orig_filename: made.read(one) for one in made.infolist()} == files
 
 
+def test_what_compressing_well_wins_is_told_by_a_sample_that_no_order_changes() -> None:
+    text = b"".join(b"value_%d = %d\n" % (number, number * number) for number in range(5_000))
+    files = [a_file(f"python/m{number}.py", text + b"%d" % number) for number in range(80)]
+    tree = a_tree(*files)
+    share = archive.won(tree)
+    whole = 1 - len(pack(tree, Compression.SMALL)) / len(pack(tree, Compression.FAST))
+    assert share == pytest.approx(whole, abs=0.01)
+    assert archive.won(a_tree(*reversed(files))) == share
+    assert archive.won(a_tree(a_file("a", bytes(range(256))))) == 0
+    assert archive.won(a_tree()) == 0
+
+
+def test_of_a_large_file_no_more_than_the_sample_is_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"".join(b"value_%d = %d\n" % (number, number * number) for number in range(5_000))
+    monkeypatch.setattr(archive, "SAMPLE", len(text))
+    assert archive.won(a_tree(a_file("a", text + bytes(5_000_000)))) == archive.won(a_tree(a_file("a", text)))
+
+
 @pytest.mark.parametrize("compression", list(Compression))
 def test_every_level_makes_streams_that_zlib_reads(compression: Compression) -> None:
     data = b"".join(b"line %d of a text that repeats itself\n" % number for number in range(500))

@@ -1,5 +1,6 @@
 """What the store says of a layer is believed only as far as it is about that layer."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Plan, plan
 from layerforge.core import digest
 from layerforge.core.runtimes import Arch
+from layerforge.layer.fit_search import Fitted
 from layerforge.report import delivery
 from layerforge.report.delivery import BuiltLayer
 from layerforge.resolve import lock
+from layerforge.resolve.fit import Fit, Goal, Way
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, Compression
 
@@ -63,6 +66,48 @@ def test_a_layer_that_was_kept_is_recalled() -> None:
 def test_a_manifest_of_another_layer_is_none_of_the_plan(facts: dict[str, Any]) -> None:
     store = FakeStore()
     assert recalled(store, kept(store, **facts)) is None
+
+
+FITTED = Fitted(fit=Fit(zipped=99), required=True, tries=(), taken=(Way.SMALL, Way.ONLY))
+
+
+def fitting(store: Any, ways: tuple[Way, ...], **facts: Any) -> tuple[Plan, BuiltLayer | None]:
+    """A plan whose layer may be made to fit in some ways, and what the store gives for one made in others."""
+    made = replace(a_plan(), goal=Goal(fit=Fit(zipped=99), ways=ways))
+    right: dict[str, Any] = {"key": made.key, "sha256": digest.sha256(ZIP), "layerforge": __version__, "fit": FITTED}
+    right |= {"compression": Compression.SMALL, "bytecode": Bytecode(mode=BytecodeMode.ONLY)}
+    delivery.keep(made, BuiltLayer(manifest=a_manifest(**(right | facts)), sbom="", licences="", data=ZIP), store)
+    return made, delivery.recall(made, store)
+
+
+def test_a_layer_that_was_made_to_fit_is_recalled_with_the_settings_that_were_chosen() -> None:
+    store: Any = FakeStore()
+    made, layer = fitting(store, tuple(Way))
+    assert layer is not None
+    assert layer.manifest.fit == FITTED
+    done = delivery.carried_out(made, layer.manifest)
+    assert (done.compression, done.spec.bytecode.mode) == (Compression.SMALL, BytecodeMode.ONLY)
+    assert delivery.kept_plan(made, store) == done
+    store.values.clear()
+    assert delivery.kept_plan(made, store) == made
+
+
+@pytest.mark.parametrize(
+    ("ways", "facts"),
+    [
+        ((Way.SMALL,), {}),
+        ((), {}),
+        (tuple(Way), {"compression": Compression.FAST}),
+        (tuple(Way), {"bytecode": Bytecode()}),
+        (tuple(Way), {"fit": None}),
+        (tuple(Way), {"fit": replace(FITTED, taken=(Way.SMALL, Way.RUNTIME, Way.ONLY))}),
+    ],
+)
+def test_one_that_says_it_was_made_in_ways_that_the_plan_has_not_is_none_of_the_plan(
+    ways: tuple[Way, ...], facts: dict[str, Any]
+) -> None:
+    _, layer = fitting(FakeStore(), ways, **facts)
+    assert layer is None
 
 
 def test_another_zip_under_the_digest_of_the_right_one_is_not_delivered() -> None:

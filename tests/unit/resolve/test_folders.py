@@ -91,7 +91,10 @@ def test_a_project_brings_its_own_code_and_can_leave_it_out(tmp_path: Path) -> N
             "pyproject.toml": '[project]\nname = "x"\ndynamic = ["dependencies"]\n[build-system]\nrequires = []\n',
             "x/y.py": "",
         },
-        {"pyproject.toml": '[tool.poetry]\nname = "x"\n[build-system]\nrequires = []\nbuild-backend = "poetry"\n'},
+        {
+            "pyproject.toml": '[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\ndemo = "^1 || ^3"\n'
+            '[build-system]\nrequires = []\nbuild-backend = "poetry"\n'
+        },
     ],
 )
 def test_a_project_that_only_its_wheel_knows_is_its_wheel(files: dict[str, str], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from layerforge.core import digest
 from layerforge.resolve import local_wheels, lock, locking, targets
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.made_wheel import MadeWheel
+from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.request import Request
 from layerforge.resolve.wheel_source import Form, WheelSource
 from wheels import make_wheel
@@ -79,3 +80,16 @@ def test_what_can_be_but_one_wheel_joins_a_lock_that_does_not_hold_it(tmp_path: 
     without = f"# Left out: demo 1.0 (asked)\n{text}"
     assert lock.parse(without, "x").left_out
     assert [row[0] for row in placed(without, a_request(made(wheel, Form.FOLDER)))] == ["other"]
+
+
+def test_what_another_tools_lock_holds_as_a_repository_joins_it_where_its_project_is_the_layer(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    text = f"other==1.0 --hash=sha256:{SHA}\n"
+    rest = ("other", "", (f"sha256:{SHA}",))
+    repository = made(wheel, Form.REPOSITORY, direct=False)
+    request = a_request(repository)
+    assert placed(text, request) == [rest]
+    other = OtherLock(path=tmp_path / "uv.lock", renew="uv lock", lock=lock.parse(text, "x"))
+    whole = replace(request, other=other)
+    assert placed(text, whole) == [("demo", wheel.as_uri(), (f"sha256:{repository.sha256}",)), rest]
+    assert placed(text, replace(whole, partly=True)) == [rest]

@@ -33,7 +33,7 @@ def asked(*words: str | Path) -> tuple[Request, ...]:
 def combined(*words: str | Path, pythons: tuple[str, ...] = ("3.12", "3.13")) -> tuple[list[str], list[str]]:
     """What is built and what is left out, as text."""
     targets = [target(python, arch) for python in pythons for arch in Arch]
-    rows, left = matrix.combine(asked(*words), targets)
+    rows, left = matrix.combine(asked(*words), lambda _request: targets)
     jobs = [f"{row.recipe} {row.python} {row.arch} on {row.runner}" for row in rows]
     return jobs, [f"{one.recipe}-{one.label}: {one.reason}" for one in left]
 
@@ -60,9 +60,9 @@ def test_a_folder_stands_for_every_recipe_in_it_that_is_a_target(tmp_path: Path)
 
 def test_the_target_of_a_row_is_what_build_takes(tmp_path: Path) -> None:
     folder = a_recipe(tmp_path / "one")
-    rows, _ = matrix.combine(asked(folder, "lxml"), [target()])
+    rows, _ = matrix.combine(asked(folder, "lxml"), lambda _request: [target()])
     assert [row.target for row in rows] == [str(folder), "lxml"]
-    [row], _ = matrix.combine(asked(folder, "httpx>=1", "idna"), [target()])
+    [row], _ = matrix.combine(asked(folder, "httpx>=1", "idna"), lambda _request: [target()])
     assert row.target == f"{folder}\nhttpx>=1\nidna"
 
 

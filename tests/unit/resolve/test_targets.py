@@ -114,11 +114,6 @@ def test_a_name_that_could_be_either_is_asked_about(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("uv.lock", "uv export"),
-        ("pylock.toml", "uv export"),
-        ("poetry.lock", "poetry export"),
-        ("Pipfile", "pipenv requirements"),
-        ("Pipfile.lock", "pipenv requirements"),
         ("environment.yml", "requirements.txt"),
         ("app.py", "requirements.txt"),
     ],
@@ -180,21 +175,17 @@ def test_what_of_a_project_does_not_count_is_told_and_its_name_is_the_layers(tmp
         '[project]\nname = "My.Shop"\nrequires-python = ">=3.14"\ndependencies = ["yaml"]\n'
         '[project.optional-dependencies]\nfast = ["demo"]\n[dependency-groups]\ndev = ["demo"]\n'
     )
-    (tmp_path / "uv.lock").write_text("")
     [request] = targets.requests([str(tmp_path)], None)
     assert request.spec.name == "My-Shop"
     progress = FakeProgress()
-    remarks.tell(request, progress, target())
+    remarks.tell(request, progress)
     told = "\n".join(progress.lines)
     for part in (
         "no code of its own for the layer: it has no [build-system]",
-        "extras do not count: fast",
-        "groups do not count: dev",
-        "uv.lock beside it",
+        "do not come in: the extra fast, the group dev (--extra NAME and --group NAME)",
     ):
         assert part in told
     warned = "\n".join(progress.warnings)
-    assert "requires Python >=3.14, and the layer is for 3.13" in warned
     assert "yaml is a module of the package pyyaml" in warned
 
 
@@ -204,13 +195,12 @@ def test_what_is_told_of_files_is_told_where_words_stand_beside_them_too(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deps").write_text("yaml\n")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\ndependencies = ["idna"]\n')
-    (tmp_path / "uv.lock").write_text("")
     [request] = targets.requests(["deps", "pyproject.toml", "six"], None)
     progress = FakeProgress()
-    remarks.tell(request, progress, target())
+    remarks.tell(request, progress)
     told = "\n".join(progress.lines)
     assert "deps is read as the file of that name here" in told
-    assert "uv.lock beside it does not count" in told
+    assert "no code of its own" in told
     assert "yaml is a module of the package pyyaml" in "\n".join(progress.warnings)
 
 
@@ -250,15 +240,6 @@ def test_a_file_that_is_called_as_a_package_is_said_to_be_read(tmp_path: Path, m
     progress = FakeProgress()
     remarks.tell(request, progress)
     assert progress.lines == ["demo is read as the file of that name here, and not asked of an index"]
-
-
-def test_a_project_that_says_nothing_sound_of_its_pythons_is_warned_of(tmp_path: Path) -> None:
-    project = tmp_path / "pyproject.toml"
-    project.write_text('[project]\nname = "x"\ndependencies = ["demo"]\nrequires-python = "three"\n')
-    [request] = targets.requests([str(project)], None)
-    progress = FakeProgress()
-    remarks.tell(request, progress, target())
-    assert progress.warnings == ["the project requires Python three, and the layer is for 3.13"]
 
 
 def test_bare_requirements_have_no_lock_of_build_environments() -> None:

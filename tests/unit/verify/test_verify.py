@@ -28,6 +28,7 @@ from layerforge.verify.notes import notes
 from layerforge.verify.rules import RULES, judge
 from layerforge.verify.rules_table import RULES_TABLE, Expect
 from layerforge.verify.run_check import Checked, check_program, init_program, nothing_proved, run_check
+from layerforge.verify.unions import same_paths
 from layerforge.verify.verdict import Figures
 from zips import Put, a_member, an_elf, an_examination, link
 
@@ -110,7 +111,7 @@ def test_every_section_of_the_document_says_what_why_and_how() -> None:
 
 
 def test_every_rule_of_the_table_has_a_function_that_names_it() -> None:
-    documented = {doc[:5] for rule in RULES if (doc := rule.__doc__)}
+    documented = {doc[:5] for rule in (*RULES, same_paths) if (doc := rule.__doc__)}
     assert documented == {rule.id for rule in RULES_TABLE if rule.id < "LF400"}
 
 
@@ -677,9 +678,7 @@ def test_a_small_layer_for_a_supported_runtime_has_no_notes() -> None:
 def test_a_large_zip_needs_a_bucket_and_what_would_shrink_it_is_named() -> None:
     examination = an_examination(zipped=52_428_801)
     (note,) = notes(examination, expect(), today=LONG_AGO)
-    assert "publishing needs a bucket; `--bytecode only --compression small` makes it smaller" in note
-    (note,) = notes(examination, expect(bytecode=BytecodeMode.ONLY), today=LONG_AGO)
-    assert "--bytecode only" not in note
+    assert "publishing needs a bucket; `layerforge build --fit direct` looks for settings that fit" in note
     assert notes(an_examination(zipped=52_428_800), expect(), today=LONG_AGO) == ()
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from layerforge.build.container import images, sandbox
+from layerforge.build.container import function, images, sandbox
 from layerforge.build.container.cleanup import stop_all
 from layerforge.build.container.run import perform
 from layerforge.build.engine import FUNCTION_MEMORY, Image, Job, Outcome, Task, container_identity
+from layerforge.build.function import FunctionAnswer, FunctionCall
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 
@@ -52,6 +53,10 @@ class DockerEngine:
     def run(self, job: Job) -> Outcome:
         """Runs a job as Lambda would run it. Raises ``EngineError``."""
         return sandbox.invoke(self.client, self.image, self.memory, job, self.job_key)
+
+    def invoke(self, call: FunctionCall) -> FunctionAnswer:
+        """Invokes a function as Lambda would. Raises ``EngineError``."""
+        return function.invoke(self.client, self.image, call, self.job_key)
 
     def equipped(self, packages: tuple[str, ...], progress: Progress) -> DockerEngine:
         """The engine with an image that has more packages of its system. Raises ``EngineError``."""

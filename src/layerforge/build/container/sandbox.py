@@ -20,6 +20,7 @@ from layerforge.build.container.mounts import binds
 from layerforge.build.container.run import LOCKED, Ended, Ending, StopLimits, run
 from layerforge.build.engine import Image, Job, Mount, Outcome
 from layerforge.build.errors import EngineError
+from layerforge.build.function import environment
 from layerforge.core import resources
 from layerforge.core.limits import MIB, share
 from layerforge.core.runtimes import runtimes
@@ -27,6 +28,10 @@ from layerforge.core.runtimes import runtimes
 USER = "993:990"
 PROCESSES = 1024
 ENTRY_POINT = "/lambda-entrypoint.sh"
+TASK = "/var/task"
+BESIDE = "/var/layerforge"
+"""Where what belongs to the sandbox lies when a function's own code is at ``/var/task``."""
+
 BEGIN = "layerforge-sandbox: begin"
 END = "layerforge-sandbox: end"
 ANSWER = "layerforge-sandbox: "
@@ -83,35 +88,35 @@ def _function(folder: Path, job: Job) -> Path:
 
 
 def _settings(client: DockerClient, image: Image, memory: int, job: Job, task: Path) -> dict[str, Any]:
-    mounts = (Mount(source=job.opt, target="/opt"), Mount(source=task, target="/var/task"))
+    place = BESIDE if job.code else TASK
+    mounts = [Mount(source=job.opt, target="/opt"), Mount(source=task, target=place)]
+    # The function that is invoked is the sandbox's own; it looks for modules where the code lies.
+    root = {"LAMBDA_TASK_ROOT": BESIDE} if job.code else {}
+    if job.code:
+        mounts.append(Mount(source=job.code, target=TASK))
+    # The container is stopped at the job's own limit; the emulator must not come before.
+    own = environment(memory // MIB, math.ceil(job.timeout) + 60)
+    return constraints(client, image, memory, job.processors) | {
+        "entrypoint": [job.target.program, "-I", "-S", "-B", f"{place}/sandbox_client.py", str(job.invocations)],
+        "environment": dict(job.env) | own | root,
+        "mounts": binds(mounts),
+    }
+
+
+def constraints(client: DockerClient, image: Image, memory: int, processors: float | None = None) -> dict[str, Any]:
+    """What no function may do, and what one of ``memory`` bytes gets."""
     return LOCKED | {
         "image": image.digest,
-        "entrypoint": [job.target.program, "-I", "-S", "-B", "/var/task/sandbox_client.py", str(job.invocations)],
-        "environment": dict(job.env) | _environment(memory, job.timeout),
         "user": USER,
-        "working_dir": "/var/task",
-        "mounts": binds(mounts),
+        "working_dir": TASK,
         # On Lambda it is a disk; here it counts as memory.
         "tmpfs": {"/tmp": "size=512m,mode=1777,exec"},  # noqa: S108
         # No /dev/shm.
         "ipc_mode": "none",
         "mem_limit": memory,
         "memswap_limit": memory,
-        "nano_cpus": round((job.processors or _processors(client, memory)) * 10**9),
+        "nano_cpus": round((processors or _processors(client, memory)) * 10**9),
         "pids_limit": PROCESSES,
-    }
-
-
-def _environment(memory: int, timeout: float) -> dict[str, str]:
-    """What a function finds in its environment beyond the image's own variables."""
-    return {
-        "AWS_LAMBDA_FUNCTION_NAME": "layerforge",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory // MIB),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        # The container is stopped at the job's own limit; the emulator must not come before.
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(math.ceil(timeout) + 60),
     }
 
 

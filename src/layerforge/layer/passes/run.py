@@ -23,26 +23,39 @@ from layerforge.layer.tree import Edit, Tree, apply
 
 Pass = Callable[[Tree, Setting], Iterable[Edit | LeftAlone]]
 
-PASSES: tuple[tuple[str, Pass], ...] = (
+Passes = tuple[tuple[str, Pass], ...]
+
+CONTENTS: Passes = (
     ("prune", prune.prune),
     ("link", links.link_duplicates),
     ("strip", strip.strip),
+)
+"""What no setting of modules changes."""
+
+MODULES: Passes = (
     ("bytecode", compile.compile_modules),
     ("record", records.rewrite_records),
 )
+
+PASSES: Passes = (*CONTENTS, *MODULES)
 """In this order: each pass sees the tree that the one before left."""
 
 
 def optimize(
-    tree: Tree, plan: Plan, interpreter: Interpreter | None, store: Store, progress: Progress
+    tree: Tree,
+    plan: Plan,
+    interpreter: Interpreter | None,
+    store: Store,
+    progress: Progress,
+    passes: Passes = PASSES,
 ) -> tuple[Tree, tuple[PassResult, ...]]:
-    """Runs every pass. Returns the tree that they leave, and what each of them did.
+    """Runs every pass, or some. Returns the tree that they leave, and what each of them did.
 
     Raises ``RecipeError`` where a recipe speaks of files that its package does not own, and what the passes raise.
     """
     own_files.refuse_foreign_globs(tree, plan.spec)
     results: list[PassResult] = []
-    for name, run in PASSES:
+    for name, run in passes:
         with progress.step(name) as step:
             setting = Setting(
                 spec=plan.spec, target=plan.target, interpreter=interpreter, store=store, step=step, progress=progress

@@ -32,7 +32,10 @@ class Function:
     program: str
     """Source text that runs at each invocation."""
     about: Mapping[str, Any]
-    """What it is, for JSON: ``{"imports": [...]}`` or ``{"handler": "app.py", "event": {...}}``."""
+    """What it is, for JSON: ``{"imports": [...]}``, ``{"handler": "app.py", "event": {...}}``, or ``{"handler":
+    "app.handler", "code": "src", "event": {...}}``."""
+    code: Path | None = None
+    """Folder of its own code, which every user can read; ``None`` where the texts are all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,8 @@ class MeasuredLayer:
     """Where it lies unpacked."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables that a function with it has."""
+    parts: tuple[Examination, ...] = ()
+    """The layers that lie over one another there, in Lambda's order, where it is several."""
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core import guarded
 from layerforge.core.errors import UsageError
 from layerforge.examine.examination import Examination
+from layerforge.examine.function_code import FunctionCode
 from layerforge.measure.coldstart.experiment import Function
 from layerforge.verify.imports import top_level_imports
 
@@ -28,6 +29,16 @@ if HANDLER is None:
     raise TypeError(FILE + " has no function `handler(event, context)`, nor one called lambda_handler")
 """
 """Compiles the user's file, as Lambda does at every cold start, and runs it as the module that it would be there."""
+
+_OF_CODE = """
+import sys
+__import__({module!r})
+MODULE = sys.modules[{module!r}]
+HANDLER = next(filter(callable, [getattr(MODULE, name, None) for name in {names!r}]), None)
+if HANDLER is None:
+    raise TypeError({module!r} + " has no function " + " or ".join({names!r}))
+"""
+"""Loads a handler as Lambda does."""
 
 _INVOCATION = """
 import json
@@ -59,6 +70,19 @@ def of_file(file: Path, event: str = "{}") -> Function:
         init=_MODULE.format(name=file.stem, file=f"/var/task/{file.name}", text=text),
         program=_INVOCATION.format(event=value),
         about={"handler": file.name, "event": value},
+    )
+
+
+def of_code(code: FunctionCode, module: str, names: Iterable[str], event: str = "{}") -> Function:
+    """The function in ``module`` of a function's code, that of the first of ``names`` which is there, invoked with
+    ``event``, JSON. Raises ``UsageError`` where the event is no JSON.
+    """
+    names, value = tuple(names), _event(event)
+    return Function(
+        init=_OF_CODE.format(module=module.replace("/", "."), names=names),
+        program=_INVOCATION.format(event=value),
+        about={"handler": f"{module}.{names[0]}", "code": str(code.name), "event": value},
+        code=code.folder,
     )
 
 

@@ -22,7 +22,7 @@ TIMEOUT = 300.0
 """Seconds of one run. Lambda itself gives an init phase ten."""
 
 _LINES = 12
-_OWN = r'^  File "(?:/var/task/sandbox_handler\.py|init\.txt|program\.txt)", line \d+'
+_OWN = r'^  File "(?:/var/(?:task|layerforge)/sandbox_handler\.py|init\.txt|program\.txt)", line \d+'
 _OWN_FRAME = re.compile(rf"{_OWN}, in .*\n(?:    .*\n)*", re.MULTILINE)
 """Of the sandbox itself, in a traceback."""
 
@@ -67,7 +67,7 @@ def measure(order: Experiment, engine: Lambda, progress: Progress) -> Measured:
     """
     with progress.step("prepare") as step:
         os.sync()
-        cold = all(drop_page_cache(subject.opt) for subject in order.subjects)
+        cold = all(_dropped(order, subject) for subject in order.subjects)
         step.note("the layer is read from disk" if cold else "the layer is read from memory")
     largest = nearest(order.memories)
     with progress.step("imports") as step:
@@ -92,7 +92,7 @@ def nearest(memories: Iterable[int]) -> int:
 
 
 def _imports(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> tuple[Import, ...]:
-    drop_page_cache(subject.opt)
+    _dropped(order, subject)
     # What is imported by an invocation does not belong to the init phase.
     env = {**subject.env, **VARIABLE}
     job = replace(_job(order, engine, subject, memory), env=env, program="", invocations=1)
@@ -109,7 +109,7 @@ def _runs(order: Experiment, engine: Lambda, progress: Progress) -> tuple[_Run, 
         for memory in order.memories:
             for at, subject in enumerate(order.subjects):
                 if (at, memory) not in hopeless:
-                    cold = drop_page_cache(subject.opt)
+                    cold = _dropped(order, subject)
                     result = _sample(order, engine, subject, memory)
                     now.append(_Run(subject=at, memory=memory, result=result, cold=cold))
         if not now:
@@ -117,6 +117,13 @@ def _runs(order: Experiment, engine: Lambda, progress: Progress) -> tuple[_Run, 
         progress.say(f"run {number} of {order.runs}: {_told(now)}")
         runs += now
     return tuple(runs)
+
+
+def _dropped(order: Experiment, subject: MeasuredLayer) -> bool:
+    """Whether a layer, and the function's own code, are gone from the page cache."""
+    places = [subject.opt, *([order.function.code] if order.function.code else [])]
+    gone = [drop_page_cache(place) for place in places]
+    return all(gone)
 
 
 def _told(runs: Sequence[_Run]) -> str:
@@ -146,6 +153,7 @@ def _job(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int)
     return Job(
         target=order.target,
         opt=subject.opt,
+        code=order.function.code,
         init=order.function.init,
         program=order.function.program,
         timeout=TIMEOUT,
@@ -175,6 +183,8 @@ def _failed(function: Function, subject: MeasuredLayer, outcome: Outcome) -> Ver
             phase = words
     how = f", by {signal_name(outcome.status)}" if outcome.status < 0 else ""
     at_fault = f"mend {function.about['handler']}" if "handler" in function.about else "--import chooses what is run"
+    if function.code:
+        at_fault += ", which `layerforge run` invokes once"
     return VerificationError(
         f"with {subject.name} the function {phase}{how}",
         hint=f"{at_fault}; `layerforge verify` says whether something is wrong with the layer",

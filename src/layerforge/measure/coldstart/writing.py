@@ -54,9 +54,16 @@ def _layer(order: Experiment, measured: Measured, at: Prices, per_day: int | Non
         "sha256": seen.sha256,
         "zip_bytes": seen.zipped,
         "unzipped_bytes": seen.unzipped,
+        **_parts(order.subjects[number]),
         "sizes": [_size(one, at, per_day) for one in measured.series if one.subject == number],
         "imports": nested(measured.imports[number]),
     }
+
+
+def _parts(subject: MeasuredLayer) -> dict[str, Any]:
+    """Which layers they are, where they are several."""
+    rows = [{"zip": one.path.name, "sha256": one.sha256, "unzipped_bytes": one.unzipped} for one in subject.parts]
+    return {"layers": rows} if rows else {}
 
 
 def _size(series: Series, at: Prices, per_day: int | None) -> dict[str, Any]:

@@ -17,11 +17,10 @@ from layerforge.examine.examination import Examination, Member
 from layerforge.layer.imports import top_level
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import markers
+from layerforge.resolve.runtime_versions import is_capped
 
 Reader = Callable[[str], bytes]
 """Contents of a file of the layer, by its path."""
-
-_CAPS = {"<", "<=", "==", "===", "~="}
 
 
 class Imported(Protocol):
@@ -97,13 +96,9 @@ class LayerEvidence:
         will do in any case.
         """
         return {
-            name: frozenset(map(_name, filter(self._is_capped, wanted))) for name, wanted in self.requirements.items()
+            name: frozenset(_name(one) for one in wanted if is_capped(one, self.target.runtime))
+            for name, wanted in self.requirements.items()
         }
-
-    def _is_capped(self, requirement: Requirement) -> bool:
-        versions = self.target.runtime.versions.get(_name(requirement), ())
-        fits = bool(versions) and not requirement.url and all(map(requirement.specifier.contains, versions))
-        return not fits and _is_capped(requirement)
 
     @cached_property
     def requested(self) -> frozenset[str]:
@@ -143,10 +138,6 @@ def info(path: str) -> str:
 
 def _name(requirement: Requirement) -> str:
     return canonicalize_name(requirement.name)
-
-
-def _is_capped(requirement: Requirement) -> bool:
-    return bool(requirement.url) or any(one.operator in _CAPS for one in requirement.specifier)
 
 
 def _requirement(text: str) -> Requirement | None:

@@ -1,0 +1,1 @@
+"""Orders: what is in them, and what they cost."""

@@ -1,0 +1,85 @@
+"""The functions of a project, as commands see them: what they ask for, and where their layers are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from layerforge.build.durations import SharedClock
+from layerforge.build.options import Options
+from layerforge.build.session import Session
+from layerforge.cli import engines
+from layerforge.cli import options as shared
+from layerforge.core.errors import UsageError
+from layerforge.core.progress import Progress
+from layerforge.core.runtimes import Arch, Target
+from layerforge.core.store.disk import DiskStore
+from layerforge.functions.planning import Wanted
+from layerforge.resolve.catalogue import Catalogue
+from layerforge.resolve.project_layers import request
+from layerforge.resolve.project_settings import FunctionWish, ProjectSettings, project_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """What a call says of where things are made; ``given`` are the options of ``cli/options.py`` by their names."""
+
+    engine: str
+    image: str | None
+    sources: Path | None
+    store: DiskStore
+    progress: Progress
+    given: Mapping[str, Any]
+
+    def session(self, target: Target) -> tuple[Options, Session]:
+        """What the layers of a target are made with. Raises ``EngineError`` where what is asked for cannot be used."""
+        interpreter = shared.interpreter_of(target.python, self.given["bytecode"], self.progress)
+        options = shared.options(target, interpreter, **self.given)
+        chosen = engines.choose(self.engine, self.image, target, interpreter, self.progress)
+        return options, chosen.session(self.store, self.progress, self.sources, SharedClock())
+
+
+def settings_of(folder: Path) -> ProjectSettings:
+    """What the project in a folder says. Raises ``UsageError`` where it has no functions."""
+    found = project_settings(folder)
+    if not found.functions:
+        where = found.file or folder / "layerforge.toml"
+        raise UsageError(
+            f"{where} names no functions, and layers are planned for those",
+            hint='such as:  [function.api]  requires = ["fastapi"]',
+        )
+    return found
+
+
+def targets_of(settings: ProjectSettings, pythons: Sequence[str], arches: Sequence[str]) -> list[Target]:
+    """The Pythons and processors that a call names, else the project's, else the defaults of a build."""
+    named = pythons or settings.defaults.python or (shared.DEFAULT_PYTHON,)
+    processors = arches or settings.defaults.arch or (str(Arch.X86_64),)
+    return [shared.target(python, arch) for python in named for arch in processors]
+
+
+def wanted(settings: ProjectSettings, target: Target, known: Catalogue) -> list[Wanted]:
+    """The functions of a project that are for a target, with what they ask for."""
+    return [_wanted(one, settings, known) for one in settings.functions if _is_for(one, target)]
+
+
+def _is_for(one: FunctionWish, target: Target) -> bool:
+    fits = one.python is None or target.python in one.python
+    return fits and (one.arch is None or str(target.arch) in one.arch)
+
+
+def _wanted(one: FunctionWish, settings: ProjectSettings, known: Catalogue) -> Wanted:
+    asked = request(one, known)
+    left = one.leave_out if one.leave_out is not None else settings.defaults.leave_out or ()
+    words = (*asked.spec.leave_out, *map(canonicalize_name, left))
+    return Wanted(
+        name=one.name,
+        request=asked,
+        leave_out=tuple(sorted(dict.fromkeys(words))),
+        code=one.code,
+        own_layers=one.layers,
+    )

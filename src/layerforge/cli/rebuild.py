@@ -1,0 +1,161 @@
+"""``layerforge rebuild``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from layerforge.cli import (
+    before_after,
+    call,
+    clusters,
+    costs,
+    ends,
+    helping,
+    inspect,
+    output_files,
+    rebuild_view,
+    rebuilding,
+    sharing,
+    terminal,
+    verbosity,
+)
+from layerforge.cli import options as shared
+from layerforge.cli.before_after import BeforeAfter, Measuring
+from layerforge.cli.call import Asked, Place, Site
+from layerforge.cli.rebuilding import Order, Origin
+from layerforge.core.errors import UsageError
+from layerforge.pipeline import Delivered
+from layerforge.report import diff_data
+from layerforge.report.delivery import Layer
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def comparing_options(command: Command) -> Command:
+    """How the two are compared."""
+    for option in (
+        click.option("--run", "run_it", is_flag=True, help="Run the zip's code on this machine, where no engine is."),
+        click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="Cold starts of each."),
+        click.option("--no-coldstart", is_flag=True, help="Measure no cold starts."),
+        click.option(
+            "--html", "html_file", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a page too."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("rebuild", cls=helping.Grouped)
+@click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
+@click.option("--keep-code", is_flag=True, help="Take along what no index has: own code, and packages of your own.")
+@shared.function_options(shared.FILES)
+@shared.making_options
+@shared.result_options
+@shared.cluster_options
+@comparing_options
+@shared.json_option
+def command(
+    zip_file: Path,
+    keep_code: bool,  # noqa: FBT001
+    python: str | None,
+    arch: str | None,
+    engine: str,
+    image: str | None,
+    output: Path,
+    no_verify: bool,  # noqa: FBT001
+    sources: Path | None,
+    recipes_folders: tuple[Path, ...],
+    compiles: bool,  # noqa: FBT001
+    cluster: str | None,
+    tls_dir: Path | None,
+    run_it: bool,  # noqa: FBT001
+    runs: int,
+    no_coldstart: bool,  # noqa: FBT001
+    html_file: Path | None,
+    as_json: bool,  # noqa: FBT001
+    **given: Any,
+) -> None:
+    """Build the packages of ZIP again, in the very same versions, and show before and after.
+
+    ZIP is a layer of any make, or a function's own zip. Versions, Python and processor come from its metadata. What no
+    index has is named; own code stays out unless --keep-code is given.
+    """
+    progress = terminal.progress()
+    shared.refuse_both(given["wheels"], compiles, given["from_source"])
+    clusters.refuse_absent(cluster, tls_dir)
+    if html_file:
+        output_files.check(html_file, "rebuilt.html")
+    of = rebuilding.origin(zip_file, python, arch)
+    refuse_overwriting(of, output)
+    output_files.check_folder(output)
+    rebuild_view.remark(of)
+    store = sharing.open_store(progress)
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
+    with store.workspace() as workspace:
+        known = shared.known_recipes(recipes_folders)
+        made = rebuilding.order(
+            of,
+            known,
+            workspace,
+            progress,
+            compiled=given["from_source"],
+            leave_out=given["leave_out"],
+            keep=keep_code,
+        )
+        rebuild_view.unbuilt(terminal.notes(), made.unbuilt)
+        wanted = [Asked(request=made.request, target=of.target)]
+        sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
+        settled = compiles or given["wheels"] or given["from_source"] or as_json
+        read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
+        planned, price = call.agreed(wanted, sites, progress, read)
+        with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
+            [ended] = ends.of(wanted, planned, progress, runner_of)
+    assert isinstance(ended, Delivered)
+    [site] = sites
+    assert isinstance(site, Site)
+    by = Measuring(
+        engine=site.session.engine,
+        place=before_after.place_of(site.session.engine),
+        store=store,
+        progress=progress,
+        runs=0 if no_coldstart else runs,
+        run_it=run_it,
+    )
+    both = before_after.before_after(of, ended.layer, by)
+    tell(of, made, ended.layer, both, html_file, as_json=as_json, more={"seconds": progress.seconds, "cost": price})
+
+
+def refuse_overwriting(of: Origin, output: Path) -> None:
+    """Raises ``UsageError`` where the new layer would take the place of the zip that it is built of."""
+    path = output / f"{of.name}-{of.target.label}.zip"
+    if path.resolve() == of.seen.path.resolve():
+        raise UsageError(f"the new layer would take the place of {path}", hint="name another folder with --output")
+
+
+def tell(
+    of: Origin,
+    made: Order,
+    layer: Layer,
+    both: BeforeAfter,
+    html_file: Path | None,
+    *,
+    as_json: bool,
+    more: dict[str, Any],
+) -> None:
+    """Shows before and after, as it is wanted."""
+    if html_file:
+        changes = diff_data.as_data(both.pair.changes)
+        inspect.write_page(terminal.notes(), html_file, both.new, inspect.advice_on(both.new), changes)
+    if as_json:
+        terminal.print_json(rebuild_view.as_data(of, made, layer, both) | more)
+    else:
+        rebuild_view.show(terminal.report(), of, made, layer, both)
+        if not verbosity.wanted(verbosity.QUIET):
+            rebuild_view.following(terminal.notes(), of, layer)

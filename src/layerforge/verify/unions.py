@@ -1,0 +1,34 @@
+"""The rule about several layers of one function, which no layer alone can break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from layerforge.core.findings import Finding
+from layerforge.core.text import counted
+from layerforge.examine.examination import Examination, Member
+from layerforge.examine.union import contested
+from layerforge.verify.rules_table import ERROR, WARNING, finding
+
+MOST_NAMED = 3
+
+
+def same_paths(parts: Sequence[Examination]) -> Iterator[Finding]:
+    """LF310: a file that two layers have at the same path, of which a function sees the last one's alone.
+
+    With the same bytes in both it does no harm. Where they differ, a package has lost a file of its own.
+    """
+    found = contested(parts)
+    names = {path: [one.path.name for one in parts if path in one.by_path] for path in found}
+    for differs, severity in ((True, ERROR), (False, WARNING)):
+        paths = [path for path, members in found.items() if _differ(members) is differs]
+        if not paths:
+            continue
+        what = "other contents" if differs else "the same contents"
+        more = f"; so do {counted(len(paths) - 1, 'other path')}" if len(paths) > 1 else ""
+        message = f"lies in {' and in '.join(names[paths[0]][:MOST_NAMED])}, with {what}{more}"
+        yield finding("LF310", paths[0], message, severity=severity)
+
+
+def _differ(members: Sequence[Member]) -> bool:
+    return len({(one.sha256, one.link) for one in members}) > 1
