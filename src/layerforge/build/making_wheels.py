@@ -29,6 +29,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore
 from layerforge.resolve import made_wheel, scm_versions, source_archive, unpack_source, wheel_tags
 from layerforge.resolve.errors import LockError
+from layerforge.resolve.git import is_commit
 from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.source_archive import SourceArchive
 from layerforge.resolve.sources import Search
@@ -102,9 +103,13 @@ def made_wheels(
 
 
 def _standing_in(known: MadeWheel, source: WheelSource, making: WheelMaking) -> MadeWheel:
-    """A wheel that stands for another source of its name too, which is said; with the extras that are asked of that."""
-    if (known.source.place, known.source.ref) != (source.place, source.ref):
-        making.search.progress.say(f"{known.name} is {known.source.text}, also where {source.text} is required")
+    """A wheel that stands for another source of its name too, with the extras that are asked of that.
+
+    It is said, but not of a commit of the same repository: that is what a lock is for.
+    """
+    exact = is_commit(known.source.ref) and not is_commit(source.ref)
+    if known.source.place != source.place or (known.source.ref != source.ref and not exact):
+        making.search.progress.say(f"{known.source.text} stands for {source.text} too")
     return replace(known, instead=True, extras=_both(known.extras, source.extras))
 
 
