@@ -135,5 +135,5 @@ def test_errors_come_before_warnings_and_the_screen_has_an_end(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines[:6]] == ["error"] * 5 + ["warning"]
     assert lines[6] == "before: and 4 more; `layerforge inspect` shows all"
-    assert max(map(len, lines)) < 220
+    assert "m" * 300 in lines[0], "in a pipe nothing is cut"
     assert both.findings == both.new.findings
