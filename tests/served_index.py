@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +31,15 @@ class ServedIndex:
         return self.url.replace("//", f"//me:{self.password}@")
 
 
+def metadata_of(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[ServedIndex]:
+def serving(folder: Path, *, metadata: bool = False) -> Iterator[ServedIndex]:
+    """``metadata`` says whether METADATA of a wheel can be had without the wheel, as large indexes have it."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -47,6 +55,8 @@ def serving(folder: Path) -> Iterator[ServedIndex]:
                 name = self.path.removeprefix("/simple/").strip("/").replace("-", "_")
                 files = sorted(folder.glob(f"{name}-*.whl"))
                 self.answer(200 if files else 404, "".join(map(link, files)).encode(), "text/html")
+            elif metadata and self.path.endswith(".metadata"):
+                self.answer(200, metadata_of(folder / Path(self.path).name.removesuffix(".metadata")))
             elif (file := folder / Path(self.path).name).is_file():
                 self.answer(200, file.read_bytes())
             else:
@@ -63,7 +73,9 @@ def serving(folder: Path) -> Iterator[ServedIndex]:
                 self.wfile.write(data)
 
     def link(file: Path) -> str:
-        return f'<a href="/files/{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">{file.name}</a>\n'
+        told = ' data-core-metadata="true"' if metadata else ""
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        return f'<a href="/files/{file.name}#sha256={digest}"{told}>{file.name}</a>\n'
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

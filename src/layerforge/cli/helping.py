@@ -54,8 +54,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "cache": (
         "layerforge cache info",
         "layerforge cache clear --older-than 30d",
+        "layerforge cache log 0f3c5d1b9a77",
         "layerforge cache key --name team ~/.config/layerforge/team.key",
         "layerforge cache push --store s3://BUCKET/layers",
+        "layerforge cache pull --store s3://BUCKET/layers",
+        "layerforge cache verify --store s3://BUCKET/layers",
     ),
     "worker": (
         "layerforge worker --make-certificates certificates --for build.example.org",
@@ -91,7 +94,8 @@ class Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section a group; what is in none comes last."""
-        rest = {str(one.name): record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))}
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        rest = {str(one.name): record for one in options if (record := one.get_help_record(ctx))}
         for title, names in OPTIONS.items():
             if rows := [rest.pop(name) for name in names if name in rest]:
                 with formatter.section(title):
@@ -104,7 +108,9 @@ def equipped(name: str, command: click.Command) -> click.Command:
     """The command with examples and with what every command takes."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        command.params += [_quiet(), _verbose()]
+        for own, one in command.commands.items() if isinstance(command, click.Group) else ():
+            one.epilog = epilog([line for line in EXAMPLES[name] if f"{line} ".startswith(f"layerforge {name} {own} ")])
             one.params += [_quiet(), _verbose()]
     return command
 

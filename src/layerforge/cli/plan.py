@@ -10,7 +10,7 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import call, costs, helping, sharing, terminal
+from layerforge.cli import call, clusters, costs, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
@@ -21,7 +21,9 @@ from layerforge.planning import cost_of
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
+@shared.cluster_options
 @shared.json_option
+@shared.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,
@@ -36,19 +38,25 @@ def command(
     recipes_folders: tuple[Path, ...],
     each: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
+    cluster: str | None,
+    tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
+    fail_fast: bool,  # noqa: FBT001, ARG001 - the first layer without a plan ends the call in any case
     **given: Any,
 ) -> None:
-    """Show what a build would do, without doing it. Takes what `layerforge build` takes.
+    """Show what a build would do, without doing it. Takes what `layerforge build` takes, and downloads no package.
 
     With --json, several layers are a list under "plans".
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
+    shared.refuse_twice(given["twice"], cluster)
     runtimes = shared.targets(pythons, arches)
+    clusters.refuse_absent(cluster, tls_dir)
     store = sharing.open_store(progress)
     wanted = call.asked(targets, every, lock_file, shared.known_recipes(recipes_folders), runtimes, each=each)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, sites[one.target.label], fetches=False) for one in wanted]
     call.refuse_strangers(prepared)
