@@ -14,9 +14,9 @@ import click
 
 from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
+from layerforge.cli import helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
-from layerforge.cli import sharing, terminal
 from layerforge.cli.coldstart_options import (
     MEMORIES,
     PICTURES,
@@ -51,7 +51,7 @@ MOST_MODULES = 6
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
-@click.command("coldstart")
+@click.command("coldstart", cls=helping.Grouped)
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @click.option(
     "--against", metavar="OTHER.zip", type=click.Path(path_type=Path), help="Another layer, in turns with the first."

@@ -88,6 +88,40 @@ OPTIONS: Mapping[str, Sequence[str]] = {
 }
 """Options of commands that have many, by what they are about."""
 
+OPTIONS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "inspect": {
+        "For which Lambda": ("python", "arch"),
+        "Since another one": ("older", "limit", "markdown"),
+        "Result": ("html_file", "as_json"),
+    },
+    "verify": {
+        "For which Lambda": ("python", "arch", "memory"),
+        "Where it is run": ("engine", "image", "run_it"),
+        "A package's own tests": ("suite", "select", "jobs", "time_limit", "write"),
+        "Result": ("as_json",),
+    },
+    "coldstart": {
+        "What is run": ("modules", "handler_file", "event"),
+        "How": ("against", "memory", "runs", "image"),
+        "For which Lambda": ("python", "arch"),
+        "What it costs": ("price_gb_second", "per_day"),
+        "Result": ("plot", "write", "no_write", "as_json"),
+    },
+    "publish": {
+        "Where to": ("regions", "name", "bucket", "bucket_owner", "key_prefix", "storage", "keep_object"),
+        "For whom": ("public", "organizations", "accounts"),
+        "Old versions": ("keep", "keep_foreign"),
+        "Asked or not": ("dry_run", "yes", "force"),
+        "Result": ("write", "as_json"),
+    },
+    "worker": {
+        "What it offers": ("processors", "memory", "images", "pythons", "name"),
+        "Certificates": ("tls_dir", "certificates", "hosts"),
+        "What a team shares": ("store", "trusted_key", "signing_key"),
+    },
+}
+"""The same of commands whose options are about something else."""
+
 
 class Grouped(click.Command):
     """A command whose options stand in groups."""
@@ -96,7 +130,7 @@ class Grouped(click.Command):
         """A section a group; what is in none comes last."""
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         rest = {str(one.name): record for one in options if (record := one.get_help_record(ctx))}
-        for title, names in OPTIONS.items():
+        for title, names in OPTIONS_OF.get(str(self.name), OPTIONS).items():
             if rows := [rest.pop(name) for name in names if name in rest]:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -108,10 +142,10 @@ def equipped(name: str, command: click.Command) -> click.Command:
     """The command with examples and with what every command takes."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        command.params += [_quiet(), _verbose()]
+        command.params += how_much_is_said()
         for own, one in command.commands.items() if isinstance(command, click.Group) else ():
             one.epilog = epilog([line for line in EXAMPLES[name] if f"{line} ".startswith(f"layerforge {name} {own} ")])
-            one.params += [_quiet(), _verbose()]
+            one.params += how_much_is_said()
     return command
 
 
@@ -120,18 +154,17 @@ def epilog(examples: Sequence[str]) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
 
-def _quiet() -> click.Option:
-    text = "Say only what is wrong, and what was asked for."
-    return click.Option(
-        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(verbosity.QUIET), help=text
-    )
+def how_much_is_said() -> list[click.Parameter]:
+    """``-q`` and ``-v``, which stand before a command's name or behind it."""
+    quiet, verbose = "Say only what is wrong, and what was asked for.", "Show all of the evidence of an error."
+    return [
+        _switch(["-q", "--quiet"], verbosity.QUIET, quiet),
+        _switch(["-v", "--verbose"], verbosity.VERBOSE, verbose),
+    ]
 
 
-def _verbose() -> click.Option:
-    text = "Show all of the evidence of an error."
-    return click.Option(
-        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(verbosity.VERBOSE), help=text
-    )
+def _switch(names: Sequence[str], key: str, text: str) -> click.Option:
+    return click.Option(names, is_flag=True, expose_value=False, callback=_noted(key), help=text)
 
 
 def _noted(key: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import comparison, ingredients, inspect_against, output_files, terminal
+from layerforge.cli import comparison, helping, ingredients, inspect_against, output_files, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
@@ -36,7 +36,7 @@ from layerforge.verify.rules import judge
 from layerforge.verify.rules_table import Expect
 
 
-@click.command("inspect")
+@click.command("inspect", cls=helping.Grouped)
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @shared.function_options(shared.FILES)
 @click.option(

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
+from layerforge.cli import helping, output_files, sharing, terminal
 from layerforge.cli import options as shared
-from layerforge.cli import output_files, sharing, terminal
 from layerforge.core.errors import UsageError
 from layerforge.core.faults import writing
 from layerforge.core.progress import Progress
@@ -27,7 +27,7 @@ from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests, stand_alone
 
 
-@click.command("lock")
+@click.command("lock", cls=helping.Grouped)
 @shared.targets_argument
 @click.option(
     "--python",

@@ -12,7 +12,7 @@ from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
 from layerforge.build.runtime_packages import ALONE, provided
-from layerforge.cli import engines, github, sharing, terminal
+from layerforge.cli import engines, github, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.core import digest
 from layerforge.core.errors import UsageError, VerificationError
@@ -52,7 +52,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command("verify")
+@click.command("verify", cls=helping.Grouped)
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @shared.function_options(shared.MANIFEST)
 @click.option(

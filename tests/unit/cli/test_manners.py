@@ -16,7 +16,8 @@ from program import PYTHON, Command
 from served_index import ServedIndex, serving
 from wheels import make_wheel
 
-RECIPES = Path(__file__).parents[3] / "recipes"
+ROOT = Path(__file__).parents[3]
+RECIPES, DOCS = ROOT / "recipes", ROOT / "docs"
 
 
 def command(name: str) -> click.Command:
@@ -90,6 +91,8 @@ def test_a_plan_is_a_report_and_resolving_is_progress(layerforge: Command, index
     assert "resolve" in ran.err
     quiet = layerforge("plan", "demo", "--python", PYTHON, "-q")
     assert (quiet.out, quiet.err) == (ran.out, "")
+    before = layerforge("-q", "plan", "demo", "--python", PYTHON)
+    assert (before.out, before.err) == (ran.out, "")
 
 
 def test_a_build_ends_with_what_to_do_next(layerforge: Command, index: Path) -> None:
@@ -148,3 +151,12 @@ def test_completion_knows_commands_and_options(words: str, wanted: str) -> None:
     done = subprocess.run([program], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert wanted in {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+def test_bash_completes_a_command_after_the_line_that_the_docs_give() -> None:
+    line = 'eval "$(_LAYERFORGE_COMPLETE=bash_source layerforge)"'
+    assert line in (DOCS / "reference.md").read_text("utf-8")
+    typed = "COMP_WORDS=(layerforge reb); COMP_CWORD=1; _layerforge_completion layerforge; echo ${COMPREPLY[@]}"
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-c", f"{line}; {typed}"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "rebuild\n", "")
