@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,8 +56,10 @@ class FakeLambda:
         )
 
 
-def compared(folder: Path, broken: Iterable[str] = (), *, root: str = "python/") -> tuple[BeforeAfter, FakeLambda]:
-    old = zips.of(folder / "old.zip", {root + path: data for path, data in PACKAGE.items()})
+def compared(
+    folder: Path, broken: Iterable[str] = (), *, root: str = "python/", more: Mapping[str, bytes] | None = None
+) -> tuple[BeforeAfter, FakeLambda]:
+    old = zips.of(folder / "old.zip", {root + path: data for path, data in PACKAGE.items()} | dict(more or {}))
     new = zips.of(folder / "new.zip", {f"python/{path}": data for path, data in PACKAGE.items()})
     engine = FakeLambda(broken=frozenset(broken))
     progress = FakeProgress()
@@ -101,6 +103,14 @@ def test_where_nothing_can_be_measured_that_is_told(tmp_path: Path) -> None:
     both, _ = compared(tmp_path, ["before", "after"])
     assert not (tmp_path / "new.coldstart.json").exists()
     assert "with new.zip the function fails in its init phase: ImportError: no demo" in both.remarks
+
+
+def test_a_zip_that_must_not_be_unpacked_is_not_run(tmp_path: Path) -> None:
+    both, engine = compared(tmp_path, more={"../outside.py": b""})
+    assert not engine.jobs
+    [line] = [one for one in both.remarks if one.startswith("before was not run")]
+    assert "would be written outside of it" in line
+    assert not (tmp_path / "store/outside.py").exists()
 
 
 def test_an_engine_that_runs_no_functions_gives_no_place() -> None:
