@@ -14,6 +14,7 @@ from layerforge.build.engine import Image
 from layerforge.build.interpreters import Interpreter
 from layerforge.core import digest
 from layerforge.core.runtimes import Arch, Target
+from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.fit import Goal
 from layerforge.resolve.layer_spec import LayerSpec
@@ -325,7 +326,8 @@ def _pin_json(pin: Pin) -> dict[str, Any]:
     """A pin without the folder that a wheel of this machine lies in: its hashes say all."""
     address = "" if pin.address.startswith("file:") else pin.address
     extras = {"extras": list(pin.extras)} if pin.extras else {}
-    return {"name": pin.name, "version": pin.version, "address": address, "hashes": list(pin.hashes), **extras}
+    version = pin.version or lock.wheel_version(pin.address)
+    return {"name": pin.name, "version": version, "address": address, "hashes": list(pin.hashes), **extras}
 
 
 def name_of(step: SourceStep) -> str:

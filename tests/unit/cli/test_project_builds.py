@@ -96,7 +96,7 @@ def test_others_code_is_built_here_where_that_is_said(
 def test_a_plan_names_the_wheel_that_was_made(layerforge: Command, project: Path) -> None:
     ran = layerforge("plan", ".", *HOST, "--json")
     steps = json.loads(ran.out)["steps"]
-    assert [one["name"] for one in steps] == ["dep", "shop"]
+    assert [(one["name"], one["version"]) for one in steps] == [("dep", "1.0"), ("shop", "1.0")]
     assert not any(one["address"] for one in steps)
 
 
