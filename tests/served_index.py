@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,9 +32,10 @@ class ServedIndex:
         return self.url.replace("//", f"//me:{self.password}@")
 
 
-def _page(folder: Path, name: str) -> tuple[int, bytes, str]:
+def _page(folder: Path, name: str, *, metadata: bool) -> tuple[int, bytes, str]:
     files = sorted(folder.glob(f"{name}-*.whl"))
-    links = (f'<a href="/files/{file.name}#sha256={_sha256(file)}">{file.name}</a>\n' for file in files)
+    told = ' data-core-metadata="true"' if metadata else ""
+    links = (f'<a href="/files/{file.name}#sha256={_sha256(file)}"{told}>{file.name}</a>\n' for file in files)
     return 200 if files else 404, "".join(links).encode(), "text/html"
 
 
@@ -56,9 +58,19 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def metadata_of(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
+
+
 @contextmanager
-def serving(folder: Path, published: Mapping[str, str] | None = None) -> Iterator[ServedIndex]:
-    """Serves the wheels of a folder; with ``published`` its files of these names, and when each was published."""
+def serving(
+    folder: Path, published: Mapping[str, str] | None = None, *, metadata: bool = False
+) -> Iterator[ServedIndex]:
+    """Serves the wheels of a folder; with ``published`` its files of these names, and when each was published.
+
+    ``metadata`` says whether METADATA of a wheel can be had without the wheel, as large indexes have it.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -73,7 +85,12 @@ def serving(folder: Path, published: Mapping[str, str] | None = None) -> Iterato
                 self.answer(401, b"")
             elif self.path.startswith("/simple/"):
                 name = self.path.removeprefix("/simple/").strip("/").replace("-", "_")
-                self.answer(*(_page(folder, name) if published is None else _dated_page(folder, name, published)))
+                if published is None:
+                    self.answer(*_page(folder, name, metadata=metadata))
+                else:
+                    self.answer(*_dated_page(folder, name, published))
+            elif metadata and self.path.endswith(".metadata"):
+                self.answer(200, metadata_of(folder / Path(self.path).name.removesuffix(".metadata")))
             elif (file := folder / Path(self.path).name).is_file():
                 self.answer(200, file.read_bytes())
             else:

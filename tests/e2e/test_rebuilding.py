@@ -83,7 +83,8 @@ def test_before_and_after_stand_on_one_screen_and_what_to_do_next_below(
     layerforge: Command, installed: Installer, index: Path, tmp_path: Path
 ) -> None:
     make_wheel(index)
-    ran = layerforge("rebuild", installed("mine", "demo"), "--html", "page.html")
+    made = installed("mine", "demo")
+    ran = layerforge("rebuild", made, "--html", "page.html", env={"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")})
     assert ran.code == 0, ran.err
     lines = [line.split() for line in ran.out.splitlines()]
     assert ["before", "after", "ratio"] in lines
@@ -95,6 +96,7 @@ def test_before_and_after_stand_on_one_screen_and_what_to_do_next_below(
     assert f"layerforge publish dist/mine-{LABEL}.zip --region R" in ran.err
     assert len(ran.out.splitlines()) + len(ran.err.splitlines()) <= 40
     assert f"mine-{LABEL}.zip" in (tmp_path / "page.html").read_text()
+    assert "| unzipped |" in (tmp_path / "summary").read_text()
 
 
 def test_what_the_zip_holds_is_not_run_on_this_machine_unless_it_is_said(

@@ -86,6 +86,9 @@ def group() -> None:
     """Turn Python packages into AWS Lambda layers that are small, start fast and are known to load."""
 
 
+group.params += helping.how_much_is_said()
+
+
 def main() -> None:
     """Runs the program, whose signals leave at once until then, and leaves with an exit code of the contract."""
     try:

@@ -15,7 +15,7 @@ from layerforge.cli import coldstart, inspect
 from layerforge.cli.coldstart_options import TAIL, Places, RunPlace
 from layerforge.cli.comparison import Pair, pair
 from layerforge.cli.rebuilding import Origin
-from layerforge.core.errors import LayerforgeError
+from layerforge.core.errors import LayerforgeError, VerificationError
 from layerforge.core.faults import writing
 from layerforge.core.findings import Finding
 from layerforge.core.limits import FULL_CPU_MB
@@ -46,6 +46,9 @@ from layerforge.verify.verdict import Figures, errors_of
 from layerforge.verify.verifying import CHECK_SECONDS
 
 _NOT_HERE = "the zip's own code is not run on this machine; --run does, and a container engine needs no such word"
+
+
+_NOTHING = Checked(findings=(), notes=(), figures=Figures())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +98,15 @@ def before_after(of: Origin, layer: Layer, by: Measuring) -> BeforeAfter:
     old, fails = _judged(of), False
     with by.store.workspace() as workspace, writing(by.store.root):
         opt = workspace / "before"
-        rooted.unpack(of.seen.path, of.found.root, opt)
-        checked = _run(of, old, layer.manifest.left_out, opt, by, remarks)
-        old = replace(old, findings=(*old.findings, *checked.findings))
+        checked = _NOTHING
+        try:
+            rooted.unpack(of.seen.path, of.found.root, opt)
+        except VerificationError as error:
+            remarks.append(f"before was not run: {error.message}")
+            by = replace(by, runs=0)
+        else:
+            checked = _run(of, old, layer.manifest.left_out, opt, by, remarks)
+            old = replace(old, findings=(*old.findings, *checked.findings))
         if by.runs and by.place is None:
             remarks.append(
                 "cold starts were not measured: that takes a container engine and an image of Lambda's layout"
@@ -149,11 +158,10 @@ def _run(
     of: Origin, old: InspectedLayer, left: tuple[LeftOut, ...], opt: Path, by: Measuring, remarks: list[str]
 ) -> Checked:
     """What a run of the zip shows, where it may be run."""
-    nothing = Checked(findings=(), notes=(), figures=Figures())
     why_not = by.engine.refusal(of.target) or by.refused
     if why_not or errors_of(old.findings):
         remarks += [f"before was not run: {why_not}"] if why_not else []
-        return nothing
+        return _NOTHING
     with by.progress.step("before") as step:
         try:
             spec = LayerSpec(name=of.name, requires=(), left_out=left)
@@ -162,7 +170,7 @@ def _run(
             found = run_check(by.engine, of.target, opt, imports, (), CHECK_SECONDS, runtime=beside.folder)
         except LayerforgeError as error:
             remarks.append(f"before was not run: {error.message}")
-            return nothing
+            return _NOTHING
         step.note("it loads" if not errors_of(found.findings) else "it does not load")
     return found
 

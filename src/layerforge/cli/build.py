@@ -32,7 +32,6 @@ from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
 from layerforge.cli.wishes import wishes
-from layerforge.core.errors import UsageError
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
 from layerforge.pipeline import Delivered
@@ -48,13 +47,7 @@ from layerforge.verify import verdict
 @shared.result_options
 @shared.cluster_options
 @shared.json_option
-@click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
-@click.option(
-    "--verify-twice",
-    "twice",
-    is_flag=True,
-    help="Make each layer twice, from nothing, and deliver it only if both are the same to the byte.",
-)
+@shared.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,
@@ -87,11 +80,7 @@ def command(
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    if given["twice"] and cluster:
-        raise UsageError(
-            "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
-            hint="leave --cluster out",
-        )
+    shared.refuse_twice(given["twice"], cluster)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
     shares = every is None and lock_file is None and shared_layers.are_wanted(targets)

@@ -13,7 +13,7 @@ import click
 
 from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
-from layerforge.cli import code_options, coldstart_function, sharing, terminal
+from layerforge.cli import code_options, coldstart_function, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
 from layerforge.cli.coldstart_function import Asked
@@ -43,7 +43,7 @@ from layerforge.measure.coldstart.prices import Prices, prices
 from layerforge.measure.coldstart.writing import as_data
 
 
-@click.command("coldstart")
+@click.command("coldstart", cls=helping.Grouped)
 @click.argument("zip_files", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--against", metavar="OTHER.zip", type=click.Path(path_type=Path), help="Another layer, in turns with the first."

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from layerforge.cli import screen
 from layerforge.core.findings import Finding
 from layerforge.core.text import counted, megabytes, visible
 from layerforge.measure.coldstart.reading import Runs
@@ -19,7 +18,8 @@ MOST_FILES = 10
 MOST_ROWS = 50
 """Packages, and findings that are gone, that the Markdown shows: a comment has an end."""
 
-LONGEST_VERSION = 16
+LONGEST_VERSION = 40
+"""Characters that a cell of versions may have at a terminal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +130,12 @@ def _sizes(part: ChangedPart) -> tuple[str, ...]:
 
 def name_cell(part: ChangedPart) -> str:
     """How a package is called."""
-    return _shown(part.name) or "(no package)"
+    return visible(part.name) or "(no package)"
 
 
 def version_cell(part: ChangedPart) -> str:
     """Its versions, ``1.0 → 2.0`` where they differ."""
-    before, after = (
-        "" if version == compared.UNKNOWN else _shown(version, LONGEST_VERSION) for version in (part.before, part.after)
-    )
+    before, after = ("" if version == compared.UNKNOWN else visible(version) for version in (part.before, part.after))
     match diff_data.status(part):
         case "added":
             return f"new: {after}" if after else "new"
@@ -164,11 +162,7 @@ def largest_files(changes: Changes) -> list[tuple[str, ...]]:
 def file_row(part: ChangedPart) -> str:
     """A file's name, with what became of it."""
     note = {"added": " (new)", "removed": " (gone)"}.get(diff_data.status(part), "")
-    return _shown(part.after or part.before) + note
-
-
-def _shown(text: str, most: int = screen.LONGEST) -> str:
-    return screen.shortened(visible(text), most)
+    return visible(part.after or part.before) + note
 
 
 def rest_line(changes: Changes) -> str:
@@ -183,8 +177,8 @@ _WORDS = {"changed": "with other bytes", "added": "new", "removed": "gone"}
 
 def finding_line(finding: Finding) -> str:
     """A finding on one line."""
-    where = f" {_shown(finding.path)}:" if finding.path else ""
-    return f"{finding.rule}{where} {_shown(finding.message)}"
+    where = f" {visible(finding.path)}:" if finding.path else ""
+    return f"{finding.rule}{where} {visible(finding.message)}"
 
 
 def growth(delta: Delta) -> str:

@@ -17,6 +17,7 @@ from layerforge.cli.comparison import (
     rest_line,
     sums,
 )
+from layerforge.cli.screen import shortened
 from layerforge.core.text import cell, counted
 from layerforge.report.diff import Changes
 
@@ -50,14 +51,18 @@ def _markdown_parts(changes: Changes) -> Iterator[str]:
 
 
 def _markdown_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [columns, ("---", *("--:" for _ in columns[1:])), *(tuple(map(cell, row)) for row in rows)]
+    lines = [columns, ("---", *("--:" for _ in columns[1:])), *(tuple(map(_cell, row)) for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return cell(shortened(text))
 
 
 def _markdown_findings(changes: Changes) -> Iterator[str]:
     if changes.new:
         yield f"**New findings**\n\n{github.findings(changes.new)}"
-    yield "".join(f"- gone: {cell(finding_line(one))}\n" for one in changes.gone[:MOST_ROWS])
+    yield "".join(f"- gone: {_cell(finding_line(one))}\n" for one in changes.gone[:MOST_ROWS])
     yield _more(len(changes.gone), "gone finding")
 
 

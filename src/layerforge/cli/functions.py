@@ -56,10 +56,13 @@ def settings_of(folder: Path) -> ProjectSettings:
 
 
 def targets_of(settings: ProjectSettings, pythons: Sequence[str], arches: Sequence[str]) -> list[Target]:
-    """The Pythons and processors that a call names, else the project's, else the defaults of a build."""
+    """The Pythons and processors that a call names, else the project's, else the defaults of a build; of all of them
+    those that a function is for, where there is one.
+    """
     named = pythons or settings.defaults.python or (shared.DEFAULT_PYTHON,)
     processors = arches or settings.defaults.arch or (str(Arch.X86_64),)
-    return [shared.target(python, arch) for python in named for arch in processors]
+    found = [shared.target(python, arch) for python in named for arch in processors]
+    return [target for target in found if any(_is_for(one, target) for one in settings.functions)] or found
 
 
 def wanted(settings: ProjectSettings, target: Target, known: Catalogue) -> list[Wanted]:

@@ -64,8 +64,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "cache": (
         "layerforge cache info",
         "layerforge cache clear --older-than 30d",
+        "layerforge cache log 0f3c5d1b9a77",
         "layerforge cache key --name team ~/.config/layerforge/team.key",
         "layerforge cache push --store s3://BUCKET/layers",
+        "layerforge cache pull --store s3://BUCKET/layers",
+        "layerforge cache verify --store s3://BUCKET/layers",
     ),
     "worker": (
         "layerforge worker --make-certificates certificates --for build.example.org",
@@ -99,14 +102,50 @@ OPTIONS: Mapping[str, Sequence[str]] = {
 }
 """Options of commands that have many, by what they are about."""
 
+OPTIONS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "inspect": {
+        "For which Lambda": ("python", "arch"),
+        "Beside a function": ("code",),
+        "Since another one": ("older", "limit", "markdown"),
+        "Result": ("html_file", "as_json"),
+    },
+    "verify": {
+        "For which Lambda": ("python", "arch", "memory"),
+        "Where it is run": ("engine", "image", "run_it"),
+        "A package's own tests": ("suite", "select", "jobs", "time_limit", "write"),
+        "Result": ("as_json",),
+    },
+    "coldstart": {
+        "What is run": ("modules", "code", "handler", "event"),
+        "How": ("against", "memory", "runs", "image"),
+        "For which Lambda": ("python", "arch"),
+        "What it costs": ("price_gb_second", "per_day"),
+        "Result": ("plot", "write", "no_write", "as_json"),
+    },
+    "publish": {
+        "Where to": ("regions", "name", "bucket", "bucket_owner", "key_prefix", "storage", "keep_object"),
+        "For whom": ("public", "organizations", "accounts"),
+        "Old versions": ("keep", "keep_foreign"),
+        "Asked or not": ("dry_run", "yes", "force"),
+        "Result": ("write", "as_json"),
+    },
+    "worker": {
+        "What it offers": ("processors", "memory", "images", "pythons", "name"),
+        "Certificates": ("tls_dir", "certificates", "hosts"),
+        "What a team shares": ("store", "trusted_key", "signing_key"),
+    },
+}
+"""The same of commands whose options are about something else."""
+
 
 class Grouped(click.Command):
     """A command whose options stand in groups."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section a group; what is in none comes last."""
-        rest = {str(one.name): record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))}
-        for title, names in OPTIONS.items():
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        rest = {str(one.name): record for one in options if (record := one.get_help_record(ctx))}
+        for title, names in OPTIONS_OF.get(str(self.name), OPTIONS).items():
             if rows := [rest.pop(name) for name in names if name in rest]:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -118,10 +157,12 @@ def equipped(name: str, command: click.Command) -> click.Command:
     """The command with examples, with what every command takes, and with a variable for each option."""
     if command.epilog is None:
         command.epilog = epilog(EXAMPLES[name])
-        others = command.commands if isinstance(command, click.Group) else {}
-        for path, one in ((name, command), *((f"{name} {other}", found) for other, found in others.items())):
-            one.params += [_quiet(), _verbose()]
-            variables.equip(path, one)
+        command.params += how_much_is_said()
+        variables.equip(name, command)
+        for own, one in command.commands.items() if isinstance(command, click.Group) else ():
+            one.epilog = epilog([line for line in EXAMPLES[name] if f"{line} ".startswith(f"layerforge {name} {own} ")])
+            one.params += how_much_is_said()
+            variables.equip(f"{name} {own}", one)
     return command
 
 
@@ -130,18 +171,17 @@ def epilog(examples: Sequence[str]) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
 
-def _quiet() -> click.Option:
-    text = "Say only what is wrong, and what was asked for."
-    return click.Option(
-        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_noted(verbosity.QUIET), help=text
-    )
+def how_much_is_said() -> list[click.Parameter]:
+    """``-q`` and ``-v``, which stand before a command's name or behind it."""
+    quiet, verbose = "Say only what is wrong, and what was asked for.", "Show all of the evidence of an error."
+    return [
+        _switch(["-q", "--quiet"], verbosity.QUIET, quiet),
+        _switch(["-v", "--verbose"], verbosity.VERBOSE, verbose),
+    ]
 
 
-def _verbose() -> click.Option:
-    text = "Show all of the evidence of an error."
-    return click.Option(
-        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_noted(verbosity.VERBOSE), help=text
-    )
+def _switch(names: Sequence[str], key: str, text: str) -> click.Option:
+    return click.Option(names, is_flag=True, expose_value=False, callback=_noted(key), help=text)
 
 
 def _noted(key: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ import click
 from layerforge.cli import (
     code_options,
     comparison,
+    helping,
     ingredients,
     inspect_against,
     inspect_code,
     output_files,
-    screen,
     terminal,
 )
 from layerforge.cli import options as shared
@@ -45,7 +45,7 @@ from layerforge.verify.rules import judge
 from layerforge.verify.rules_table import Expect
 
 
-@click.command("inspect")
+@click.command("inspect", cls=helping.Grouped)
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @shared.function_options(shared.FILES)
 @click.option(
@@ -185,7 +185,7 @@ def tables(out: Screen, target: Target, seen: Examination, summary: Summary) -> 
     rows = [(one.path, megabytes(one.size), megabytes(one.zipped)) for one in summary.largest[:10]]
     out.table("", ("largest files", "unzipped", "zipped"), rows)
     out.line()
-    for line in (*native(seen.members), *bytecode(seen.members), *duplicates(summary)):
+    for line in (*native(seen.members), *bytecode(seen.members), *duplicates(summary, out.fitting)):
         out.line(f"  {line}")
     out.line()
 
@@ -226,10 +226,10 @@ def bytecode(members: Iterable[Member]) -> Iterable[str]:
     yield f"bytecode: {told}, for {sources:,} sources"
 
 
-def duplicates(summary: Summary) -> Iterable[str]:
+def duplicates(summary: Summary, fitting: Callable[[str], str]) -> Iterable[str]:
     """The copies that cost most."""
     for one in sorted(summary.duplicates, key=lambda one: -one.wasted)[:5]:
-        first, *others = map(screen.shortened, one.paths)
+        first, *others = map(fitting, one.paths)
         yield f"{megabytes(one.wasted)} in copies of {first}: {', '.join(others)}"
 
 

@@ -11,6 +11,7 @@ import click
 
 from layerforge.cli import github, output_files, terminal
 from layerforge.cli.comparison import (
+    LONGEST_VERSION,
     Pair,
     file_row,
     finding_line,
@@ -145,7 +146,7 @@ def show(out: Screen, pair: Pair) -> None:
     out.table("", ("", "before", "after", "change"), tuple(sums(changes)))
     for line in (*remarks(changes), *(f"{one.name}: {one.before} → {one.after}" for one in changes.made)):
         out.line(f"  {line}")
-    for columns, rows in _tables(changes):
+    for columns, rows in _tables(out, changes):
         out.line()
         out.table("", columns, rows)
     rest = rest_line(changes)
@@ -159,10 +160,11 @@ def show(out: Screen, pair: Pair) -> None:
         terminal.verdict(out, changes.new, ())
 
 
-def _tables(changes: Changes) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
+def _tables(out: Screen, changes: Changes) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
     if changes.packages:
         # All that Markdown shows would not fit into 80 columns beside the names.
-        packages = [(*row[:4], row[5]) for row in map(package_row, changes.packages)]
+        rows = map(package_row, changes.packages)
+        packages = [(row[0], out.fitting(row[1], LONGEST_VERSION), *row[2:4], row[5]) for row in rows]
         yield ("package", "version", "unzipped", "change", "zipped change"), packages
     if changes.kinds:
         kinds = [(one.name, megabytes(int(one.unzipped.after)), signed(one.unzipped)) for one in changes.kinds]

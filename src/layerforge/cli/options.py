@@ -222,6 +222,18 @@ def making_options(command: Command) -> Command:
     return recipes_option(sharing.store_options(command))
 
 
+def call_options(command: Command) -> Command:
+    """How the layers of a call are made."""
+    fail_fast = click.option("--fail-fast", is_flag=True, help="The first layer that fails ends the call.")
+    twice = click.option(
+        "--verify-twice",
+        "twice",
+        is_flag=True,
+        help="Make each layer twice, from nothing, and deliver it only if both are the same to the byte.",
+    )
+    return fail_fast(twice(command))
+
+
 def cluster_options(command: Command) -> Command:
     """``--cluster`` and ``--tls-dir``."""
     address = click.option(
@@ -400,6 +412,15 @@ def refuse_both(wheels: bool, compiles: bool, from_source: tuple[str, ...]) -> N
     other = "--compile" if compiles else "--from-source" if from_source else ""
     if wheels and other:
         raise UsageError(f"--wheels and {other} contradict each other", hint="leave one of the two out")
+
+
+def refuse_twice(twice: bool, cluster: str | None) -> None:  # noqa: FBT001
+    """Raises ``UsageError`` where layers are to be made twice by a cluster."""
+    if twice and cluster:
+        raise UsageError(
+            "--verify-twice makes layers in two empty stores of this machine, which workers do not have",
+            hint="leave --cluster out",
+        )
 
 
 def source_date_epoch() -> int:

@@ -10,7 +10,7 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import asking, call, costs, project, sharing, terminal
+from layerforge.cli import asking, call, clusters, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
@@ -23,7 +23,9 @@ from layerforge.resolve.fit import Way
 @shared.targets_argument
 @shared.build_options
 @shared.result_options
+@shared.cluster_options
 @shared.json_option
+@shared.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,
@@ -42,20 +44,26 @@ def command(
     compiles: bool,  # noqa: FBT001
     extras: tuple[str, ...],
     groups: tuple[str, ...],
+    cluster: str | None,
+    tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
+    fail_fast: bool,  # noqa: FBT001, ARG001 - the first layer without a plan ends the call in any case
     **given: Any,
 ) -> None:
-    """Show what a build would do, without doing it. Takes what `layerforge build` takes.
+    """Show what a build would do, without doing it. Takes what `layerforge build` takes, and downloads no package.
 
     With --json, several layers are a list under "plans".
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
+    shared.refuse_twice(given["twice"], cluster)
+    clusters.refuse_absent(cluster, tls_dir)
     store = sharing.open_store(progress)
     known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
     wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
     wanted = call.taken(wanted, prerelease, project=not no_project)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
     prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
     call.refuse_strangers(prepared)

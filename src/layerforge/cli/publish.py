@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import github, output_files, terminal
+from layerforge.cli import github, helping, output_files, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError, VerificationError
@@ -47,7 +47,7 @@ _WRITERS: Mapping[str, Callable[[Iterable[Result]], str]] = {
 }
 
 
-@click.command("publish")
+@click.command("publish", cls=helping.Grouped)
 @click.argument("zips", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--region",

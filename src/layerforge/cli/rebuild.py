@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,11 +29,17 @@ from layerforge.cli import (
 from layerforge.cli import options as shared
 from layerforge.cli.before_after import BeforeAfter, Measuring
 from layerforge.cli.call import Asked, Place, Site
+from layerforge.cli.comparison_markdown import as_markdown
+from layerforge.cli.progress import TerminalProgress
 from layerforge.cli.rebuilding import Order, Origin
 from layerforge.core.errors import UsageError
+from layerforge.core.store.disk import DiskStore
 from layerforge.pipeline import Delivered
 from layerforge.report import diff_data
 from layerforge.report.delivery import Layer
+
+_OF_A_SITE = ("compression", "bytecode", "docstrings", "from_source", "leave_out", "jobs", "wheels")
+"""Options that decide how a layer is made."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,15 +72,7 @@ def command(
     keep_code: bool,  # noqa: FBT001
     python: str | None,
     arch: str | None,
-    engine: str,
-    image: str | None,
     output: Path,
-    no_verify: bool,  # noqa: FBT001
-    sources: Path | None,
-    recipes_folders: tuple[Path, ...],
-    compiles: bool,  # noqa: FBT001
-    cluster: str | None,
-    tls_dir: Path | None,
     run_it: bool,  # noqa: FBT001
     runs: int,
     no_coldstart: bool,  # noqa: FBT001
@@ -87,8 +86,8 @@ def command(
     index has is named; own code stays out unless --keep-code is given.
     """
     progress = terminal.progress()
-    shared.refuse_both(given["wheels"], compiles, given["from_source"])
-    clusters.refuse_absent(cluster, tls_dir)
+    shared.refuse_both(given["wheels"], given["compiles"], given["from_source"])
+    clusters.refuse_absent(given["cluster"], given["tls_dir"])
     if html_file:
         output_files.check(html_file, "rebuilt.html")
     of = rebuilding.origin(zip_file, python, arch)
@@ -96,40 +95,65 @@ def command(
     output_files.check_folder(output)
     rebuild_view.remark(of)
     store = sharing.open_store(progress)
-    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    with store.workspace() as workspace:
-        known = shared.known_recipes(recipes_folders)
-        made = rebuilding.order(
-            of,
-            known,
-            workspace,
-            progress,
-            compiled=given["from_source"],
-            leave_out=given["leave_out"],
-            keep=keep_code,
-        )
-        rebuild_view.unbuilt(terminal.notes(), made.unbuilt)
-        wanted = [Asked(request=made.request, target=of.target)]
-        sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
-        settled = compiles or given["wheels"] or given["from_source"] or as_json
-        read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
-        planned, price = call.agreed(wanted, sites, progress, read)
-        with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
-            [ended] = ends.of(wanted, planned, progress, runner_of)
-    assert isinstance(ended, Delivered)
-    [site] = sites
-    assert isinstance(site, Site)
+    made = built(of, store, progress, output, given, keep=keep_code, asks=not as_json)
     by = Measuring(
-        engine=site.session.engine,
-        place=before_after.place_of(site.session.engine),
+        engine=made.site.session.engine,
+        place=before_after.place_of(made.site.session.engine),
         store=store,
         progress=progress,
         runs=0 if no_coldstart else runs,
         run_it=run_it,
     )
-    both = before_after.before_after(of, ended.layer, by)
-    tell(of, made, ended.layer, both, html_file, as_json=as_json, more={"seconds": progress.seconds, "cost": price})
+    both = before_after.before_after(of, made.layer, by)
+    tell(of, made, both, html_file, as_json=as_json, seconds=progress.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """A layer that was built of a zip."""
+
+    order: Order
+    layer: Layer
+    site: Site
+    price: Mapping[str, Any]
+    """What compiling cost, as data for JSON."""
+
+
+def built(
+    of: Origin,
+    store: DiskStore,
+    progress: TerminalProgress,
+    output: Path,
+    given: Mapping[str, Any],
+    *,
+    keep: bool,
+    asks: bool,
+) -> Rebuilt:
+    """Builds a layer of what a zip holds; ``given`` are the options of a build, and ``asks`` says whether a person may
+    be asked.
+    """
+    cluster, tls_dir, engine, image = (given[name] for name in ("cluster", "tls_dir", "engine", "image"))
+    compiles, sources = given["compiles"], given["sources"]
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
+    known = shared.known_recipes(given["recipes_folders"])
+    own = {name: given[name] for name in _OF_A_SITE} | {"output": output, "verify": not given["no_verify"]}
+    with store.workspace() as workspace:
+        order = rebuilding.order(
+            of, known, workspace, progress, compiled=given["from_source"], leave_out=given["leave_out"], keep=keep
+        )
+        rebuild_view.unbuilt(terminal.notes(), order.unbuilt)
+        wanted = [Asked(request=order.request, target=of.target)]
+        sites = call.sites(place, wanted, own, compiles=compiles)
+        asks = asks and not (compiles or given["wheels"] or given["from_source"])
+        read = input if asks and costs.can_ask(os.environ, sys.stdin, sys.stderr) else None
+        planned, price = call.agreed(wanted, sites, progress, read)
+        with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
+            [ended] = ends.of(wanted, planned, progress, runner_of)
+    [site] = sites
+    assert isinstance(ended, Delivered), "a single layer that fails is raised"
+    assert isinstance(site, Site), "a single target that fails is raised"
+    return Rebuilt(order=order, layer=ended.layer, site=site, price=price)
 
 
 def refuse_overwriting(of: Origin, output: Path) -> None:
@@ -140,22 +164,17 @@ def refuse_overwriting(of: Origin, output: Path) -> None:
 
 
 def tell(
-    of: Origin,
-    made: Order,
-    layer: Layer,
-    both: BeforeAfter,
-    html_file: Path | None,
-    *,
-    as_json: bool,
-    more: dict[str, Any],
+    of: Origin, made: Rebuilt, both: BeforeAfter, html_file: Path | None, *, as_json: bool, seconds: Mapping[str, float]
 ) -> None:
     """Shows before and after, as it is wanted."""
     if html_file:
         changes = diff_data.as_data(both.pair.changes)
         inspect.write_page(terminal.notes(), html_file, both.new, inspect.advice_on(both.new), changes)
+    terminal.step_summary(as_markdown(both.pair))
     if as_json:
-        terminal.print_json(rebuild_view.as_data(of, made, layer, both) | more)
-    else:
-        rebuild_view.show(terminal.report(), of, made, layer, both)
-        if not verbosity.wanted(verbosity.QUIET):
-            rebuild_view.following(terminal.notes(), of, layer)
+        data = rebuild_view.as_data(of, made.order, made.layer, both)
+        terminal.print_json(data | {"seconds": seconds, "cost": made.price})
+        return
+    rebuild_view.show(terminal.report(), of, made.order, made.layer, both)
+    if not verbosity.wanted(verbosity.QUIET):
+        rebuild_view.following(terminal.notes(), of, made.layer)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from layerforge.cli import build, screen, terminal
+from layerforge.cli import build, terminal
 from layerforge.cli.before_after import BeforeAfter
 from layerforge.cli.comparison import finding_line, remarks
 from layerforge.cli.rebuilding import Order, Origin, Unbuilt
@@ -33,7 +33,7 @@ def unbuilt(out: Screen, parts: Iterable[Unbuilt]) -> None:
     for one in parts:
         name = visible(f"{one.name} {one.version}").strip()
         fate = "taken along as it is" if one.kept else "left out"
-        out.line(("!", "yellow"), f" {name}, {megabytes(one.bytes)}, {fate}: {screen.shortened(visible(one.why))}")
+        out.line(("!", "yellow"), f" {name}, {megabytes(one.bytes)}, {fate}: {out.fitting(visible(one.why))}")
 
 
 def show(out: Screen, of: Origin, made: Order, layer: Layer, both: BeforeAfter) -> None:
@@ -44,7 +44,7 @@ def show(out: Screen, of: Origin, made: Order, layer: Layer, both: BeforeAfter) 
     out.line()
     out.table("", ("", "before", "after", "ratio"), list(rows(both)))
     for line in (*_without(made), *remarks(both.pair.changes), *both.remarks):
-        out.line(f"  {screen.shortened(visible(line))}")
+        out.line(f"  {out.fitting(visible(line))}")
     out.line()
     findings(out, "before", both.old.findings)
     findings(out, "after", both.findings)
@@ -110,7 +110,7 @@ def findings(out: Screen, title: str, found: Sequence[Finding]) -> None:
     ordered = sorted(found, key=lambda one: one.severity is not Severity.ERROR)
     for one in ordered[:MOST_FINDINGS]:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
-        line = screen.shortened(finding_line(one).removeprefix(f"{one.rule} ").removeprefix(one.rule), LONGEST_LINE)
+        line = out.fitting(finding_line(one).removeprefix(one.rule).lstrip(), LONGEST_LINE)
         out.line(f"{title}: ", (f"{one.rule} {one.severity}", colour), f" {line}")
     if len(ordered) > MOST_FINDINGS:
         out.line(f"{title}: and {len(ordered) - MOST_FINDINGS} more; `layerforge inspect` shows all")
@@ -157,4 +157,4 @@ def _side(findings: Sequence[Finding], figures: Figures) -> dict[str, Any]:
 def remark(of: Origin) -> None:
     """Says what is worth knowing of how the zip was read."""
     for line in of.remarks:
-        terminal.notes().line(("!", "yellow"), f" {screen.shortened(visible(line))}")
+        terminal.notes().line(("!", "yellow"), f" {visible(line)}")

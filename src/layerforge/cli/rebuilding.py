@@ -33,7 +33,7 @@ from layerforge.resolve.requirement import PACKAGE_NAME
 from layerforge.resolve.uv import Asked
 
 _LABEL = re.compile(r"-py3\d+-(?:x86_64|arm64)$")
-CODE = "own code"
+CODE, OTHERS = "own code", "other files"
 MOST_NAMED = 5
 """Files and folders of own code that one line names."""
 
@@ -222,12 +222,13 @@ def _loose(of: Origin, *, keep: bool) -> Iterator[Unbuilt]:
     """The files that come with no package: beside the packages, where they can be kept, and elsewhere."""
     beside = kept.keepable(of.found.loose, of.found.root)
     paths = {one.path for one in beside}
-    for members, keeps in ((beside, keep), ([one for one in of.found.loose if one.path not in paths], False)):
+    rest = [one for one in of.found.loose if one.path not in paths]
+    for name, members, keeps in ((CODE, beside, keep), (OTHERS, rest, False)):
         if members:
             tops = sorted({one.path.removeprefix(of.found.root).partition("/")[0] for one in members})
             more = f" and {len(tops) - MOST_NAMED} more" if len(tops) > MOST_NAMED else ""
             yield Unbuilt(
-                name=CODE,
+                name=name,
                 version="",
                 bytes=sum(one.size for one in members),
                 why=f"{counted(len(members), 'file')} of no package: {', '.join(tops[:MOST_NAMED])}{more}",

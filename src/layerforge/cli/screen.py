@@ -65,10 +65,14 @@ class Screen:
             right = numbers and place > 0 and not (words and place == len(columns) - 1)
             grid.add_column(styled(column), justify="right" if right else "left", overflow="fold", no_wrap=right)
         for row in rows:
-            grid.add_row(*(styled(shortened(cell)) for cell in row))
+            grid.add_row(*(styled(self.fitting(cell)) for cell in row))
         if not title:
             grid.title = None
         self._console.print(grid, highlight=False)
+
+    def fitting(self, text: str, most: int = LONGEST) -> str:
+        """``text``, at a terminal without its middle where it is long. What is read by a program is whole."""
+        return shortened(text, most) if self.is_terminal else text
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Bar | None]:

@@ -82,7 +82,6 @@ def run(
     settings = functions.settings_of(Path())
     known = shared.known_recipes(asked["recipes_folders"] or settings.recipes or ())
     targets = functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
-    found = _splits(settings, targets, known)
     place = Workplace(
         engine=asked["engine"],
         image=asked["image"],
@@ -91,6 +90,7 @@ def run(
         progress=progress,
         given=given,
     )
+    found = _splits(settings, targets, known, place)
     work = [_work(target, one, known, place) for target, one in found]
     every = [one for its in work for one in its.prepared.values()]
     with clusters.opened(asked["cluster"], asked["tls_dir"], asked["image"], every, place.store, progress) as runner_of:
@@ -129,13 +129,15 @@ def _said(ctx: click.Context, name: str) -> list[str]:
     return [word for words in ctx.params[name] for word in words]
 
 
-def _splits(settings: ProjectSettings, targets: Sequence[Target], known: Catalogue) -> list[tuple[Target, TargetSplit]]:
-    """The splits of the current folder's project by target.
+def _splits(
+    settings: ProjectSettings, targets: Sequence[Target], known: Catalogue, place: Workplace
+) -> list[tuple[Target, TargetSplit]]:
+    """The splits of the current folder's project by target, which are planned where there is no ``layers.lock`` yet.
 
-    Raises ``LockError`` where its ``layers.lock`` is not there, or was written for something else.
+    Raises ``LockError`` where it was written for something else.
     """
     path = Path(layers_lock.FILE)
-    lock = layers_lock.read(path)
+    lock = layers_lock.read(path) or split.begun(path, settings, targets, known, place)
     split.refuse_stale(path, lock, settings, targets, known)
     found = [(target, lock.of(target) if lock else None) for target in targets]
     return [(target, one) for target, one in found if one is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ MOST_NAMED = 6
     "--arch", "arches", type=shared.ARCHES, multiple=True, help="Lambda's processor.  [default: the project's]"
 )
 @shared.engine_options
+@shared.build_here_option
 @shared.recipes_option
 @sharing.store_options
 @click.option("--upgrade", is_flag=True, help="Take the newest versions, not those of layers.lock.")
@@ -99,6 +100,17 @@ def command(
         out.line(("next", "bold"))
         where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
         out.line(f"  {where}layerforge build", ("  makes the layers, and verifies every function's together", "dim"))
+
+
+def begun(
+    path: Path, settings: ProjectSettings, targets: Sequence[Target], known: Catalogue, place: Workplace
+) -> LayersLock:
+    """The first ``layers.lock`` of a project, planned and written to ``path`` for a build of it."""
+    place.progress.say(f"there is no {path} yet, so the layers are planned first, as `layerforge split` does")
+    own = replace(place, given={**place.given, **_decided(settings, dict(place.given))})
+    lock = LayersLock(target=tuple(_planned(settings, one, known, own, None).split for one in targets))
+    _write(path, lock, place.progress.say)
+    return lock
 
 
 def _flat(words: Sequence[Sequence[str]]) -> list[str]:

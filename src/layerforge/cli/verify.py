@@ -12,7 +12,7 @@ from layerforge.build import interpreters
 from layerforge.build.engine import Engine
 from layerforge.build.host import HostEngine
 from layerforge.build.runtime_packages import ALONE, provided
-from layerforge.cli import engines, github, sharing, terminal
+from layerforge.cli import engines, github, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.consent import built_here
 from layerforge.core.errors import UsageError, VerificationError
@@ -53,7 +53,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command("verify")
+@click.command("verify", cls=helping.Grouped)
 @click.argument("zip_files", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @shared.function_options(shared.MANIFEST)
 @click.option(

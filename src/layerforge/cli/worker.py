@@ -10,8 +10,8 @@ import click
 
 from layerforge.build.cluster.extra import refuse_without_dask
 from layerforge.build.errors import EngineError
+from layerforge.cli import helping, sharing, terminal
 from layerforge.cli import options as shared
-from layerforge.cli import sharing, terminal
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
@@ -42,7 +42,7 @@ class Size(click.ParamType[int]):
         return recipe_values.bytes_of(str(value))
 
 
-@click.command("worker")
+@click.command("worker", cls=helping.Grouped)
 @click.argument("address", required=False, envvar="LAYERFORGE_CLUSTER")
 @click.option(
     "--tls-dir",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from layerforge.examine.guess import marked_python
 
 _ANY_PYTHON = re.compile(r"\.c(?:python-|p)3(\d+)[-.]")
 _CPYTHON = re.compile(r"cp3(\d+)")
+_MOST_COMBINED = 200
+"""Tags that one line of a WHEEL file may stand for; the longest stands for about 20."""
+
 _MOST_TAGS = 200
 """Tags of one WHEEL file that are read; the longest has about 20."""
 
@@ -60,7 +64,9 @@ def _tagged(seen: Examination, read: Callable[[str], bytes]) -> Iterator[str]:
 
 
 def _pythons(tag: str) -> Iterator[str]:
-    if tag.count("-") != 2:
+    parts = tag.split("-")
+    # Each part may be a list with dots between, and every combination is a tag.
+    if len(parts) != 3 or math.prod(part.count(".") + 1 for part in parts) > _MOST_COMBINED:
         return
     for one in parse_tag(tag):
         match = _CPYTHON.fullmatch(one.interpreter)

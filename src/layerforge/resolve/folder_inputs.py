@@ -12,6 +12,8 @@ from layerforge.resolve.project_file import PROJECT
 
 REQUIREMENTS = "requirements.txt"
 
+SETUP = "setup.py"
+
 LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock")
 """Locks of other tools, which say it too."""
 
@@ -24,12 +26,17 @@ def stand_in(folder: Path) -> str | None:
     """The word that ``layerforge build`` takes for what lies in the current ``folder``; ``None`` where that is nothing
     to build.
     """
-    if (folder / recipe_file.FILE).is_file() or lists_dependencies(folder / PROJECT):
+    if (folder / recipe_file.FILE).is_file() or is_project(folder):
         return "."
     found = [name for name in (REQUIREMENTS, *_OTHERS) if (folder / name).is_file()] or lists(folder)
     if len(found) == 1 or found[:1] == [REQUIREMENTS] or (found and found[0] in _OTHERS):
         return f"./{found[0]}"
     return "." if (folder / PROJECT).is_file() else None
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is that of a project, which can be made into a wheel."""
+    return lists_dependencies(folder / PROJECT) or (folder / SETUP).is_file()
 
 
 def lists_dependencies(path: Path) -> bool:

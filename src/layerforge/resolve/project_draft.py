@@ -147,7 +147,7 @@ def _function(folder: Path, place: _Place, several: tuple[bool, bool]) -> Part:
 def _own(folder: Path) -> list[Part]:
     """The layers of what lies in the folder itself."""
     name = fitting_name(folder.absolute().name, LONGEST_NAME)
-    if folder_inputs.lists_dependencies(folder / PROJECT):
+    if folder_inputs.is_project(folder):
         return [_of_project(folder, name)]
     lists = [one for one in folder_inputs.lists(folder) if not _is_for_developers(one)]
     if lists:
@@ -186,7 +186,7 @@ def _of_project(folder: Path, name: str) -> Part:
         if isinstance(found, dict) and found
     ]
     called = fitting_name(named, LONGEST_NAME) if isinstance(named, str) and named else name
-    return _layer(called, ("project", ".", f"what the {PROJECT} here depends on"), may=[*may, *_MAY])
+    return _layer(called, ("project", ".", "what the project here depends on, and its own code"), may=[*may, *_MAY])
 
 
 _MAY = (
@@ -202,5 +202,5 @@ def _passed_over(folder: Path, parts: Sequence[Part]) -> Iterator[str]:
         if one not in taken:
             why = "it is for those who work on it" if _is_for_developers(one) else "what is named above counts instead"
             yield f"{one} does not count: {why}"
-    if folder_inputs.lists_dependencies(folder / PROJECT) and "." not in taken:
-        yield f"{PROJECT} does not count: the functions have lists of their own"
+    if folder_inputs.is_project(folder) and "." not in taken:
+        yield "the project here does not count: the functions have lists of their own"

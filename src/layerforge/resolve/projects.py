@@ -91,7 +91,7 @@ def _of_lock(named: Named, form: Format) -> Request:
     facts = file_kinds.facts(beside) if (beside := named.path.parent / PROJECT).is_file() else None
     name = other.name or (facts.name if facts else "") or _folder_name(named.path)
     return Request(
-        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=other.requires or texts),
+        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=other.requires or texts, exact=other.exact),
         text="\n".join(texts),
         files=(named.path,),
         catalogue=named.known,
@@ -142,7 +142,11 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
     requires = tuple(dict.fromkeys((*own.requires, *more.requires)))
     listed = replace(own, requires=requires, refused=(*own.refused, *more.refused))
     return Request(
-        spec=LayerSpec(name=fitting_name(facts.name or _folder_name(path), LONGEST_NAME), requires=requires),
+        spec=LayerSpec(
+            name=fitting_name(facts.name or _folder_name(path), LONGEST_NAME),
+            requires=requires,
+            exact=other is not None and other.exact,
+        ),
         text="\n".join(rest.requires if of_uv else requires),
         files=(path,),
         catalogue=named.known,
@@ -206,6 +210,7 @@ def with_lock(found: Request, path: Path) -> Request:
         _refuse_local(found, other)
     return replace(
         found,
+        spec=replace(found.spec, exact=other.exact),
         lock=path,
         other=other,
         partly=not whole,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerforge.core import guarded
-from layerforge.core.runtimes import arch_of, lambdas_python, runtimes
+from layerforge.core.runtimes import Arch, arch_of, lambdas_python, runtimes
 
 NAMES = ("template.yaml", "template.yml", "template.json")
 
@@ -64,7 +64,8 @@ def functions(path: Path) -> tuple[SamFunction, ...]:
 
 def _is_python(facts: dict[str, str]) -> bool:
     """Whether a resource is a function with code that may be Python's."""
-    return facts.get("Type") == FUNCTION and "CodeUri" in facts and facts.get("Runtime", "python").startswith("python")
+    python = (facts.get("Runtime") or "python").startswith("python")
+    return facts.get("Type") == FUNCTION and bool(facts.get("CodeUri")) and python
 
 
 def _function(name: str, facts: dict[str, str]) -> SamFunction:
@@ -73,7 +74,7 @@ def _function(name: str, facts: dict[str, str]) -> SamFunction:
         name=name,
         code=facts["CodeUri"],
         python=python if python in runtimes() else "",
-        arch=str(arch_of(facts.get("Architectures", "")) or ""),
+        arch=str(arch_of(facts.get("Architectures", Arch.X86_64)) or ""),
     )
 
 
@@ -111,12 +112,14 @@ def _block(lines: Sequence[_Line], key: str) -> list[_Line]:
 
 
 def _facts(lines: Sequence[_Line]) -> dict[str, str]:
-    """What a function, or what stands for all of them, says of itself, by key; of a list its first item."""
+    """What a function, or what stands for all of them, says of itself, by key; of a list its first item, and nothing
+    where that is computed.
+    """
     wanted = ("Type", "CodeUri", "Runtime", "Architectures")
     found: dict[str, str] = {}
     for number, one in enumerate(lines):
         items = itertools.takewhile(lambda line: not line.key, lines[number + 1 :])
         value = one.value or next((item.value for item in items), "")
-        if one.key in wanted and value:
+        if one.key in wanted:
             found.setdefault(one.key, value)
     return found

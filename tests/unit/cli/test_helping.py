@@ -48,6 +48,15 @@ def test_every_option_of_a_build_stands_in_a_group(name: str) -> None:
     assert options - grouped == {"quiet", "verbose"}
 
 
+@pytest.mark.parametrize("name", helping.OPTIONS_OF)
+def test_groups_of_a_command_name_its_options_each_once(name: str) -> None:
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert isinstance(command, helping.Grouped)
+    options = {str(one.name) for one in command.params if isinstance(one, click.Option) and not one.hidden}
+    grouped = [one for names in helping.OPTIONS_OF[name].values() for one in names]
+    assert sorted(grouped) == sorted(options - {"quiet", "verbose"})
+
+
 def test_what_follows_r_is_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["plan", "-r", "requests"]) == 3
     assert "does not exist" in capsys.readouterr().err

@@ -65,6 +65,41 @@ def test_functions_are_to_be_planned_first(layerforge: Command, tmp_path: Path) 
     assert ran.out.index("layerforge split") < ran.out.index("layerforge build")
 
 
+TEMPLATE = """\
+Resources:
+  Api:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: api/
+      Runtime: python3.10
+      Architectures: [arm64]
+  Train:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: train/
+      Runtime: pythonPYTHON
+"""
+
+
+def test_functions_of_a_template_are_planned_and_built_for_their_own_runtimes(
+    layerforge: Command, wheels: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "template.yaml").write_text(TEMPLATE.replace("PYTHON", PYTHON))
+    for name, packages in (("api", "one\n"), ("train", "one\ntwo\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "requirements.txt").write_text(packages)
+        (tmp_path / name / "app.py").write_text("")
+    assert layerforge("init").code == 0
+    built = layerforge("build", "--engine", "host", "--bytecode", "none", "--json")
+    assert built.code == 0, built.err
+    assert "there is no layers.lock yet, so the layers are planned first" in built.err
+    made = {(one["name"], one["python"], one["arch"]): one["layers"] for one in built.json["functions"]}
+    assert set(made) == {("Api", "3.10", "arm64"), ("Train", PYTHON, "x86_64")}
+    again = layerforge("build", "--engine", "host", "--bytecode", "none")
+    assert again.code == 0, again.err
+    assert "planned first" not in again.err
+
+
 def test_nothing_is_overwritten(layerforge: Command, tmp_path: Path) -> None:
     file = tmp_path / "layerforge.toml"
     file.write_text("# mine\n")

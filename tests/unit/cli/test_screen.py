@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from layerforge.cli import screen, terminal
+from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 
 
@@ -24,3 +28,14 @@ def test_an_error_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().err
     assert "\x1b[2J" not in shown
     assert shown.count(r"\x1b[2J") == 3
+
+
+def test_what_is_long_is_cut_at_a_terminal_alone() -> None:
+    path = f"python/{'x' * 400}.py"
+    for terminal_, whole in ((False, True), (True, False)):
+        out = io.StringIO()
+        shown = Screen(Console(file=out, force_terminal=terminal_, width=2000))
+        shown.table("", ("path", "bytes"), [(path, "1")])
+        assert (path in out.getvalue()) is whole
+        assert (shown.fitting(path) == path) is whole
+    assert Screen(Console(file=io.StringIO())).fitting("x" * 50, 10) == "x" * 50

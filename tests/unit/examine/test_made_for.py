@@ -41,6 +41,13 @@ def test_a_tag_for_several_pythons_tells_none_of_them(tmp_path: Path) -> None:
         told(zips.of(tmp_path / "it.zip", files))
 
 
+def test_a_tag_that_stands_for_millions_is_passed_over(tmp_path: Path) -> None:
+    many = ".".join(["cp313"] * 3000)
+    files = METADATA | {f"{INFO}/WHEEL": f"Tag: {many}-{many}-{many}\n".encode()}
+    with pytest.raises(UsageError, match="tells which Python"):
+        told(zips.of(tmp_path / "it.zip", files))
+
+
 def test_bytecode_tells_the_python_where_nothing_else_does_and_no_native_code_is_said(tmp_path: Path) -> None:
     target, unsure = told(zips.of(tmp_path / "it.zip", {"demo/__pycache__/x.cpython-314.pyc": b""}))
     assert target.label == "py314-x86_64"

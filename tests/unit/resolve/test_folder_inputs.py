@@ -33,6 +33,7 @@ def filled(folder: Path, *names: str, **texts: str) -> Path:
         (["gpu-requirements.txt"], "", "./gpu-requirements.txt"),
         (["requirements-a.txt", "requirements-b.txt"], "", None),
         (["recipe.toml"], "", "."),
+        (["setup.py", "requirements.txt"], "", "."),
     ],
 )
 def test_one_word_stands_for_what_lies_in_a_folder(

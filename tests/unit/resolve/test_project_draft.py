@@ -68,6 +68,12 @@ def test_a_project_is_a_layer_with_its_name_and_what_else_it_has_as_comments(tmp
     assert "# requirements-dev.txt does not count: it is for those who work on it" in lines
 
 
+def test_a_project_may_have_no_pyproject(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    fill(folder, setup_dot_py="", requirements_dot_txt="")
+    assert written(folder) == {"layer": {"old": {"project": "."}}}
+
+
 def test_requirements_files_are_layers_without_those_of_developers(tmp_path: Path) -> None:
     folder = tmp_path / "my app"
     for name in ("requirements", "requirements-gpu", "requirements_dev", "test-requirements", "web.requirements"):

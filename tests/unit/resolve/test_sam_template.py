@@ -47,6 +47,10 @@ Resources:
       - x86_64
       CodeUri: flat
       Runtime: !Ref Runtime
+  Plain:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: plain
   Node:
     Type: AWS::Serverless::Function
     Properties:
@@ -67,7 +71,8 @@ Outputs:
 FOUND = (
     SamFunction(name="HelloFunction", code="hello_world/", python="3.12", arch="arm64"),
     SamFunction(name="Train", code="./src/train", python="3.13", arch="x86_64"),
-    SamFunction(name="Flat", code="flat", python="3.12", arch="x86_64"),
+    SamFunction(name="Flat", code="flat", python="", arch="x86_64"),
+    SamFunction(name="Plain", code="plain", python="3.12", arch="arm64"),
 )
 
 
@@ -75,6 +80,15 @@ def test_functions_of_python_are_found_with_what_globals_say(tmp_path: Path) -> 
     file = tmp_path / "template.yaml"
     file.write_text(TEMPLATE)
     assert sam_template.functions(file) == FOUND
+
+
+def test_a_function_that_says_no_processor_has_sams_default(tmp_path: Path) -> None:
+    resource = "  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: a/\n"
+    file = tmp_path / "template.yml"
+    file.write_text(f"Resources:\n{resource}")
+    assert sam_template.functions(file) == (SamFunction(name="A", code="a/", python="", arch="x86_64"),)
+    file.write_text(f"Resources:\n{resource}      Architectures: !Ref Which\n")
+    assert sam_template.functions(file) == (SamFunction(name="A", code="a/", python="", arch=""),)
 
 
 @pytest.mark.parametrize("indent", [None, 4])

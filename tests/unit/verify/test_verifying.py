@@ -19,6 +19,7 @@ from layerforge.core.findings import Finding, Severity
 from layerforge.core.runtimes import Arch
 from layerforge.examine import examine
 from layerforge.resolve import lock
+from layerforge.resolve.fit import Fit, Goal
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Budget, Check, CheckScript, Compression
 from layerforge.verify import verifying
@@ -128,7 +129,14 @@ def test_of_a_plan_target_interpreter_and_what_the_recipe_checks_change_a_verdic
         "spec": replace(spec, check=Check(imports=("a",))),
     }
     # What these decide is in the bytes, whose digest is in the key.
-    never = {"compression": Compression.MAX, "steps": (), "epoch": 1, "key": "another", "indexes": ("--no-index",)}
+    never: dict[str, Any] = {
+        "compression": Compression.MAX,
+        "steps": (),
+        "epoch": 1,
+        "key": "another",
+        "indexes": ("--no-index",),
+    }
+    never |= {"goal": Goal(fit=Fit(zipped=9)), "without": a_plan()}
     assert_decided_by(lambda plan: replace(base, plan=plan).key, base.plan, parts, never)
     assert_decided_by(
         lambda check: replace(base, plan=replace(base.plan, spec=replace(spec, check=check))).key,

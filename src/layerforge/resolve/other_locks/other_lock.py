@@ -51,6 +51,8 @@ class OtherLock:
     """The extras and groups that it holds."""
     indexes: tuple[str, ...] = ()
     """Options that say where to look besides uv's own configuration, a line each."""
+    exact: bool = False
+    """Whether it was written against what its packages say that they require."""
     only: str | None = ""
     """The marker of the targets that it is for; empty where it does not say, ``None`` where Lambda has none of them."""
 

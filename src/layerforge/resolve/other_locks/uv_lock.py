@@ -79,6 +79,7 @@ def read(path: Path, asked: Wanted, project: str = "") -> OtherLock:
         name=root.name if root else "",
         requires_python=file.requires_python,
         offered=offered,
+        exact=any(file.manifest.get(key) for key in ("overrides", "excludes")),
         indexes=elsewhere(_registry(one, path) for one in file.package if one.name in {pin.name for pin in pins}),
     )
 

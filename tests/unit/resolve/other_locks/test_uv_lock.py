@@ -9,7 +9,7 @@ import uv
 
 from fakes import target
 from layerforge.core import process
-from layerforge.resolve import lock
+from layerforge.resolve import lock, targets
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.other_locks import uv_lock
 from layerforge.resolve.uv_install import install
@@ -139,3 +139,19 @@ def test_packages_of_an_index_of_their_own_are_installed_from_there_and_the_rest
         "other-2.0.dist-info",
         "torch-1.0+cpu.dist-info",
     }
+
+
+def test_a_lock_that_was_written_against_what_packages_say_holds_as_it_is(index: Path, tmp_path: Path) -> None:
+    for version in ("1.0", "2.0"):
+        make_wheel(index, "deep", version)
+    make_wheel(index, "demo", requires=["deep>=2"])
+    text = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["demo"]\n'
+    with serving(index) as served:
+        for settings, exact in (("", False), ('[tool.uv]\noverride-dependencies = ["deep==1.0"]\n', True)):
+            (tmp_path / "pyproject.toml").write_text(text + settings)
+            run(tmp_path, uv.find_uv_bin(), "lock", "--default-index", served.url, UV_CONFIG_FILE="/dev/null")
+            found = read(tmp_path / "uv.lock")
+            assert found.exact is exact
+    assert told(found) == ["deep 1.0", "demo 1.0"]
+    [request] = targets.requests([str(tmp_path)], None)
+    assert request.spec.exact
