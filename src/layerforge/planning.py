@@ -115,10 +115,14 @@ def _planned(
 def _chosen(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...]]:
     """The request as it counts, and the packages that it comes to."""
     request = settled(request, options, compiles=_compiles(options, session))
-    if request.names_sources:
-        request = with_wheels(request, _making(request, options, session))
+    request = with_made(request, options, session)
     chosen = locking.locked_pins(request, options.target, session.search)
     return replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
+
+
+def with_made(request: Request, options: Options, session: Session) -> Request:
+    """The request with wheels of all that it names and that is none. Raises ``LayerforgeError``."""
+    return with_wheels(request, _making(request, options, session)) if request.names_sources else request
 
 
 def _compiles(options: Options, session: Session) -> bool:

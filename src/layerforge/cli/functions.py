@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from layerforge.functions.planning import Wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.project_layers import request
 from layerforge.resolve.project_settings import FunctionWish, ProjectSettings, project_settings
+from layerforge.resolve.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,19 @@ def _is_for(one: FunctionWish, target: Target) -> bool:
     return fits and (one.arch is None or str(target.arch) in one.arch)
 
 
+def _without_own_code(asked: Request, one: FunctionWish) -> Request:
+    """A request without the code of the function's own project, where anything else says what that requires: it goes
+    with the function, and not into layers that others have too.
+    """
+    named = one.asks.project
+    folder = (named if named.is_dir() else named.parent).resolve() if named else None
+    if not any(file.resolve().parent == folder for file in asked.files):
+        return asked
+    return replace(asked, own_code=tuple(one for one in asked.own_code if one.resolve() != folder))
+
+
 def _wanted(one: FunctionWish, settings: ProjectSettings, known: Catalogue) -> Wanted:
-    asked = request(one, known)
+    asked = _without_own_code(request(one, known), one)
     left = one.leave_out if one.leave_out is not None else settings.defaults.leave_out or ()
     words = (*asked.spec.leave_out, *map(canonicalize_name, left))
     return Wanted(

@@ -24,6 +24,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import counted, duration, megabytes
 from layerforge.functions import building
 from layerforge.functions.building import FunctionEnd, SplitEnd
+from layerforge.functions.planning import Wanted, made
 from layerforge.pipeline import here
 from layerforge.planning import Graph, Prepared, prepare
 from layerforge.report.delivery import Layer
@@ -91,7 +92,7 @@ def run(
         given=given,
     )
     found = _splits(settings, targets, known, place)
-    work = [_work(target, one, known, place) for target, one in found]
+    work = [_work(target, one, functions.wanted(settings, target, known), known, place) for target, one in found]
     every = [one for its in work for one in its.prepared.values()]
     with clusters.opened(asked["cluster"], asked["tls_dir"], asked["image"], every, place.store, progress) as runner_of:
         ended = [_built(one, known, runner_of or _threads(given["jobs"], progress)) for one in work]
@@ -152,15 +153,16 @@ class _Work:
     verify: bool
 
 
-def _work(target: Target, one: TargetSplit, known: Catalogue, place: Workplace) -> _Work:
+def _work(target: Target, one: TargetSplit, wanted: Sequence[Wanted], known: Catalogue, place: Workplace) -> _Work:
     options, session = place.session(target)
+    wheels = made(wanted, options, session)
     found: dict[str, Prepared | LayerforgeError] = {}
     # A layer is not run by itself: what its packages need may be in another.
     unproved = replace(options, verify=False, fit=None, leave_out=())
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         for layer in one.layer:
             try:
-                found[layer.name] = prepare(building.request(layer, known, Path(folder)), unproved, session)
+                found[layer.name] = prepare(building.request(layer, known, Path(folder), wheels), unproved, session)
             except LayerforgeError as error:
                 found[layer.name] = error
     return _Work(target=target, split=one, prepared=found, verify=options.verify)

@@ -22,6 +22,7 @@ from layerforge.resolve import left_out, lock
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer, TargetSplit
+from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.request import Request
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
@@ -55,14 +56,22 @@ class SplitEnd:
     """By name of the layer, why it was not written."""
 
 
-def request(layer: LockedLayer, known: Catalogue, folder: Path) -> Request:
-    """What asks for a layer of a split: its very versions. ``folder`` gets a lock that stays until it is planned."""
+def request(layer: LockedLayer, known: Catalogue, folder: Path, made: Iterable[MadeWheel] = ()) -> Request:
+    """What asks for a layer of a split: its very versions. ``folder`` gets a lock that stays until it is planned.
+
+    ``made`` are wheels that were made for its functions.
+    """
     file = folder / f"{layer.name}.lock"
     text = left_out.lines(layer.absent) + lock.render(layer.pins)
     write_atomically(file, text.encode())
     requires = tuple(f"{pin.name}=={pin.version}" if pin.version else pin.name for pin in layer.pins)
     spec = LayerSpec(name=layer.name, requires=requires)
-    return Request(spec=spec, text="\n".join(requires), catalogue=known, lock=file, given=(layer.name,))
+    hashes = {pin.name: pin.hashes for pin in layer.pins}
+    mine = [one for one in made if one.name in hashes]
+    # Functions that cannot have the same versions have wheels of one name.
+    mine.sort(key=lambda one: f"sha256:{one.sha256}" in hashes[one.name])
+    own = tuple({one.name: one for one in mine}.values())
+    return Request(spec=spec, text="\n".join(requires), catalogue=known, lock=file, given=(layer.name,), made=own)
 
 
 def built(

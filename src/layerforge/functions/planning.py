@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name, canonicalize_version
@@ -15,14 +15,16 @@ from layerforge.functions.families import Conflict, Families, Family, Member, fa
 from layerforge.functions.needs import needed
 from layerforge.functions.weighing import weigh
 from layerforge.layer.package_sizes import PackageSize, PackageSizes
-from layerforge.planning import prepare
+from layerforge.planning import prepare, with_made
 from layerforge.resolve import excluding, lock, locking
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer, LockedPackage, TargetSplit
 from layerforge.resolve.listed import Listed, together
+from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.request import Request
 from layerforge.resolve.sources import Search
 from layerforge.resolve.split.asked import Function, Layer, Question, Split, Weighed
 from layerforge.resolve.split.split import split
+from layerforge.resolve.wheel_source import read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +41,23 @@ class Wanted:
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """Its requirements, sorted, and what tells its lock from another one."""
+        """Its requirements, sorted, what wheels are made of for it, and what tells its lock from another one."""
         lock = self.request.lock
         locked = (f"{lock.name} sha256:{digest.of_file(lock)}",) if lock is not None and lock.is_file() else ()
-        return (*sorted(self.request.spec.requires), *locked)
+        return (*sorted(self.request.spec.requires), *sorted(_sources(self.request)), *locked)
 
     @property
     def question(self) -> tuple[object, ...]:
         """What decides a split; see ``LockedFunction.question``."""
         return self.name, self.asks, self.leave_out, self.code, self.own_layers
+
+
+def _sources(request: Request) -> Iterator[str]:
+    """What wheels are made of for a request, without any path of this machine."""
+    yield from (f"{folder.resolve().name} (folder)" for folder in request.own_code)
+    for text in (*request.listed.local, *request.listed.instead):
+        if found := read(text):
+            yield f"{found.title} ({found.form})" if found.place.startswith("/") else found.text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +91,7 @@ def planned(
     """The layers of some functions for the target of the options, like those of the ``last`` split where that costs
     little, with none of the names ``reserved``. Raises ``LayerforgeError``.
     """
-    members = [_member(one, last, options.target, session.search) for one in wanted]
+    members = [_member(one, last, options, session) for one in wanted]
     found = families(members, lambda one: prepare(one, options, session))
     weighed = _weighed(found)
     functions = {one.name: one for one in wanted}
@@ -100,14 +110,21 @@ def planned(
     )
 
 
-def _member(one: Wanted, last: TargetSplit | None, target: Target, search: Search) -> Member:
+def made(wanted: Iterable[Wanted], options: Options, session: Session) -> tuple[MadeWheel, ...]:
+    """The wheels of all that functions name and that is none, each once. Raises ``LayerforgeError``."""
+    found = (wheel for one in wanted for wheel in with_made(one.request, options, session).made)
+    return tuple({(one.name, one.sha256): one for one in found}.values())
+
+
+def _member(one: Wanted, last: TargetSplit | None, options: Options, session: Session) -> Member:
     """A function with the versions that its layers have, so that a split alone changes none of them."""
     layers = next((set(f.layers) for f in last.function if f.name == one.name), set()) if last else set()
     others = last.layer if last else ()
     mine = [layer for layer in others if layer.name in layers] or others
     pins = [pin for layer in mine for pin in layer.pins if pin.version]
     preferred = lock.render(replace(pin, hashes=(), address="") for pin in pins) if pins else ""
-    request = _of_its_lock(one.request, target, search) if one.request.lock else one.request
+    request = with_made(one.request, options, session)
+    request = _of_its_lock(request, options.target, session.search) if request.lock else request
     spec = replace(request.spec, leave_out=one.leave_out)
     return Member(name=one.name, request=replace(request, spec=spec, preferred=preferred))
 
@@ -235,6 +252,8 @@ def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:
     rows = {row.name: row for row in one.sizes.packages}
     plan = one.family.prepared.plan
     pins = {pin.name: pin for pin in plan.pins}
+    # Where these lie is nobody else's concern: each machine makes its own.
+    made = {wheel.name for member in one.family.members for wheel in member.request.made}
     around = needed([name for name in mine if name in pins], rows, target) - set(mine)
     out = _asked_for(mine, rows) & {left.name for left in plan.spec.left_out}
     return LockedLayer(
@@ -245,7 +264,7 @@ def _layer(layer: Layer, one: _Weighed, target: Target) -> LockedLayer:
                 version=rows[name].version,
                 bytes=rows[name].bytes,
                 hashes=pins[name].hashes if name in pins else (),
-                address=pins[name].address if name in pins else "",
+                address=pins[name].address if name in pins and name not in made else "",
             )
             for name in mine
         ),

@@ -10,6 +10,7 @@ import pytest
 
 from layerforge.resolve import layers_lock
 from program import LABEL, PYTHON, Command
+from projects import project_files, write
 from wheels import lock_of, make_wheel
 
 PROJECT = f"""\
@@ -416,3 +417,44 @@ def test_the_name_of_a_function_is_never_taken_for_a_package(layerforge: Command
         assert ran.code == 2
         assert "api is a function of layerforge.toml" in ran.err
     assert layerforge("build", "api>=0", "--python", PYTHON, *HOST).code == 0
+
+
+def test_a_function_has_what_is_no_wheel_in_its_layers_and_its_own_code_beside_them(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "lib", project_files("lib", requires=["base"]))
+    write(tmp_path / "own", project_files("own", requires=["web"]))
+    more = '[function.own]\nproject = "own"\n[function.job]\nrequires = ["./lib", "paper"]\n'
+    (project / "layerforge.toml").write_text(PROJECT + more)
+    ran = layerforge("split", *HOST)
+    assert ran.code == 0, ran.err
+    text = (project / layers_lock.FILE).read_text()
+    assert "lib (folder)" in text
+    assert str(tmp_path) not in text
+    assert "address" not in text
+    assert not any(one.startswith("own ") for row in layers(project).values() for one in row)
+    [home] = [name for name, row in layers(project).items() if "lib 1.0" in row]
+    lock = layers_lock.read(project / layers_lock.FILE)
+    assert lock is not None
+    [job] = [one for one in lock.target[0].function if one.name == "job"]
+    assert home in job.layers
+    assert {"base", "lib", "paper"} <= set(job.packages)
+    built = layerforge("build", *HOST)
+    assert built.code == 0, built.err
+    with zipfile.ZipFile(project / f"dist/{home}-{LABEL}.zip") as zipped:
+        assert "python/lib/__init__.py" in zipped.namelist()
+    (tmp_path / "lib/lib/__init__.py").write_text("VALUE = 2\n")
+    again = layerforge("build", *HOST)
+    assert again.code == 0, again.err
+    assert "lib 1.0 is what" in again.err
+
+
+def test_another_source_of_a_function_makes_the_split_out_of_date(
+    layerforge: Command, project: Path, tmp_path: Path
+) -> None:
+    layerforge("split", *HOST)
+    write(tmp_path / "lib", project_files("lib", requires=["base"]))
+    (project / "layerforge.toml").write_text(PROJECT.replace('["web"]', '["web", "./lib"]'))
+    ran = layerforge("build", *HOST)
+    assert ran.code == 4
+    assert "the function api asks for something else now" in ran.err
