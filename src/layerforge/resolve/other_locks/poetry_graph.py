@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from layerforge.core import guarded
 from layerforge.core.runtimes import Target
@@ -33,6 +35,9 @@ class Row:
     dependencies: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, list[str]] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+
+
+_MOST_ROUNDS = 20
 
 
 def groups_of(data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -58,32 +63,52 @@ def _more(data: Mapping[str, Any], asked: Wanted) -> list[str]:
 
 
 def _reached(rows: Sequence[Row], roots: Iterable[Requirement], target: Target) -> set[int]:
-    """Numbers of the rows that a target gets."""
+    """Numbers of the rows that a target gets. Of several versions it gets the one that all who ask for it allow, and
+    who they are is known only once all have been followed.
+    """
     by_name: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        by_name.setdefault(canonicalize_name(row.name), []).append(index)
+    for number, row in enumerate(rows):
+        if pythons.serves(poetry_project.python(row.python_versions), target.python):
+            by_name.setdefault(canonicalize_name(row.name), []).append(number)
+    first = [one for one in roots if lambdas.applies(str(one.marker or ""), target)]
+    limits: dict[str, SpecifierSet] = {}
+    for _ in range(_MOST_ROUNDS):
+        seen, found = _followed(rows, by_name, first, limits, target)
+        if found == limits:
+            break
+        limits = found
+    return seen
+
+
+def _followed(
+    rows: Sequence[Row],
+    by_name: Mapping[str, Sequence[int]],
+    first: Iterable[Requirement],
+    limits: Mapping[str, SpecifierSet],
+    target: Target,
+) -> tuple[set[int], dict[str, SpecifierSet]]:
+    """The rows that are reached where versions are chosen within ``limits``, and the limits that those set who ask."""
+    waiting, found = list(first), dict[str, SpecifierSet]()
     seen: dict[int, frozenset[str]] = {}
-    waiting = [one for one in roots if lambdas.applies(str(one.marker or ""), target)]
     while waiting:
         asked = waiting.pop()
-        for index in _chosen(rows, by_name.get(canonicalize_name(asked.name), ()), asked, target):
-            before = seen.get(index)
-            extras = (before or frozenset()) | {canonicalize_name(one) for one in asked.extras}
-            if extras != before:
-                seen[index] = extras
-                waiting += _required(rows[index], extras, target)
-    return set(seen)
+        name = canonicalize_name(asked.name)
+        found[name] = found.get(name, SpecifierSet()) & asked.specifier
+        number = _chosen(rows, by_name.get(name, ()), limits.get(name, SpecifierSet()) & asked.specifier)
+        if number is None:
+            continue
+        extras = seen.get(number, frozenset()) | {canonicalize_name(one) for one in asked.extras}
+        if extras != seen.get(number):
+            seen[number] = extras
+            waiting += _required(rows[number], extras, target)
+    return set(seen), found
 
 
-def _chosen(rows: Sequence[Row], known: Iterable[int], asked: Requirement, target: Target) -> list[int]:
-    """Of the rows with one name that which a target gets: Poetry locks one version for each Python."""
-    fits = [
-        index
-        for index in known
-        if pythons.serves(poetry_project.python(rows[index].python_versions), target.python)
-        and (asked.url or asked.specifier.contains(rows[index].version, prereleases=True))
-    ]
-    return fits[:1] if len(fits) > 1 and not asked.marker else fits
+def _chosen(rows: Sequence[Row], known: Iterable[int], limit: SpecifierSet) -> int | None:
+    """The newest of some rows within a limit; of all where none is, since a lock that is older is found out later."""
+    every = sorted(known, key=lambda number: Version(rows[number].version))
+    fits = [number for number in every if limit.contains(rows[number].version, prereleases=True)]
+    return next(reversed(fits or every), None)
 
 
 def _required(row: Row, extras: Iterable[str], target: Target) -> Iterator[Requirement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -18,14 +19,12 @@ from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.other_locks import lambdas
 from layerforge.resolve.other_locks.other_lock import Local, OtherLock, command_in, elsewhere, ill, local, text_of
+from layerforge.resolve.project_file import PROJECT
 from layerforge.resolve.uv_failures import ANSI, own_words
 from layerforge.resolve.wanted import Wanted, wanted
 
 FILE = "uv.lock"
-_EXPORT = (
-    "export", "--frozen", "--no-default-groups", "--no-header", "--no-annotate", "--quiet",
-    "--preview-features", "frozen-lockfile",
-)  # fmt: skip
+_EXPORT = ("export", "--frozen", "--no-default-groups", "--no-header", "--no-annotate", "--quiet")
 _OWN = ("editable", "virtual", "directory", "path")
 """Kinds of sources that lie on the disk."""
 
@@ -70,7 +69,7 @@ def read(path: Path, asked: Wanted, project: str = "") -> OtherLock:
     file = _parsed(path, text, renew)
     root = _root(file, canonicalize_name(project))
     offered = _offered(file, root)
-    pins, others = _sorted_out(_exported(text, path, asked.within(offered), root, renew), file, path, renew)
+    pins, others = _sorted_out(_exported(text, file, path, asked.within(offered), root, renew), file, path, renew)
     return OtherLock(
         path=path,
         renew=renew,
@@ -125,30 +124,69 @@ def _root(file: _File, project: str) -> _Package | None:
 
 
 def _offered(file: _File, root: _Package | None) -> Wanted:
-    groups = file.manifest.get("dependency-groups", file.manifest.get("dependency_groups", {}))
     own = [root] if root else []
+    groups = [name for one in own for name in one.dev_dependencies]
     return wanted(
-        [name for one in own for name in _names(one.metadata.get("provides-extras"), one.optional_dependencies)],
-        [name for one in own for name in one.dev_dependencies] + list(groups if isinstance(groups, dict) else ()),
+        [name for one in own for name in _extras(one)], [*groups, *_table(file.manifest, "dependency-groups")]
     )
 
 
-def _names(named: Any, used: Mapping[str, Any]) -> list[str]:
+def _extras(package: _Package) -> list[str]:
     """Extras: those that are told, which may be empty, and those that hold something."""
+    named = package.metadata.get("provides-extras", package.metadata.get("provides_extras"))
     told = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
-    return [*told, *used]
+    return [*told, *package.optional_dependencies]
 
 
-def _exported(text: str, path: Path, asked: Wanted, root: _Package | None, renew: str) -> str:
+def _exported(text: str, file: _File, path: Path, asked: Wanted, root: _Package | None, renew: str) -> str:
     """What uv makes of the lock, in a folder that has nothing else. Raises ``LockError``."""
     which = ["--package", root.name] if root else []
-    with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
-        (Path(folder) / FILE).write_text(text, "utf-8")
-        done = uv.run_uv([*_EXPORT, "--directory", folder, *which, *asked.options], stdin="")
+    with tempfile.TemporaryDirectory(prefix="layerforge-") as name:
+        folder = Path(name)
+        (folder / FILE).write_text(text, "utf-8")
+        _lay_out(file, folder)
+        done = uv.run_uv([*_EXPORT, "--directory", name, *which, *asked.options], stdin="")
     if done.status:
         said = own_words(ANSI.sub("", done.stderr))
         raise LockError(f"uv cannot make anything of {path}", hint=f"write it anew with `{renew}`", details=said)
     return done.stdout.decode()
+
+
+def _lay_out(file: _File, folder: Path) -> None:
+    """Writes project files that say no more than what uv looks for beside a lock: who the members of a workspace are,
+    and which extras and groups they have. All else it takes from the lock.
+    """
+    named = file.manifest.get("members")
+    names = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    own = [one for one in file.package if one.place and (one.place == "." or one.name in names)]
+    inside = {one.place: one for one in own if not {"..", ""} & set(one.place.split("/")[:-1]) and one.place != ".."}
+    members = [place for place in inside if place != "."]
+    workspace = f"[tool.uv.workspace]\nmembers = {json.dumps(members)}\n" if members else ""
+    groups = _groups(_table(file.manifest, "dependency-groups"))
+    for place in {".": None, **inside}:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        package = inside.get(place)
+        said = _said(package, file.requires_python) if package else groups
+        (folder / place / PROJECT).write_text(said + (workspace if place == "." else ""), "utf-8")
+
+
+def _said(package: _Package, requires_python: str) -> str:
+    extras = "".join(f"{json.dumps(name)} = []\n" for name in dict.fromkeys(_extras(package)))
+    name, python = json.dumps(package.name), json.dumps(requires_python)
+    return (
+        f'[project]\nname = {name}\nversion = "0"\nrequires-python = {python}\n'
+        f"[project.optional-dependencies]\n{extras}{_groups(package.dev_dependencies)}"
+    )
+
+
+def _groups(table: Mapping[str, Any]) -> str:
+    return "[dependency-groups]\n" + "".join(f"{json.dumps(name)} = []\n" for name in table)
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A table by its key, whose dashes may have become what fields have instead."""
+    found = table.get(key, table.get(key.replace("-", "_")))
+    return found if isinstance(found, Mapping) else {}
 
 
 def _sorted_out(text: str, file: _File, path: Path, renew: str) -> tuple[tuple[Pin, ...], list[Local]]:

@@ -117,3 +117,20 @@ def test_of_two_versions_each_python_gets_the_one_that_is_for_it(tmp_path: Path)
         'demo 1.5 where python_version == "3.10" or python_version == "3.11"',
         'demo 2.5 where python_version == "3.12" or python_version == "3.13" or python_version == "3.14"',
     ]
+
+
+def test_of_two_versions_that_a_python_could_have_it_gets_the_one_that_all_who_ask_allow(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "^3.10"\nother = "*"\n'
+        'demo = [{ version = "<2", python = "<3.11" }, { version = "^2", python = ">=3.11" }]\n'
+    )
+    one, two = (a_package("demo").replace('"1.0"', f'"{version}"') for version in ("1.5", "2.5"))
+    asks = '[package.dependencies]\ndemo = [{ version = ">=1", markers = "python_version < \'3.12\'" }, '
+    asks += '{ version = ">=1.2" }]'
+    (tmp_path / "poetry.lock").write_text(a_lock(one, two, a_package("other", asks), version="2.0"))
+    later = " or ".join(f'python_version == "3.{minor}"' for minor in (11, 12, 13, 14))
+    assert told(read(tmp_path / "poetry.lock")) == [
+        'demo 1.5 where python_version == "3.10"',
+        f"demo 2.5 where {later}",
+        "other 1.0",
+    ]

@@ -50,9 +50,21 @@ def test_a_lock_says_of_another_member_what_that_needs_alone() -> None:
     assert (found.name, found.locals) == ("helper", ())
 
 
-def test_a_lock_alone_is_enough(tmp_path: Path) -> None:
-    shutil.copy(PROJECT / "uv.lock", tmp_path)
-    assert told(read(tmp_path / "uv.lock")) == ALWAYS
+@pytest.mark.parametrize("revision", ["revision = 5\n", "revision = 2\n", ""])
+def test_a_lock_alone_is_enough_whichever_uv_wrote_it(revision: str, tmp_path: Path) -> None:
+    text = (PROJECT / "uv.lock").read_text()
+    assert "revision = 5\n" in text
+    (tmp_path / "uv.lock").write_text(text.replace("revision = 5\n", revision))
+    found = read(tmp_path / "uv.lock", ("ml",), ("lambda",))
+    assert told(found) == sorted([*ALWAYS, "attrs 23.2.0", "six 1.16.0"])
+    assert told(read(tmp_path / "uv.lock", project="helper")) == ["toolz 1.2.0"]
+
+
+def test_projects_that_would_lie_outside_are_not_written(tmp_path: Path) -> None:
+    text = (PROJECT / "uv.lock").read_text().replace('editable = "helper"', 'editable = "../../outside"')
+    (tmp_path / "uv.lock").write_text(text)
+    with pytest.raises(LockError, match="uv cannot make anything of"):
+        read(tmp_path / "uv.lock", project="helper")
 
 
 def test_the_lock_of_a_workspace_is_found_from_its_members_and_from_nobody_else(tmp_path: Path) -> None:
