@@ -45,7 +45,6 @@ class Settings:
     no_verify: bool | None = key(values.yes_or_no)
     prerelease: str | None = key(values.one_of(*uv.PRERELEASES))
     no_project: bool | None = key(values.yes_or_no)
-    build_here: bool | None = key(values.yes_or_no)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,17 +188,22 @@ def _asks(row: Mapping[str, Any], folder: Path) -> Asks:
 
 # --- what is wrong
 
+_PERSONAL = ("build-here", "signing-key")
+"""Options that nobody who clones a project has said: one lets others' code run here, one names a secret."""
+
+_ANYTHING = dict.fromkeys(_PERSONAL, lambda _value: "")
+
 _TABLES = {
-    "layer": keys.schema(Asks) | keys.schema(Settings),
-    "function": keys.schema(Asks) | keys.schema(FunctionWish),
+    "layer": keys.schema(Asks) | keys.schema(Settings) | _ANYTHING,
+    "function": keys.schema(Asks) | keys.schema(FunctionWish) | _ANYTHING,
 }
 """Tables with a name each, by what they are of."""
 
 
 def _problems(table: Mapping[str, Any]) -> Iterator[str]:
-    top = keys.schema(ProjectSettings) | keys.schema(Settings) | dict.fromkeys(_TABLES, values.table)
+    top = keys.schema(ProjectSettings) | keys.schema(Settings) | _ANYTHING | dict.fromkeys(_TABLES, values.table)
     yield from problems(table, top)
-    yield from _contrary(table, "")
+    yield from _refused(table, "")
     for kind, schema in _TABLES.items():
         rows = table.get(kind)
         for name, row in rows.items() if isinstance(rows, dict) else ():
@@ -214,13 +218,14 @@ def _of_named(where: str, name: str, row: Any, schema: Mapping[str, Any]) -> Ite
         yield f"{where} must be a table"
         return
     yield from problems(row, schema, f"{where}.")
-    yield from _contrary(row, f"{where}.")
+    yield from _refused(row, f"{where}.")
     if not any(one in row for one in _SOURCES) and row.keys() <= schema.keys():  # a misspelt key may be one of them
         yield f"{where} asks for nothing: it takes {', '.join(_SOURCES[:3])} or another of {', '.join(_SOURCES[3:])}"
 
 
-def _contrary(table: Mapping[str, Any], where: str) -> Iterator[str]:
-    """What is to come from wheels and to be compiled too."""
+def _refused(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    """What a file may not say, or not together: that packages come from wheels and are compiled."""
+    yield from (f"{where}{key} is said by a person alone, as --{key}" for key in _PERSONAL if key in table)
     others = [key for key in ("compile", "from-source") if table.get(key)]
     if table.get("wheels") is True and others:
         yield f"{where}wheels and {where}{others[0]} contradict each other"

@@ -215,6 +215,30 @@ def test_what_is_no_layer_is_told(tmp_path: Path, text: str, told: str) -> None:
     assert line.startswith(told)
 
 
+def test_a_file_does_not_say_what_is_for_a_person_to_say(tmp_path: Path) -> None:
+    assert mistakes(
+        tmp_path,
+        """
+        signing-key = "team.key"
+        build-here = true
+        [layer.a]
+        requires = ["six"]
+        build-here = true
+        """,
+    ) == (
+        "build-here is said by a person alone, as --build-here",
+        "signing-key is said by a person alone, as --signing-key",
+        "layer.a.build-here is said by a person alone, as --build-here",
+    )
+
+
+def test_wheels_and_compiling_contradict_each_other_in_one_table(tmp_path: Path) -> None:
+    text = "wheels = true\n[layer.a]\nrequires = 'six'\ncompile = true\n[layer.b]\nrequires = 'six'\n"
+    assert read(tmp_path, text).layers[0].settings.compile is True
+    [line] = mistakes(tmp_path, f"{text}wheels = true\nfrom-source = 'six'\n")
+    assert line == "layer.b.wheels and layer.b.from-source contradict each other"
+
+
 @pytest.mark.parametrize("text", ["store = ", "[[["])
 def test_what_is_no_toml_is_refused_where_it_is_layerforges_own(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
