@@ -51,9 +51,8 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
     Raises ``UsageError`` where an interpreter is needed that neither this machine nor the image has.
     """
     options = with_interpreter(options, session)
-    request, pins = _chosen(request, options, session)
-    bare = request
-    request, session = _composed(request, pins, options, session)
+    asked = with_made(request, options, session)
+    request, pins, session = _composed(asked, options, session)
     toolchain = None
     if session.builder is not None:
         environments = EnvironmentResolver(request=request, search=session.search, fetches=fetches)
@@ -61,7 +60,7 @@ def prepare(request: Request, options: Options, session: Session, *, fetches: bo
         toolchain = Toolchain(image=session.builder.image, build_pins=build_pins)
     planned = _planned(request, pins, options, toolchain)
     if options.goal and Way.RUNTIME in options.goal.ways:
-        other = without_runtime(bare, planned, pins, options, session, toolchain)
+        other = without_runtime(asked, planned, pins, options, session, toolchain)
         planned = _planned(request, pins, options, toolchain, other)
     session = replace(session, interpreter=options.interpreter)
     return Prepared(replace(planned, indexes=request.listed.indexes), options, session)
@@ -112,33 +111,25 @@ def _planned(
     )
 
 
-def _chosen(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...]]:
-    """The request as it counts, and the packages that it comes to."""
-    request = settled(request, options, compiles=_compiles(options, session))
-    request = with_made(request, options, session)
-    chosen = locking.locked_pins(request, options.target, session.search)
-    return replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
-
-
 def with_made(request: Request, options: Options, session: Session) -> Request:
     """The request with wheels of all that it names and that is none. Raises ``LayerforgeError``."""
     return with_wheels(request, _making(request, options, session)) if request.names_sources else request
 
 
-def _compiles(options: Options, session: Session) -> bool:
-    return session.builder is not None and not options.wheels
-
-
-def _composed(request: Request, pins: tuple[Pin, ...], options: Options, session: Session) -> tuple[Request, Session]:
-    """The request with what the recipes of its locked packages say, and what their steps take."""
-    compiles, image = _compiles(options, session), session.builder is not None
+def _composed(request: Request, options: Options, session: Session) -> tuple[Request, tuple[Pin, ...], Session]:
+    """The request with what the recipes of its locked packages say, these packages, and what their steps take."""
+    image = session.builder is not None
+    compiles = image and not options.wheels
+    request = settled(request, options, compiles=compiles)
+    chosen = locking.locked_pins(request, options.target, session.search)
+    request, pins = replace(request, spec=replace(request.spec, left_out=chosen.left_out)), chosen.pins
     request = held(request, options, pins)
     found = compose(request.spec, pins, request.catalogue, options.target, compiling=compiles, image=image)
     for line in found.said:
         session.progress.say(line)
     session = equipped(session, found.spec)
     spec = sources.substituted(decided(found.spec, options), session.folders, session.progress)
-    return replace(request, spec=spec), session
+    return replace(request, spec=spec), pins, session
 
 
 def _making(request: Request, options: Options, session: Session) -> WheelMaking:

@@ -254,7 +254,7 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     """What decides the bytes. The check does not, and neither does the folder that the recipe lies in."""
     facts, spec = as_json(planned), planned.spec
     facts["recipe"].pop("budget")
-    if planned.without:
+    if planned.goal and planned.without:
         # By these it is decided whether the other plan may be taken.
         facts["runtime"] = [dict(planned.target.runtime.oldest), dict(planned.target.runtime.versions)]
     # The SBOM, which is kept with the layer, tells the address, unless it is a file's of this machine.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from layerforge.build import elsewhere
-from layerforge.build.options import Options, decided, held
+from layerforge.build.options import Options, decided, held, settled
 from layerforge.build.plan import Plan, Toolchain, plan
 from layerforge.build.session import Session
 from layerforge.build.work import sources_of
@@ -29,12 +29,14 @@ def without_runtime(
     """The same layer as ``planned`` without the runtime's packages, in the same versions; ``None`` where it has none,
     where what is compiled needs them, or where it would not be run beside them, which alone proves that it may.
 
-    ``request`` is the one that was locked, before recipes were applied.
+    ``request`` is what was asked for.
     """
     target = options.target
     own = excluding.distributions(target.runtime)
     if own.isdisjoint(pin.name for pin in pins) or not options.verify or not _is_run(session, options):
         return None
+    request = settled(request, options, compiles=session.builder is not None and not options.wheels)
+    request = replace(request, spec=replace(request.spec, left_out=planned.spec.left_out))
     try:
         chosen = locking.without_runtime(request, pins, target, session.search)
         other = _planned(request, planned, chosen, options, session, toolchain)
