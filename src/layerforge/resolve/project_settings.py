@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.core import guarded
+from layerforge.core.text import visible
 from layerforge.resolve import fit, uv
 from layerforge.resolve import project_keys as keys
 from layerforge.resolve import recipe_values as values
@@ -158,7 +159,7 @@ def settings_of(table: Any, file: Path) -> ProjectSettings:
         raise RecipeError(
             f"{where} has {'a mistake' if len(found) == 1 else f'{len(found)} mistakes'}",
             hint="docs/project.md explains every key",
-            details=tuple(found),
+            details=tuple(map(visible, found)),
         )
     folder = file.parent
     return ProjectSettings(
