@@ -19,7 +19,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 def unpack(path: Path, into: Path) -> None:
     """Writes the files of the archive at ``path`` below ``into``, which must be empty or absent, as Lambda does below
-    ``/opt``. Modes are kept; an absolute link into ``/opt`` becomes a relative one.
+    ``/opt``. Modes and dates are kept; an absolute link into ``/opt`` becomes a relative one.
 
     Raises ``VerificationError`` where an entry would leave ``into``, what ``examine`` raises, and the ``OSError`` as it
     comes where the disk has no room.
@@ -37,7 +37,7 @@ def _unpack(data: Bytes, path: Path, into: Path) -> None:
         # Links come last: while files are written, no path can lead through one.
         for entry in entries:
             if not entry.is_link and not entry.is_folder:
-                _write(root / entry.name, zip_content.pieces(data, entry), entry.mode)
+                _write(root / entry.name, zip_content.pieces(data, entry), entry)
         for entry in entries:
             if entry.is_link:
                 _link(root, entry.name, zip_content.content(data, entry))
@@ -62,11 +62,13 @@ def _refuse(path: Path, reasons: Iterable[str]) -> None:
         )
 
 
-def _write(place: Path, pieces: Iterable[bytes], mode: int) -> None:
+def _write(place: Path, pieces: Iterable[bytes], entry: ZipEntry) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("xb") as file:
         file.writelines(pieces)
-    place.chmod(mode & 0o777 or 0o644)
+    place.chmod(entry.mode & 0o777 or 0o644)
+    # Bytecode may be bound to the date of its source.
+    os.utime(place, (entry.mtime, entry.mtime))
 
 
 def _open_folders(root: Path) -> None:

@@ -560,6 +560,14 @@ def test_unpacking_writes_files_with_their_modes_and_links_as_links(tmp_path: Pa
     assert str((tmp_path / "opt/lib/a.so").readlink()) == "a.so.1"
 
 
+def test_unpacking_gives_files_the_dates_that_bytecode_may_be_bound_to(tmp_path: Path) -> None:
+    puts = [Put(name="exact.py", extra=zips.timestamp(1_700_000_001)), Put(name="even.py"), Put(name="old.py")]
+    puts[2] = replace(puts[2], date=(1980, 0, 0, 0, 0, 0))
+    unpack(zips.write(tmp_path / "a.zip", puts), tmp_path / "opt")
+    dates = {path.name: path.stat().st_mtime for path in (tmp_path / "opt").iterdir()}
+    assert dates == {"exact.py": 1_700_000_001, "even.py": 1_714_979_290, "old.py": 0}
+
+
 def test_unpacking_gives_files_without_a_mode_the_usual_one(tmp_path: Path) -> None:
     unpack(zips.write(tmp_path / "a.zip", [Put(name="a", system=zips.WINDOWS)]), tmp_path / "opt")
     assert stat.S_IMODE((tmp_path / "opt/a").stat().st_mode) == 0o644
