@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,6 +100,7 @@ def command(
             request = with_wheels(request, wheel_making.for_locks(one.python, store, progress, build_here=build_here)())
         write(replace(request, lock=one.path) if output else request, one.python, one.path, store, progress)
     hint_at_keys(layers, found)
+    hint_at_builds(found[len(layers) :])
 
 
 def lockable(layers: Sequence[LayerWish], progress: Progress) -> tuple[LayerWish, ...]:
@@ -143,6 +145,14 @@ def hint_at_keys(layers: Iterable[LayerWish], found: Iterable[ToLock]) -> None:
         if wish.asks.lock is None and not verbosity.wanted(verbosity.QUIET):
             table = f"{'tool.layerforge.' if of_pyproject else ''}layer.{wish.name}"
             terminal.notes().line(f'lock = "{one.path}" in [{table}] has it built from that')
+
+
+def hint_at_builds(found: Iterable[ToLock]) -> None:
+    """Says how layers are built from locks that no build takes by itself, as it takes a recipe's."""
+    for one in found:
+        if one.request.spec.folder is None and not no_target(one.request) and not verbosity.wanted(verbosity.QUIET):
+            words = [*one.request.given, *one.request.options, "--lock", str(one.path)]
+            terminal.notes().line(f"`{shlex.join(['layerforge', 'build', *words])}` builds from it")
 
 
 def with_compiled(request: Request, from_source: Iterable[str]) -> Request:

@@ -108,3 +108,16 @@ def test_a_hash_that_no_file_of_the_index_has_is_never_replaced(layerforge: Comm
     ran = layerforge("build", "./checkout", *HOST)
     assert ran.code in {4, 6}
     assert "hash" in ran.err.lower()
+
+
+def test_a_lock_that_no_build_takes_by_itself_comes_with_the_command_that_does(
+    layerforge: Command, index: Path, tmp_path: Path
+) -> None:
+    make_wheel(index, "demo", "1.0")
+    (tmp_path / "requirements.txt").write_text("demo\n")
+    ran = layerforge("lock", "requirements.txt")
+    assert "`layerforge build requirements.txt --lock requirements.lock` builds from it" in ran.err
+    make_wheel(index, "demo", "2.0")
+    built = layerforge("build", "requirements.txt", "--lock", "requirements.lock", *HOST, "--json").json["layers"]
+    assert [one["version"] for one in built[0]["packages"]] == ["1.0"]
+    assert "builds from it" not in layerforge("lock", "requirements.txt", "-q").err
