@@ -11,6 +11,7 @@ from layerforge.resolve.split.blocks import bits, problem
 from layerforge.resolve.split.exact import MOST_GROUPS, exact
 from layerforge.resolve.split.greedy import greedy
 from layerforge.resolve.split.groups import Group, grouped, parts, tied, users_of
+from layerforge.resolve.split.load import Load
 from layerforge.resolve.split.refused import refuse_too_large, unsplittable
 
 TOLERATED = 0.05
@@ -40,12 +41,19 @@ def _stable(question: Question, functions: Sequence[Function], part: Sequence[Gr
     best = _partition(functions, part)
     needed = {name for group in part for name in group.packages}
     kept = _reusable(question, needed)
+    most = None if best is None else _cost(best) * (1 + TOLERATED)
+    step = 1
     while kept:
         mine = [group for group in grouped(question, functions, kept) if needed.issuperset(group.packages)]
-        found = _partition(functions, mine)
-        if found is not None and (best is None or _cost(found) <= _cost(best) * (1 + TOLERATED)):
-            return found
-        kept.remove(_worst(question, functions, kept))
+        # Looking for a partition takes long, so what cannot come to anything is told first, and fewer and fewer stay.
+        given_up = 1
+        if _may_hold(functions, mine, most):
+            found = _partition(functions, mine)
+            if found is not None and (most is None or _cost(found) <= most):
+                return found
+            given_up, step = step, 2 * step
+        for _ in range(min(given_up, len(kept))):
+            kept.remove(_worst(question, functions, kept))
     if best is None:
         users = 0
         for group in part:
@@ -53,6 +61,18 @@ def _stable(question: Question, functions: Sequence[Function], part: Sequence[Gr
         sizes = {one.name: one.bytes for one in question.packages if one.name in needed}
         raise unsplittable([functions[place] for place in bits(users)], sizes)
     return best
+
+
+def _may_hold(functions: Sequence[Function], groups: Sequence[Group], most: float | None) -> bool:
+    """Whether layers that are kept fit their functions by themselves, and cost no more than ``most`` with the rest
+    beside them, however good that is.
+    """
+    asked = problem(groups, functions)
+    kept = [(place,) for place, group in enumerate(groups) if group.layer is not None]
+    layers, over, _ = Load.of(asked, kept).worth
+    return (
+        not layers and not over and (most is None or sum(one.bytes * one.users.bit_count() for one in groups) <= most)
+    )
 
 
 def _reusable(question: Question, needed: Iterable[str]) -> list[Layer]:
