@@ -160,3 +160,14 @@ def test_bash_completes_a_command_after_the_line_that_the_docs_give() -> None:
     env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     done = subprocess.run(["bash", "-c", f"{line}; {typed}"], env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "rebuild\n", "")
+
+
+def test_the_way_from_other_tools_names_commands_and_options_that_there_are() -> None:
+    text = (DOCS / "coming-from.md").read_text("utf-8")
+    lines = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("layerforge ")]
+    assert len(lines) >= 8
+    for _, name, *words in lines:
+        known = {option for one in command(name).params for option in one.opts}
+        assert {word for word in words if word.startswith("-")} <= known, name
+    for place in ("README.md", "docs/reference.md"):
+        assert "coming-from.md" in (ROOT / place).read_text("utf-8")
