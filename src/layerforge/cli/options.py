@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
-from layerforge.cli import sharing
+from layerforge.cli import sharing, variables
 from layerforge.cli.wishes import Targets, wanted_options
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
@@ -64,8 +64,10 @@ class FitType(click.ParamType[Fit]):
 
     name = "fit"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:
         """The same as data."""
+        if param and ctx:
+            variables.noted("--fit", ctx, param)  # Callbacks come too late where the value is wrong.
         return value if isinstance(value, Fit) else parse_fit(value)
 
 
