@@ -181,7 +181,8 @@ def engine_options(command: Command) -> Command:
 def build_options(command: Command) -> Command:
     """What is asked for, what decides the bytes of a layer, and where it is made."""
     lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
-    return every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
+    asked = every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
+    return build_here_option(no_project_option(prerelease_option(asked)))
 
 
 def making_options(command: Command) -> Command:
@@ -189,9 +190,6 @@ def making_options(command: Command) -> Command:
     for option in (
         engine_options,
         leave_out_option,
-        build_here_option,
-        no_project_option,
-        prerelease_option,
         click.option(
             "--compression",
             type=click.Choice([AUTO, *(str(choice) for choice in Compression)]),
@@ -374,10 +372,10 @@ def options(
     leave_out: tuple[str, ...],
     jobs: int,
     wheels: bool,
-    build_here: bool,
     output: Path,
     verify: bool,
     fit: Fit | None = None,
+    build_here: bool = False,
     twice: bool = False,
 ) -> Options:
     """The options of a build for one target."""

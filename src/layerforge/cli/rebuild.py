@@ -38,7 +38,7 @@ from layerforge.pipeline import Delivered
 from layerforge.report import diff_data
 from layerforge.report.delivery import Layer
 
-_OF_A_SITE = ("compression", "bytecode", "docstrings", "from_source", "leave_out", "jobs", "wheels")
+_OF_A_SITE = ("compression", "fit", "bytecode", "docstrings", "from_source", "leave_out", "jobs", "wheels")
 """Options that decide how a layer is made."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
