@@ -14,6 +14,7 @@ import click
 
 from layerforge.cli import (
     asking,
+    build_options,
     call,
     clusters,
     costs,
@@ -43,11 +44,11 @@ from layerforge.verify import verdict
 
 @click.command("build", cls=project.ProjectCommand)
 @shared.targets_argument
-@shared.build_options
-@shared.result_options
-@shared.cluster_options
+@build_options.build_options
+@build_options.result_options
+@build_options.cluster_options
 @shared.json_option
-@shared.call_options
+@build_options.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,

@@ -10,7 +10,7 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import asking, call, clusters, costs, project, sharing, terminal
+from layerforge.cli import asking, build_options, call, clusters, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
@@ -21,11 +21,11 @@ from layerforge.resolve.fit import Way
 
 @click.command("plan", cls=project.ProjectCommand)
 @shared.targets_argument
-@shared.build_options
-@shared.result_options
-@shared.cluster_options
+@build_options.build_options
+@build_options.result_options
+@build_options.cluster_options
 @shared.json_option
-@shared.call_options
+@build_options.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,

@@ -13,6 +13,7 @@ import click
 
 from layerforge.cli import (
     before_after,
+    build_options,
     call,
     clusters,
     costs,
@@ -62,9 +63,9 @@ def comparing_options(command: Command) -> Command:
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @click.option("--keep-code", is_flag=True, help="Take along what no index has: own code, and packages of your own.")
 @shared.function_options(shared.FILES)
-@shared.making_options
-@shared.result_options
-@shared.cluster_options
+@build_options.making_options
+@build_options.result_options
+@build_options.cluster_options
 @comparing_options
 @shared.json_option
 def command(

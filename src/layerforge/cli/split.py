@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import functions, output_files, project, sharing, terminal, verbosity
+from layerforge.cli import build_options, functions, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.screen import Screen
@@ -39,9 +39,9 @@ MOST_NAMED = 6
 @click.option(
     "--arch", "arches", type=shared.ARCHES, multiple=True, help="Lambda's processor.  [default: the project's]"
 )
-@shared.engine_options
-@shared.build_here_option
-@shared.recipes_option
+@build_options.engine_options
+@build_options.build_here_option
+@build_options.recipes_option
 @sharing.store_options
 @click.option("--upgrade", is_flag=True, help="Take the newest versions, not those of layers.lock.")
 @click.option("--dry-run", is_flag=True, help="Show the layers, and write nothing.")
