@@ -66,8 +66,9 @@ def engine_options(command: Command) -> Command:
 def build_options(command: Command) -> Command:
     """What is asked for, what decides the bytes of a layer, and where it is made."""
     lock = click.option("--lock", "lock_file", type=click.Path(path_type=Path), help="Build from this lock.")
-    asked = every_target_option(wanted_options(each_option(all_option(making_options(lock(command))))))
-    return build_here_option(no_project_option(prerelease_option(asked)))
+    for option in (lock, making_options, build_here_option, no_project_option, prerelease_option):
+        command = option(command)
+    return every_target_option(wanted_options(each_option(all_option(command))))
 
 
 def making_options(command: Command) -> Command:
