@@ -91,6 +91,7 @@ def _without_own_code(asked: Request, one: FunctionWish) -> Request:
 
 def _wanted(one: FunctionWish, settings: ProjectSettings, known: Catalogue) -> Wanted:
     asked = _without_own_code(request(one, known), one)
+    asked = replace(asked, prerelease=settings.defaults.prerelease or asked.prerelease)
     left = one.leave_out if one.leave_out is not None else settings.defaults.leave_out or ()
     words = (*asked.spec.leave_out, *map(canonicalize_name, left))
     return Wanted(

@@ -32,6 +32,21 @@ AUTO = "auto"
 """The word for a compression that is left to the size of the layer."""
 
 
+DECISIVE = (
+    "compression",
+    "fit",
+    "bytecode",
+    "docstrings",
+    "from_source",
+    "leave_out",
+    "build_here",
+    "jobs",
+    "wheels",
+    "twice",
+)
+"""Options that ``options`` takes of a command that makes layers, beside where they go and whether they are verified."""
+
+
 class Named(click.ParamType[str]):
     """A name that help shows the choices of, and that others may write otherwise. The target's maker refuses it."""
 

@@ -39,9 +39,6 @@ from layerforge.pipeline import Delivered
 from layerforge.report import diff_data
 from layerforge.report.delivery import Layer
 
-_OF_A_SITE = ("compression", "fit", "bytecode", "docstrings", "from_source", "leave_out", "jobs", "wheels")
-"""Options that decide how a layer is made."""
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -138,7 +135,10 @@ def built(
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     known = shared.known_recipes(given["recipes_folders"])
-    own = {name: given[name] for name in _OF_A_SITE} | {"output": output, "verify": not given["no_verify"]}
+    own = {name: given[name] for name in shared.DECISIVE if name in given} | {
+        "output": output,
+        "verify": not given["no_verify"],
+    }
     with store.workspace() as workspace:
         order = rebuilding.order(
             of, known, workspace, progress, compiled=given["from_source"], leave_out=given["leave_out"], keep=keep

@@ -81,6 +81,8 @@ def run(
         raise UsageError("--verify-twice makes layers that are verified alone", hint="leave it out, or name a layer")
     _refuse_planned(ctx)
     settings = functions.settings_of(Path())
+    if settings.defaults.fit:
+        progress.say("`fit` of the project file does not count for the layers that functions share: `code` keeps room")
     known = shared.known_recipes(asked["recipes_folders"] or settings.recipes or ())
     targets = functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
     store = sharing.open_store(progress)
