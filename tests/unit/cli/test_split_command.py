@@ -479,3 +479,14 @@ def test_the_lock_of_layers_is_no_list_of_requirements(layerforge: Command, proj
     ran = layerforge("build", "layers.lock", *HOST)
     assert ran.code == 2
     assert "`layerforge build` without words makes its layers" in ran.err
+
+
+def test_what_the_project_says_of_prereleases_counts_for_functions_and_of_a_fit_is_said(
+    layerforge: Command, project: Path, index: Path
+) -> None:
+    make_wheel(index, "web", "2.0rc1", requires=["base"], files={"web/__init__.py": b"import base\n"})
+    (project / "layerforge.toml").write_text(f'prerelease = "allow"\nfit = "direct"\n{PROJECT}')
+    ran = layerforge("build", *HOST)
+    assert ran.code == 0, ran.err
+    assert layers(project)["api"] == ["web 2.0rc1"]
+    assert "`fit` of the project file does not count for the layers that functions share" in ran.err
