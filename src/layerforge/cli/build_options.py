@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from layerforge.cli import sharing
+from layerforge.cli import sharing, variables
 from layerforge.cli.options import AUTO, every_target_option
 from layerforge.cli.wishes import wanted_options
 from layerforge.resolve import uv
@@ -24,8 +24,10 @@ class FitType(click.ParamType[Fit]):
 
     name = "fit"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fit:
         """The same as data."""
+        if param and ctx:
+            variables.noted("--fit", ctx, param)  # Callbacks come too late where the value is wrong.
         return value if isinstance(value, Fit) else parse_fit(value)
 
 

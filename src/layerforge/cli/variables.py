@@ -62,11 +62,16 @@ def variable(path: str, name: str) -> str:
 
 def _noting(name: str, callback: Any) -> Any:
     def note(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-        if ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
-            USED[f"--{name}"] = str(param.envvar)
+        noted(f"--{name}", ctx, param)
         return callback(ctx, param, value) if callback else value
 
     return note
+
+
+def noted(option: str, ctx: click.Context, param: click.Parameter) -> None:
+    """Keeps in mind that an option's value is its variable's, where it is."""
+    if ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
+        USED[option] = str(param.envvar)
 
 
 def named(error: LayerforgeError) -> LayerforgeError:

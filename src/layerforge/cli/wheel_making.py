@@ -1,9 +1,10 @@
-"""What ``layerforge lock`` makes wheels with: it builds no layer, and has no options of engines."""
+"""What ``layerforge lock`` makes wheels with: its engine is the project file's, since it builds no layer itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from layerforge.build import interpreters
 from layerforge.build.making_wheels import WheelMaking
@@ -13,6 +14,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch
 from layerforge.core.store import disk
 from layerforge.core.store.disk import DiskStore
+from layerforge.resolve.project_settings import project_settings
 
 
 def for_locks(python: str, store: DiskStore, progress: Progress, *, build_here: bool) -> Callable[[], WheelMaking]:
@@ -22,7 +24,9 @@ def for_locks(python: str, store: DiskStore, progress: Progress, *, build_here: 
     def making() -> WheelMaking:
         target = runtimes.target(python, Arch.X86_64)
         interpreter = interpreters.find(python, own=disk.pythons())
-        session = engines.choose("auto", None, target, interpreter, progress).session(store, progress, None)
+        said = project_settings(Path())
+        chosen = engines.choose(said.engine or "auto", said.image, target, interpreter, progress)
+        session = chosen.session(store, progress, None)
         return WheelMaking(
             search=session.search,
             store=store,

@@ -122,7 +122,7 @@ def parse_fit(value: object) -> Fit:
     Sizes are numbers with a unit; those of a project file may be bytes. Raises ``UsageError`` for anything else.
     """
     if problem := wrong(value):
-        raise UsageError(f"--fit {value!r} {problem}", hint=f"it takes {HOW}")
+        raise UsageError(f"--fit {value!r} {problem}", hint="" if HOW in problem else f"it takes {HOW}")
     match value:
         case Mapping():
             return Fit(room=_bytes(value[ROOM]) or 0)

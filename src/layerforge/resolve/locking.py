@@ -282,7 +282,7 @@ def pins(request: Request, found: Lock, target: Target) -> tuple[Pin, ...]:
 
     They ask for its extras too, whose own packages uv then looks for in the lock.
     """
-    chosen = lock.applicable(found, target)
+    chosen = tuple(pin for pin in lock.applicable(found, target) if pin.name not in request.unwanted)
     if request.lock is not None:
         hint = _as_locked(request, found).way_out()
         lock.check_fresh(_required(request, found, chosen, target), chosen, target, hint)

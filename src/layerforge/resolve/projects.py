@@ -162,6 +162,7 @@ def _of_project(named: Named, lock_file: Path | None) -> Request:
         by_uv_text="\n".join(left.requires),
         texts=() if of_uv else (path,),
         own_code=(path.parent,) if path.name == PROJECT and not own_code.lacking(path.parent) else (),
+        own_packages=(canonicalize_name(facts.name),) if facts.name else (),
     )
 
 

@@ -72,6 +72,10 @@ class Request:
     """Which prereleases are taken, in uv's own words; empty for uv's own rule."""
     own_code: tuple[Path, ...] = ()
     """Folders of the projects that are named, whose own packages the layer holds."""
+    own_packages: tuple[str, ...] = ()
+    """The names of these packages, as far as the projects say them."""
+    unwanted: tuple[str, ...] = ()
+    """What a lock may have and does not come in: packages of projects that stay out."""
     no_project: bool = False
     """Whether that was left out on purpose."""
     made: tuple[MadeWheel, ...] = ()
@@ -191,7 +195,7 @@ def without_projects(request: Request) -> Request:
             f"only a wheel of {alone[0]} says what it requires",
             hint="leave --no-project out, or name a requirements file",
         )
-    return replace(request, own_code=(), no_project=bool(request.own_code))
+    return replace(request, own_code=(), no_project=bool(request.own_code), unwanted=request.own_packages)
 
 
 def refuse_lines(request: Request) -> None:
@@ -230,5 +234,6 @@ def merged(requests: Sequence[Request]) -> Request:
         texts=tuple(file for one in requests for file in one.texts),
         prerelease=next((one.prerelease for one in requests if one.prerelease), ""),
         own_code=tuple(dict.fromkeys(folder for one in requests for folder in one.own_code)),
+        own_packages=tuple(dict.fromkeys(name for one in requests for name in one.own_packages)),
         requires_python=pythons.together(one.requires_python for one in requests),
     )

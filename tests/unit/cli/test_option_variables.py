@@ -102,6 +102,7 @@ def test_variables_stand_for_options_flags_and_lists(
         ("ARCH", "sparc", ["build", "x"]),
         ("LOCK_PYTHON", "2.7", ["lock", "x"]),
         ("RECIPES", "/nowhere", ["plan", "x"]),
+        ("FIT", "60", ["build", "x"]),
     ],
 )
 def test_a_wrong_value_names_its_variable(

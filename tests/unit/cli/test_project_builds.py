@@ -121,6 +121,13 @@ def test_a_lock_without_the_project_is_one_of_what_it_depends_on(layerforge: Com
     assert packages(built.out) == ["dep", "shop"]
 
 
+def test_a_project_stays_out_of_a_layer_though_the_lock_has_it(layerforge: Command, project: Path) -> None:
+    assert layerforge("lock", ".", "-o", "shop.lock", "--python", PYTHON).code == 0
+    built = layerforge("build", ".", "--lock", "shop.lock", "--no-project", *HOST, "--json")
+    assert built.code == 0, built.err
+    assert packages(built.out) == ["dep"]
+
+
 def test_a_functions_folder_is_its_requirements_file(layerforge: Command, index: Path, tmp_path: Path) -> None:
     make_wheel(index, "dep")
     write(tmp_path / "hello_world", {"requirements.txt": "dep\n", "app.py": ""})

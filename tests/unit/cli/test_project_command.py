@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from program import LABEL, PYTHON, Command, Ran
+from projects import project_files, write
 from wheels import make_wheel
 
 ARM = LABEL.replace("x86_64", "arm64")
@@ -169,6 +170,18 @@ def test_layers_whose_locks_others_write_are_passed_over_unless_they_are_named(
     assert "uv.lock of layer second is another tool's" in ran.err
     assert sorted(one.name for one in tmp_path.glob("*.lock")) == ["first.lock", "third.lock"]
     assert layerforge("lock", "second").code == 2
+
+
+def test_wheels_for_a_lock_are_made_with_the_engine_of_the_project_file(layerforge: Command, tmp_path: Path) -> None:
+    write(tmp_path / "own", project_files("own"))
+    text = f'python = "{PYTHON}"\nengine = "ENGINE"\n[layer.own]\nproject = "own"\n'
+    (tmp_path / "layerforge.toml").write_text(text.replace("ENGINE", "docker"))
+    ran = layerforge("lock")
+    assert ran.code == 5
+    (tmp_path / "layerforge.toml").write_text(text.replace("ENGINE", "host"))
+    ran = layerforge("lock")
+    assert ran.code == 0, ran.err
+    assert "engine host:" not in ran.err
 
 
 def test_a_matrix_has_a_job_for_each_layer_python_and_processor(layerforge: Command, project: Path) -> None:
