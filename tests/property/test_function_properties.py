@@ -19,7 +19,7 @@ from layerforge.build.engine import Outcome
 from layerforge.build.errors import EngineError
 from layerforge.build.function import FunctionCall
 from layerforge.core.errors import VerificationError
-from layerforge.examine import examine, stacked
+from layerforge.examine import examine, stacked, union
 from layerforge.examine.function_code import function_code
 from layerforge.examine.overlaps import overlaps
 
@@ -75,7 +75,7 @@ def test_layers_lie_over_one_another_as_their_files_say(layers: list[dict[str, b
         top = folder / "opt/python"
         found = {one.relative_to(top).as_posix(): one.read_bytes() for one in top.rglob("*") if one.is_file()}
         assert found == wanted
-        assert {one.path for one in stacked.together(seen).members} == {f"python/{path}" for path in wanted}
+        assert {one.path for one in union.together(seen).members} == {f"python/{path}" for path in wanted}
 
 
 @settings(max_examples=60)

@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 from layerforge.cli import helping, project, terminal
 from layerforge.cli import options as shared
-from layerforge.cli.call import Asked
-from layerforge.cli.wishes import Targets
+from layerforge.cli.call import Asked, taken
+from layerforge.cli.wishes import Targets, wishes
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.resolve import folder_inputs, matrix, project_layers
@@ -34,6 +34,22 @@ Runtimes = tuple[Names, Names]
 
 NEAR = 0.8
 """How like a word has to be to a layer's name to be taken for a slip."""
+
+
+def layers(call_of: Mapping[str, Any], progress: Progress) -> list[Asked]:
+    """The layers of this call, whose options are ``call_of``, with what these say of versions and own code."""
+    runtimes = call_of["pythons"], call_of["arches"]
+    found = asked(
+        call_of["targets"],
+        call_of["every"],
+        call_of["lock_file"],
+        shared.known_recipes(call_of["recipes_folders"]),
+        runtimes,
+        progress,
+        each=call_of["each"],
+        options=wishes(call_of["extras"], call_of["groups"]),
+    )
+    return taken(found, call_of["prerelease"], project=not call_of["no_project"])
 
 
 def asked(

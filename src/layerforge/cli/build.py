@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import click
 
 from layerforge.cli import (
     asking,
+    build_options,
     call,
     clusters,
     costs,
@@ -29,12 +30,12 @@ from layerforge.cli import (
     verbosity,
 )
 from layerforge.cli import options as shared
-from layerforge.cli.call import Place
+from layerforge.cli.call import Asked, Place
+from layerforge.cli.progress import TerminalProgress
 from layerforge.cli.screen import Screen
-from layerforge.cli.wishes import wishes
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
 from layerforge.core.text import megabytes
-from layerforge.pipeline import Delivered
+from layerforge.pipeline import Delivered, Ended
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
@@ -43,33 +44,21 @@ from layerforge.verify import verdict
 
 @click.command("build", cls=project.ProjectCommand)
 @shared.targets_argument
-@shared.build_options
-@shared.result_options
-@shared.cluster_options
+@build_options.build_options
+@build_options.result_options
+@build_options.cluster_options
 @shared.json_option
-@shared.call_options
+@build_options.call_options
 def command(
     targets: tuple[str, ...],
     every: Path | None,
-    pythons: asking.Names,
-    arches: asking.Names,
     lock_file: Path | None,
-    engine: str,
-    image: str | None,
     output: Path,
     no_verify: bool,  # noqa: FBT001
-    sources: Path | None,
-    recipes_folders: tuple[Path, ...],
-    each: bool,  # noqa: FBT001
-    no_project: bool,  # noqa: FBT001
-    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
-    extras: tuple[str, ...],
-    groups: tuple[str, ...],
     cluster: str | None,
     tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
-    fail_fast: bool,  # noqa: FBT001
     **given: Any,
 ) -> int:
     """Build layers from recipes, requirements files or requirements, verify them and write them to a folder.
@@ -83,37 +72,66 @@ def command(
     shared.refuse_twice(given["twice"], cluster)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
+    own = {name: given[name] for name in shared.DECISIVE} | {"output": output, "verify": not no_verify}
     shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
     if shares and not shared_layers.beside_others():
-        return shared_layers.run(given | {"output": output, "verify": not no_verify}, progress, as_data)
-    store = sharing.open_store(progress)
-    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
-    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
-    wanted = call.taken(wanted, prerelease, project=not no_project)
-    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    found = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=compiles)
-
-    settled = compiles or given["wheels"] or given["from_source"] or as_json or all(one.settled for one in wanted)
-    read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
-    planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
-    with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
-        ended = ends.of(wanted, planned, progress, runner_of, fail_fast=fail_fast)
-    layers = [one.layer for one in ended if isinstance(one, Delivered)]
-    if layers:
-        show(terminal.notes(), layers)
-        terminal.step_summary(job_summary.layers(layers))
-    code = ends.show(terminal.notes(), wanted, ended) if len(wanted) > 1 else 0
-    failed = ends.failed_json(wanted, ended) if as_json else []
-    told = {"reproducible": True} if given["twice"] else {}
-    rows = [as_data(layer) | told for layer in layers] if as_json else []
-    data = {"layers": rows, "failed": failed, "cost": price}
+        return shared_layers.run(own, progress, as_data)
+    made = _made(click.get_current_context().params, own, progress)
+    code = _shown(made)
+    data = _as_json(made, twice=given["twice"]) if as_json else {}
     if shares:
-        own = given | {"output": output, "verify": not no_verify}
         return shared_layers.run(own, progress, as_data, data) or code
     if as_json:
         terminal.print_json(data | {"seconds": progress.seconds})
     return code
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What came of the layers of a call."""
+
+    wanted: Sequence[Asked]
+    ended: Sequence[Ended]
+    price: Mapping[str, Any]
+    """What compiling cost, as data for JSON."""
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Those that were written."""
+        return [one.layer for one in self.ended if isinstance(one, Delivered)]
+
+
+def _made(call_of: Mapping[str, Any], own: Mapping[str, Any], progress: TerminalProgress) -> _Made:
+    """Makes the layers of a call, whose options are ``call_of``; ``own`` are those that decide how."""
+    cluster, tls_dir, engine, image = (call_of[name] for name in ("cluster", "tls_dir", "engine", "image"))
+    compiles, fail_fast = call_of["compiles"], call_of["fail_fast"]
+    store = sharing.open_store(progress)
+    wanted = asking.layers(call_of, progress)
+    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
+    sources = call_of["sources"]
+    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
+    found = call.sites(place, wanted, own, compiles=compiles)
+    said = compiles or own["wheels"] or own["from_source"] or call_of["as_json"]
+    settled = said or all(one.settled for one in wanted)
+    read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
+    planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
+    with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
+        ended = ends.of(wanted, planned, progress, runner_of, fail_fast=fail_fast)
+    return _Made(wanted=wanted, ended=ended, price=price)
+
+
+def _shown(made: _Made) -> int:
+    """Shows what came of a call's layers. Returns the exit code."""
+    if layers := made.layers:
+        show(terminal.notes(), layers)
+        terminal.step_summary(job_summary.layers(layers))
+    return ends.show(terminal.notes(), made.wanted, made.ended) if len(made.wanted) > 1 else 0
+
+
+def _as_json(made: _Made, *, twice: bool) -> dict[str, Any]:
+    told = {"reproducible": True} if twice else {}
+    rows = [as_data(layer) | told for layer in made.layers]
+    return {"layers": rows, "failed": ends.failed_json(made.wanted, made.ended), "cost": made.price}
 
 
 def show(out: Screen, layers: Sequence[Layer]) -> None:

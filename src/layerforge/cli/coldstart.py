@@ -34,7 +34,7 @@ from layerforge.core.errors import UsageError
 from layerforge.core.filing import write_atomically
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target, arch_of
-from layerforge.examine import stacked
+from layerforge.examine import stacked, union
 from layerforge.measure.coldstart import statistics
 from layerforge.measure.coldstart.experiment import Experiment
 from layerforge.measure.coldstart.functions import default_modules, of_imports
@@ -89,7 +89,7 @@ def command(
     target = code_options.target(own.seen, own.manifests, (), python, arch)
     with sharing.near_store(progress).workspace() as workspace:
         chosen = coldstart_function.own_function(asked, own.seen, workspace / "code", progress)
-        function = chosen or of_imports(default_modules(stacked.together(own.seen), own.requires))
+        function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
         coldstart_function.say(function, progress, chosen=chosen is not None)
         place = connect(image, target, progress)
         subjects = tuple(unpacked(one, workspace / str(at)) for at, one in enumerate((own, other)) if one.seen)

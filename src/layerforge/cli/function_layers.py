@@ -8,7 +8,7 @@ from pathlib import Path
 
 from layerforge.cli import code_options
 from layerforge.core.progress import Progress
-from layerforge.examine import examine, stacked
+from layerforge.examine import examine, stacked, union
 from layerforge.examine.examination import Examination
 from layerforge.measure.coldstart.experiment import MeasuredLayer
 from layerforge.report.beside import manifest
@@ -39,7 +39,7 @@ def unpacked(layers: Layers, folder: Path) -> MeasuredLayer:
     """Layers as one function has them, unpacked in ``folder``."""
     stacked.stack(layers.seen, folder, folder.with_name(f"{folder.name}-parts"))
     return MeasuredLayer(
-        examination=stacked.together(layers.seen),
+        examination=union.together(layers.seen),
         opt=folder,
         env=code_options.env_of(layers.manifests, {}),
         parts=layers.seen if len(layers.seen) > 1 else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ class Workplace:
     store: DiskStore
     progress: Progress
     given: Mapping[str, Any]
+    elsewhere: Callable[[Target], engines.Chosen | None] = lambda _target: None
+    """Where the layers of a target are made by a cluster, where that is not for this machine to say."""
 
     def session(self, target: Target) -> tuple[Options, Session]:
         """What the layers of a target are made with. Raises ``EngineError`` where what is asked for cannot be used."""
         interpreter = shared.interpreter_of(target.python, self.given["bytecode"], self.progress)
         options = shared.options(target, interpreter, **self.given)
-        chosen = engines.choose(self.engine, self.image, target, interpreter, self.progress)
+        chosen = self.elsewhere(target) or engines.choose(self.engine, self.image, target, interpreter, self.progress)
         return options, chosen.session(self.store, self.progress, self.sources, SharedClock())
 
 
@@ -89,6 +91,7 @@ def _without_own_code(asked: Request, one: FunctionWish) -> Request:
 
 def _wanted(one: FunctionWish, settings: ProjectSettings, known: Catalogue) -> Wanted:
     asked = _without_own_code(request(one, known), one)
+    asked = replace(asked, prerelease=settings.defaults.prerelease or asked.prerelease)
     left = one.leave_out if one.leave_out is not None else settings.defaults.leave_out or ()
     words = (*asked.spec.leave_out, *map(canonicalize_name, left))
     return Wanted(

@@ -11,7 +11,17 @@ import click
 from packaging.utils import canonicalize_name
 
 from layerforge.build.requested_wheels import with_wheels
-from layerforge.cli import asking, call, output_files, project, sharing, terminal, verbosity, wheel_making
+from layerforge.cli import (
+    asking,
+    build_options,
+    call,
+    output_files,
+    project,
+    sharing,
+    terminal,
+    verbosity,
+    wheel_making,
+)
 from layerforge.cli import options as shared
 from layerforge.cli.wishes import wanted_options, wishes
 from layerforge.core.errors import UsageError
@@ -55,11 +65,11 @@ class ToLock:
 )
 @click.option("--from-source", multiple=True, metavar="PKG", help="Lock this package's source; repeatable.")
 @wanted_options
-@shared.leave_out_option
-@shared.recipes_option
-@shared.build_here_option
-@shared.no_project_option
-@shared.prerelease_option
+@build_options.leave_out_option
+@build_options.recipes_option
+@build_options.build_here_option
+@build_options.no_project_option
+@build_options.prerelease_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the recipe]")
 def command(
     targets: tuple[str, ...],

@@ -10,61 +10,47 @@ import click
 from layerforge.build import cost, plan
 from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
-from layerforge.cli import asking, call, clusters, costs, project, sharing, terminal
+from layerforge.cli import asking, build_options, call, clusters, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
-from layerforge.cli.wishes import wishes
 from layerforge.planning import cost_of
 from layerforge.resolve.fit import Way
 
 
 @click.command("plan", cls=project.ProjectCommand)
 @shared.targets_argument
-@shared.build_options
-@shared.result_options
-@shared.cluster_options
+@build_options.build_options
+@build_options.result_options
+@build_options.cluster_options
 @shared.json_option
-@shared.call_options
+@build_options.call_options
 def command(
-    targets: tuple[str, ...],
-    every: Path | None,
-    pythons: asking.Names,
-    arches: asking.Names,
-    lock_file: Path | None,
     engine: str,
     image: str | None,
     output: Path,
     no_verify: bool,  # noqa: FBT001
     sources: Path | None,
-    recipes_folders: tuple[Path, ...],
-    each: bool,  # noqa: FBT001
-    no_project: bool,  # noqa: FBT001
-    prerelease: str | None,
     compiles: bool,  # noqa: FBT001
-    extras: tuple[str, ...],
-    groups: tuple[str, ...],
     cluster: str | None,
     tls_dir: Path | None,
     as_json: bool,  # noqa: FBT001
-    fail_fast: bool,  # noqa: FBT001, ARG001 - the first layer without a plan ends the call in any case
     **given: Any,
 ) -> None:
     """Show what a build would do, without doing it. Takes what `layerforge build` takes, and downloads no package.
 
-    With --json, several layers are a list under "plans".
+    With --json, several layers are a list under "plans". The first layer without a plan ends the call.
     """
     progress = terminal.progress()
     shared.refuse_both(given["wheels"], compiles, given["from_source"])
     shared.refuse_twice(given["twice"], cluster)
     clusters.refuse_absent(cluster, tls_dir)
     store = sharing.open_store(progress)
-    known, options = shared.known_recipes(recipes_folders), wishes(extras, groups)
-    wanted = asking.asked(targets, every, lock_file, known, (pythons, arches), progress, each=each, options=options)
-    wanted = call.taken(wanted, prerelease, project=not no_project)
+    wanted = asking.layers(given, progress)
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    sites = call.sites(place, wanted, given | {"output": output, "verify": not no_verify}, compiles=None)
+    own = {name: given[name] for name in shared.DECISIVE} | {"output": output, "verify": not no_verify}
+    sites = call.sites(place, wanted, own, compiles=None)
     prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
     call.refuse_strangers(prepared)
     plans = [(one.plan, cost_of([one])) for one in prepared]

@@ -13,6 +13,7 @@ import click
 
 from layerforge.cli import (
     before_after,
+    build_options,
     call,
     clusters,
     costs,
@@ -38,9 +39,6 @@ from layerforge.pipeline import Delivered
 from layerforge.report import diff_data
 from layerforge.report.delivery import Layer
 
-_OF_A_SITE = ("compression", "bytecode", "docstrings", "from_source", "leave_out", "jobs", "wheels", "fit")
-"""Options that decide how a layer is made."""
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -62,9 +60,9 @@ def comparing_options(command: Command) -> Command:
 @click.argument("zip_file", metavar="ZIP", type=click.Path(path_type=Path))
 @click.option("--keep-code", is_flag=True, help="Take along what no index has: own code, and packages of your own.")
 @shared.function_options(shared.FILES)
-@shared.making_options
-@shared.result_options
-@shared.cluster_options
+@build_options.making_options
+@build_options.result_options
+@build_options.cluster_options
 @comparing_options
 @shared.json_option
 def command(
@@ -137,7 +135,10 @@ def built(
     elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
     place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
     known = shared.known_recipes(given["recipes_folders"])
-    own = {name: given[name] for name in _OF_A_SITE} | {"output": output, "verify": not given["no_verify"]}
+    own = {name: given[name] for name in shared.DECISIVE if name in given} | {
+        "output": output,
+        "verify": not given["no_verify"],
+    }
     with store.workspace() as workspace:
         order = rebuilding.order(
             of, known, workspace, progress, compiled=given["from_source"], leave_out=given["leave_out"], keep=keep

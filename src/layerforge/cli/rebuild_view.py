@@ -22,7 +22,7 @@ from layerforge.verify import verdict
 from layerforge.verify.verdict import Figures, errors_of
 
 MOST_FINDINGS = 6
-"""Findings that the screen shows of each side."""
+"""Rules of which the screen shows findings, of each side."""
 
 LONGEST_LINE = 180
 """Characters of a finding on the screen."""
@@ -106,14 +106,18 @@ def told(findings: Sequence[Finding]) -> str:
 
 
 def findings(out: Screen, title: str, found: Sequence[Finding]) -> None:
-    """Shows findings, a line each, errors first."""
-    ordered = sorted(found, key=lambda one: one.severity is not Severity.ERROR)
-    for one in ordered[:MOST_FINDINGS]:
-        colour = "red" if one.severity is Severity.ERROR else "yellow"
-        line = out.fitting(finding_line(one).removeprefix(one.rule).lstrip(), LONGEST_LINE)
-        out.line(f"{title}: ", (f"{one.rule} {one.severity}", colour), f" {line}")
+    """Shows findings, a line for each rule with the first of them, errors first."""
+    groups: dict[tuple[bool, str], list[Finding]] = {}
+    for one in found:
+        groups.setdefault((one.severity is not Severity.ERROR, one.rule), []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: item[0][0])
+    for (mild, rule), (first, *others) in ordered[:MOST_FINDINGS]:
+        more = f", and {len(others):,} more of {rule}" if others else ""
+        line = out.fitting(finding_line(first).removeprefix(rule).lstrip(), LONGEST_LINE)
+        out.line(f"{title}: ", (f"{rule} {first.severity}", "yellow" if mild else "red"), f" {line}{more}")
     if len(ordered) > MOST_FINDINGS:
-        out.line(f"{title}: and {len(ordered) - MOST_FINDINGS} more; `layerforge inspect` shows all")
+        rest = sum(len(many) for _, many in ordered[MOST_FINDINGS:])
+        out.line(f"{title}: and {rest:,} more; `layerforge inspect` shows all")
 
 
 def following(out: Screen, of: Origin, layer: Layer) -> None:

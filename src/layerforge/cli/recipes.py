@@ -9,7 +9,7 @@ from typing import TypedDict
 import click
 from click.core import ParameterSource
 
-from layerforge.cli import new_recipe, terminal
+from layerforge.cli import build_options, new_recipe, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
@@ -23,7 +23,7 @@ from layerforge.resolve.recipe_findings import RecipeFinding
 
 
 @click.group("recipes", invoke_without_command=True)
-@shared.recipes_option
+@build_options.recipes_option
 @shared.json_option
 @click.pass_context
 def command(ctx: click.Context, recipes_folders: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
@@ -53,7 +53,7 @@ command.add_command(new_recipe.command)
 @click.argument(
     "places", nargs=-1, required=True, metavar="DIR...", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
-@shared.recipes_option
+@build_options.recipes_option
 @shared.json_option
 def check(places: tuple[Path, ...], recipes_folders: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
     """Look for mistakes in recipes without building anything. Exits 3 where there are any.

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from layerforge.build.graph import Runner
-from layerforge.cli import clusters, failures, functions, sharing, split, terminal, verbosity
+from layerforge.cli import clusters, failures, functions, github, job_summary, sharing, split, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.progress import LayerProgress, TerminalProgress
@@ -81,27 +81,41 @@ def run(
         raise UsageError("--verify-twice makes layers that are verified alone", hint="leave it out, or name a layer")
     _refuse_planned(ctx)
     settings = functions.settings_of(Path())
+    if settings.defaults.fit:
+        progress.say("`fit` of the project file does not count for the layers that functions share: `code` keeps room")
     known = shared.known_recipes(asked["recipes_folders"] or settings.recipes or ())
     targets = functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
+    store = sharing.open_store(progress)
+    cluster = (asked["cluster"], asked["tls_dir"])
     place = Workplace(
         engine=asked["engine"],
         image=asked["image"],
         sources=asked["sources"],
-        store=sharing.open_store(progress),
+        store=store,
         progress=progress,
         given=given,
+        elsewhere=clusters.planning(*cluster, asked["engine"], asked["image"], store, progress),
     )
     found = _splits(settings, targets, known, place)
     work = [_work(target, one, functions.wanted(settings, target, known), known, place) for target, one in found]
     every = [one for its in work for one in its.prepared.values()]
-    with clusters.opened(asked["cluster"], asked["tls_dir"], asked["image"], every, place.store, progress) as runner_of:
+    with clusters.opened(*cluster, asked["image"], every, store, progress) as runner_of:
         ended = [_built(one, known, runner_of or _threads(given["jobs"], progress)) for one in work]
+    _tell_ci(ended, settings)
     code = show(terminal.notes(), ended)
     if asked["as_json"]:
         data = as_data(ended, layer_data)
         both = {name: [*rows, *data[name]] for name, rows in (others or {}).items() if name in data}
         terminal.print_json({**(others or {}), **data, **both, "seconds": progress.seconds})
     return code
+
+
+def _tell_ci(ended: Sequence[Built], settings: ProjectSettings) -> None:
+    """Annotates findings at the project file, and adds the layers to a job's summary, where a CI shows these."""
+    for end in (end for one in ended for end in one.end.functions):
+        github.annotate_findings(end.verdict.findings if end.verdict else (), str(settings.file or ""))
+    if layers := [layer.layer for one in ended for layer in one.end.delivered.values()]:
+        terminal.step_summary(job_summary.layers(layers))
 
 
 _PLANNED = {"leave_out": "--leave-out", "fit": "--fit"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import functions, output_files, project, sharing, terminal, verbosity
+from layerforge.cli import build_options, costs, functions, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.screen import Screen
@@ -19,6 +19,7 @@ from layerforge.core.faults import writing
 from layerforge.core.runtimes import Target
 from layerforge.core.text import megabytes
 from layerforge.functions.planning import Planned, Wanted, planned
+from layerforge.planning import Prepared, cost_of
 from layerforge.resolve import layers_lock
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
@@ -39,9 +40,9 @@ MOST_NAMED = 6
 @click.option(
     "--arch", "arches", type=shared.ARCHES, multiple=True, help="Lambda's processor.  [default: the project's]"
 )
-@shared.engine_options
-@shared.build_here_option
-@shared.recipes_option
+@build_options.engine_options
+@build_options.build_here_option
+@build_options.recipes_option
 @sharing.store_options
 @click.option("--upgrade", is_flag=True, help="Take the newest versions, not those of layers.lock.")
 @click.option("--dry-run", is_flag=True, help="Show the layers, and write nothing.")
@@ -141,7 +142,13 @@ def _planned(
             f"no function is for Python {target.python} on {target.arch}", hint="name another --python or --arch"
         )
     options, session = place.session(target)
-    return planned(found, options, session, last.of(target) if last else None, [one.name for one in settings.layers])
+    before = last.of(target) if last else None
+
+    def tell(one: Prepared) -> None:
+        for line in costs.told(cost_of([one])):
+            place.progress.say(line)
+
+    return planned(found, options, session, before, [one.name for one in settings.layers], tell)
 
 
 def refuse_stale(

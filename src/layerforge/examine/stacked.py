@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from layerforge.core import digest
 from layerforge.core.errors import UsageError, VerificationError
 from layerforge.core.faults import writing
 from layerforge.examine import unpack as unpacking
-from layerforge.examine.examination import Examination, Member
+from layerforge.examine.examination import Examination
 
 MOST_LAYERS = 5
 """That a function may have."""
@@ -65,22 +63,3 @@ def _refuse_mixed(place: Path, layer: Path, *, mixed: bool) -> None:
             f"{layer} cannot lie over the layers before it: {place.name} is a folder in one and a file in another",
             hint="name them in another order, or build both into one layer",
         )
-
-
-def together(layers: Sequence[Examination]) -> Examination:
-    """What a function with these layers finds below ``/opt``: of a path that stands in several, the last one's."""
-    if len(layers) == 1:
-        return layers[0]
-    members: dict[str, Member] = {member.path: member for one in layers for member in one.members}
-    kept = tuple(members[path] for path in sorted(members))
-    return replace(
-        layers[0],
-        path=Path(" + ".join(one.path.name for one in layers)),
-        sha256="",
-        content_sha256=digest.of_contents((one.mode, one.sha256, one.path) for one in kept),
-        zipped=sum(one.zipped for one in layers),
-        unzipped=sum(one.unzipped for one in layers),
-        members=kept,
-        distributions=tuple(found for one in layers for found in one.distributions),
-        folders=(),
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from layerforge.core import digest
@@ -13,8 +14,27 @@ from layerforge.examine.examination import Examination, Member
 from layerforge.layer.archive import EARLIEST, Packed, write
 
 
+def together(parts: Sequence[Examination]) -> Examination:
+    """What is known of archives together, of which a function with these layers finds the last one's files."""
+    if len(parts) == 1:
+        return parts[0]
+    members: dict[str, Member] = {member.path: member for part in parts for member in part.members}
+    kept = tuple(members[path] for path in sorted(members))
+    return Examination(
+        path=Path(" + ".join(part.path.name for part in parts)),
+        sha256="",
+        content_sha256=digest.of_contents((one.mode, one.sha256, one.path) for one in kept),
+        zipped=sum(part.zipped for part in parts),
+        unzipped=sum(part.unzipped for part in parts),
+        members=kept,
+        distributions=tuple(sorted((one for part in parts for one in part.distributions), key=lambda one: one.info)),
+        folders=tuple({member.path: member for part in parts for member in part.folders}.values()),
+    )
+
+
 def union(parts: Sequence[Examination], into: Path) -> Examination:
-    """What is known of archives together, which are written to ``into`` as one archive.
+    """The same of archives that are written to ``into`` as one. Each is uploaded by itself, so the largest one's zipped
+    bytes count.
 
     Raises ``VerificationError`` where one was damaged since it was examined.
     """
@@ -22,17 +42,8 @@ def union(parts: Sequence[Examination], into: Path) -> Examination:
     for part in parts:
         rows |= {row.name.decode("utf-8", "surrogateescape"): row for row in _rows(part.path)}
     write_atomically(into, write([rows[name] for name in sorted(rows)], EARLIEST))
-    members = {member.path: member for part in parts for member in part.members}
-    return Examination(
-        path=into,
-        sha256=digest.of_json([part.sha256 for part in parts]),
-        content_sha256=digest.of_contents((one.mode, one.sha256, one.path) for one in members.values()),
-        zipped=max(part.zipped for part in parts),
-        unzipped=sum(part.unzipped for part in parts),
-        members=tuple(members[path] for path in sorted(members)),
-        distributions=tuple(sorted((one for part in parts for one in part.distributions), key=lambda one: one.info)),
-        folders=tuple({member.path: member for part in parts for member in part.folders}.values()),
-    )
+    sha256 = digest.of_json([part.sha256 for part in parts])
+    return replace(together(parts), path=into, sha256=sha256, zipped=max(part.zipped for part in parts))
 
 
 def contested(parts: Sequence[Examination]) -> dict[str, tuple[Member, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name, canonicalize_version
@@ -15,7 +15,7 @@ from layerforge.functions.families import Conflict, Families, Family, Member, fa
 from layerforge.functions.needs import needed
 from layerforge.functions.weighing import weigh
 from layerforge.layer.package_sizes import PackageSize, PackageSizes
-from layerforge.planning import prepare, with_made
+from layerforge.planning import Prepared, prepare, with_made
 from layerforge.resolve import excluding, lock, locking
 from layerforge.resolve.layers_lock import LockedFunction, LockedLayer, LockedPackage, TargetSplit
 from layerforge.resolve.listed import Listed, together
@@ -87,13 +87,14 @@ def planned(
     session: Session,
     last: TargetSplit | None = None,
     reserved: Sequence[str] = (),
+    tell: Callable[[Prepared], None] = lambda _one: None,
 ) -> Planned:
     """The layers of some functions for the target of the options, like those of the ``last`` split where that costs
-    little, with none of the names ``reserved``. Raises ``LayerforgeError``.
+    little, with none of the names ``reserved``. ``tell`` says what measuring takes. Raises ``LayerforgeError``.
     """
     members = [_member(one, last, options, session) for one in wanted]
     found = families(members, lambda one: prepare(one, options, session))
-    weighed = _weighed(found)
+    weighed = _weighed(found, tell)
     functions = {one.name: one for one in wanted}
     needs = {
         member.name: _needs(functions[member.name], member, one.sizes, options.target)
@@ -140,11 +141,11 @@ def _of_its_lock(request: Request, target: Target, search: Search) -> Request:
     return replace(request, lock=None, listed=together([request.listed, held]))
 
 
-def _weighed(found: Families) -> list[_Weighed]:
+def _weighed(found: Families, tell: Callable[[Prepared], None]) -> list[_Weighed]:
     weighed: list[_Weighed] = []
     taken: set[str] = set()
     for family in found.families:
-        sizes = weigh(family.prepared, family.members[0].request.catalogue)
+        sizes = weigh(family.prepared, family.members[0].request.catalogue, tell)
         # Where an earlier family has another version of a package, the two are two packages.
         keys = {one.name: f"{one.name} {one.version}" if one.name in taken else one.name for one in sizes.packages}
         taken |= keys.keys()

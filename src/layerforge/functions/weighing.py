@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
+from layerforge.build.durations import Compiled
 from layerforge.build.graph import Failed
 from layerforge.build.jobs import lacking, step_job
 from layerforge.build.plan import Plan
@@ -22,14 +24,15 @@ from layerforge.planning import Graph, Prepared
 from layerforge.resolve.catalogue import Catalogue
 
 
-def weigh(one: Prepared, known: Catalogue) -> PackageSizes:
+def weigh(one: Prepared, known: Catalogue, tell: Callable[[Prepared], None] = lambda _one: None) -> PackageSizes:
     """The sizes of the packages of a plan, which may be more than a layer holds, and what ties them.
 
-    What the store has not is made: its source steps are carried out, its wheels installed, its passes run; nothing is
-    packed. Raises ``LayerforgeError`` where that fails.
+    What the store has not is made, once ``tell`` has said what that takes: its source steps are carried out, its wheels
+    installed, its passes run; nothing is packed. Raises ``LayerforgeError`` where that fails.
     """
     found = kept(one.plan, one.session.store)
     if found is None:
+        tell(one)
         _carry_out(one)
         found = _measured(one, known)
         one.session.store.put(KIND, one.plan.key, json.dumps(asdict(found)).encode())
@@ -53,7 +56,8 @@ def _carry_out(one: Prepared) -> None:
         return
     image = session.builder.image if session.builder else None
     jobs = tuple(step_job(plan, step, image, wanted, session.search) for step in wanted.values())
-    found = Graph(jobs=jobs, owners={job.key: one for job in jobs}, compiled=frozenset(wanted))
+    compiled = frozenset(key for key, step in wanted.items() if isinstance(step, Compiled))
+    found = Graph(jobs=jobs, owners={job.key: one for job in jobs}, compiled=compiled)
     for result in here(found, one.options.jobs).run(jobs):
         if isinstance(result, Failed):
             raise result.error

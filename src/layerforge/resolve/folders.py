@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 
-from layerforge.core import guarded
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import own_code, requirements
+from layerforge.resolve import own_code, requirements, sam_template
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
@@ -21,11 +19,9 @@ from layerforge.resolve.request import Request
 LIST = "requirements.txt"
 """The file beside a function's code in which its tools look for what it requires."""
 
-_SETUP = ("setup.py", "setup.cfg")
-_TEMPLATE = re.compile(r"template\.(?:ya?ml|json)")
-_CODE = re.compile(r"(?:^|[{,])\s*\"?CodeUri\"?\s*:\s*[\"']?(?P<folder>[^\s\"'#,]+)", re.MULTILINE)
-_MOST_TEMPLATE = 2 * 2**20
 _MOST_NAMED = 8
+_SETUP = ("setup.py", "setup.cfg")
+_MOST_MOST_NAMED = 8
 
 
 def of_folder(path: Path, given: str, known: Catalogue) -> Request | None:
@@ -81,14 +77,10 @@ def of_build(path: Path, given: str, known: Catalogue) -> Request | None:
 
 def refuse_template(path: Path) -> None:
     """Raises ``UsageError`` for a template of functions, with the folders of their code that can be layers' lists."""
-    if not _TEMPLATE.fullmatch(path.name):
+    if path.name not in sam_template.NAMES:
         return
-    try:
-        text = guarded.text(path, _MOST_TEMPLATE)
-    except guarded.Unreadable:
-        text = ""
-    named = dict.fromkeys(match["folder"] for match in _CODE.finditer(text))
-    places = [os.path.normpath(path.parent / one) for one in named if "$" not in one and "://" not in one]
+    named = dict.fromkeys(one.code for one in sam_template.functions(path))
+    places = [os.path.normpath(path.parent / one) for one in named]
     with_list = [place for place in places if (Path(place) / LIST).is_file()]
     command = shlex.join(["layerforge", "build", *(with_list or places)[:_MOST_NAMED]])
     raise UsageError(

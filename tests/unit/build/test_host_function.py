@@ -88,6 +88,15 @@ def test_a_function_of_several_files_answers_with_its_layers(tmp_path: Path, nam
     assert bool(answer.open) is not namespaces
 
 
+@ways
+def test_memory_is_that_of_the_function_and_not_of_what_started_it(tmp_path: Path, namespaces: bool) -> None:
+    held = b"x" * (300 * 2**20)
+    answer = invoked(a_call(tmp_path, "def handler(event, context):\n    return 1\n"), namespaces=namespaces)
+    assert held
+    assert answer.peak_memory is not None
+    assert answer.peak_memory < 200 * 2**20
+
+
 def test_every_python_of_lambda_runs_it(tmp_path: Path, python: str) -> None:
     source = "import sys\ndef handler(e, c):\n    return list(sys.version_info[:2])\n"
     assert json.loads(invoked(a_call(tmp_path, source, target=target(python))).answer) == [3, int(python[2:])]

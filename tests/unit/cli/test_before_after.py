@@ -145,5 +145,9 @@ def test_errors_come_before_warnings_and_the_screen_has_an_end(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines[:6]] == ["error"] * 5 + ["warning"]
     assert lines[6] == "before: and 4 more; `layerforge inspect` shows all"
+    rebuild_view.findings(terminal.report(), "before", [many[0], many[5], many[5]])
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:3] for line in shown] == [["LF0", "error"], ["LF0", "warning"]]
+    assert shown[0].endswith(", and 1 more of LF0")
     assert "m" * 300 in lines[0], "in a pipe nothing is cut"
     assert both.findings == both.new.findings

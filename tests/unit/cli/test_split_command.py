@@ -260,8 +260,8 @@ def test_what_a_function_carries_for_others_is_not_imported_for_it(
 ) -> None:
     """Both clouds lie in one layer, and the second's need in one that the first's function has not."""
     space = b"__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
-    make_wheel(index, "cloud-one", files={"cloud/__init__.py": space, "cloud/one/__init__.py": b"A = 1\n"})
-    files = {"cloud/__init__.py": space, "cloud/two/__init__.py": b"import paper\n"}
+    make_wheel(index, "cloud-one", files={"cloud/__init__.py": space, "cloud_one/__init__.py": b"A = 1\n"})
+    files = {"cloud/__init__.py": space, "cloud_two/__init__.py": b"import paper\n"}
     make_wheel(index, "cloud-two", files=files, requires=["paper"])
     text = (
         f'python = "{PYTHON}"\n[function.a]\nrequires = ["cloud-one"]\n'
@@ -458,3 +458,35 @@ def test_another_source_of_a_function_makes_the_split_out_of_date(
     ran = layerforge("build", *HOST)
     assert ran.code == 4
     assert "the function api asks for something else now" in ran.err
+
+
+def test_findings_are_annotated_at_the_project_file_and_the_summary_has_the_layers(
+    layerforge: Command, project: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(index, "broken", files={"broken/__init__.py": b"import absent\n"})
+    (project / "layerforge.toml").write_text(PROJECT + '[function.bad]\nrequires = ["broken"]\n')
+    layerforge("split", *HOST)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "summary.md"))
+    ran = layerforge("build", *HOST)
+    assert ran.code == 7
+    assert "::error file=layerforge.toml" in ran.out + ran.err
+    assert "shared-base" in (project / "summary.md").read_text()
+
+
+def test_the_lock_of_layers_is_no_list_of_requirements(layerforge: Command, project: Path) -> None:
+    layerforge("split", *HOST)
+    ran = layerforge("build", "layers.lock", *HOST)
+    assert ran.code == 2
+    assert "`layerforge build` without words makes its layers" in ran.err
+
+
+def test_what_the_project_says_of_prereleases_counts_for_functions_and_of_a_fit_is_said(
+    layerforge: Command, project: Path, index: Path
+) -> None:
+    make_wheel(index, "web", "2.0rc1", requires=["base"], files={"web/__init__.py": b"import base\n"})
+    (project / "layerforge.toml").write_text(f'prerelease = "allow"\nfit = "direct"\n{PROJECT}')
+    ran = layerforge("build", *HOST)
+    assert ran.code == 0, ran.err
+    assert layers(project)["api"] == ["web 2.0rc1"]
+    assert "`fit` of the project file does not count for the layers that functions share" in ran.err

@@ -6,7 +6,7 @@ import pytest
 
 import zips
 from layerforge.core.errors import UsageError, VerificationError
-from layerforge.examine import examine, stacked
+from layerforge.examine import examine, stacked, union
 from layerforge.examine.examination import Examination
 
 
@@ -22,7 +22,7 @@ def test_a_later_layers_file_takes_the_place_of_an_earlier_ones(tmp_path: Path) 
     stacked.stack((first, second), opt, tmp_path / "work")
     found = {one.relative_to(opt).as_posix(): one.read_text() for one in opt.rglob("*") if one.is_file()}
     assert found == {"python/both": "second!", "python/one": "1", "python/two": "2", "lib/deep/x": "x"}
-    both = stacked.together((first, second))
+    both = union.together((first, second))
     assert {one.path: one.size for one in both.members} == {path: len(text) for path, text in found.items()}
     assert both.unzipped == first.unzipped + second.unzipped, "Lambda counts both"
     assert both.path.name == "a.zip + b.zip"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,20 @@ def test_a_template_names_the_folders_of_its_functions(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, {"hello/requirements.txt": "idna\n", "other/app.py": ""})
-    yaml = "R:\n  F:\n    Properties:\n      CodeUri: hello/\n  G:\n      CodeUri: 'other' # x\n  H:\n   CodeUri: s3://b/k\n"
-    json = '{"CodeUri": "hello/",\n "CodeUri": "${Param}",\n "CodeUri": "other"}'
-    (tmp_path / name).write_text(json if name.endswith("json") else yaml)
+    (tmp_path / name).write_text(template(name, hello="hello/", other="other", elsewhere="s3://b/k"))
     with pytest.raises(UsageError, match="lists no requirements") as caught:
         requested(tmp_path / name)
     assert caught.value.hint == f"name the folders of their code: `layerforge build {tmp_path / 'hello'}`"
+
+
+def template(name: str, **code: str) -> str:
+    """A SAM template called ``name`` of functions with these folders of code."""
+    if name.endswith("json"):
+        kind = "AWS::Serverless::Function"
+        rows = {one: {"Type": kind, "Properties": {"CodeUri": place}} for one, place in code.items()}
+        return json.dumps({"Resources": rows})
+    function = "  {}:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: '{}' # its code\n"
+    return "Resources:\n" + "".join(function.format(one, place) for one, place in code.items())
 
 
 @pytest.mark.parametrize("text", ["", "CodeUri:\n", "\x00", "CodeUri: !Sub ${X}\n"])
