@@ -202,6 +202,7 @@ def with_lock(found: Request, path: Path) -> Request:
     """The request built from a lock that is named. Raises ``LockError`` where that is another tool's and is unsound."""
     form = formats.format_of(path)
     if form is None:
+        file_kinds.refuse_kind(path)
         return replace(found, lock=path, other=None)
     whole = bool(found.projects or found.texts) and len(found.files) == len(found.given) == 1
     other = form.read(path, found.taken, found.spec.name if whole else "")

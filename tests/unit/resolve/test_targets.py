@@ -267,6 +267,13 @@ def test_bare_requirements_have_no_lock_of_build_environments() -> None:
     assert request.build_lock == Path(f"my.{recipe_file.BUILD_LOCK}")
 
 
+@pytest.mark.parametrize(("name", "says"), [("layers.lock", "without words"), ("setup.py", "name its folder")])
+def test_a_file_that_is_no_lock_at_all_is_told_in_one_line(name: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        targets.requests(["demo"], Path(name))
+    assert says in caught.value.hint
+
+
 def test_a_given_lock_goes_with_one_layer_only() -> None:
     [request] = targets.requests(["lxml"], Path("my.lock"))
     assert request.lock == Path("my.lock")
