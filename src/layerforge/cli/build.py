@@ -76,6 +76,8 @@ def command(
     shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
     if shares and not shared_layers.beside_others():
         return shared_layers.run(own, progress, as_data)
+    if shares:
+        shared_layers.refuse_unready(twice=given["twice"])
     made = _made(click.get_current_context().params, own, progress)
     code = _shown(made)
     data = _as_json(made, twice=given["twice"]) if as_json else {}

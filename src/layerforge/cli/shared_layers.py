@@ -77,14 +77,11 @@ def run(
     """
     ctx = click.get_current_context()
     asked = ctx.params
-    if given["twice"]:
-        raise UsageError("--verify-twice makes layers that are verified alone", hint="leave it out, or name a layer")
-    _refuse_planned(ctx)
+    refuse_unready(twice=given["twice"])
     settings = functions.settings_of(Path())
     if settings.defaults.fit:
         progress.say("`fit` of the project file does not count for the layers that functions share: `code` keeps room")
-    known = shared.known_recipes(asked["recipes_folders"] or settings.recipes or ())
-    targets = functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
+    known, targets = _known(ctx, settings), _targets(ctx, settings)
     store = sharing.open_store(progress)
     cluster = (asked["cluster"], asked["tls_dir"])
     place = Workplace(
@@ -108,6 +105,28 @@ def run(
         both = {name: [*rows, *data[name]] for name, rows in (others or {}).items() if name in data}
         terminal.print_json({**(others or {}), **data, **both, "seconds": progress.seconds})
     return code
+
+
+def refuse_unready(*, twice: bool) -> None:
+    """Raises ``LayerforgeError`` where this call cannot begin the layers that functions share, which is to be known
+    before others are made.
+    """
+    ctx = click.get_current_context()
+    if twice:
+        raise UsageError("--verify-twice makes layers that are verified alone", hint="leave it out, or name a layer")
+    _refuse_planned(ctx)
+    path = Path(layers_lock.FILE)
+    if lock := layers_lock.read(path):
+        settings = functions.settings_of(Path())
+        split.refuse_stale(path, lock, settings, _targets(ctx, settings), _known(ctx, settings))
+
+
+def _known(ctx: click.Context, settings: ProjectSettings) -> Catalogue:
+    return shared.known_recipes(ctx.params["recipes_folders"] or settings.recipes or ())
+
+
+def _targets(ctx: click.Context, settings: ProjectSettings) -> list[Target]:
+    return functions.targets_of(settings, *(_said(ctx, name) for name in ("pythons", "arches")))
 
 
 def _tell_ci(ended: Sequence[Built], settings: ProjectSettings) -> None:

@@ -161,13 +161,17 @@ def refuse_stale(
         line for target in targets for line in stale(lock.of(target), functions.wanted(settings, target, known), target)
     ]
     if wrong:
-        raise LockError(f"{path} is out of date", hint=renew(path), details=tuple(wrong))
+        usual = {one.label for one in functions.targets_of(settings, (), ())}
+        others = [one for one in targets if lock.of(one) is None and one.label not in usual]
+        raise LockError(f"{path} is out of date", hint=renew(path, others), details=tuple(wrong))
 
 
-def renew(path: Path) -> str:
-    """What to do about a ``layers.lock`` that does not serve."""
+def renew(path: Path, others: Sequence[Target] = ()) -> str:
+    """What to do about a ``layers.lock`` that does not serve, or not for targets that the project does not name."""
     folder = "" if path.parent == Path() else f" {path.parent}"
-    return f"write it with `layerforge split{folder}`"
+    pythons, arches = dict.fromkeys(one.python for one in others), dict.fromkeys(str(one.arch) for one in others)
+    words = f" --python {','.join(pythons)} --arch {','.join(arches)}" if others else ""
+    return f"write it with `layerforge split{folder}{words}`"
 
 
 def stale(split: TargetSplit | None, wanted: Sequence[Wanted], target: Target) -> list[str]:

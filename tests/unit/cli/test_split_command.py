@@ -213,6 +213,27 @@ def test_a_lock_that_is_out_of_date_is_no_base_for_a_build(
         assert "layerforge split" in ran.err
 
 
+def test_the_hint_for_a_python_that_a_lock_lacks_writes_it(layerforge: Command, project: Path) -> None:
+    layerforge("split", *HOST)
+    ran = layerforge("build", *HOST, "--arch", "arm64")
+    assert ran.code == 4
+    command = f"layerforge split --python {PYTHON} --arch arm64"
+    assert f"write it with `{command}`" in ran.err
+    assert layerforge(*command.split()[1:], *HOST).code == 0
+    assert layerforge("build", *HOST, "--arch", "arm64", "--no-verify").code == 0
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 4), (["--verify-twice"], 2), (["--fit", "9MB"], 2)])
+def test_layers_beside_those_of_functions_are_not_made_where_these_cannot_be(
+    options: list[str], code: int, layerforge: Command, project: Path
+) -> None:
+    layerforge("split", *HOST)
+    text = PROJECT if options else PROJECT.replace('["web"]', '["web", "paper"]')
+    (project / "layerforge.toml").write_text(text + '[layer.other]\nrequires = ["base"]\n')
+    assert layerforge("build", *HOST, *options).code == code
+    assert names(project) == []
+
+
 # --- build
 
 
