@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.runtimes import Target
-from layerforge.resolve import (
-    excluding,
-    resolution,
-    uv,
-)
+from layerforge.resolve import excluding, resolution, uv
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.request import Request

@@ -7,12 +7,7 @@ from dataclasses import replace
 
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
-from layerforge.resolve import (
-    excluding,
-    lock,
-    standins,
-    uv,
-)
+from layerforge.resolve import excluding, lock, standins, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.request import Request
