@@ -138,7 +138,7 @@ def compiling(where: Chosen) -> str:
         way = where.hint
     else:  # the other way out, the host, is none here
         way = "it takes Docker or Podman, with Lambda's image or one that --image names; `layerforge doctor` says more"
-    return f"{way}; or leave --from-source and --compile out"
+    return f"{way}; or leave --from-source, --compile and a file's --no-binary out"
 
 
 def _place(target: Target) -> str:

@@ -23,7 +23,7 @@ KINDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "list the Python packages in a requirements.txt, as PyPI calls them, and name that",
         ),
         (r"layers\.lock", "is what `layerforge split` plans", "`layerforge build` without words makes its layers"),
-        (r"setup\.(py|cfg)", "says what a project is", "`uv build --wheel`, then name the wheel in dist/"),
+        (r"setup\.(py|cfg)", "says what a project is", "name its folder instead: the layer then holds a wheel of it"),
         (r".*\.py", "is Python's source and lists no requirements", "list them in a requirements.txt, and name that"),
     )
 )

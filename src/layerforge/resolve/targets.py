@@ -30,6 +30,8 @@ from layerforge.resolve.wanted import NOTHING, Wanted, refuse_unknown
 from layerforge.resolve.wheel_source import NoSource, WheelSource
 
 _WHEEL, _SOURCE, _LISTS = ".whl", wheel_source.SDIST, (".txt", ".in", ".lock", ".toml")
+_NAMED = frozenset({"Pipfile", "template.yaml", "template.yml"})
+"""Files that have names of packages, which nobody means by them."""
 _FILES = (_WHEEL, *_SOURCE)
 """What a word is about by itself, as a requirement is."""
 
@@ -108,7 +110,7 @@ def _is_path(target: str) -> bool:
     target, extras = projects.split(target)
     if extras and projects.is_one(Path(target)):
         return True
-    named = target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target
+    named = target in _NAMED or (target.endswith((*_LISTS, _WHEEL, *_SOURCE)) and " " not in target)
     return named or target.startswith((".", "/", "~")) or ("/" in target and "@" not in target)
 
 

@@ -87,7 +87,7 @@ FAILURES = (
     KnownFailure(
         pattern=re.compile(r"conflict|[Yy]our requirements are unsatisfiable|No solution found"),
         message="the requirements cannot be satisfied together",
-        hint="loosen the one that uv names below",
+        hint="loosen one of those that uv names",
     ),
     KnownFailure(
         pattern=re.compile(r"Couldn't parse requirement|Failed to parse|[Ii]nvalid requirement"),

@@ -64,6 +64,32 @@ def test_sam_has_the_layers_in_each_functions_resource() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "resources"),
+    [
+        (["HelloWorldFunction", "Orders"], ["HelloWorldFunction", "Orders"]),
+        (["api", "Orders"], ["ApiFunction", "Orders"]),
+        (["api", "ApiFunction"], ["ApiFunction", "ApiFunctionFunction"]),
+    ],
+)
+def test_sam_has_the_names_that_a_template_has_already(names: list[str], resources: list[str]) -> None:
+    versions = [PublishedVersion(region="eu-west-1", name="shared", number=1, arn=arn("eu-west-1", "shared"))]
+    text = for_functions("sam", function_versions(dict.fromkeys(names, ("shared",)), versions))
+    assert sorted(re.findall(r"^  (\w+):$", text, re.MULTILINE)) == resources
+
+
+def test_sam_finds_what_its_mapping_has_where_layers_are_called_alike() -> None:
+    versions = [
+        PublishedVersion(region=region, name=name, number=1, arn=arn(region, name))
+        for region in REGIONS
+        for name in ("web-api", "web_api")
+    ]
+    text = for_functions("sam", function_versions({"one": ("web-api",), "two": ("web_api",)}, versions))
+    held = set(re.findall(r"^      (\w+): arn", text, re.MULTILINE))
+    assert set(re.findall(r'"AWS::Region", (\w+)]', text)) == held
+    assert len(held) == 2
+
+
 def test_sam_looks_them_up_by_region_where_there_are_several() -> None:
     text = for_functions("sam", published(*REGIONS))
     assert text.startswith(

@@ -62,6 +62,15 @@ def test_a_path_that_is_not_there_suggests_the_nearest_recipe() -> None:
     assert "scikit-learn" in caught.value.hint
 
 
+@pytest.mark.parametrize("word", ["Pipfile", "template.yaml", "uv.lock", "requirements.in", "src/app"])
+def test_a_file_that_is_not_there_is_never_asked_of_the_index(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="does not exist"):
+        targets.requests([word], None)
+
+
 @pytest.mark.parametrize("word", ["not a requirement!", "pandas=>3", "=="])
 def test_what_is_no_requirement_is_a_usage_error_that_shows_one(word: str) -> None:
     with pytest.raises(UsageError, match="neither a recipe, a path nor a requirement") as caught:
@@ -132,6 +141,15 @@ def test_other_tools_files_are_recognised_with_what_helps(
     with pytest.raises(RecipeError, match="without") as refused:
         targets.requests(["folder"], None)
     assert name == "app.py" or says in refused.value.hint
+
+
+def test_the_folder_of_a_setup_py_is_what_its_hint_says_and_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("")
+    with pytest.raises(UsageError) as caught:
+        targets.requests([str(tmp_path / "setup.py")], None)
+    assert "name its folder" in caught.value.hint
+    [found] = targets.requests([str(tmp_path)], None)
+    assert found.own_code or found.listed.local
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from layerforge.publish.snippets.quoting import (
     variable,
 )
 from layerforge.publish.snippets.results import PublishedVersion, variables
+
+_LOGICAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +84,24 @@ def _only(functions: Sequence[FunctionVersions]) -> str:
 
 def sam(functions: Sequence[FunctionVersions]) -> str:
     """For a SAM template: the properties of each function, under the name of its resource."""
-    words = {name: word.removesuffix("Layer") for name, word in identifiers(one.name for one in functions).items()}
+    resources = _resources([one.name for one in functions])
     region = _only(functions)
     text = "" if region else _sam_mapping(functions)
     text += lines_of(["Resources:"])
     for one in functions:
-        text += lines_of([f"{words[one.name]}Function:"], 1) + lines_of(["Properties:"], 2) + lines_of(["Layers:"], 3)
-        layers = one.arns(region) if region else _sam_finds(one)
+        text += lines_of([f"{resources[one.name]}:"], 1) + lines_of(["Properties:"], 2) + lines_of(["Layers:"], 3)
+        layers = one.arns(region) if region else _sam_finds(one, _words(functions))
         text += lines_of(items_of(layers), 4)
         if one.env:
             text += lines_of(["Environment:", f"{INDENT}Variables:"], 3) + lines_of(pairs_of(one.env), 5)
     return text
+
+
+def _resources(functions: Sequence[str]) -> dict[str, str]:
+    """The logical names of functions: their own where these are such names already, as a SAM template has them."""
+    made = {name: f"{word.removesuffix('Layer')}Function" for name, word in identifiers(functions).items()}
+    found = {name: name if _LOGICAL.fullmatch(name) else made[name] for name in functions}
+    return found if len(set(found.values())) == len(found) else made
 
 
 def _sam_mapping(functions: Sequence[FunctionVersions]) -> str:
@@ -103,8 +113,7 @@ def _sam_mapping(functions: Sequence[FunctionVersions]) -> str:
     return text
 
 
-def _sam_finds(one: FunctionVersions) -> list[str]:
-    words = identifiers(version.name for versions in one.regions.values() for version in versions)
+def _sam_finds(one: FunctionVersions, words: Mapping[str, str]) -> list[str]:
     names = [version.name for version in next(iter(one.regions.values()))]
     return [f'!FindInMap [LayerArns, !Ref "AWS::Region", {words[name]}]' for name in names]
 
