@@ -11,10 +11,10 @@ from layerforge.build.plan import Plan, Toolchain, plan
 from layerforge.build.session import Session
 from layerforge.build.work import sources_of
 from layerforge.core.errors import LayerforgeError
-from layerforge.resolve import excluding, locking
+from layerforge.resolve import excluding, leaving_out
 from layerforge.resolve.compose import compose
+from layerforge.resolve.leaving_out import Chosen
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.locking import Chosen
 from layerforge.resolve.request import Request
 
 
@@ -38,7 +38,7 @@ def without_runtime(
     request = settled(request, options, compiles=session.builder is not None and not options.wheels)
     request = replace(request, spec=replace(request.spec, left_out=planned.spec.left_out))
     try:
-        chosen = locking.without_runtime(request, pins, target, session.search)
+        chosen = leaving_out.without_runtime(request, pins, target, session.search)
         other = _planned(request, planned, chosen, options, session, toolchain)
     except LayerforgeError as error:
         session.progress.say(f"whether the runtime's own packages could go cannot be told: {error.message}")

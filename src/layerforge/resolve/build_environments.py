@@ -21,7 +21,7 @@ from layerforge.core import digest, guarded, runtimes
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.text import counted
-from layerforge.resolve import lock, locking, markers, sdists, sources, unpack_source, uv
+from layerforge.resolve import lock, locking, markers, resolution, sdists, sources, unpack_source, uv
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Lock, Pin
 from layerforge.resolve.recipe import SourcePackage
@@ -173,7 +173,7 @@ def _built_with(
     with search.progress.step("resolve") as step:
         try:
             asked = Asked(source="\n".join(requires), constraints=limits, indexes=indexes)
-            chosen = locking.understood(uv.compile_lock(asked, where)).pins
+            chosen = resolution.understood(uv.compile_lock(asked, where)).pins
         except LayerforgeError as error:
             what = f"what {name} is compiled with cannot be resolved: {error.message}"
             raise LockError(what, hint=error.hint, details=error.details) from error

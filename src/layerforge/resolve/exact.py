@@ -12,7 +12,7 @@ from layerforge.core.errors import LayerforgeError
 from layerforge.core.process import Completed
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
-from layerforge.resolve import lock, locking, uv
+from layerforge.resolve import lock, resolution, uv
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.uv import PLAIN, WHEELS, Asked
 from layerforge.resolve.uv_failures import ANSI, SECRET
@@ -86,7 +86,7 @@ def _pin(wanted: Wanted, text: str, target: Target) -> Pin:
         if done.status:
             raise uv.failure(done.stderr, target, done.status)
         lines = dict(_named(done.stdout.decode()))
-    return locking.understood(lines[wanted.name]).pins[0]
+    return resolution.understood(lines[wanted.name]).pins[0]
 
 
 def _named(text: str) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,9 @@ from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.compose import compose
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.leaving_out import Chosen
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.locking import Chosen
 from layerforge.resolve.request import Request, leaving_out, merged
 from wheels import lock_of, make_wheel
 

@@ -10,7 +10,7 @@ from fakes import FakeProgress, stock, target
 from layerforge.cli import lock as lock_command
 from layerforge.core import digest
 from layerforge.core.errors import LayerforgeError, UsageError
-from layerforge.resolve import lock, locking, recipe_file, remarks, targets
+from layerforge.resolve import lock, locking, recipe_file, remarks, resolution, targets
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import LockError, RecipeError
 from layerforge.resolve.lock import Pin
@@ -842,6 +842,6 @@ def test_an_older_release_that_was_asked_for_is_not_told_of(index: Path) -> None
 @pytest.mark.parametrize("line", ["demo", "demo>=1 --hash=sha256:0", "-e ./here", "demo @ file:///there"])
 def test_what_uv_passes_on_without_version_and_hash_cannot_be_locked(line: str) -> None:
     with pytest.raises(LockError, match="the requirements cannot be locked") as caught:
-        locking.understood(f"{line}\n")
+        resolution.understood(f"{line}\n")
     assert "exact versions with hashes" in caught.value.hint
     assert len(caught.value.details) == 1

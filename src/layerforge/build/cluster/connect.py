@@ -14,6 +14,7 @@ from layerforge.build.cluster import settings
 from layerforge.build.cluster.addresses import Remote, context, security
 from layerforge.build.cluster.events import Watch
 from layerforge.build.cluster.knock import SECONDS, knock
+from layerforge.build.cluster.roll import lost
 from layerforge.build.errors import ClusterError
 
 
@@ -34,7 +35,11 @@ def connected(found: Remote, tls: Path | None, watch: Watch) -> Iterator[Client]
             details=tuple(str(error).splitlines()),
         ) from error
     with client:
-        for line in doubts(client):
+        try:
+            lines = doubts(client)
+        except OSError as error:  # as Dask's own errors of connections are
+            raise lost(found.url, str(error)) from error
+        for line in lines:
             watch.say(line)
         yield client
 
