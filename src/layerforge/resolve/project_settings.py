@@ -201,9 +201,11 @@ _TABLES = {
 """Tables with a name each, by what they are of."""
 
 
+_TOP = keys.schema(ProjectSettings) | keys.schema(Settings)
+
+
 def _problems(table: Mapping[str, Any]) -> Iterator[str]:
-    top = keys.schema(ProjectSettings) | keys.schema(Settings) | _ANYTHING | dict.fromkeys(_TABLES, values.table)
-    yield from problems(table, top)
+    yield from problems(table, _TOP | _ANYTHING | dict.fromkeys(_TABLES, values.table))
     yield from _refused(table, "")
     for kind, schema in _TABLES.items():
         rows = table.get(kind)
@@ -218,7 +220,9 @@ def _of_named(where: str, name: str, row: Any, schema: Mapping[str, Any]) -> Ite
     if not isinstance(row, dict):
         yield f"{where} must be a table"
         return
-    yield from problems(row, schema, f"{where}.")
+    upper = [key for key in row if key in _TOP and key not in schema]
+    yield from problems({key: row[key] for key in row if key not in upper}, schema, f"{where}.")
+    yield from (f"{where}.{key} stands at the top of the file alone" for key in upper)
     yield from _refused(row, f"{where}.")
     if not any(one in row for one in _SOURCES) and row.keys() <= schema.keys():  # a misspelt key may be one of them
         yield f"{where} asks for nothing: it takes {', '.join(_SOURCES[:3])} or another of {', '.join(_SOURCES[3:])}"

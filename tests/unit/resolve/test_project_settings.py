@@ -176,7 +176,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> N
         "layer.Web.file must not be empty, not []",
         "function.train.code must be a size such as \"12 MB\", or bytes, not '12 apples'",
         "function.train.layers must be a number from 0 to 4: a function takes five layers, not 5",
-        "function.train.compression is unknown",
+        "function.train.compression stands at the top of the file alone",
         "layer.Web and layer.web have one name",
         "function.web and layer.web have one name",
     )
@@ -206,6 +206,7 @@ def test_what_a_layer_fits_into_is_what_the_option_takes(
     [
         ("layer = 3", "layer must be a table, not 3"),
         ("layer.a = 3", "layer.a must be a table"),
+        ('layer.a = {requires = "x", engine = "host"}', "layer.a.engine stands at the top of the file alone"),
         ('layer.a = {project = ".", group = "x", groups = "y"}', "layer.a.groups is unknown; perhaps you meant"),
         ('layer.a = {requires = "x\\u0000"}', "layer.a.requires must be a requirement"),
     ],
