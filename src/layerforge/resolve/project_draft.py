@@ -13,7 +13,7 @@ from typing import Any
 
 from layerforge.core import guarded
 from layerforge.core.text import fitting_name, megabytes
-from layerforge.resolve import folder_inputs, sam_template
+from layerforge.resolve import folder_inputs, poetry_project, sam_template
 from layerforge.resolve.catalogue import recipes_in
 from layerforge.resolve.folder_inputs import LOCKS, REQUIREMENTS
 from layerforge.resolve.project_file import PROJECT
@@ -176,12 +176,13 @@ def _of_project(folder: Path, name: str) -> Part:
         data = {}
     table = data.get("project")
     table = table if isinstance(table, dict) else {}
-    named = table.get("name")
+    poetrys = poetry_project.table(data)
+    named = table.get("name") or poetrys.get("name")
     may = [
         f"# {key} = {json.dumps(sorted(found), ensure_ascii=False)}  # {what}"
         for key, found, what in (
-            ("extra", table.get("optional-dependencies"), "of the project's extras"),
-            ("group", data.get("dependency-groups"), "of its dependency groups"),
+            ("extra", table.get("optional-dependencies") or poetrys.get("extras"), "of the project's extras"),
+            ("group", data.get("dependency-groups") or poetrys.get("group"), "of its dependency groups"),
         )
         if isinstance(found, dict) and found
     ]

@@ -68,6 +68,17 @@ def test_a_project_is_a_layer_with_its_name_and_what_else_it_has_as_comments(tmp
     assert "# requirements-dev.txt does not count: it is for those who work on it" in lines
 
 
+def test_a_project_of_poetrys_has_its_name_extras_and_groups_too(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.poetry]\nname = "po-one"\n[tool.poetry.dependencies]\npython = "^3.11"\n'
+        "[tool.poetry.extras]\nweb = []\n[tool.poetry.group.dev.dependencies]\n"
+    )
+    assert written(tmp_path) == {"layer": {"po-one": {"project": "."}}}
+    lines = text(draft(tmp_path)).splitlines()
+    assert '# extra = ["web"]  # of the project\'s extras' in lines
+    assert '# group = ["dev"]  # of its dependency groups' in lines
+
+
 def test_a_project_may_have_no_pyproject(tmp_path: Path) -> None:
     folder = tmp_path / "old"
     fill(folder, setup_dot_py="", requirements_dot_txt="")
