@@ -153,8 +153,8 @@ def build_here_option(command: Command) -> Command:
         "--build-here",
         is_flag=True,
         envvar="LAYERFORGE_BUILD_HERE",
-        help="Where there is no container engine, let source distributions and repositories run their code here to "
-        "become wheels.",
+        help="Where there is no container engine, let source distributions and repositories that are named run their "
+        "code here to become wheels.",
     )(command)
 
 

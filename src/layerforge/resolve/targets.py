@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -148,12 +149,20 @@ def _existing(target: str, known: Catalogue) -> Path:
     if path.name == recipe_file.FILE:
         path = path.parent
     if not os.path.exists(path):  # noqa: PTH110 - a name that is too long does not exist
-        near = known.nearest(path.name[:100])
-        raise RecipeError(
-            f"{path} does not exist",
-            hint=f"perhaps you meant the recipe {near}" if near else "`layerforge recipes` lists the recipes",
-        )
+        raise RecipeError(f"{path} does not exist", hint=_instead_of(path, known))
     return path
+
+
+def _instead_of(path: Path, known: Catalogue) -> str:
+    """What may be meant by a path where nothing is."""
+    if near := known.nearest(path.name[:100]):
+        return f"perhaps you meant the recipe {near}"
+    try:
+        names = os.listdir(path.parent)  # noqa: PTH208 - names are wanted, and some are no text
+    except OSError:
+        return f"there is no folder {path.parent}"
+    close = difflib.get_close_matches(path.name, sorted(names), 1)
+    return f"perhaps you meant {path.parent / close[0]}" if close else "paths begin at the current folder"
 
 
 def _from_path(target: str, known: Catalogue, options: Wanted = NOTHING) -> Request:

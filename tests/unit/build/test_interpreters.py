@@ -123,6 +123,7 @@ def test_a_missing_interpreter_is_a_usage_error_with_both_ways_out() -> None:
     assert error.exit_code == 2
     assert "3.14" in error.message
     assert "uv python install 3.14" in error.hint
+    assert "such as `--python 3." in error.hint, "the tests' own is here"
     assert "--bytecode none" in error.hint
 
 

@@ -56,6 +56,17 @@ def test_a_folder_a_recipe_file_and_a_requirements_file_are_paths(tmp_path: Path
     assert targets.requests([str(folder / "recipe.toml")], None)[0].spec == found[0].spec
 
 
+def test_a_path_that_is_not_there_suggests_the_nearest_file(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("six\n")
+    for name, hint in (
+        ("requirement.txt", f"perhaps you meant {tmp_path / 'requirements.txt'}"),
+        ("x/y.txt", "no folder"),
+    ):
+        with pytest.raises(RecipeError, match="does not exist") as caught:
+            targets.requests([str(tmp_path / name)], None)
+        assert hint in caught.value.hint
+
+
 def test_a_path_that_is_not_there_suggests_the_nearest_recipe() -> None:
     with pytest.raises(RecipeError, match="does not exist") as caught:
         targets.requests(["./scikit-lern"], None)
