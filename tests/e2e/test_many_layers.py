@@ -123,7 +123,7 @@ def test_a_folder_of_recipes_is_built_as_far_as_its_locks_go(layerforge: Command
         (["--all", "mine", "demo"], "--all goes with neither TARGETs nor --lock"),
         (["--all", "empty"], "empty holds no recipes"),
         (["--all", "absent"], "does not exist"),
-        ([], "Missing argument 'TARGET...'"),
+        ([], "nothing is named, and this folder has neither"),
         (["demo", "--python", "3.13,9.9"], "Lambda has no runtime for Python '9.9'"),
         (["demo", "--arch", "x86_64,sparc"], "Lambda has no 'sparc' processor"),
         (["demo", "--python", ""], "Lambda has no runtime for Python ''"),
