@@ -35,6 +35,8 @@ RESERVED = frozenset(
 _PATH = re.compile(r"[^{}\[\]\"\n]+\.json")
 """What was meant to be a file, though there is none."""
 
+_HOSTS_OWN = frozenset({"HOME", "LANG", "LD_LIBRARY_PATH", "PATH"})
+
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 """Of a variable, as Lambda takes it."""
 
@@ -74,6 +76,11 @@ def variables_of(words: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"--env {name} is Lambda's own to set", hint="leave it out; see --memory and --timeout")
         found[name] = value
     return found
+
+
+def ignored_on_host(names: Iterable[str]) -> tuple[str, ...]:
+    """Variables that count in containers alone: on this machine a run has its own, and its interpreter reads none."""
+    return tuple(name for name in names if name in _HOSTS_OWN or name.startswith("PYTHON"))
 
 
 def event_of(word: str) -> bytes:

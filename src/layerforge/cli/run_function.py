@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -90,7 +90,7 @@ def command(
     with store.workspace() as workspace:
         subject = _subject(layers, code, workspace, (python, arch), progress)
         name = handler_of(handler, subject)
-        where = _engine(engine, image, subject, memory, progress)
+        where = _engine(engine, image, subject, memory, own, progress)
         require_trust(subject.seen, where, store, trust=trust)
         stacked.stack(subject.seen, workspace / "opt", workspace)
         call = FunctionCall(
@@ -139,11 +139,15 @@ def handler_of(handler: str | None, subject: Subject) -> str:
     return handler
 
 
-def _engine(name: str, image: str | None, subject: Subject, memory: int, progress: Progress) -> Invoker:
+def _engine(
+    name: str, image: str | None, subject: Subject, memory: int, own: Iterable[str], progress: Progress
+) -> Invoker:
     """Where the function is run. Raises ``EngineError`` where it cannot be."""
     interpreter = interpreters.find(subject.target.python, own=pythons())
     where = engines.choose(name, image, subject.target, interpreter, progress, memory).engine
     assert isinstance(where, Invoker), "both engines are"
+    if where.name == "host" and (ignored := code_options.ignored_on_host(own)):
+        progress.warn(f"--env {', '.join(ignored)} counts in a container alone")
     if refusal := where.refusal(subject.target):
         raise EngineError(
             f"the function cannot be run here: {refusal}",

@@ -149,6 +149,13 @@ def test_what_cannot_be_run_is_refused_at_once(layerforge: Command, arguments: l
     assert words in " ".join(ran.err.split())
 
 
+def test_variables_that_do_not_count_on_this_machine_are_told(layerforge: Command) -> None:
+    words = ("--env", "PYTHONPATH=/x", "--env", "PATH=/x", "--env", "TABLE=x")
+    assert (
+        "--env PYTHONPATH, PATH counts in a container alone" in layerforge("run", "--code", "src", *PLAIN, *words).err
+    )
+
+
 def test_a_machine_of_another_processor_runs_nothing(layerforge: Command) -> None:
     ran = layerforge("run", "--code", "src", "--handler", "app.handler", "--engine", "host", "--arch", "arm64")
     assert ran.code == 5
