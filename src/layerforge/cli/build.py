@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +28,7 @@ from layerforge.cli import (
     verbosity,
 )
 from layerforge.cli import options as shared
-from layerforge.cli.call import Asked, Place
+from layerforge.cli.call import Asked
 from layerforge.cli.progress import TerminalProgress
 from layerforge.cli.screen import Screen
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT, LAMBDA_UNZIPPED_LIMIT
@@ -54,7 +52,6 @@ def command(
     every: Path | None,
     lock_file: Path | None,
     output: Path,
-    no_verify: bool,  # noqa: FBT001
     compiles: bool,  # noqa: FBT001
     cluster: str | None,
     tls_dir: Path | None,
@@ -72,13 +69,14 @@ def command(
     shared.refuse_twice(given["twice"], cluster)
     clusters.refuse_absent(cluster, tls_dir)
     output_files.check_folder(output)
-    own = {name: given[name] for name in shared.DECISIVE} | {"output": output, "verify": not no_verify}
+    call_of = click.get_current_context().params
+    own = shared.decisive(call_of)
     shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
-    if shares and not shared_layers.beside_others():
-        return shared_layers.run(own, progress, as_data)
     if shares:
         shared_layers.refuse_unready(twice=given["twice"])
-    made = _made(click.get_current_context().params, own, progress)
+        if not shared_layers.beside_others():
+            return shared_layers.run(own, progress, as_data)
+    made = _made(call_of, own, progress)
     code = _shown(made)
     data = _as_json(made, twice=given["twice"]) if as_json else {}
     if shares:
@@ -105,17 +103,13 @@ class _Made:
 
 def _made(call_of: Mapping[str, Any], own: Mapping[str, Any], progress: TerminalProgress) -> _Made:
     """Makes the layers of a call, whose options are ``call_of``; ``own`` are those that decide how."""
-    cluster, tls_dir, engine, image = (call_of[name] for name in ("cluster", "tls_dir", "engine", "image"))
+    cluster, tls_dir, image = (call_of[name] for name in ("cluster", "tls_dir", "image"))
     compiles, fail_fast = call_of["compiles"], call_of["fail_fast"]
     store = sharing.open_store(progress)
     wanted = asking.layers(call_of, progress)
-    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
-    sources = call_of["sources"]
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    found = call.sites(place, wanted, own, compiles=compiles)
+    found = call.sites(clusters.place(call_of, store, progress), wanted, own, compiles=compiles)
     said = compiles or own["wheels"] or own["from_source"] or call_of["as_json"]
-    settled = said or all(one.settled for one in wanted)
-    read = None if settled or not costs.can_ask(os.environ, sys.stdin, sys.stderr) else input
+    read = costs.reader(settled=bool(said) or all(one.settled for one in wanted))
     planned, price = call.agreed(wanted, found, progress, read, fail_fast=fail_fast)
     with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
         ended = ends.of(wanted, planned, progress, runner_of, fail_fast=fail_fast)

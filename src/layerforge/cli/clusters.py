@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerforge.build.cluster.extra import refuse_without_dask
 from layerforge.build.engine import Image
 from layerforge.build.graph import Runner
 from layerforge.cli import engines, sharing
+from layerforge.cli.call import Place
 from layerforge.cli.cluster_view import ClusterView
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
@@ -78,6 +79,14 @@ def opened(
         ) as runner:
             yield lambda _graph: runner
         step.note(view.summary)
+
+
+def place(call_of: Mapping[str, Any], store: DiskStore, progress: Progress) -> Place:
+    """Where the layers of a call are made, whose options are ``call_of``. Raises ``ClusterError``; see ``planning``."""
+    engine, image = call_of["engine"], call_of["image"]
+    elsewhere = planning(call_of["cluster"], call_of["tls_dir"], engine, image, store, progress)
+    sources = call_of["sources"]
+    return Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
 
 
 def planning(

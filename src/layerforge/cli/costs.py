@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TextIO
@@ -58,6 +60,11 @@ def is_long(found: Cost) -> bool:
 def can_ask(environment: Mapping[str, str], *streams: TextIO) -> bool:
     """Whether a person is there to answer: at a terminal, and not in a CI job that pretends to have one."""
     return all(one.isatty() for one in streams) and environment.get("CI", "") in {"", "0", "false"}
+
+
+def reader(*, settled: bool) -> Callable[[], str] | None:
+    """What reads a person's answer where nothing is ``settled`` and one is there to give it."""
+    return None if settled or not can_ask(os.environ, sys.stdin, sys.stderr) else input
 
 
 def ask(found: Cost, read: Callable[[], str]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from packaging.utils import canonicalize_name
 from layerforge.build.durations import SharedClock
 from layerforge.build.options import Options
 from layerforge.build.session import Session
-from layerforge.cli import engines
 from layerforge.cli import options as shared
-from layerforge.core.errors import UsageError
+from layerforge.cli.call import Place
+from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Arch, Target
-from layerforge.core.store.disk import DiskStore
 from layerforge.functions.planning import Wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.project_layers import request
@@ -27,23 +26,25 @@ from layerforge.resolve.request import Request
 
 @dataclass(frozen=True, kw_only=True)
 class Workplace:
-    """What a call says of where things are made; ``given`` are the options of ``cli/options.py`` by their names."""
+    """Where the layers of functions are made; ``given`` are the options that decide how, by their parameters."""
 
-    engine: str
-    image: str | None
-    sources: Path | None
-    store: DiskStore
-    progress: Progress
+    place: Place
     given: Mapping[str, Any]
-    elsewhere: Callable[[Target], engines.Chosen | None] = lambda _target: None
-    """Where the layers of a target are made by a cluster, where that is not for this machine to say."""
+
+    @property
+    def progress(self) -> Progress:
+        """Of the call."""
+        return self.place.progress
 
     def session(self, target: Target) -> tuple[Options, Session]:
         """What the layers of a target are made with. Raises ``EngineError`` where what is asked for cannot be used."""
-        interpreter = shared.interpreter_of(target.python, self.given["bytecode"], self.progress)
+        place = self.place
+        interpreter = shared.interpreter_of(target.python, self.given["bytecode"], place.progress)
         options = shared.options(target, interpreter, **self.given)
-        chosen = self.elsewhere(target) or engines.choose(self.engine, self.image, target, interpreter, self.progress)
-        return options, chosen.session(self.store, self.progress, self.sources, SharedClock())
+        chosen = place.chosen(target, interpreter)
+        if isinstance(chosen, LayerforgeError):
+            raise chosen
+        return options, chosen.session(place.store, place.progress, place.sources, SharedClock())
 
 
 def settings_of(folder: Path) -> ProjectSettings:

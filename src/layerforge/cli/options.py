@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ AUTO = "auto"
 """The word for a compression that is left to the size of the layer."""
 
 
-DECISIVE = (
+_DECISIVE = (
     "compression",
     "fit",
     "bytecode",
@@ -44,7 +44,7 @@ DECISIVE = (
     "wheels",
     "twice",
 )
-"""Options that ``options`` takes of a command that makes layers, beside where they go and whether they are verified."""
+"""Options that decide how a layer is made, beside where it goes and whether it is verified."""
 
 
 class Named(click.ParamType[str]):
@@ -178,6 +178,12 @@ def targets(pythons: Iterable[Sequence[str]], arches: Iterable[Sequence[str]]) -
         pythons=tuple(dict.fromkeys(one.python for one in known)) if names[0] else (),
         arches=tuple(dict.fromkeys(one.arch for one in known)),
     )
+
+
+def decisive(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``options`` takes of the options of a command that makes layers."""
+    found = {name: given[name] for name in _DECISIVE if name in given}
+    return found | {"output": given["output"], "verify": not given["no_verify"]}
 
 
 def options(

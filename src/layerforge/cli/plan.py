@@ -12,7 +12,6 @@ from layerforge.build.cost import Cost
 from layerforge.build.plan import Plan
 from layerforge.cli import asking, build_options, call, clusters, costs, project, sharing, terminal
 from layerforge.cli import options as shared
-from layerforge.cli.call import Place
 from layerforge.cli.screen import Screen
 from layerforge.planning import cost_of
 from layerforge.resolve.fit import Way
@@ -26,11 +25,6 @@ from layerforge.resolve.fit import Way
 @shared.json_option
 @build_options.call_options
 def command(
-    engine: str,
-    image: str | None,
-    output: Path,
-    no_verify: bool,  # noqa: FBT001
-    sources: Path | None,
     compiles: bool,  # noqa: FBT001
     cluster: str | None,
     tls_dir: Path | None,
@@ -47,10 +41,8 @@ def command(
     clusters.refuse_absent(cluster, tls_dir)
     store = sharing.open_store(progress)
     wanted = asking.layers(given, progress)
-    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    own = {name: given[name] for name in shared.DECISIVE} | {"output": output, "verify": not no_verify}
-    sites = call.sites(place, wanted, own, compiles=None)
+    place = clusters.place(click.get_current_context().params, store, progress)
+    sites = call.sites(place, wanted, shared.decisive(given), compiles=None)
     prepared = [call.plan_of(one, site, fetches=False) for one, site in zip(wanted, sites, strict=True)]
     call.refuse_strangers(prepared)
     plans = [(one.plan, cost_of([one])) for one in prepared]

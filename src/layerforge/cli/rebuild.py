@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +27,7 @@ from layerforge.cli import (
 )
 from layerforge.cli import options as shared
 from layerforge.cli.before_after import BeforeAfter, Measuring
-from layerforge.cli.call import Asked, Place, Site
+from layerforge.cli.call import Asked, Site
 from layerforge.cli.comparison_markdown import as_markdown
 from layerforge.cli.progress import TerminalProgress
 from layerforge.cli.rebuilding import Order, Origin
@@ -93,7 +91,7 @@ def command(
     output_files.check_folder(output)
     rebuild_view.remark(of)
     store = sharing.open_store(progress)
-    made = built(of, store, progress, output, given, keep=keep_code, asks=not as_json)
+    made = built(of, store, progress, given | {"output": output}, keep=keep_code, asks=not as_json)
     by = Measuring(
         engine=made.site.session.engine,
         place=before_after.place_of(made.site.session.engine),
@@ -121,7 +119,6 @@ def built(
     of: Origin,
     store: DiskStore,
     progress: TerminalProgress,
-    output: Path,
     given: Mapping[str, Any],
     *,
     keep: bool,
@@ -130,25 +127,18 @@ def built(
     """Builds a layer of what a zip holds; ``given`` are the options of a build, and ``asks`` says whether a person may
     be asked.
     """
-    cluster, tls_dir, engine, image = (given[name] for name in ("cluster", "tls_dir", "engine", "image"))
-    compiles, sources = given["compiles"], given["sources"]
-    elsewhere = clusters.planning(cluster, tls_dir, engine, image, store, progress)
-    place = Place(engine=engine, image=image, sources=sources, store=store, progress=progress, elsewhere=elsewhere)
-    known = shared.known_recipes(given["recipes_folders"])
-    own = {name: given[name] for name in shared.DECISIVE if name in given} | {
-        "output": output,
-        "verify": not given["no_verify"],
-    }
+    known, compiles = shared.known_recipes(given["recipes_folders"]), given["compiles"]
+    place = clusters.place(given, store, progress)
     with store.workspace() as workspace:
         order = rebuilding.order(
             of, known, workspace, progress, compiled=given["from_source"], leave_out=given["leave_out"], keep=keep
         )
         rebuild_view.unbuilt(terminal.notes(), order.unbuilt)
         wanted = [Asked(request=order.request, target=of.target)]
-        sites = call.sites(place, wanted, own, compiles=compiles)
-        asks = asks and not (compiles or given["wheels"] or given["from_source"])
-        read = input if asks and costs.can_ask(os.environ, sys.stdin, sys.stderr) else None
+        sites = call.sites(place, wanted, shared.decisive(given), compiles=compiles)
+        read = costs.reader(settled=bool(not asks or compiles or given["wheels"] or given["from_source"]))
         planned, price = call.agreed(wanted, sites, progress, read)
+        cluster, tls_dir, image = (given[name] for name in ("cluster", "tls_dir", "image"))
         with clusters.opened(cluster, tls_dir, image, planned, store, progress) as runner_of:
             [ended] = ends.of(wanted, planned, progress, runner_of)
     [site] = sites

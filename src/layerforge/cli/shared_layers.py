@@ -53,11 +53,7 @@ class Built:
 
 def are_wanted(targets: tuple[str, ...]) -> bool:
     """Whether this call names nothing, and the project of the current folder has functions."""
-    try:
-        named = bool(shared.asked(targets))
-    except click.UsageError:
-        named = False
-    return not named and bool(project_settings(Path()).functions)
+    return not shared.asked(targets) and bool(project_settings(Path()).functions)
 
 
 def beside_others() -> bool:
@@ -73,30 +69,20 @@ def run(
 ) -> int:
     """Makes the layers of the functions of the current folder's project, with the options of this call: ``given`` are
     those of a layer, ``layer_data`` tells a layer as JSON, and ``others`` are the call's other layers in that form.
-    Returns the exit code. Raises ``LayerforgeError`` where nothing can be begun.
+    Returns the exit code. Raises ``LayerforgeError`` where nothing can be begun; ``refuse_unready`` has been asked.
     """
     ctx = click.get_current_context()
     asked = ctx.params
-    refuse_unready(twice=given["twice"])
     settings = functions.settings_of(Path())
     if settings.defaults.fit:
         progress.say("`fit` of the project file does not count for the layers that functions share: `code` keeps room")
     known, targets = _known(ctx, settings), _targets(ctx, settings)
     store = sharing.open_store(progress)
-    cluster = (asked["cluster"], asked["tls_dir"])
-    place = Workplace(
-        engine=asked["engine"],
-        image=asked["image"],
-        sources=asked["sources"],
-        store=store,
-        progress=progress,
-        given=given,
-        elsewhere=clusters.planning(*cluster, asked["engine"], asked["image"], store, progress),
-    )
+    place = Workplace(place=clusters.place(asked, store, progress), given=given)
     found = _splits(settings, targets, known, place)
     work = [_work(target, one, functions.wanted(settings, target, known), known, place) for target, one in found]
     every = [one for its in work for one in its.prepared.values()]
-    with clusters.opened(*cluster, asked["image"], every, store, progress) as runner_of:
+    with clusters.opened(asked["cluster"], asked["tls_dir"], asked["image"], every, store, progress) as runner_of:
         ended = [_built(one, known, runner_of or _threads(given["jobs"], progress)) for one in work]
     _tell_ci(ended, settings)
     code = show(terminal.notes(), ended)
@@ -166,14 +152,10 @@ def _said(ctx: click.Context, name: str) -> list[str]:
 def _splits(
     settings: ProjectSettings, targets: Sequence[Target], known: Catalogue, place: Workplace
 ) -> list[tuple[Target, TargetSplit]]:
-    """The splits of the current folder's project by target, which are planned where there is no ``layers.lock`` yet.
-
-    Raises ``LockError`` where it was written for something else.
-    """
+    """The splits of the current folder's project by target, which are planned where there is no ``layers.lock`` yet."""
     path = Path(layers_lock.FILE)
     lock = layers_lock.read(path) or split.begun(path, settings, targets, known, place)
-    split.refuse_stale(path, lock, settings, targets, known)
-    found = [(target, lock.of(target) if lock else None) for target in targets]
+    found = [(target, lock.of(target)) for target in targets]
     return [(target, one) for target, one in found if one is not None]
 
 

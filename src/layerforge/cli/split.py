@@ -12,6 +12,7 @@ import click
 
 from layerforge.cli import build_options, costs, functions, output_files, project, sharing, terminal, verbosity
 from layerforge.cli import options as shared
+from layerforge.cli.call import Place
 from layerforge.cli.functions import Workplace
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
@@ -85,7 +86,8 @@ def command(
         return
     store = sharing.open_store(progress)
     own = given | _decided(settings, given)
-    place = Workplace(engine=engine, image=image, sources=sources, store=store, progress=progress, given=own)
+    here = Place(engine=engine, image=image, sources=sources, store=store, progress=progress)
+    place = Workplace(place=here, given=own)
     found = [_planned(settings, target, known, place, None if upgrade else last) for target in targets]
     kept = [one for one in (last.target if last else ()) if not any(map(one.is_for, targets))]
     lock = LayersLock(target=(*(one.split for one in found), *kept))

@@ -15,7 +15,7 @@ from layerforge.report.manifest import Manifest
 from layerforge.resolve import function_variables
 from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Check
+from layerforge.resolve.recipe import checks_together
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.unions import same_paths
@@ -37,7 +37,7 @@ def expected(manifests: Sequence[Manifest | None], target: Target) -> Expect:
         name=" + ".join(one.name for one in found),
         requires=tuple(dict.fromkeys(text for one in found for text in one.requires)),
         left_out=tuple(out.values()),
-        check=_check([one.check for one in found]),
+        check=checks_together(one.check for one in found),
         env=variables([(one.name, one.env) for one in found]),
     )
     return Expect(
@@ -45,16 +45,6 @@ def expected(manifests: Sequence[Manifest | None], target: Target) -> Expect:
         spec=spec,
         bytecode=modes.pop() if len(modes) == 1 and len(found) == len(manifests) else None,
         uncompilable=frozenset(path for one in found for path in one.uncompilable),
-    )
-
-
-def _check(checks: Sequence[Check]) -> Check:
-    return Check(
-        imports=tuple(sorted({name for one in checks for name in one.imports})),
-        covered=tuple(sorted({name for one in checks for name in one.covered})),
-        scripts=tuple(script for one in checks for script in one.scripts),
-        single=tuple(sorted({glob for one in checks for glob in one.single})),
-        excused={glob: why for one in checks for glob, why in one.excused.items()},
     )
 
 

@@ -14,7 +14,7 @@ from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage
+from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage, checks_together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,14 +212,8 @@ def _refuse_version(recipe: Recipe, need: Need, other: Recipe) -> None:
 
 def _check(applied: Iterable[Recipe], proving: Iterable[Recipe]) -> Check:
     """What proves the layer. Of libraries only those that ``proving`` recipes are about are asked to be there once."""
-    checks = [one.check for one in applied]
-    return Check(
-        imports=tuple(sorted({name for one in checks for name in one.imports})),
-        covered=tuple(sorted({name for one in checks for name in one.covered})),
-        scripts=tuple(script for one in checks for script in one.scripts),
-        single=tuple(sorted({glob for one in proving for glob in one.check.single})),
-        excused={glob: why for one in checks for glob, why in one.excused.items()},
-    )
+    single = checks_together(one.check for one in proving).single
+    return replace(checks_together(one.check for one in applied), single=single)
 
 
 def _system(recipes: Iterable[Recipe], target: Target) -> tuple[str, ...]:

@@ -10,18 +10,15 @@ from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
 from layerforge.resolve import own_code, requirements, sam_template
 from layerforge.resolve.catalogue import Catalogue
+from layerforge.resolve.folder_inputs import REQUIREMENTS, SETUP
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.listed import Listed
 from layerforge.resolve.project_file import PROJECT, project
 from layerforge.resolve.recipe import LONGEST_NAME
 from layerforge.resolve.request import Request
 
-LIST = "requirements.txt"
-"""The file beside a function's code in which its tools look for what it requires."""
-
+_SETUP = (SETUP, "setup.cfg")
 _MOST_NAMED = 8
-_SETUP = ("setup.py", "setup.cfg")
-_MOST_MOST_NAMED = 8
 
 
 def of_folder(path: Path, given: str, known: Catalogue) -> Request | None:
@@ -31,27 +28,27 @@ def of_folder(path: Path, given: str, known: Catalogue) -> Request | None:
     """
     name = fitting_name(path.resolve().name or "layer", LONGEST_NAME)
     if any((path / one).is_file() for one in _SETUP):
-        left = (f"{path / LIST} does not count: setup.py says what the project requires",)
+        left = (f"{path / REQUIREMENTS} does not count: setup.py says what the project requires",)
         return Request(
             spec=LayerSpec(name=name, requires=()),
             text="",
             catalogue=known,
             given=(given,),
             own_code=(path,),
-            untaken=left if (path / LIST).is_file() else (),
+            untaken=left if (path / REQUIREMENTS).is_file() else (),
         )
-    if not (path / LIST).is_file():
+    if not (path / REQUIREMENTS).is_file():
         return None
-    listed: Listed = requirements.listed(path / LIST)
+    listed: Listed = requirements.listed(path / REQUIREMENTS)
     code = "the code in it stays the function's own"
     return Request(
         spec=LayerSpec(name=name, requires=listed.requires),
         text=listed.text,
-        files=(path / LIST,),
+        files=(path / REQUIREMENTS,),
         catalogue=known,
         given=(given,),
         listed=listed,
-        untaken=(f"{path} is a function's folder: the layer holds what its {LIST} lists, and {code}",),
+        untaken=(f"{path} is a function's folder: the layer holds what its {REQUIREMENTS} lists, and {code}",),
     )
 
 
@@ -81,9 +78,9 @@ def refuse_template(path: Path) -> None:
         return
     named = dict.fromkeys(one.code for one in sam_template.functions(path))
     places = [os.path.normpath(path.parent / one) for one in named]
-    with_list = [place for place in places if (Path(place) / LIST).is_file()]
+    with_list = [place for place in places if (Path(place) / REQUIREMENTS).is_file()]
     command = shlex.join(["layerforge", "build", *(with_list or places)[:_MOST_NAMED]])
     raise UsageError(
         f"{path} says where functions are, and lists no requirements",
-        hint=f"name the folders of their code: `{command}`" if places else f"name a folder with a {LIST}",
+        hint=f"name the folders of their code: `{command}`" if places else f"name a folder with a {REQUIREMENTS}",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -109,6 +109,18 @@ class Check:
     """Globs of library file names of which the layer may hold one copy at most."""
     excused: Mapping[str, str] = field(default_factory=dict)
     """Why a package's own tests may fail on the layer alone, by glob of the test's id."""
+
+
+def checks_together(checks: Iterable[Check]) -> Check:
+    """What several checks prove together."""
+    checks = list(checks)
+    return Check(
+        imports=tuple(sorted({name for one in checks for name in one.imports})),
+        covered=tuple(sorted({name for one in checks for name in one.covered})),
+        scripts=tuple(script for one in checks for script in one.scripts),
+        single=tuple(sorted({glob for one in checks for glob in one.single})),
+        excused={glob: why for one in checks for glob, why in one.excused.items()},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
