@@ -87,6 +87,11 @@ class Target:
         return self.runtime.python
 
     @property
+    def has_lazy_imports(self) -> bool:
+        """Whether its Python imports lazily where a module says so (PEP 810)."""
+        return version(self.python) >= (3, 15)
+
+    @property
     def program(self) -> str:
         """Path of the runtime's own interpreter."""
         return f"/var/lang/bin/python{self.python}"
