@@ -1,0 +1,4 @@
+import sklearn
+def main() -> None:
+    pass
+main()
