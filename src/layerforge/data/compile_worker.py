@@ -35,6 +35,9 @@ SITE = "/opt/python/"
 DEFER, LAZY = "defer_imports", "lazy_imports"
 """Modules beside this one."""
 
+Defer = tuple[Sequence[str], Sequence[str] | None]
+"""What to have wait: the modules that are imported, and those of a package itself, if it is one."""
+
 HASH_BASED = 0b01
 """Flags of a ``.pyc`` that is bound to its source by a hash that no import ever checks."""
 
@@ -98,7 +101,7 @@ def build(
     optimize: int,
     *,
     drop: bool,
-    defer: Sequence[str] = (),
+    defer: Defer | None = None,
     lazy: bool = False,
     unfold: bool = False,
 ) -> CodeType:
@@ -125,11 +128,14 @@ def build(
     return compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
 
 
-def deferred(tree: ast.Module, filename: str, defer: Sequence[str]) -> ast.Module:
+def deferred(tree: ast.Module, filename: str, defer: Defer) -> ast.Module:
     """The tree with the imports of ``defer`` waiting. Raises ``CannotWait`` of ``defer_imports``."""
     rewriting = beside(DEFER)
     module, is_package = rewriting.place(filename.removeprefix(SITE))
-    rewritten: ast.Module = rewriting.deferred(tree, defer, module=module, is_package=is_package)
+    modules, submodules = defer
+    rewritten: ast.Module = rewriting.deferred(
+        tree, modules, module=module, is_package=is_package, submodules=submodules
+    )
     return rewritten
 
 
@@ -159,7 +165,7 @@ def has_set(value: object) -> bool:
 
 
 def settled(
-    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = (), lazy: bool = False
+    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Defer | None = None, lazy: bool = False
 ) -> CodeType:
     """The code of a module, the same in every process.
 
@@ -196,7 +202,7 @@ def serialize(code: CodeType) -> bytes:
 
 
 def compile_file(
-    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = (), lazy: bool = False
+    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Defer | None = None, lazy: bool = False
 ) -> bytes:
     """The whole ``.pyc``. Raises what ``compile`` raises, and ``CannotWait`` of ``defer_imports``."""
     code = settled(source, filename, optimize, drop=drop, defer=defer, lazy=lazy)
@@ -214,7 +220,7 @@ def read(job: "dict[str, Any]") -> bytes:
 
 def answer(job: "dict[str, Any]") -> "tuple[bytes, bytes]":
     """The letter and the bytes of one file's frame."""
-    source, defer = read(job), job.get("defer", ())
+    source, defer = read(job), (job["defer"], job.get("submodules")) if "defer" in job else None
     how = {"drop": job["drop"], "defer": defer, "lazy": job.get("lazy", False)}
     try:
         return b"C", compile_file(source, job["filename"], job["optimize"], **how)

@@ -45,6 +45,8 @@ class Module:
     optimize: int = 0
     defer: tuple[str, ...] = ()
     """Modules whose imports wait until something uses them."""
+    submodules: tuple[str, ...] | None = None
+    """The last part of the names of a package's own modules, where imports of its ``__init__.py`` wait."""
     lazy: bool = False
     """Whether its other imports are lazy as PEP 810 has it; for Python 3.15 and later."""
     package: str = ""
@@ -116,7 +118,7 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
-    more = [module.defer, _worker_digest(DEFERRING)] if module.defer else []
+    more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
     lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
     return digest.of_json([_worker_digest(WORKER), *parts, *more, *lazy])
 
@@ -189,7 +191,9 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    changes = ({"defer": module.defer} if module.defer else {}) | ({"lazy": True} if module.lazy else {})
+    changes = ({"defer": module.defer, "submodules": module.submodules} if module.defer else {}) | (
+        {"lazy": True} if module.lazy else {}
+    )
     how = {"drop": module.drop_docstrings, "optimize": module.optimize}
     return {"filename": module.filename, **how, **changes, **place}
 

@@ -50,6 +50,11 @@ def text(value: object) -> str:
     return "" if _is_text(value) and value else "must be a text"
 
 
+def line(value: object) -> str:
+    """What is wrong with a text that is told in one line."""
+    return "" if isinstance(value, str) and value.strip() and value.isprintable() else "must be a text of one line"
+
+
 def _is_text(value: object) -> bool:
     """Whether a value is a text that a program can be told."""
     return isinstance(value, str) and "\0" not in value

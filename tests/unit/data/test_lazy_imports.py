@@ -111,7 +111,7 @@ def _names(value: object) -> bool:
 
 def test_a_deferred_import_is_gone_before_the_others_become_lazy() -> None:
     source = b"import json\nimport csv\ndef f():\n    return csv.reader, json\n"
-    code = worker.build(source, "/opt/python/demo.py", 0, drop=False, defer=["csv"], lazy=True)
+    code = worker.build(source, "/opt/python/demo.py", 0, drop=False, defer=(["csv"], None), lazy=True)
     space: dict[str, object] = {"__name__": "demo"}
     exec(code, space)
     assert space[NAME] == ("json",)

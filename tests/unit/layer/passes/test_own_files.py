@@ -28,10 +28,8 @@ def a_layer() -> Tree:
 def a_spec(key: str, *globs: str, package: str = "left-pad") -> LayerSpec:
     """A spec whose recipe for ``package`` has ``globs`` under a key."""
     prune = {package: Prune(**{key: globs})} if key in {"remove", "keep"} else {}
-    code = {
-        "keep_docstrings": {package: CodeRules(keep_docstrings=globs)},
-        "lazy": {package: CodeRules(lazy=globs)},
-    }.get(key, {})
+    rules = {"keep_docstrings": CodeRules(keep_docstrings=globs), "lazy": CodeRules(lazy=globs)}
+    code = {package: rules[key]} if key in rules else {}
     return LayerSpec(name="x", requires=("x",), prune=prune, bytecode=Bytecode(mode=BytecodeMode.NONE, packages=code))
 
 
