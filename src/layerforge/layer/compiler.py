@@ -28,6 +28,9 @@ WORKER = resources.path("compile_worker.py")
 DEFERRING = resources.path("defer_imports.py")
 """What the worker rewrites modules with whose imports wait."""
 
+LAZY = resources.path("lazy_imports.py")
+"""What it makes imports lazy with."""
+
 WORKER_LOG_LINES = 20
 
 
@@ -42,6 +45,8 @@ class Module:
     optimize: int = 0
     defer: tuple[str, ...] = ()
     """Modules whose imports wait until something uses them."""
+    lazy: bool = False
+    """Whether its other imports are lazy as PEP 810 has it; for Python 3.15 and later."""
     package: str = ""
     """That it belongs to. It decides nothing but what its bytecode is shared with."""
 
@@ -112,7 +117,8 @@ def _compile(
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
     more = [module.defer, _worker_digest(DEFERRING)] if module.defer else []
-    return digest.of_json([_worker_digest(WORKER), *parts, *more])
+    lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
+    return digest.of_json([_worker_digest(WORKER), *parts, *more, *lazy])
 
 
 @cache
@@ -183,8 +189,9 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    defer = {"defer": module.defer} if module.defer else {}
-    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **defer, **place}
+    changes = ({"defer": module.defer} if module.defer else {}) | ({"lazy": True} if module.lazy else {})
+    how = {"drop": module.drop_docstrings, "optimize": module.optimize}
+    return {"filename": module.filename, **how, **changes, **place}
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -38,6 +38,10 @@ class Compression(StrEnum):
     MAX = "max"
 
 
+EVERY_FILE = "**"
+"""Glob of all files of a package."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodeRules:
     """How the modules of one package are compiled."""
@@ -48,6 +52,10 @@ class CodeRules:
     optimize: int = 0
     defer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Modules whose imports wait until something uses them, by the file below ``python/`` that imports them."""
+    lazy: tuple[str, ...] = ()
+    """Globs below ``python/`` of the package's files whose imports are lazy (PEP 810), for Python 3.15 and later;
+    ``EVERY_FILE`` alone where it is all of them.
+    """
 
     def decided(self, docstrings: Docstrings) -> CodeRules:
         """The same with what a person says of docstrings, which level 2 would leave out too."""

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core import guarded
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
+    EVERY_FILE,
     Budget,
     Check,
     CheckScript,
@@ -169,6 +170,7 @@ def _code_rules(table: Mapping[str, Any], defer: Mapping[str, Any]) -> CodeRules
         keep_docstrings=tuple(table.get("keep_docstrings", ())),
         optimize=table.get("optimize", 0),
         defer={file: tuple(sorted(set(modules))) for file, modules in sorted(defer.items())},
+        lazy=(EVERY_FILE,) if table.get("lazy") == "all" else tuple(table.get("lazy", ())),
     )
 
 

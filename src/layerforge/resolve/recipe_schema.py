@@ -66,6 +66,7 @@ SCHEMA: Mapping[str, Any] = {
         "docstrings": values.one_of(*Docstrings),
         "keep_docstrings": values.each(values.own_glob),
         "optimize": values.level,
+        "lazy": values.all_or_globs,
     },
     "defer": values.deferred,
     "env": values.function_variables,

@@ -248,6 +248,13 @@ def _deferred_in(file: str, modules: object) -> str:
     return f"has for {shown(file)} what {wrong}" if wrong else ""
 
 
+def all_or_globs(value: Any) -> str:
+    """What is wrong with files of a package: all of them, or those that globs name."""
+    if isinstance(value, str):
+        return "" if value == "all" else 'must be "all" or a list of globs'
+    return each(own_glob)(value)
+
+
 def level(value: object) -> str:
     """What is wrong with a level of optimisation."""
     return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"
