@@ -1,4 +1,5 @@
-import sklearn
 def main() -> None:
     pass
+
+
 main()

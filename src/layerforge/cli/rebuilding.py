@@ -107,7 +107,11 @@ def origin(zip_file: Path, python: str | None, arch: str | None) -> Origin:
         found = installed(seen, read, target)
     line = f"{seen.path.name} has its packages at its top, as a function's code; it is compared as if it were a layer"
     place = () if found.root else (line,)
-    return Origin(target=target, seen=seen, found=found, remarks=(*unsure, *place, *found.remarks))
+    parts = ", ".join(not_whole(seen.members))
+    whole = (f"{seen.path.name} is a variant, which is without parts of {parts}; the new layer has all of them",)
+    return Origin(
+        target=target, seen=seen, found=found, remarks=(*unsure, *place, *(whole if parts else ()), *found.remarks)
+    )
 
 
 def order(
