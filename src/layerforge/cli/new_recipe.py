@@ -68,13 +68,7 @@ def refuse_known(package: str, folder: Path, known: Catalogue) -> None:
         raise UsageError(f"{folder} {what}, and nothing is overwritten", hint="take it away, or name another --output")
     if package in known.places:
         place, found = known.places[package], known.find(package)
-        kind = (
-            "library"
-            if found and isinstance(found.part, Library)
-            else "variant"
-            if found and found.variant
-            else "package"
-        )
+        kind = found.kind if found else "package"
         raise UsageError(
             f"there is a recipe for the {kind} {package} already: {place}",
             hint=f"to change it, copy it: `cp -r {place} {folder}`; "

@@ -19,6 +19,7 @@ from layerforge.examine.examine import examine
 from layerforge.examine.installed import Held, Installed, installed, refuse_without_metadata
 from layerforge.examine.kept import KeptWheel
 from layerforge.examine.made_for import made_for
+from layerforge.examine.not_whole import not_whole
 from layerforge.examine.rooted import as_layer
 from layerforge.resolve import exact, excluding, left_out, lock, uv
 from layerforge.resolve.catalogue import Catalogue
@@ -109,9 +110,8 @@ def origin(zip_file: Path, python: str | None, arch: str | None) -> Origin:
     place = () if found.root else (line,)
     parts = ", ".join(not_whole(seen.members))
     whole = (f"{seen.path.name} is a variant, which is without parts of {parts}; the new layer has all of them",)
-    return Origin(
-        target=target, seen=seen, found=found, remarks=(*unsure, *place, *(whole if parts else ()), *found.remarks)
-    )
+    remarks = (*unsure, *place, *(whole if parts else ()), *found.remarks)
+    return Origin(target=target, seen=seen, found=found, remarks=remarks)
 
 
 def order(
