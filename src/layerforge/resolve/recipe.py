@@ -288,9 +288,14 @@ class Recipe:
     variant: Variant | None = None
 
     @property
+    def kind(self) -> str:
+        """What it is about: a ``package``, a ``library``, or a ``variant`` of a layer."""
+        return "variant" if self.variant else "library" if isinstance(self.part, Library) else "package"
+
+    @property
     def of_package(self) -> bool:
         """Whether it is about a Python package."""
-        return self.variant is None and not isinstance(self.part, Library)
+        return self.kind == "package"
 
     @property
     def compiles(self) -> bool:
