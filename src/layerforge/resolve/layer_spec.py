@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layerforge.resolve.left_out import LeftOut
-from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage
+from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage, WarmUp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class LayerSpec:
     """Variables of the function, where the files are there that they name."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    prime: tuple[WarmUp, ...] = ()
+    """What runs before a snapshot of a function is taken."""
 
     @property
     def compiled(self) -> frozenset[str]:

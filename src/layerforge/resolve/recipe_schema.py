@@ -64,6 +64,7 @@ SCHEMA: Mapping[str, Any] = {
         "single": _globs,
         "excused": values.flags,
     },
+    "prime": {"script": values.inside},
     "layer": {
         "requires": values.requirements,
         "leave-out": _parts,
@@ -76,6 +77,7 @@ REQUIRED = {
     "": ("schema",),
     "package": ("name", "versions"),
     "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "prime": ("script",),
     "layer": ("requires",),
 }
 """Keys that have to be there, by the table that has them, where there is such a table."""
@@ -88,6 +90,7 @@ OF_PACKAGES = (
     "defer",
     "env",
     "data",
+    "prime",
     "layer",
     "check.imports",
     "check.script",
