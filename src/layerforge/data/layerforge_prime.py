@@ -40,12 +40,13 @@ def register() -> bool:
 def prime() -> tuple[str, ...]:
     """Imports what the modules that are loaded have wait, then runs the warm-ups of their packages, each once.
 
-    Returns what went wrong, a line each, which standard error gets too; nothing is raised.
+    What Python 3.15 imports lazily (PEP 810) is imported too. Returns what went wrong, a line each, which standard
+    error gets as well; nothing is raised.
     """
     tables = list(_tables())
     while ahead := _ahead(tables):
         name = min(ahead, key=lambda one: (one.startswith(f"{__name__}."), one))
-        _tried[name] = _attempt(name, importlib.import_module, name)
+        _tried[name] = _attempt(name, _load, name)
     return tuple(filter(None, _tried.values()))
 
 
@@ -71,7 +72,18 @@ def _tables() -> Iterator[tuple[str, list[str]]]:
 
 def _ahead(tables: list[tuple[str, list[str]]]) -> set[str]:
     """What is to be imported now. Anything that is loaded may have something else wait."""
-    return {name for module, names in tables if module in sys.modules for name in names} - _tried.keys()
+    waiting = {name for module, names in tables if module in sys.modules for name in names}
+    return (waiting | getattr(sys, "lazy_modules", set())) - _tried.keys()
+
+
+def _load(name: str) -> None:
+    """Imports a module, or the one that a name like ``scipy.stats.norm`` stands in."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        module, _, last = name.rpartition(".")
+        if error.name != name or not hasattr(sys.modules.get(module), last):
+            raise
 
 
 def _attempt(what: str, do: Callable[..., object], *args: str) -> str:

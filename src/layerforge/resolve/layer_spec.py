@@ -8,6 +8,7 @@ from pathlib import Path
 
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage, WarmUp
+from layerforge.resolve.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class LayerSpec:
     patches: tuple[Patch, ...] = ()
     prime: tuple[WarmUp, ...] = ()
     """What runs before a snapshot of a function is taken."""
+    variant: Variant | None = None
+    """What the layer is without, where it is a variant."""
 
     @property
     def compiled(self) -> frozenset[str]:

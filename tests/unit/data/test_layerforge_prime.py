@@ -69,6 +69,22 @@ def test_a_warm_up_comes_after_all_imports_and_runs_once(layer: Path) -> None:
     assert lf_a.seen == ["lf_b", "lf_c", f"{NAME}.lf"]
 
 
+def test_a_name_in_a_module_is_loaded_with_the_module(layer: Path) -> None:
+    prime = primer(layer, {"lf": {"lf_a": ["lf_b.norm", "lf_c.absent"]}}, lf_a="", lf_b="norm = 1", lf_c="")
+    importlib.import_module("lf_a")
+    [why] = prime.prime()
+    assert why.startswith("lf_c.absent: ModuleNotFoundError: No module named 'lf_c.absent'")
+    assert loaded("lf_b") == ["lf_b"]
+
+
+def test_what_python_imports_lazily_is_loaded_too(layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lazy = "import sys\nsys.lazy_modules |= {'lf_c'}"
+    monkeypatch.setattr(sys, "lazy_modules", {"lf_b", "lf_c.norm"}, raising=False)
+    prime = primer(layer, {"lf": {}}, lf_b=lazy, lf_c="norm = 1")
+    assert prime.prime() == ()
+    assert loaded("lf_b", "lf_c") == ["lf_b", "lf_c"]
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

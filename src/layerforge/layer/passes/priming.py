@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from layerforge.core import resources
 from layerforge.core.errors import StepError
 from layerforge.core.paths import PRIME, PRIMING, SITE
+from layerforge.core.runtimes import Target
 from layerforge.layer.imports import module_name
 from layerforge.layer.passes.deferring import deferrals
 from layerforge.layer.pyc import source_path
 from layerforge.layer.tree import File, Tree, blob, make
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import BytecodeMode
 
 FOLDER = f"{SITE}/{PRIME}"
 
@@ -25,12 +27,12 @@ Table = Mapping[str, tuple[str, ...]]
 """Modules to import, by the module that has to be loaded before."""
 
 
-def with_priming(tree: Tree, spec: LayerSpec) -> Tree:
+def with_priming(tree: Tree, spec: LayerSpec, target: Target) -> Tree:
     """The tree with what there is to load before a snapshot; the same where there is nothing.
 
     Raises ``StepError`` where a package brings a module of that name.
     """
-    tables = _tables(tree, spec)
+    tables = _tables(tree, spec, target)
     if not tables:
         return tree
     _refuse_taken(tree)
@@ -61,10 +63,12 @@ def _file(path: str, text: str, package: str) -> File:
     return File(path=path, blob=blob(text.encode()), package=package)
 
 
-def _tables(tree: Tree, spec: LayerSpec) -> dict[str, Table]:
-    """The tables by package, in the order of names."""
+def _tables(tree: Tree, spec: LayerSpec, target: Target) -> dict[str, Table]:
+    """The tables by package, in the order of names. Python itself knows what it imports lazily."""
     there = {one.name for one in tree.packages}
     found: dict[str, dict[str, tuple[str, ...]]] = {}
+    if target.has_lazy_imports and spec.bytecode.mode is not BytecodeMode.NONE:
+        found |= {name: {} for name, rules in spec.bytecode.packages.items() if rules.lazy and name in there}
     for one in deferrals(spec):
         if one.package in there:
             found.setdefault(one.package, {})[module_name(one.file)] = one.modules

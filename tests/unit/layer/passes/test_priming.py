@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from fakes import a_file, a_setting, a_tree
+from fakes import a_file, a_setting, a_tree, target
 from layerforge.core import resources
 from layerforge.core.errors import StepError
 from layerforge.layer.passes.priming import with_priming
@@ -50,13 +50,17 @@ WAITS = {"one-more": {"one/inner/deep.py": ("a", "b"), "one/__init__.py": ("c",)
 
 def added(tree: Tree, spec: LayerSpec) -> dict[str, str]:
     """What comes to a tree, by path."""
-    return {file.path: file.blob.read().decode() for file in with_priming(tree, spec).files if file not in tree.files}
+    return {
+        file.path: file.blob.read().decode()
+        for file in with_priming(tree, spec, target()).files
+        if file not in tree.files
+    }
 
 
 @pytest.mark.parametrize("spec", [a_spec(), a_spec({"two": {}}), a_spec(WAITS, mode=BytecodeMode.NONE)])
 def test_a_layer_with_nothing_to_load_gets_nothing(spec: LayerSpec) -> None:
     tree = the_tree()
-    assert with_priming(tree, spec) is tree
+    assert with_priming(tree, spec, target()) is tree
 
 
 def test_what_waits_stands_in_a_table_by_the_module_that_it_waits_in() -> None:
@@ -66,6 +70,15 @@ def test_what_waits_stands_in_a_table_by_the_module_that_it_waits_in() -> None:
         "one": ["c"],
     }
     assert found == {MODULE: resources.text("layerforge_prime.py")}
+
+
+@pytest.mark.parametrize(("python", "there"), [("3.15", True), ("3.14", False)])
+def test_lazy_imports_need_the_module_alone_where_python_has_them(python: str, there: bool) -> None:  # noqa: FBT001
+    rules = Bytecode(packages={"two": CodeRules(lazy=("**",))})
+    spec = LayerSpec(name="demo", requires=("two",), bytecode=rules)
+    tree = with_priming(the_tree(), spec, target(python))
+    assert (MODULE in tree.by_path) is there
+    assert tree.read("python/layerforge_prime/two.json") == (b"{}\n" if there else None)
 
 
 def test_a_warm_up_waits_behind_each_outermost_module_of_its_package() -> None:
@@ -80,25 +93,25 @@ def test_a_warm_up_waits_behind_each_outermost_module_of_its_package() -> None:
 def test_what_a_package_that_is_left_out_has_wait_is_left_out_too() -> None:
     tree = a_tree(a_file("python/two/__init__.py", package="two"), packages=[TWO])
     spec = a_spec(WAITS, {"one-more": "main()\n"})
-    assert with_priming(tree, spec) is tree
+    assert with_priming(tree, spec, target()) is tree
 
 
 def test_everything_comes_in_an_order_and_with_bytes_of_its_own() -> None:
     spec = a_spec({**WAITS, "two": {"space/two/part.py": ("z",)}}, {"two": "", "one-more": ""})
     turned = a_spec({"two": {"space/two/part.py": ("z",)}, **WAITS}, {"one-more": "", "two": ""})
-    assert with_priming(the_tree(), spec).entries == with_priming(the_tree(), turned).entries
-    paths = [entry.path for entry in with_priming(the_tree(), spec).entries]
+    assert with_priming(the_tree(), spec, target()).entries == with_priming(the_tree(), turned, target()).entries
+    paths = [entry.path for entry in with_priming(the_tree(), spec, target()).entries]
     assert paths == sorted(paths)
 
 
 def test_the_module_stands_in_the_record_of_each_package_that_has_something_wait_and_of_no_other() -> None:
-    tree = with_priming(the_tree(), a_spec(WAITS, {"two": "main()\n"}))
+    tree = with_priming(the_tree(), a_spec(WAITS, {"two": "main()\n"}), target())
     edits = [item for item in rewrite_records(tree, a_setting()) if isinstance(item, Edit)]
     done = apply(tree, edits)
     for info in (ONE.info, TWO.info):
         record = (done.read(f"{info}/RECORD") or b"").decode()
         assert record.count("layerforge_prime/__init__.py,sha256=") == 1
-    alone = with_priming(the_tree(), a_spec(WAITS))
+    alone = with_priming(the_tree(), a_spec(WAITS), target())
     done = apply(alone, [item for item in rewrite_records(alone, a_setting()) if isinstance(item, Edit)])
     assert "layerforge_prime" not in (done.read(f"{TWO.info}/RECORD") or b"").decode()
 
@@ -106,7 +119,7 @@ def test_the_module_stands_in_the_record_of_each_package_that_has_something_wait
 def test_the_record_of_a_package_does_not_depend_on_what_else_is_primed() -> None:
     found = set()
     for prime in ({"two": ""}, {"two": "", "one-more": ""}):
-        tree = with_priming(the_tree(), a_spec(prime=prime))
+        tree = with_priming(the_tree(), a_spec(prime=prime), target())
         done = apply(tree, [item for item in rewrite_records(tree, a_setting()) if isinstance(item, Edit)])
         found.add(done.read(f"{TWO.info}/RECORD"))
     assert len(found) == 1
@@ -115,5 +128,7 @@ def test_the_record_of_a_package_does_not_depend_on_what_else_is_primed() -> Non
 @pytest.mark.parametrize("path", ["python/layerforge_prime.py", "python/layerforge_prime/x.py"])
 def test_a_package_with_a_module_of_that_name_is_refused(path: str) -> None:
     with pytest.raises(StepError, match="two brings python/layerforge_prime"):
-        with_priming(the_tree(path), a_spec(WAITS))
-    assert with_priming(the_tree(path), a_spec()) == the_tree(path), "without anything to load it may be there"
+        with_priming(the_tree(path), a_spec(WAITS), target())
+    assert with_priming(the_tree(path), a_spec(), target()) == the_tree(path), (
+        "without anything to load it may be there"
+    )
