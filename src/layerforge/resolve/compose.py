@@ -57,6 +57,7 @@ def compose(
         env=_env(applied.values()),
         data=tuple(one for recipe in applied.values() for one in recipe.data),
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
+        prime=tuple(recipe.prime for recipe in applied.values() if recipe.prime),
     )
     wheels = _from_wheels(left, budget=spec.budget != Budget()) if not image else ()
     told = (spec.variant.told,) if spec.variant else ()

@@ -78,6 +78,11 @@ class Bytecode:
         return self.packages.get(package) or CodeRules(docstrings=self.docstrings)
 
     @property
+    def waits(self) -> bool:
+        """Whether an import of some module waits until something uses it."""
+        return self.mode is not BytecodeMode.NONE and any(one.defer or one.lazy for one in self.packages.values())
+
+    @property
     def told(self) -> str:
         """What becomes of docstrings, in words: ``keep``, ``drop``, or ``drop in numpy, scipy``."""
         others = [name for name, one in sorted(self.packages.items()) if one.docstrings is not self.docstrings]
@@ -103,6 +108,14 @@ class Prune:
 @dataclass(frozen=True, kw_only=True)
 class CheckScript:
     """A program that proves a package."""
+
+    package: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """A module that does for the first time, before a snapshot is taken, what a package's functions do."""
 
     package: str
     text: str
@@ -284,6 +297,7 @@ class Recipe:
     """Variables of the function."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    prime: WarmUp | None = None
     layer: TargetLayer | None = None
     variant: Variant | None = None
 
