@@ -9,6 +9,7 @@ from typing import Any
 
 from layerforge.core.text import megabytes
 from layerforge.layer import fit_search
+from layerforge.layer.passes import deferring
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import left_out
 
@@ -21,6 +22,7 @@ def told(manifest: Manifest) -> Iterator[str]:
         yield f"left out: {left_out.told(manifest.left_out)}"
     if manifest.patches:
         yield f"patched: {', '.join(f'{one.package} by {one.name}' for one in manifest.patches)}"
+    yield from deferring.told(manifest.bytecode)
     if manifest.data:
         rows = (f"{one.name} of {one.package} in {one.into}, {megabytes(one.bytes)}" for one in manifest.data)
         yield f"data: {', '.join(rows)}"
@@ -36,5 +38,6 @@ def as_data(manifest: Manifest | None) -> dict[str, Any]:
         "env": dict(manifest.env) if manifest else {},
         "left_out": [asdict(one) for one in manifest.left_out] if manifest else [],
         "patches": [asdict(one) for one in manifest.patches] if manifest else [],
+        "deferred": [asdict(one) for one in manifest.deferred] if manifest else [],
         "data": [asdict(one) for one in manifest.data] if manifest else [],
     }

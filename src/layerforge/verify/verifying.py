@@ -17,6 +17,7 @@ from layerforge.core.findings import Finding
 from layerforge.core.store.protocol import Store
 from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
+from layerforge.layer.passes.deferring import deferrals
 from layerforge.resolve.recipe import Check
 from layerforge.verify import rules
 from layerforge.verify.imports import imports_of
@@ -76,6 +77,7 @@ def verify(
             env=env,
             runtime=runtime,
             left_out=out,
+            waiting=deferrals(expect.spec.bytecode) if expect.spec else (),
         )
         if not imports.names and not check.scripts:
             findings += nothing_proved(proving)

@@ -31,7 +31,13 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
     environment = markers.environment(runtimes.target(manifest.python, manifest.arch))
     # Without a library that several packages share there is nothing to be linked to, and no need to look.
     linked = any(file.path.startswith("lib/") for file in tree.files)
-    parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
+    parts = [
+        replace(
+            _part(one, files.pop(one.name, []), origins, environment, linked=linked),
+            deferred=tuple(waits for waits in manifest.deferred if waits.package == one.name),
+        )
+        for one in manifest.packages
+    ]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
     named = {library.path for part in taken for library in part.libraries}
