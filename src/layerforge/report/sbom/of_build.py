@@ -32,7 +32,14 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
     # Without a library that several packages share there is nothing to be linked to, and no need to look.
     linked = any(file.path.startswith("lib/") for file in tree.files)
     parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
-    parts = [replace(one, left_out=_left_out(one.name, manifest)) for one in parts]
+    parts = [
+        replace(
+            part,
+            left_out=_left_out(part.name, manifest),
+            deferred=tuple(waits for waits in manifest.deferred if waits.package == part.name),
+        )
+        for part in parts
+    ]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
     named = {library.path for part in taken for library in part.libraries}
