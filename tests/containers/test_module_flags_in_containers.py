@@ -1,4 +1,4 @@
-"""Flags of single files in a real build: a C++ package whose equal functions are folded, and a glob that matches none."""
+"""Flags of single files in a real build: a C++ package whose equal functions are folded, and a glob without a file."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def build(tmp_path: Path, standin: str) -> Callable[..., subprocess.CompletedPro
     (tmp_path / "index").mkdir()
     sdist = tmp_path / "index/folds-1.0.tar.gz"
     sdist.write_bytes(archive(PACKAGE))
-    (folder / "requirements.lock").write_text(f"folds==1.0 --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n")
+    (folder / "requirements.lock").write_text(
+        f"folds==1.0 --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
+    )
     env = {**os.environ, "LAYERFORGE_CACHE": str(tmp_path / "store"), "UV_FIND_LINKS": str(tmp_path / "index")}
     argv = [sys.executable, "-m", "layerforge", "build", "folds", "--recipes", "recipes", "--engine", "docker"]
 

@@ -20,7 +20,7 @@ COMPILERS = ("cc", "c++", "gcc", "g++", "clang", "clang++", "gfortran")
 STATE, USED = "state.json", "used"
 """Files of the folder: the rows that the compilers take, and a folder with an empty file for each that was used."""
 
-LINKER = ("-Wl,", "-fuse-ld=", "-static-lib", "-L", "-l")
+LINKER = ("-Wl,", "-fuse-ld=", "-L", "-l")
 """How flags begin that mean something to commands that link and to no other."""
 
 EXAMPLE = "int layerforge(void) { return 0; }\n"
@@ -89,7 +89,9 @@ def run(state: str, compiler: str, *arguments: str) -> None:
             flags += [one for one in shlex.split(row["flags"]) if links or not one.startswith(LINKER)]
             with open(os.path.join(os.path.dirname(state), USED, str(row["number"])), "w", encoding="utf-8"):
                 pass
-    os.execv(compiler, [compiler, *arguments, *flags])
+    # The first folder that has a library is the one that counts; of all else it is what comes last.
+    folders = [one for one in flags if one.startswith("-L")]
+    os.execv(compiler, [compiler, *folders, *arguments, *(one for one in flags if one not in folders)])
 
 
 def told(arguments: Sequence[str]) -> tuple[str, bool]:
