@@ -41,11 +41,16 @@ def test_flags_of_single_files_decide_a_step_s_key_and_so_does_their_order_since
 def test_a_package_without_any_keeps_the_key_of_the_layerforge_that_knew_of_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[object] = []
-    monkeypatch.setattr("layerforge.core.digest.of_json", lambda value: told.append(value) or "key")
+    told: list[list[object]] = []
+
+    def of_json(value: list[object]) -> str:
+        told.append(value)
+        return "key"
+
+    monkeypatch.setattr("layerforge.core.digest.of_json", of_json)
     settings = Settings(env={"A": "1"}, flags={"CFLAGS": "-g"})
     step(settings)
-    assert {key: value for key, value in asdict(settings).items() if key != "module_flags"} in told[0]  # type: ignore[operator]
+    assert {key: value for key, value in asdict(settings).items() if key != "module_flags"} in told[0]
 
 
 def test_what_one_processor_is_compiled_with_comes_behind_what_all_are() -> None:
