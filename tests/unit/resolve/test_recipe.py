@@ -81,6 +81,9 @@ budget = {{ unzipped = "1.5 MiB", zipped = 500 }}
 """
 
 
+PROVED = '[check]\nscript = "check.py"\n'
+
+
 def write(folder: Path, text: str) -> Path:
     (folder / "recipe.toml").write_text(text)
     (folder / "check.py").write_text("assert True\n")
@@ -394,6 +397,7 @@ def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
     first = LIBRARY if key == "ship" else PACKAGE
     code = dict.fromkeys(("keep_docstrings", "lazy"), "[bytecode]")
     table = {"ship": "", "single": "[check]", **code}.get(key, "[prune]")
+    first += PROVED if key == "lazy" else ""
     [told] = mistakes(tmp_path, f'{first}{table}\n{key} = ["lib/*", "{glob}"]\n')
     assert f"{key} holds" in told
 
@@ -402,13 +406,19 @@ def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
 @pytest.mark.parametrize("key", ["remove", "keep", "keep_docstrings", "lazy"])
 def test_a_glob_that_any_package_would_match_leaves_its_own(key: str, glob: str, tmp_path: Path) -> None:
     table = "[bytecode]" if key in {"keep_docstrings", "lazy"} else "[prune]"
-    [told] = mistakes(tmp_path, f'{PACKAGE}{table}\n{key} = ["demo/**", "{glob}"]\n')
+    [told] = mistakes(tmp_path, f'{PACKAGE}{PROVED}{table}\n{key} = ["demo/**", "{glob}"]\n')
     assert f"{key} holds {glob!r}, which must begin with a folder or file of the package itself" in told
 
 
 def test_all_files_of_a_package_may_import_lazily(tmp_path: Path) -> None:
-    made = recipe_file.load(write(tmp_path, f'{PACKAGE}[bytecode]\nlazy = "all"\n'))
+    made = recipe_file.load(write(tmp_path, f'{PACKAGE}{PROVED}[bytecode]\nlazy = "all"\n'))
     assert made.bytecode == CodeRules(lazy=(EVERY_FILE,))
+
+
+@pytest.mark.parametrize("value", ['"all"', '["demo/**"]'])
+def test_what_imports_lazily_has_to_be_proved_by_more_than_imports(value: str, tmp_path: Path) -> None:
+    [told] = mistakes(tmp_path, f"{PACKAGE}[bytecode]\nlazy = {value}\n")
+    assert told.startswith("bytecode.lazy takes a check.script: ")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +431,7 @@ def test_all_files_of_a_package_may_import_lazily(tmp_path: Path) -> None:
     ],
 )
 def test_what_imports_lazily_is_all_files_or_globs(value: str, told: str, tmp_path: Path) -> None:
-    [wrong] = mistakes(tmp_path, f"{PACKAGE}[bytecode]\nlazy = {value}\n")
+    [wrong] = mistakes(tmp_path, f"{PACKAGE}{PROVED}[bytecode]\nlazy = {value}\n")
     assert f"lazy {told}" in wrong
 
 
