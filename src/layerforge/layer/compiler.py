@@ -25,6 +25,9 @@ KIND = "bytecode"
 """Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
 
 WORKER = resources.path("compile_worker.py")
+BLANKING = resources.path("blank_docstrings.py")
+"""What the worker empties docstrings with."""
+
 WORKER_LOG_LINES = 20
 
 
@@ -104,7 +107,8 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
-    return digest.of_json([_worker_digest(WORKER), *parts])
+    blanking = [_worker_digest(BLANKING)] if module.drop_docstrings else []
+    return digest.of_json([_worker_digest(WORKER), *parts, *blanking])
 
 
 @cache
