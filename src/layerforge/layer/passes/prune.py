@@ -85,7 +85,8 @@ def _is_kept(entry: Entry, setting: Setting) -> bool:
 
 def _name(path: str) -> str:
     """A path of the layer as seen from the folder on ``sys.path``: ``../bin/x`` for what lies beside that."""
-    return posixpath.relpath(path, SITE)
+    below = path.removeprefix(f"{SITE}/")
+    return posixpath.relpath(path, SITE) if below == path else below
 
 
 def _doomed(tree: Tree, setting: Setting, default: ByDefault) -> dict[str, str]:
