@@ -50,6 +50,11 @@ def text(value: object) -> str:
     return "" if _is_text(value) and value else "must be a text"
 
 
+def line(value: object) -> str:
+    """What is wrong with a text that is told in one line."""
+    return "" if isinstance(value, str) and value.strip() and value.isprintable() else "must be a text of one line"
+
+
 def _is_text(value: object) -> bool:
     """Whether a value is a text that a program can be told."""
     return isinstance(value, str) and "\0" not in value
@@ -228,6 +233,28 @@ def function_variables(value: Any) -> str:
     return f"must not set {taken}, which is Lambda's own" if taken else ""
 
 
+def deferred(value: Any) -> str:
+    """What is wrong with imports that are to wait, by file."""
+    if not isinstance(value, dict):
+        return "must be a table of files and the modules that each imports later"
+    wrong = (text for file, modules in value.items() if (text := _deferred_in(file, modules)))
+    return "; ".join(wrong)
+
+
+def _deferred_in(file: str, modules: object) -> str:
+    if inside(file) or not file.endswith(".py") or "*" in file:
+        return f"must have files below python/ as its keys, a/b.py, and {shown(file)} is none"
+    wrong = each(named(MODULE, "no module's name"))(modules) or ("" if modules else "must not be empty")
+    return f"has for {shown(file)} what {wrong}" if wrong else ""
+
+
+def all_or_globs(value: Any) -> str:
+    """What is wrong with files of a package: all of them, or those that globs name."""
+    if isinstance(value, str):
+        return "" if value == "all" else 'must be "all" or a list of globs'
+    return each(own_glob)(value)
+
+
 def level(value: object) -> str:
     """What is wrong with a level of optimisation."""
     return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"
@@ -248,6 +275,14 @@ def flags(value: object) -> str:
     """What is wrong with a table of texts."""
     fits = isinstance(value, dict) and all(_is_text(item) for item in value.values())
     return "" if fits else "must be a table of texts"
+
+
+def globs_of_texts(value: Any) -> str:
+    """What is wrong with a table of texts whose keys are globs."""
+    if problem := flags(value):
+        return problem
+    wrong = [problem for one in value if (problem := glob(one))]
+    return f"has a key that {wrong[0]}" if wrong else ""
 
 
 def config(value: object) -> str:
