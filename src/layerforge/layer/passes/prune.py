@@ -12,9 +12,18 @@ from layerforge.layer import programs
 from layerforge.layer.imports import module_name
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.needs import needed
-from layerforge.layer.passes.prune_rules import NAMED, NO_TESTS, READ, RECIPE, ByDefault, by_default
+from layerforge.layer.passes.prune_rules import (
+    NAMED,
+    NO_TESTS,
+    READ,
+    RECIPE,
+    ByDefault,
+    by_default,
+    matches_a_rule,
+)
 from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, Tree, drop, holds_elf
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Prune
 
 _NOTHING = Prune()
@@ -52,6 +61,12 @@ def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     yield from (
         drop(tree.by_path[path], CALLS_NOTHING) for path, module in programs.called(tree).items() if module in gone
     )
+
+
+def may_go(entry: Entry, spec: LayerSpec) -> bool:
+    """Whether a rule, or a recipe, may drop an entry, whatever becomes of that."""
+    name = _name(entry.path)
+    return matches_a_rule(name) or globs.matches(name, spec.prune.get(entry.package, _NOTHING).remove)
 
 
 @dataclass(frozen=True, kw_only=True)
