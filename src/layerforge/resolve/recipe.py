@@ -179,6 +179,8 @@ class Settings:
     """What is added to variables, such as to ``CFLAGS``."""
     config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Settings for the package's build backend (PEP 517)."""
+    module_flags: Mapping[str, str] = field(default_factory=dict)
+    """Flags that are added to the commands that make single files, by glob of the file; of several, all in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,9 +304,14 @@ class Recipe:
     variant: Variant | None = None
 
     @property
+    def kind(self) -> str:
+        """What it is about: a ``package``, a ``library``, or a ``variant`` of a layer."""
+        return "variant" if self.variant else "library" if isinstance(self.part, Library) else "package"
+
+    @property
     def of_package(self) -> bool:
         """Whether it is about a Python package."""
-        return self.variant is None and not isinstance(self.part, Library)
+        return self.kind == "package"
 
     @property
     def compiles(self) -> bool:

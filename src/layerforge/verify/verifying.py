@@ -18,6 +18,7 @@ from layerforge.core.paths import PRIME, PRIMING
 from layerforge.core.store.protocol import Store
 from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
+from layerforge.layer.passes.deferring import deferrals
 from layerforge.resolve.recipe import Check, CheckScript
 from layerforge.verify import rules
 from layerforge.verify.imports import imports_of
@@ -84,6 +85,7 @@ def verify(
             env=env,
             runtime=runtime,
             left_out=out,
+            waiting=deferrals(expect.spec.bytecode) if expect.spec else (),
         )
         if not imports.names and not check.scripts:
             findings += nothing_proved(proving)
