@@ -263,6 +263,16 @@ def test_a_check_that_is_no_python_is_an_error(tmp_path: Path) -> None:
     assert message.startswith("it is no Python: ")
 
 
+def test_a_warm_up_is_used_and_one_that_is_no_python_is_an_error(tmp_path: Path) -> None:
+    more = f'{SCRIPT}\n[prime]\nscript = "prime.py"\n'
+    place = recipe(tmp_path, more, check_py="", prime_py="")
+    assert told(place) == []
+    (place / "prime.py").write_text("import (\n")
+    [(who, file, message)] = told(place)
+    assert (who, file) == ("error demo", "prime.py")
+    assert message.startswith("it is no Python: ")
+
+
 def test_a_package_that_only_its_imports_prove_is_told_of_and_a_library_is_not(tmp_path: Path) -> None:
     library(tmp_path, "tiny")
     recipe(tmp_path, "")
