@@ -22,9 +22,15 @@ from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
 
 KIND = "bytecode"
-"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
+"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reasons why there is none."""
 
 WORKER = resources.path("compile_worker.py")
+DEFERRING = resources.path("defer_imports.py")
+"""What the worker rewrites modules with whose imports wait."""
+
+LAZY = resources.path("lazy_imports.py")
+"""What it makes imports lazy with."""
+
 WORKER_LOG_LINES = 20
 
 
@@ -37,6 +43,12 @@ class Module:
     source: Blob
     drop_docstrings: bool = False
     optimize: int = 0
+    defer: tuple[str, ...] = ()
+    """Modules whose imports wait until something uses them."""
+    submodules: tuple[str, ...] | None = None
+    """The last part of the names of a package's own modules, where imports of its ``__init__.py`` wait."""
+    lazy: bool = False
+    """Whether its other imports are lazy as PEP 810 has it; for Python 3.15 and later."""
     package: str = ""
     """That it belongs to. It decides nothing but what its bytecode is shared with."""
 
@@ -49,6 +61,8 @@ class Compiled:
     """All bytes of the ``.pyc``, valid without ever looking at the source; ``None`` where it does not compile."""
     reason: str = ""
     """Why it does not: ``SyntaxError in line 3: invalid syntax``."""
+    refused: tuple[str, ...] = ()
+    """Why imports that are to wait cannot: ``line 3: stats is used while the module loads``."""
 
 
 def compile_all(
@@ -104,7 +118,9 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
-    return digest.of_json([_worker_digest(WORKER), *parts])
+    more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
+    lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
+    return digest.of_json([_worker_digest(WORKER), *parts, *more, *lazy])
 
 
 @cache
@@ -175,7 +191,11 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **place}
+    changes = ({"defer": module.defer, "submodules": module.submodules} if module.defer else {}) | (
+        {"lazy": True} if module.lazy else {}
+    )
+    how = {"drop": module.drop_docstrings, "optimize": module.optimize}
+    return {"filename": module.filename, **how, **changes, **place}
 
 
 def _frames(data: bytes) -> Iterator[bytes]:
@@ -208,10 +228,12 @@ def _sound(frame: bytes | None) -> bytes | None:
         frame.decode()
     except UnicodeDecodeError:
         return None
-    return frame if frame[:1] == b"E" else None
+    return frame if frame[:1] in (b"E", b"D") else None
 
 
 def _compiled(frame: bytes) -> Compiled:
     if frame[:1] == b"C":
         return Compiled(pyc=frame[1:])
+    if frame[:1] == b"D":
+        return Compiled(pyc=None, refused=tuple(frame[1:].decode().splitlines()))
     return Compiled(pyc=None, reason=frame[1:].decode())

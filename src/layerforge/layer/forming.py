@@ -15,10 +15,12 @@ from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import Fetched, LaidData, laid, with_data
 from layerforge.layer.fit_search import Fitted
+from layerforge.layer.passes.priming import with_priming
 from layerforge.layer.passes.run import CONTENTS, MODULES, Passes, optimize
 from layerforge.layer.passes.setting import PassResult
 from layerforge.layer.patches import AppliedPatch, patched
 from layerforge.layer.tree import Tree
+from layerforge.layer.variants import without_parts
 from layerforge.resolve.fit import Goal, Way
 from layerforge.resolve.sources import Search
 
@@ -103,9 +105,10 @@ class Bench:
             data = [one for one in self.data if one.data in planned.spec.data]
             tree = with_data(assemble(planned, self.built, folder, self.search), data)
             tree, changes, patches = patched(tree, planned.spec.patches, self.search.progress)
-            tree, results = self._optimized(tree, planned, CONTENTS)
+            tree, parts = without_parts(tree, planned.spec.variant, self.search.progress)
+            tree, results = self._optimized(with_priming(tree, planned.spec, planned.target), planned, CONTENTS)
             self.assembled[runtime] = Formed(
-                plan=planned, tree=tree, results=(*changes, *results), patches=patches, data=laid(data)
+                plan=planned, tree=tree, results=(*changes, *parts, *results), patches=patches, data=laid(data)
             )
         return self.assembled[runtime]
 

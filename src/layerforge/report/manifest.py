@@ -14,6 +14,7 @@ from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.layer.data_files import LaidData
 from layerforge.layer.fit_search import Fitted
+from layerforge.layer.passes.deferring import Deferral, deferrals
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
@@ -21,6 +22,7 @@ from layerforge.layer.variables import settled
 from layerforge.resolve import recipe_values
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
+from layerforge.resolve.variant import Variant
 from layerforge.verify.verdict import Verdict, verdict_data
 
 SCHEMA = 2
@@ -70,10 +72,14 @@ class Manifest:
     """Version that made the layer."""
     patches: tuple[AppliedPatch, ...] = ()
     """Changes of packages' files by their recipes."""
+    deferred: tuple[Deferral, ...] = ()
+    """Imports that wait until something uses them."""
     data: tuple[LaidData, ...] = ()
     """Files that no wheel carries."""
     fit: Fitted | None = None
     """How settings were chosen; ``None`` where there was nothing to choose."""
+    variant: Variant | None = None
+    """What the layer is without; ``None`` where its packages are whole."""
 
     @property
     def uncompilable(self) -> frozenset[str]:
@@ -115,8 +121,10 @@ def manifest(
         key=plan.key,
         layerforge=__version__,
         patches=patches,
+        deferred=deferrals(plan.spec.bytecode),
         data=data,
         fit=fit,
+        variant=plan.spec.variant,
     )
 
 

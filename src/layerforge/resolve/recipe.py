@@ -9,6 +9,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from layerforge.resolve.variant import Variant
+
 LONGEST_NAME = 100
 """Characters of a recipe's name: the target comes behind it in what Lambda is told."""
 
@@ -36,6 +38,10 @@ class Compression(StrEnum):
     MAX = "max"
 
 
+EVERY_FILE = "**"
+"""Glob of all files of a package."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodeRules:
     """How the modules of one package are compiled."""
@@ -44,6 +50,12 @@ class CodeRules:
     keep_docstrings: tuple[str, ...] = ()
     """Globs below ``python/`` of the package's files whose docstrings stay where its others are dropped."""
     optimize: int = 0
+    defer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Modules whose imports wait until something uses them, by the file below ``python/`` that imports them."""
+    lazy: tuple[str, ...] = ()
+    """Globs below ``python/`` of the package's files whose imports are lazy (PEP 810), for Python 3.15 and later;
+    ``EVERY_FILE`` alone where it is all of them.
+    """
 
     def decided(self, docstrings: Docstrings) -> CodeRules:
         """The same with what a person says of docstrings, which level 2 would leave out too."""
@@ -64,6 +76,11 @@ class Bytecode:
     def rules_of(self, package: str) -> CodeRules:
         """What counts for the modules of a package."""
         return self.packages.get(package) or CodeRules(docstrings=self.docstrings)
+
+    @property
+    def waits(self) -> bool:
+        """Whether an import of some module waits until something uses it."""
+        return self.mode is not BytecodeMode.NONE and any(one.defer or one.lazy for one in self.packages.values())
 
     @property
     def told(self) -> str:
@@ -91,6 +108,14 @@ class Prune:
 @dataclass(frozen=True, kw_only=True)
 class CheckScript:
     """A program that proves a package."""
+
+    package: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """A module that does for the first time, before a snapshot is taken, what a package's functions do."""
 
     package: str
     text: str
@@ -248,10 +273,13 @@ class TargetLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is known of one Python package or one native library. It speaks of that one's own files alone."""
+    """What is known of one Python package or one native library. It speaks of that one's own files alone.
+
+    A variant is about no package of its own, and says what its own layer is without.
+    """
 
     name: str
-    """Normalised name of the package or library."""
+    """Normalised name of the package, library or variant."""
     folder: Path
     versions: str = ""
     """Of the package, that this was proved for (PEP 440); empty for a library, which has one of its own."""
@@ -271,7 +299,19 @@ class Recipe:
     """Variables of the function."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    prime: WarmUp | None = None
     layer: TargetLayer | None = None
+    variant: Variant | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is about: a ``package``, a ``library``, or a ``variant`` of a layer."""
+        return "variant" if self.variant else "library" if isinstance(self.part, Library) else "package"
+
+    @property
+    def of_package(self) -> bool:
+        """Whether it is about a Python package."""
+        return self.kind == "package"
 
     @property
     def compiles(self) -> bool:

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core import guarded
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
+    EVERY_FILE,
     Budget,
     Check,
     CheckScript,
@@ -30,9 +31,11 @@ from layerforge.resolve.recipe import (
     Source,
     SourcePackage,
     TargetLayer,
+    WarmUp,
 )
 from layerforge.resolve.recipe_problems import PATCHES, problems_of, visible
 from layerforge.resolve.recipe_values import SHOWN, bytes_of, file_name
+from layerforge.resolve.variant import Variant, Without
 
 FILE = "recipe.toml"
 
@@ -90,7 +93,7 @@ def _names(rows: object) -> list[str]:
 
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
-    row = data.get("package") or data["library"]
+    row = data.get("package") or data.get("library") or data["variant"]
     name = canonicalize_name(row["name"])
     needs = tuple(_need(text) for text in row.get("needs", ()))
     build, prune = data.get("build", {}), data.get("prune", {})
@@ -104,12 +107,14 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         system=tuple(row.get("system", ())),
         arch_system={arch: tuple(table.get("system", ())) for arch, table in row.get("arch", {}).items()},
         prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
-        bytecode=_code_rules(data.get("bytecode", {})),
+        bytecode=_code_rules(data.get("bytecode", {}), data.get("defer", {})),
         check=_check(data.get("check", {}), name, folder),
         env=data.get("env", {}),
         data=tuple(_data(one, name) for one in data.get("data", ())),
         patches=tuple(_patches(folder, name)),
+        prime=WarmUp(package=name, text=_read(folder / data["prime"]["script"])) if "prime" in data else None,
         layer=_layer(data["layer"]) if "layer" in data else None,
+        variant=_variant(data["variant"]) if "variant" in data else None,
     )
 
 
@@ -133,7 +138,7 @@ def _part(data: Mapping[str, Any], name: str, needs: tuple[Need, ...], folder: P
             ship=tuple(row.get("ship", ())),
             minutes=float(row.get("minutes", 0)),
         )
-    row = data["package"]
+    row = data.get("package", {})
     if "build" not in row:
         return None
     build_lock = folder / BUILD_LOCK
@@ -162,11 +167,13 @@ def _arch_settings(row: Mapping[str, Any]) -> dict[str, Settings]:
     return {arch: _settings(table) for arch, table in row.get("arch", {}).items()}
 
 
-def _code_rules(table: Mapping[str, Any]) -> CodeRules:
+def _code_rules(table: Mapping[str, Any], defer: Mapping[str, Any]) -> CodeRules:
     return CodeRules(
         docstrings=Docstrings(table.get("docstrings", Docstrings.KEEP)),
         keep_docstrings=tuple(table.get("keep_docstrings", ())),
         optimize=table.get("optimize", 0),
+        defer={file: tuple(sorted(set(modules))) for file, modules in sorted(defer.items())},
+        lazy=(EVERY_FILE,) if table.get("lazy") == "all" else tuple(table.get("lazy", ())),
     )
 
 
@@ -197,6 +204,24 @@ def _data(row: Mapping[str, Any], name: str) -> Data:
 def _patches(folder: Path, name: str) -> Iterator[Patch]:
     for file in visible(folder / PATCHES):
         yield Patch(package=name, name=file.name, text=_read(file))
+
+
+def _variant(table: Mapping[str, Any]) -> Variant:
+    return Variant(
+        name=canonicalize_name(table["name"]),
+        of=canonicalize_name(table["of"]),
+        says=table["says"],
+        proves=tuple(canonicalize_name(name) for name in table.get("proves", ())),
+        without=tuple(
+            Without(
+                package=canonicalize_name(row["package"]),
+                what=row["what"],
+                modules=tuple(row.get("modules", ())),
+                files=tuple(row.get("files", ())),
+            )
+            for row in table["without"]
+        ),
+    )
 
 
 def _layer(table: Mapping[str, Any]) -> TargetLayer:

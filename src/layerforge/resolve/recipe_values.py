@@ -50,6 +50,11 @@ def text(value: object) -> str:
     return "" if _is_text(value) and value else "must be a text"
 
 
+def line(value: object) -> str:
+    """What is wrong with a text that is told in one line."""
+    return "" if isinstance(value, str) and value.strip() and value.isprintable() else "must be a text of one line"
+
+
 def _is_text(value: object) -> bool:
     """Whether a value is a text that a program can be told."""
     return isinstance(value, str) and "\0" not in value
@@ -226,6 +231,28 @@ def function_variables(value: Any) -> str:
         return f"must have values of one line, and {broken} has {shown(value[broken])}"
     taken = next((one for one in value if one in _TAKEN or one.startswith(_LAMBDAS)), "")
     return f"must not set {taken}, which is Lambda's own" if taken else ""
+
+
+def deferred(value: Any) -> str:
+    """What is wrong with imports that are to wait, by file."""
+    if not isinstance(value, dict):
+        return "must be a table of files and the modules that each imports later"
+    wrong = (text for file, modules in value.items() if (text := _deferred_in(file, modules)))
+    return "; ".join(wrong)
+
+
+def _deferred_in(file: str, modules: object) -> str:
+    if inside(file) or not file.endswith(".py") or "*" in file:
+        return f"must have files below python/ as its keys, a/b.py, and {shown(file)} is none"
+    wrong = each(named(MODULE, "no module's name"))(modules) or ("" if modules else "must not be empty")
+    return f"has for {shown(file)} what {wrong}" if wrong else ""
+
+
+def all_or_globs(value: Any) -> str:
+    """What is wrong with files of a package: all of them, or those that globs name."""
+    if isinstance(value, str):
+        return "" if value == "all" else 'must be "all" or a list of globs'
+    return each(own_glob)(value)
 
 
 def level(value: object) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from layerforge.build import interpreters
 from layerforge.core import globs
 from layerforge.core.paths import OPT, SITE
+from layerforge.core.runtimes import Target
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
+from layerforge.layer.passes import deferring, priming
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
-from layerforge.resolve.recipe import BytecodeMode, CodeRules, Docstrings
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Docstrings
 
 OUTDATED = "bytecode that came with the wheels"
 ADDED = "bytecode"
@@ -41,27 +43,38 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
         return
     if setting.interpreter is None:
         raise interpreters.missing(setting.target.python)
+    deferring.refuse_strangers(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
     results = compiler.compile_all(
-        [_module(file, options.rules_of(file.package)) for file in files],
+        [_module(file, _rules(file, options), layer, setting.target) for file in files],
         interpreter=setting.interpreter,
         store=setting.store,
         advance=setting.step.advance,
         warn=setting.progress.warn,
     )
+    deferring.refuse_unwilling(zip(files, results, strict=True))
     yield from zip(files, results, strict=True)
+
+
+def _rules(file: File, options: Bytecode) -> CodeRules:
+    """What counts for a module. One that several layers of a function share has the same bytecode in each."""
+    return CodeRules() if priming.is_shared(file.path) else options.rules_of(file.package)
 
 
 def _is(file: File, suffix: str) -> bool:
     return file.path.startswith(f"{SITE}/") and file.path.endswith(suffix)
 
 
-def _module(file: File, rules: CodeRules) -> Module:
-    kept = globs.matches(file.path.removeprefix(f"{SITE}/"), rules.keep_docstrings)
+def _module(file: File, rules: CodeRules, layer: Tree, target: Target) -> Module:
+    below = file.path.removeprefix(f"{SITE}/")
+    kept = globs.matches(below, rules.keep_docstrings)
     return Module(
         filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
+        defer=rules.defer.get(below, ()),
+        submodules=deferring.submodules(file, layer) if below in rules.defer else None,
+        lazy=target.has_lazy_imports and globs.matches(below, rules.lazy),
         package=file.package,
         optimize=min(rules.optimize, 1) if kept else rules.optimize,  # level 2 leaves docstrings out
     )

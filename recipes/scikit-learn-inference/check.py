@@ -1,0 +1,5 @@
+def main() -> None:
+    pass
+
+
+main()
