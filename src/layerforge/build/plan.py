@@ -12,7 +12,8 @@ from layerforge import __version__
 from layerforge.build import compiler_flags
 from layerforge.build.engine import Image
 from layerforge.build.interpreters import Interpreter
-from layerforge.core import digest
+from layerforge.core import digest, resources
+from layerforge.core.paths import PRIME
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError, RecipeError
@@ -261,7 +262,13 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     places = ["" if one.source.url.startswith("file:") else one.source.url for one in spec.data]
     rows = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
     data = [[*row, place] for row, place in zip(rows, places, strict=True)]
-    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches]}
+    primed = {"prime": _priming(spec)} if spec.prime or spec.bytecode.waits else {}
+    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches], **primed}
+
+
+def _priming(spec: LayerSpec) -> list[Any]:
+    """What decides the files that load before a snapshot what the layer has wait."""
+    return [digest.of_file(resources.path(f"{PRIME}.py")), *([one.package, one.text] for one in spec.prime)]
 
 
 def as_json(planned: Plan) -> dict[str, Any]:

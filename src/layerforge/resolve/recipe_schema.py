@@ -79,6 +79,7 @@ SCHEMA: Mapping[str, Any] = {
         "single": _globs,
         "excused": values.flags,
     },
+    "prime": {"script": values.inside},
     "layer": {
         "requires": values.requirements,
         "leave-out": _parts,
@@ -91,6 +92,7 @@ REQUIRED = {
     "": ("schema",),
     "package": ("name", "versions"),
     "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "prime": ("script",),
     "variant": ("name", "of", "says"),
     "layer": ("requires",),
 }
@@ -104,6 +106,7 @@ OF_PACKAGES = (
     "defer",
     "env",
     "data",
+    "prime",
     "layer",
     "check.imports",
     "check.script",

@@ -12,6 +12,7 @@ from packageurl import PackageURL
 from layerforge.build.plan import SYSTEM
 from layerforge.core import digest, elf, elf_layout, runtimes
 from layerforge.core.elf import ElfFacts
+from layerforge.layer.passes.deferring import Deferral
 from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
 from layerforge.report.provenance import Origin, Origins, Taken, public
@@ -31,12 +32,9 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
     environment = markers.environment(runtimes.target(manifest.python, manifest.arch))
     # Without a library that several packages share there is nothing to be linked to, and no need to look.
     linked = any(file.path.startswith("lib/") for file in tree.files)
+    parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
     parts = [
-        replace(
-            _part(one, files.pop(one.name, []), origins, environment, linked=linked),
-            deferred=tuple(waits for waits in manifest.deferred if waits.package == one.name),
-        )
-        for one in manifest.packages
+        replace(one, left_out=_left_out(one.name, manifest), deferred=_deferred(one.name, manifest)) for one in parts
     ]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
@@ -52,6 +50,11 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
         facts=_facts(manifest, origins),
     )
     return text(document)
+
+
+def _deferred(name: str, manifest: Manifest) -> tuple[Deferral, ...]:
+    """Imports that wait in a package."""
+    return tuple(one for one in manifest.deferred if one.package == name)
 
 
 def _data_file(data: Data) -> DataFile:
@@ -84,6 +87,12 @@ def _part(
     if package.info:
         return replace(part, purl=pypi(package.name, package.version))
     return replace(part, purl=_generic(package, archive), cpe=_cpe(package))
+
+
+def _left_out(package: str, manifest: Manifest) -> tuple[str, ...]:
+    """What a variant is without of a package."""
+    rows = manifest.variant.without if manifest.variant else ()
+    return tuple(name for row in rows if row.package == package for name in (*row.modules, *row.files))
 
 
 def _generic(package: Package, archive: Origin | None) -> PackageURL:
@@ -154,6 +163,8 @@ def _facts(manifest: Manifest, origins: Origins) -> dict[str, str]:
         "interpreter": manifest.interpreter,
         **{f"env:{name}": value for name, value in manifest.env.items()},
     }
+    if manifest.variant:
+        facts |= {"variant": manifest.variant.told}
     if origins.image:
         facts |= {"image": origins.image.reference}
         # The digest of one that was made here is no other machine's, and the same layer has the same SBOM everywhere.

@@ -67,6 +67,8 @@ class SbomPart:
     """What its recipe changes of its files."""
     deferred: tuple[Deferral, ...] = ()
     """Imports that its recipe has wait."""
+    left_out: tuple[str, ...] = ()
+    """Modules and files of it that the layer is without, which is a variant."""
 
 
 @dataclass(frozen=True, kw_only=True)
