@@ -172,7 +172,7 @@ def source_steps(
         needs = [steps[need].key for need in parts[name].needs]
         settings = settings_of(parts[name], target.arch)
         _refuse_native(parts[name], settings)
-        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
+        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, _settings_json(settings)])
     system = (SystemStep(sonames=spec.system, key=digest.of_json([*common, "system", list(spec.system)])),)
     return (*steps.values(), *(system if spec.system else ()))
 
@@ -186,13 +186,22 @@ def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
         env={**own.env, **more.env},
         flags={name: f"{own.flags.get(name, '')} {more.flags.get(name, '')}".strip() for name in flags},
         config={name: (*own.config.get(name, ()), *more.config.get(name, ())) for name in names},
+        module_flags={**own.module_flags, **more.module_flags},
     )
+
+
+def _settings_json(settings: Settings) -> dict[str, Any]:
+    """What decides a step's bytes, without what was not known of before and is not used."""
+    # In the order in which they are written: the last flags win.
+    module_flags = [list(row) for row in settings.module_flags.items()]
+    facts = {key: value for key, value in asdict(settings).items() if key != "module_flags"}
+    return facts | ({"module_flags": module_flags} if module_flags else {})
 
 
 def _refuse_native(part: Library | SourcePackage, settings: Settings) -> None:
     """Raises ``RecipeError`` where a recipe compiles for whatever processor the build machine has."""
     config = (value for values in settings.config.values() for value in values)
-    flags = (*settings.env.values(), *settings.flags.values(), *config)
+    flags = (*settings.env.values(), *settings.flags.values(), *settings.module_flags.values(), *config)
     commands = part.script.splitlines() if isinstance(part, Library) else []
     told = [
         *filter(compiler_flags.for_this_machine, flags),

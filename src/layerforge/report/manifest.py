@@ -121,7 +121,7 @@ def manifest(
         key=plan.key,
         layerforge=__version__,
         patches=patches,
-        deferred=deferrals(plan.spec),
+        deferred=deferrals(plan.spec.bytecode),
         data=data,
         fit=fit,
         variant=plan.spec.variant,

@@ -179,6 +179,8 @@ class Settings:
     """What is added to variables, such as to ``CFLAGS``."""
     config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Settings for the package's build backend (PEP 517)."""
+    module_flags: Mapping[str, str] = field(default_factory=dict)
+    """Flags that are added to the commands that make single files, by glob of the file; of several, all in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)

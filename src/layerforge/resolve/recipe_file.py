@@ -159,6 +159,7 @@ def _settings(row: Mapping[str, Any]) -> Settings:
         env=row.get("env", {}),
         flags=row.get("flags", {}),
         config={key: (value,) if isinstance(value, str) else tuple(value) for key, value in config.items()},
+        module_flags=row.get("module-flags", {}),
     )
 
 

@@ -20,7 +20,7 @@ _SYSTEM = {"system": _parts}
 
 _LIBRARY = {"env": values.keys(values.VARIABLE), "flags": values.keys(values.VARIABLE), **_SYSTEM}
 
-_PACKAGE = {**_LIBRARY, "config": values.config}
+_PACKAGE = {**_LIBRARY, "config": values.config, "module-flags": values.globs_of_texts}
 
 _SOURCE = {"url": values.text, "sha256": values.named(values.SHA256, "64 hexadecimal digits")}
 
@@ -115,5 +115,5 @@ OF_PACKAGES = (
 )
 """What no library has: it ships what it names, and packages prove it."""
 
-OF_COMPILED = ("needs", "minutes", "config", "flags", "env")
+OF_COMPILED = ("needs", "minutes", "config", "flags", "module-flags", "env")
 """Keys of ``[package]`` that mean nothing where it is not compiled."""

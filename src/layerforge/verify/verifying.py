@@ -85,7 +85,7 @@ def verify(
             env=env,
             runtime=runtime,
             left_out=out,
-            waiting=deferrals(expect.spec) if expect.spec else (),
+            waiting=deferrals(expect.spec.bytecode) if expect.spec else (),
         )
         if not imports.names and not check.scripts:
             findings += nothing_proved(proving)

@@ -48,21 +48,21 @@ def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpret
     link = tmp_path / "python"
     link.symlink_to(running.path)
     assert_decided_by(kept_under, base, {"module": a_module("1"), "interpreter": replace(running, version="3.99.0")})
-    changes = {"filename": "/opt/python/other.py", "source": tree.blob(b"'dog'\n"), "drop_docstrings": True}
-    changes |= {"optimize": 1, "lazy": True, "defer": ("os",)}
     assert_decided_by(
         lambda module: kept_under(replace(base, module=module)),
         base.module,
-        changes,
+        {
+            "filename": "/opt/python/other.py",
+            "source": tree.blob(b"'dog'\n"),
+            "drop_docstrings": True,
+            "optimize": 1,
+            "defer": ("json",),
+            "lazy": True,
+        },
         {"package": "demo", "submodules": ("a",)},
     )
     waiting = replace(base, module=replace(base.module, source=tree.blob(b"import os\n"), defer=("os",)))
-    assert_decided_by(
-        lambda module: kept_under(replace(waiting, module=module)),
-        waiting.module,
-        {**changes, "source": tree.blob(b"'dog'\n"), "defer": (), "submodules": ("a",)},
-        {"package": "demo"},
-    )
+    assert kept_under(replace(waiting, module=replace(waiting.module, submodules=("a",)))) != kept_under(waiting)
     assert_decided_by(
         lambda interpreter: kept_under(replace(base, interpreter=interpreter)),
         running,

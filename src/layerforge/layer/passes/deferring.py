@@ -29,9 +29,9 @@ class Deferral:
     modules: tuple[str, ...]
 
 
-def deferrals(spec: LayerSpec) -> tuple[Deferral, ...]:
+def deferrals(bytecode: Bytecode) -> tuple[Deferral, ...]:
     """What the recipes of a layer's packages have wait, by package and file; nothing where nothing is compiled."""
-    return () if spec.bytecode.mode is BytecodeMode.NONE else _named(spec.bytecode)
+    return () if bytecode.mode is BytecodeMode.NONE else _named(bytecode)
 
 
 def _named(bytecode: Bytecode) -> tuple[Deferral, ...]:
@@ -46,7 +46,7 @@ def refuse_strangers(layer: Tree, spec: LayerSpec) -> None:
     """Raises ``RecipeError`` where imports are to wait in files that are none of the package's, or not there."""
     owners = {file.path: file.package for file in layer.files}
     wrong: dict[str, list[str]] = {}
-    for one in deferrals(spec):
+    for one in deferrals(spec.bytecode):
         owner = owners.get(f"{SITE}/{one.file}")
         if owner is None:
             wrong.setdefault(one.package, []).append(f"{one.file} is not there{_near(layer, one)}")

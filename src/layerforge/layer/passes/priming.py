@@ -69,7 +69,7 @@ def _tables(tree: Tree, spec: LayerSpec, target: Target) -> dict[str, Table]:
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     if target.has_lazy_imports and spec.bytecode.mode is not BytecodeMode.NONE:
         found |= {name: {} for name, rules in spec.bytecode.packages.items() if rules.lazy and name in there}
-    for one in deferrals(spec):
+    for one in deferrals(spec.bytecode):
         if one.package in there:
             found.setdefault(one.package, {})[module_name(one.file)] = one.modules
     for warm_up in spec.prime:

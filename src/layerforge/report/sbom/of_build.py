@@ -12,7 +12,6 @@ from packageurl import PackageURL
 from layerforge.build.plan import SYSTEM
 from layerforge.core import digest, elf, elf_layout, runtimes
 from layerforge.core.elf import ElfFacts
-from layerforge.layer.passes.deferring import Deferral
 from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
 from layerforge.report.provenance import Origin, Origins, Taken, public
@@ -34,7 +33,12 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
     linked = any(file.path.startswith("lib/") for file in tree.files)
     parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
     parts = [
-        replace(one, left_out=_left_out(one.name, manifest), deferred=_deferred(one.name, manifest)) for one in parts
+        replace(
+            part,
+            left_out=_left_out(part.name, manifest),
+            deferred=tuple(waits for waits in manifest.deferred if waits.package == part.name),
+        )
+        for part in parts
     ]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
@@ -50,11 +54,6 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
         facts=_facts(manifest, origins),
     )
     return text(document)
-
-
-def _deferred(name: str, manifest: Manifest) -> tuple[Deferral, ...]:
-    """Imports that wait in a package."""
-    return tuple(one for one in manifest.deferred if one.package == name)
 
 
 def _data_file(data: Data) -> DataFile:

@@ -73,7 +73,7 @@ def test_what_waits_stands_in_a_table_by_the_module_that_it_waits_in() -> None:
 
 
 @pytest.mark.parametrize(("python", "there"), [("3.15", True), ("3.14", False)])
-def test_lazy_imports_need_the_module_alone_where_python_has_them(python: str, there: bool) -> None:  # noqa: FBT001
+def test_lazy_imports_need_the_module_alone_where_python_has_them(python: str, there: bool) -> None:
     rules = Bytecode(packages={"two": CodeRules(lazy=("**",))})
     spec = LayerSpec(name="demo", requires=("two",), bytecode=rules)
     tree = with_priming(the_tree(), spec, target(python))
