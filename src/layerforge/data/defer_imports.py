@@ -731,19 +731,21 @@ def locals_of(table: symtable.SymbolTable, name: str) -> set[Key]:
 
 
 def head_of(function: Function) -> set[str]:
-    """Names that a function imports before it does anything else."""
-    names: set[str] = set()
+    """What a function imports before it does anything else: names, and modules by the names that they are read by."""
+    found: set[str] = set()
     waits = ""
     for one in function.body[ast.get_docstring(function, clean=False) is not None :]:
         if isinstance(one, ast.Global) and len(one.names) == 1:
             [waits] = one.names
-        elif waits and isinstance(one, ast.Try) and isinstance(done := one.handlers[0].body[0], IMPORTS):
-            names |= {waits} & {bound_by(done, alias) for alias in done.names}
-        elif isinstance(one, ast.Try) and ast.unparse(one.handlers[0].body[0]).startswith("__import__("):
-            names.add(ast.unparse(one.body[0]))
+            continue
+        done = one.handlers[0].body[0] if isinstance(one, ast.Try) and one.handlers else None
+        if isinstance(done, IMPORTS) and waits in {bound_by(done, alias) for alias in done.names}:
+            found.add(waits)
+        elif isinstance(one, ast.Try) and done is not None and ast.unparse(done).startswith("__import__("):
+            found.add(ast.unparse(one.body[0]))
         else:
             break
-    return names
+    return found
 
 
 def unguarded(
