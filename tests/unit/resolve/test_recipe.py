@@ -59,6 +59,9 @@ docstrings = "drop"
 keep_docstrings = ["demo/cli/**"]
 optimize = 1
 lazy = ["demo/__init__.py"]
+[defer]
+"demo/b.py" = ["sys"]
+"demo/a.py" = ["os", "csv.x", "os"]
 [env]
 DEMO_DATA = "/opt/share/demo"
 [[data]]
@@ -119,7 +122,11 @@ def test_every_key_of_a_package_is_read(tmp_path: Path) -> None:
     assert made.arch_system == {"x86_64": ("libquadmath.so.0",), "arm64": ()}
     assert made.prune == Prune(remove=("demo/data/**",), keep=("demo/testing/**",))
     assert made.bytecode == CodeRules(
-        docstrings=Docstrings.DROP, keep_docstrings=("demo/cli/**",), optimize=1, lazy=("demo/__init__.py",)
+        docstrings=Docstrings.DROP,
+        keep_docstrings=("demo/cli/**",),
+        optimize=1,
+        lazy=("demo/__init__.py",),
+        defer={"demo/a.py": ("csv.x", "os"), "demo/b.py": ("sys",)},
     )
     assert made.env == {"DEMO_DATA": "/opt/share/demo"}
     assert [(one.package, one.source.url.rpartition("/")[2], one.into, one.unpack) for one in made.data] == [
@@ -242,11 +249,17 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         (f"{PACKAGE}build = 'wheel'", "package.build must be 'source', not 'wheel'"),
         (f"{PACKAGE}system = ['a b']", "package.system holds 'a b'"),
         (f"{PACKAGE}[data]\nurl = 'x'", "data must be an array of tables, [[data]]"),
-        (f"{PACKAGE}[deferred]\n", "deferred is unknown"),
         (f"{PACKAGE}[prime]\n", "prime.script is missing"),
         (f"{PACKAGE}[prime]\nscript = '../x.py'", "prime.script"),
         (f"{PACKAGE}[prime]\nscript = 'x.py'", "prime.script names x.py, which is not there"),
         (f"{PACKAGE}[prime]\nscripts = 'x.py'", "prime.scripts is unknown"),
+        (f"{PACKAGE}[defre]\n", "defre is unknown; perhaps you meant defer"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = []", "defer has for 'demo/a.py' what must not be empty"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = 'os'", "defer has for 'demo/a.py' what must be a list of texts"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = ['a b']", "holds 'a b', which must be a module's name"),
+        (f"{PACKAGE}[defer]\n'demo/*.py' = ['os']", "must have files below python/ as its keys, a/b.py"),
+        (f"{PACKAGE}[defer]\n'../demo/a.py' = ['os']", "and '../demo/a.py' is none"),
+        (f"{PACKAGE}[defer]\n'demo/a.so' = ['os']", "and 'demo/a.so' is none"),
         (f"{PACKAGE}[check.imports]\n", "check.imports must be a list of texts"),
         (f"{PACKAGE}[check]\nimports = ['a-b']", "check.imports holds 'a-b', which must be a module's name"),
         (f"{PACKAGE}[check]\nexcused = {{ x = 3 }}", "check.excused must be a table of texts"),

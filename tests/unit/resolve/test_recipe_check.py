@@ -196,6 +196,12 @@ def test_a_need_whose_recipe_has_mistakes_is_told(tmp_path: Path) -> None:
 # --- files of others, and what stands twice
 
 
+def test_a_file_of_another_known_recipes_package_whose_imports_are_to_wait_is_an_error(tmp_path: Path) -> None:
+    text = '[defer]\n"demo/x.py" = ["os"]\n"sklearn/utils/fixes.py" = ["scipy.stats"]\n'
+    found = [one.message for one in checked(recipe(tmp_path, text + SCRIPT, check_py="")).errors]
+    assert found == ["sklearn/utils/fixes.py is about the files of scikit-learn"]
+
+
 def test_a_glob_of_another_known_recipes_package_is_an_error(tmp_path: Path) -> None:
     text = '[prune]\nremove = ["demo/x/**", "numpy/tests/**", "sklearn/tests/**", "unknown/**"]\n'
     place = recipe(tmp_path, text + SCRIPT, check_py="")

@@ -50,6 +50,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     if setting.interpreter is None:
         raise interpreters.missing(setting.target.python)
     deferring.refuse_strangers(layer, setting.spec)
+    deferring.refuse_starred(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
     results = _compiled([_module(file, _rules(file, options), layer, setting.target) for file in files], setting)
     deferring.refuse_unwilling(zip(files, results, strict=True))
