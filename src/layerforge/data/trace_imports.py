@@ -1,0 +1,166 @@
+"""Tells what a function's init phase imports: what each module costs, and who asked for it. Python 3.10 to 3.15.
+
+This text stands before that of the init phase, which begins after a call of ``trace``; a call of ``tell`` is the program
+that follows. Until then nothing is imported that is not loaded in every interpreter: what this loaded would be missing
+from what is measured.
+
+``tell`` prints JSON, packed, in lines behind a word that is new in each run::
+
+    {"modules": {"a.b": {"file": "/opt/python/a/b.py", "us": 120}}, "edges": [["a.b", 3, true, "a.c"]],
+     "statements": {"a.b": [[3, 4, "a", ["c"], ["c"]]]}}
+
+``us`` is processor time of the main thread, for the module alone. An edge is the module that asked, the line of its
+body that was being run, whether the import stood there itself or in a function that was called, and the module that was
+asked for; line 0 is native code's. A statement is its first and last line, the module that it imports, the names
+that it takes of it (none for ``import a``), and the names that it binds.
+"""
+
+import sys
+import time
+
+import _frozen_importlib as _bootstrap  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any
+
+EDGES: "set[tuple[str, int, bool, str]]" = set()
+COSTS: "dict[str, int]" = {}
+"""Nanoseconds by module."""
+BEFORE = frozenset(sys.modules)
+INSIDE = [0]
+"""Nanoseconds of what the module that is being loaded has loaded itself."""
+LINE = 4000
+LOAD = _bootstrap._find_and_load_unlocked
+PREPARE = _bootstrap._load_unlocked
+OWN = frozenset(("find_and_timed", "find_and_noted"))
+
+
+def site(frame: "FrameType | None") -> "tuple[str, int, bool]":
+    """Who asks for a module: its name, the line, and whether the import stands in the module's own body.
+
+    The import system's own frames are passed over; where one of them is loading native code, it is that which asks.
+    """
+    direct = True
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib"):
+            loader = frame.f_locals.get("self")
+            if code.co_name in {"create_module", "exec_module"} and type(loader).__name__ == "ExtensionFileLoader":
+                return str(getattr(loader, "name", "")), 0, True
+        elif code.co_name == "<module>" and code.co_filename[:1] != "<":
+            return str(frame.f_globals.get("__name__", "")), frame.f_lineno, direct
+        elif code.co_name not in OWN and not code.co_filename.endswith("/importlib/__init__.py"):
+            direct = False
+        frame = frame.f_back
+    return "", 0, direct
+
+
+class Noting(_bootstrap.ModuleSpec):  # type: ignore[misc]
+    """The specification of a module that says who imports it: each import of what is loaded looks whether it is ready."""
+
+    @property
+    def _initializing(self) -> bool:
+        EDGES.add((*site(sys._getframe(1)), self.name))
+        return bool(vars(self).get("initializing"))
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        vars(self)["initializing"] = value
+
+
+def find_and_noted(name: str, import_: "Any") -> "Any":
+    """Loads a module, and notes who asked for it first."""
+    EDGES.add((*site(sys._getframe(1)), name))
+    return LOAD(name, import_)
+
+
+def prepared(spec: "Any") -> "Any":
+    """Loads a module whose specification notes the rest."""
+    noted(spec)
+    return PREPARE(spec)
+
+
+def noted(spec: "Any") -> None:
+    """Has a specification note who asks."""
+    if type(spec) is _bootstrap.ModuleSpec:
+        spec.__class__ = Noting
+
+
+def find_and_timed(name: str, import_: "Any") -> "Any":
+    """Loads a module, and measures what it took alone."""
+    outer, INSIDE[0] = INSIDE[0], 0
+    begun = time.thread_time_ns()
+    try:
+        return LOAD(name, import_)
+    finally:
+        taken = time.thread_time_ns() - begun
+        COSTS[name] = COSTS.get(name, 0) + taken - INSIDE[0]
+        INSIDE[0] = outer + taken
+
+
+def trace(*, edges: bool) -> None:
+    """Begins: notes who imports what, or else measures, which does not go together."""
+    _bootstrap._find_and_load_unlocked = find_and_noted if edges else find_and_timed
+    if edges:
+        _bootstrap._load_unlocked = prepared
+        for module in list(sys.modules.values()):
+            noted(getattr(module, "__spec__", None))
+
+
+def tell(word: str) -> None:
+    """Ends, and prints what there is to tell."""
+    _bootstrap._find_and_load_unlocked, _bootstrap._load_unlocked = LOAD, PREPARE
+    edges = sorted(EDGES)
+    named = {edge[3] for edge in edges}.union(COSTS, sys.modules) - BEFORE
+    import base64
+    import json
+    import zlib
+
+    modules = {name: {"file": file_of(name), "us": COSTS.get(name, 0) / 1000} for name in sorted(named)}
+    found = {name: statements(name, one["file"]) for name, one in modules.items() if edges and one["file"]}
+    told = {"modules": modules, "edges": edges, "statements": found}
+    text = base64.b64encode(zlib.compress(json.dumps(told).encode())).decode()
+    print("".join(f"\n{word}{text[at : at + LINE]}" for at in range(0, len(text), LINE)), flush=True)
+
+
+def file_of(name: str) -> str:
+    """The file that a module was loaded from: of the layer, ``/opt/…``; empty for any other."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    origin = getattr(spec, "origin", None)
+    return origin if isinstance(origin, str) and "/" in origin else ""
+
+
+def statements(name: str, file: str) -> "list[list[Any]]":
+    """The import statements in the body of a module whose source is there."""
+    import ast
+
+    if not file.endswith(".py"):
+        return []
+    try:
+        with open(file, "rb") as opened:
+            tree = ast.parse(opened.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    package = name.split(".") if hasattr(sys.modules.get(name), "__path__") else name.split(".")[:-1]
+    return list(imports(tree, package))
+
+
+def imports(node: "Any", package: "list[str]") -> "Iterator[list[Any]]":
+    """A row for each module that statements import which run while the module is loaded, those of its classes apart."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for one in getattr(node, name, ()):
+            kind = type(one).__name__
+            if kind == "Import":
+                for alias in one.names:
+                    bound = alias.asname or alias.name.partition(".")[0]
+                    yield [one.lineno, one.end_lineno, alias.name, [], [bound]]
+            elif kind == "ImportFrom":
+                above = package[: len(package) - one.level + 1] if one.level else []
+                base = ".".join([*above, *filter(None, [one.module])])
+                bound = [alias.asname or alias.name for alias in one.names]
+                yield [one.lineno, one.end_lineno, base, [alias.name for alias in one.names], bound]
+            elif kind not in {"FunctionDef", "AsyncFunctionDef", "ClassDef"}:
+                yield from imports(one, package)
