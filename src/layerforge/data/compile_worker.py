@@ -1,20 +1,22 @@
 """Compiles modules to ``.pyc`` bytes that depend on nothing but the module, its options and the interpreter.
 
-Runs on its own, on the CPython of the target (3.10 to 3.14), with nothing but the standard library. It must be
+Runs on its own, on the CPython of the target (3.10 to 3.15), with nothing but the standard library. It must be
 started with ``PYTHONHASHSEED=0`` in effect, hence not with ``-I`` or ``-E``, which would make Python overlook it.
 
 Standard input is one JSON list::
 
     [{"filename": "/opt/python/a.py", "path": "/somewhere/a.py", "drop": false, "optimize": 0},
-     {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true, "optimize": 1}]
+     {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true, "optimize": 1, "defer": ["scipy.stats"]}]
 
-Standard output is a frame per file, in that order: ``C`` and the ``.pyc``, or ``E`` and the reason why the file does
-not compile, in UTF-8. A frame is that letter, the length of what follows as four bytes (little-endian), and the bytes.
-Standard error gets a line ``+`` when a file is done.
+Standard output is a frame per file, in that order: ``C`` and the ``.pyc``, or in UTF-8 ``E`` and the reason why the
+file does not compile, or ``D`` and why imports that are to wait cannot, a line each. A frame is that letter, the
+length of what follows as four bytes (little-endian), and the bytes. Standard error gets a line ``+`` when a file is
+done.
 """
 
 import ast
 import base64
+import functools
 import gc
 import importlib.util
 import json
@@ -22,8 +24,15 @@ import marshal
 import struct
 import sys
 import warnings
-from types import CodeType
+from collections.abc import Sequence
+from types import CodeType, ModuleType
 from typing import Any, BinaryIO
+
+SITE = "/opt/python/"
+"""What the names of all files begin with."""
+
+DEFER = "defer_imports.py"
+"""Beside this file."""
 
 HASH_BASED = 0b01
 """Flags of a ``.pyc`` that is bound to its source by a hash that no import ever checks."""
@@ -82,19 +91,47 @@ def parse(source: bytes, filename: str) -> ast.Module:
     return tree
 
 
-def build(source: bytes, filename: str, optimize: int, *, drop: bool, unfold: bool = False) -> CodeType:
-    """The code of a module, its docstrings emptied where ``drop`` says so."""
-    if drop or unfold:
+def build(
+    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = (), unfold: bool = False
+) -> CodeType:
+    """The code of a module, its docstrings emptied where ``drop`` says so, the imports of ``defer`` waiting."""
+    if drop or unfold or defer:
         try:
             tree = parse(source, filename)
+            if defer:
+                tree = deferred(tree, filename, defer)
             if drop:
                 empty_docstrings(tree)
             if unfold:
                 _UnfoldSets().visit(tree)
             return compile(tree, filename, "exec", dont_inherit=True, optimize=optimize)
         except RecursionError:
-            pass  # an expression too deep for a tree of Python objects; the compiler alone may manage it
+            if defer:
+                raise
+            # An expression too deep for a tree of Python objects; the compiler alone may manage it.
     return compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
+
+
+def deferred(tree: ast.Module, filename: str, defer: Sequence[str]) -> ast.Module:
+    """The tree with the imports of ``defer`` waiting. Raises ``CannotWait`` of ``defer_imports``."""
+    rewriting = defer_imports()
+    module, is_package = rewriting.place(filename.removeprefix(SITE))
+    rewritten: ast.Module = rewriting.deferred(tree, defer, module=module, is_package=is_package)
+    return rewritten
+
+
+@functools.cache
+def defer_imports() -> ModuleType:
+    """The module beside this one, which only few jobs need; its folder is not on the path."""
+    from pathlib import Path
+
+    spec = importlib.util.spec_from_file_location("defer_imports", Path(__file__).with_name(DEFER))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module
 
 
 def constants(code: CodeType) -> "list[Any]":
@@ -108,19 +145,19 @@ def has_set(value: object) -> bool:
     return isinstance(value, frozenset) or (isinstance(value, tuple) and any(map(has_set, value)))
 
 
-def settled(source: bytes, filename: str, optimize: int, *, drop: bool) -> CodeType:
+def settled(source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = ()) -> CodeType:
     """The code of a module, the same in every process.
 
     The compiler makes a frozenset anew, in another order and no longer shared between functions, where one of its
     members was interned before. Therefore a module that has frozensets is compiled a second time, while the first
     code keeps all their members interned.
     """
-    first = build(source, filename, optimize, drop=drop)
+    first = build(source, filename, optimize, drop=drop, defer=defer)
     sets = [value for value in constants(first) if has_set(value)]
     if not sets:
         return first
     unfold = SETS_IN_TABLE_ORDER and any(map(hashed_by_address, sets))
-    return build(source, filename, optimize, drop=drop, unfold=unfold)
+    return build(source, filename, optimize, drop=drop, defer=defer, unfold=unfold)
 
 
 def strings(value: Any) -> "list[str]":
@@ -143,9 +180,9 @@ def serialize(code: CodeType) -> bytes:
     return data
 
 
-def compile_file(source: bytes, filename: str, optimize: int, *, drop: bool) -> bytes:
-    """The whole ``.pyc``. Raises what ``compile`` raises."""
-    code = settled(source, filename, optimize, drop=drop)
+def compile_file(source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = ()) -> bytes:
+    """The whole ``.pyc``. Raises what ``compile`` raises, and ``CannotWait`` of ``defer_imports``."""
+    code = settled(source, filename, optimize, drop=drop, defer=defer)
     header = importlib.util.MAGIC_NUMBER + struct.pack("<I", HASH_BASED) + importlib.util.source_hash(source)
     return header + serialize(code)
 
@@ -160,11 +197,18 @@ def read(job: "dict[str, Any]") -> bytes:
 
 def answer(job: "dict[str, Any]") -> "tuple[bytes, bytes]":
     """The letter and the bytes of one file's frame."""
-    source = read(job)
+    source, defer = read(job), job.get("defer", ())
     try:
-        return b"C", compile_file(source, job["filename"], job["optimize"], drop=job["drop"])
+        return b"C", compile_file(source, job["filename"], job["optimize"], drop=job["drop"], defer=defer)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        return b"E", reason(error).encode("utf-8", "backslashreplace")
+        kind, text = (b"D", refusal(error)) if defer else (b"E", reason(error))
+        return kind, text.encode("utf-8", "backslashreplace")
+
+
+def refusal(error: Exception) -> str:
+    """Why imports cannot wait, ``line 3: stats is used while the module loads``, a line each."""
+    problems = getattr(error, "problems", [(0, reason(error))])
+    return "\n".join(f"line {line}: {why}" if line else why for line, why in problems)
 
 
 def reason(error: Exception) -> str:

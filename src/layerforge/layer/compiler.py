@@ -22,9 +22,12 @@ from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
 
 KIND = "bytecode"
-"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reason why there is none."""
+"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reasons why there is none."""
 
 WORKER = resources.path("compile_worker.py")
+DEFERRING = resources.path("defer_imports.py")
+"""What the worker rewrites modules with whose imports wait."""
+
 WORKER_LOG_LINES = 20
 
 
@@ -37,6 +40,8 @@ class Module:
     source: Blob
     drop_docstrings: bool = False
     optimize: int = 0
+    defer: tuple[str, ...] = ()
+    """Modules whose imports wait until something uses them."""
     package: str = ""
     """That it belongs to. It decides nothing but what its bytecode is shared with."""
 
@@ -49,6 +54,8 @@ class Compiled:
     """All bytes of the ``.pyc``, valid without ever looking at the source; ``None`` where it does not compile."""
     reason: str = ""
     """Why it does not: ``SyntaxError in line 3: invalid syntax``."""
+    refused: tuple[str, ...] = ()
+    """Why imports that are to wait cannot: ``line 3: stats is used while the module loads``."""
 
 
 def compile_all(
@@ -104,7 +111,8 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
-    return digest.of_json([_worker_digest(WORKER), *parts])
+    more = [module.defer, _worker_digest(DEFERRING)] if module.defer else []
+    return digest.of_json([_worker_digest(WORKER), *parts, *more])
 
 
 @cache
@@ -175,7 +183,8 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **place}
+    defer = {"defer": module.defer} if module.defer else {}
+    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **defer, **place}
 
 
 def _frames(data: bytes) -> Iterator[bytes]:
@@ -208,10 +217,12 @@ def _sound(frame: bytes | None) -> bytes | None:
         frame.decode()
     except UnicodeDecodeError:
         return None
-    return frame if frame[:1] == b"E" else None
+    return frame if frame[:1] in (b"E", b"D") else None
 
 
 def _compiled(frame: bytes) -> Compiled:
     if frame[:1] == b"C":
         return Compiled(pyc=frame[1:])
+    if frame[:1] == b"D":
+        return Compiled(pyc=None, refused=tuple(frame[1:].decode().splitlines()))
     return Compiled(pyc=None, reason=frame[1:].decode())

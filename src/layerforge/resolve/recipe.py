@@ -44,6 +44,8 @@ class CodeRules:
     keep_docstrings: tuple[str, ...] = ()
     """Globs below ``python/`` of the package's files whose docstrings stay where its others are dropped."""
     optimize: int = 0
+    defer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Modules whose imports wait until something uses them, by the file below ``python/`` that imports them."""
 
     def decided(self, docstrings: Docstrings) -> CodeRules:
         """The same with what a person says of docstrings, which level 2 would leave out too."""

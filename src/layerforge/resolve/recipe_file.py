@@ -104,7 +104,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         system=tuple(row.get("system", ())),
         arch_system={arch: tuple(table.get("system", ())) for arch, table in row.get("arch", {}).items()},
         prune=Prune(remove=tuple(prune.get("remove", ())), keep=tuple(prune.get("keep", ()))),
-        bytecode=_code_rules(data.get("bytecode", {})),
+        bytecode=_code_rules(data.get("bytecode", {}), data.get("defer", {})),
         check=_check(data.get("check", {}), name, folder),
         env=data.get("env", {}),
         data=tuple(_data(one, name) for one in data.get("data", ())),
@@ -161,11 +161,12 @@ def _arch_settings(row: Mapping[str, Any]) -> dict[str, Settings]:
     return {arch: _settings(table) for arch, table in row.get("arch", {}).items()}
 
 
-def _code_rules(table: Mapping[str, Any]) -> CodeRules:
+def _code_rules(table: Mapping[str, Any], defer: Mapping[str, Any]) -> CodeRules:
     return CodeRules(
         docstrings=Docstrings(table.get("docstrings", Docstrings.KEEP)),
         keep_docstrings=tuple(table.get("keep_docstrings", ())),
         optimize=table.get("optimize", 0),
+        defer={file: tuple(sorted(set(modules))) for file, modules in sorted(defer.items())},
     )
 
 

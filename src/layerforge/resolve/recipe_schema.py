@@ -53,6 +53,7 @@ SCHEMA: Mapping[str, Any] = {
         "keep_docstrings": values.each(values.own_glob),
         "optimize": values.level,
     },
+    "defer": values.deferred,
     "env": values.function_variables,
     "data": [
         {**_SOURCE, "url": values.address, "into": values.data_folder, "unpack": values.yes_or_no, "files": _globs}
@@ -84,6 +85,7 @@ REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into")}
 OF_PACKAGES = (
     "prune",
     "bytecode",
+    "defer",
     "env",
     "data",
     "layer",

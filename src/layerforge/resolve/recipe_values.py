@@ -228,6 +228,21 @@ def function_variables(value: Any) -> str:
     return f"must not set {taken}, which is Lambda's own" if taken else ""
 
 
+def deferred(value: Any) -> str:
+    """What is wrong with imports that are to wait, by file."""
+    if not isinstance(value, dict):
+        return "must be a table of files and the modules that each imports later"
+    wrong = (text for file, modules in value.items() if (text := _deferred_in(file, modules)))
+    return "; ".join(wrong)
+
+
+def _deferred_in(file: str, modules: object) -> str:
+    if inside(file) or not file.endswith(".py") or "*" in file:
+        return f"must have files below python/ as its keys, a/b.py, and {shown(file)} is none"
+    wrong = each(named(MODULE, "no module's name"))(modules) or ("" if modules else "must not be empty")
+    return f"has for {shown(file)} what {wrong}" if wrong else ""
+
+
 def level(value: object) -> str:
     """What is wrong with a level of optimisation."""
     return "" if value in (0, 1, 2) and not isinstance(value, bool) else "must be 0, 1 or 2"

@@ -9,6 +9,7 @@ from layerforge.core import globs
 from layerforge.core.paths import OPT, SITE
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
+from layerforge.layer.passes import deferring
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
@@ -41,6 +42,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
         return
     if setting.interpreter is None:
         raise interpreters.missing(setting.target.python)
+    deferring.refuse_strangers(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
     results = compiler.compile_all(
         [_module(file, options.rules_of(file.package)) for file in files],
@@ -49,6 +51,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
         advance=setting.step.advance,
         warn=setting.progress.warn,
     )
+    deferring.refuse_unwilling(zip(files, results, strict=True))
     yield from zip(files, results, strict=True)
 
 
@@ -57,11 +60,13 @@ def _is(file: File, suffix: str) -> bool:
 
 
 def _module(file: File, rules: CodeRules) -> Module:
-    kept = globs.matches(file.path.removeprefix(f"{SITE}/"), rules.keep_docstrings)
+    below = file.path.removeprefix(f"{SITE}/")
+    kept = globs.matches(below, rules.keep_docstrings)
     return Module(
         filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
+        defer=rules.defer.get(below, ()),
         package=file.package,
         optimize=min(rules.optimize, 1) if kept else rules.optimize,  # level 2 leaves docstrings out
     )

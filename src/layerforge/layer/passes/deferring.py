@@ -1,0 +1,88 @@
+"""Imports that recipes have wait: which file each is in, and what is said where one cannot."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from layerforge.core.paths import SITE
+from layerforge.core.text import counted
+from layerforge.layer.compiler import Compiled
+from layerforge.layer.tree import File, Tree
+from layerforge.resolve.errors import RecipeError
+from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import BytecodeMode
+
+DOCS = "docs/recipes.md, Imports that wait, says what can"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferral:
+    """Imports of one file that wait."""
+
+    package: str
+    file: str
+    """Below ``python/``."""
+    modules: tuple[str, ...]
+
+
+def deferrals(spec: LayerSpec) -> tuple[Deferral, ...]:
+    """What the recipes of a layer's packages have wait, by package and file; nothing where nothing is compiled."""
+    if spec.bytecode.mode is BytecodeMode.NONE:
+        return ()
+    return tuple(
+        Deferral(package=package, file=file, modules=modules)
+        for package, rules in sorted(spec.bytecode.packages.items())
+        for file, modules in sorted(rules.defer.items())
+    )
+
+
+def refuse_strangers(layer: Tree, spec: LayerSpec) -> None:
+    """Raises ``RecipeError`` where imports are to wait in files that are none of the package's, or not there."""
+    owners = {file.path: file.package for file in layer.files}
+    wrong: dict[str, list[str]] = {}
+    for one in deferrals(spec):
+        owner = owners.get(f"{SITE}/{one.file}")
+        if owner is None:
+            wrong.setdefault(one.package, []).append(f"{one.file} is not there{_near(layer, one)}")
+        elif owner != one.package:
+            whose = f"is a file of {owner}" if owner else "is a file that no package lists in its RECORD"
+            wrong.setdefault(one.package, []).append(f"{one.file} {whose}")
+    _raise(wrong, "paths are those below python/, of the recipe's own package")
+
+
+def _near(layer: Tree, one: Deferral) -> str:
+    own = [file.path.removeprefix(f"{SITE}/") for file in layer.files if file.package == one.package]
+    near = difflib.get_close_matches(one.file, [path for path in own if path.endswith(".py")], 1)
+    return f"; perhaps it is {near[0]}" if near else ""
+
+
+def refuse_unwilling(results: Iterable[tuple[File, Compiled]]) -> None:
+    """Raises ``RecipeError`` with every import that is to wait and cannot."""
+    wrong: dict[str, list[str]] = {}
+    for file, compiled in results:
+        told = (f"{file.path.removeprefix(f'{SITE}/')}, {why}" for why in compiled.refused)
+        wrong.setdefault(file.package, []).extend(told)
+    _raise(wrong, f"take them out of [defer]: {DOCS}")
+
+
+def _raise(wrong: dict[str, list[str]], hint: str) -> None:
+    told = {package: lines for package, lines in sorted(wrong.items()) if lines}
+    if told:
+        count = sum(map(len, told.values()))
+        names = ", ".join(told)
+        raise RecipeError(
+            f"{counted(count, 'import')} that the {'recipe' if len(told) == 1 else 'recipes'} {names} "
+            f"would have wait cannot",
+            hint=hint,
+            details=tuple(line for lines in told.values() for line in lines),
+        )
+
+
+def told(spec: LayerSpec) -> Iterator[str]:
+    """``9 imports wait in 7 files``, where any do."""
+    all_of_them = deferrals(spec)
+    if all_of_them:
+        count = sum(len(one.modules) for one in all_of_them)
+        yield f"{counted(count, 'import')} wait in {counted(len(all_of_them), 'file')}"
