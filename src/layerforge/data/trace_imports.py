@@ -6,13 +6,14 @@ from what is measured.
 
 ``tell`` prints JSON, packed, in lines behind a word that is new in each run::
 
-    {"modules": {"a.b": {"file": "/opt/python/a/b.py", "us": 120}}, "edges": [["a.b", 3, true, "a.c"]],
-     "statements": {"a.b": [[3, 4, "a", ["c"], ["c"]]]}}
+    {"modules": {"a.b": {"file": "/opt/python/a/b.py", "us": 120}}, "edges": [["a.b", 3, "", "a.c"]],
+     "statements": {"a.b": [[3, 4, "a", ["c"], ["c"], [9]]]}}
 
 ``us`` is processor time of the main thread, for the module alone. An edge is the module that asked, the line of its
-body that was being run, whether the import stood there itself or in a function that was called, and the module that was
-asked for; line 0 is native code's. A statement is its first and last line, the module that it imports, the names
-that it takes of it (none for ``import a``), and the names that it binds.
+body that was being run, the module of the function that was called there and holds the import (empty where the line
+does itself), and the module that was asked for; line 0 is native code's. A statement is its first and last line, the
+module that it imports, the names that it takes of it (none for ``import a``), the names that it binds, and for each of
+these a line that keeps it from waiting, 0 where none was seen.
 """
 
 import sys
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-EDGES: "set[tuple[str, int, bool, str]]" = set()
+EDGES: "set[tuple[str, int, str, str]]" = set()
 COSTS: "dict[str, int]" = {}
 """Nanoseconds by module."""
 BEFORE = frozenset(sys.modules)
@@ -38,24 +39,24 @@ PREPARE = _bootstrap._load_unlocked
 OWN = frozenset(("find_and_timed", "find_and_noted"))
 
 
-def site(frame: "FrameType | None") -> "tuple[str, int, bool]":
-    """Who asks for a module: its name, the line, and whether the import stands in the module's own body.
+def site(frame: "FrameType | None") -> "tuple[str, int, str]":
+    """Who asks for a module: its name, the line, and the module whose function it called, if any, that imports.
 
     The import system's own frames are passed over; where one of them is loading native code, it is that which asks.
     """
-    direct = True
+    called = ""
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith("<frozen importlib"):
             loader = frame.f_locals.get("self")
             if code.co_name in {"create_module", "exec_module"} and type(loader).__name__ == "ExtensionFileLoader":
-                return str(getattr(loader, "name", "")), 0, True
+                return str(getattr(loader, "name", "")), 0, called
         elif code.co_name == "<module>" and code.co_filename[:1] != "<":
-            return str(frame.f_globals.get("__name__", "")), frame.f_lineno, direct
+            return str(frame.f_globals.get("__name__", "")), frame.f_lineno, called
         elif code.co_name not in OWN and not code.co_filename.endswith("/importlib/__init__.py"):
-            direct = False
+            called = called or str(frame.f_globals.get("__name__", "")) or "?"
         frame = frame.f_back
-    return "", 0, direct
+    return "", 0, called
 
 
 class Noting(_bootstrap.ModuleSpec):  # type: ignore[misc]
@@ -115,14 +116,18 @@ def tell(word: str) -> None:
     _bootstrap._find_and_load_unlocked, _bootstrap._load_unlocked = LOAD, PREPARE
     edges = sorted(EDGES)
     named = {edge[3] for edge in edges}.union(COSTS, sys.modules) - BEFORE
+    modules = {name: {"file": file_of(name), "us": COSTS.get(name, 0) / 1000} for name in sorted(named)}
+    found = {name: statements(name, one["file"]) for name, one in modules.items() if edges and one["file"]}
+    say(word, {"modules": modules, "edges": edges, "statements": found})
+
+
+def say(word: str, value: "Any") -> None:
+    """Prints JSON, packed, in lines behind a word."""
     import base64
     import json
     import zlib
 
-    modules = {name: {"file": file_of(name), "us": COSTS.get(name, 0) / 1000} for name in sorted(named)}
-    found = {name: statements(name, one["file"]) for name, one in modules.items() if edges and one["file"]}
-    told = {"modules": modules, "edges": edges, "statements": found}
-    text = base64.b64encode(zlib.compress(json.dumps(told).encode())).decode()
+    text = base64.b64encode(zlib.compress(json.dumps(value).encode())).decode()
     print("".join(f"\n{word}{text[at : at + LINE]}" for at in range(0, len(text), LINE)), flush=True)
 
 
@@ -145,22 +150,71 @@ def statements(name: str, file: str) -> "list[list[Any]]":
     except (OSError, SyntaxError, ValueError, RecursionError):
         return []
     package = name.split(".") if hasattr(sys.modules.get(name), "__path__") else name.split(".")[:-1]
-    return list(imports(tree, package))
+    needed = at_load(tree)
+    rows = []
+    for one, inside in imports(tree):
+        for row in named(one, package):
+            anyway = one.lineno if inside else needed.get("*", 0)
+            rows.append([*row, [anyway or needed.get(name, 0) for name in row[-1]]])
+    return rows
 
 
-def imports(node: "Any", package: "list[str]") -> "Iterator[list[Any]]":
-    """A row for each module that statements import which run while the module is loaded, those of its classes apart."""
+def imports(node: "Any", inside: int = 0) -> "Iterator[tuple[Any, int]]":
+    """The import statements that run while a module is loaded, those of its classes apart, each with how many others it
+    stands in.
+    """
     for name in ("body", "orelse", "finalbody", "handlers", "cases"):
         for one in getattr(node, name, ()):
             kind = type(one).__name__
-            if kind == "Import":
-                for alias in one.names:
-                    bound = alias.asname or alias.name.partition(".")[0]
-                    yield [one.lineno, one.end_lineno, alias.name, [], [bound]]
-            elif kind == "ImportFrom":
-                above = package[: len(package) - one.level + 1] if one.level else []
-                base = ".".join([*above, *filter(None, [one.module])])
-                bound = [alias.asname or alias.name for alias in one.names]
-                yield [one.lineno, one.end_lineno, base, [alias.name for alias in one.names], bound]
+            if kind in {"Import", "ImportFrom"}:
+                yield one, inside
             elif kind not in {"FunctionDef", "AsyncFunctionDef", "ClassDef"}:
-                yield from imports(one, package)
+                yield from imports(one, inside + 1)
+
+
+def named(one: "Any", package: "list[str]") -> "Iterator[list[Any]]":
+    """A row for each module that a statement imports."""
+    if type(one).__name__ == "Import":
+        for alias in one.names:
+            yield [one.lineno, one.end_lineno, alias.name, [], [alias.asname or alias.name.partition(".")[0]]]
+        return
+    above = package[: len(package) - one.level + 1] if one.level else []
+    base = ".".join([*above, *filter(None, [one.module])])
+    bound = [alias.asname or alias.name for alias in one.names]
+    yield [one.lineno, one.end_lineno, base, [alias.name for alias in one.names], bound]
+
+
+def at_load(tree: "Any") -> "dict[str, int]":
+    """The names that are read while a module is loaded, each with the first line that does; ``*`` for all of them where
+    the module has a ``__getattr__`` or an ``import *``. The rewrite itself looks closer.
+    """
+    import ast
+
+    found: dict[str, int] = {}
+    postponed = any(isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in tree.body)
+    ahead = list(tree.body)
+    while ahead:
+        one = ahead.pop()
+        kind = type(one).__name__
+        if kind == "Name":
+            found[one.id] = min(one.lineno, found.get(one.id, one.lineno))
+        elif kind == "ImportFrom" and one.names[0].name == "*":
+            found["*"] = one.lineno
+        elif kind in {"FunctionDef", "AsyncFunctionDef"}:
+            if one.name == "__getattr__" and one in tree.body:
+                found["*"] = one.lineno
+            ahead += [*one.decorator_list, *one.args.defaults, *filter(None, one.args.kw_defaults)]
+            if not postponed:
+                ahead += annotations(one)
+        elif kind == "Lambda":
+            ahead += [*one.args.defaults, *filter(None, one.args.kw_defaults)]
+        else:
+            ahead += [inner for inner in ast.iter_child_nodes(one) if not (postponed and inner is getattr(one, "annotation", 0))]
+    return found
+
+
+def annotations(function: "Any") -> "list[Any]":
+    """What a function's annotations are made of."""
+    given = function.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [*filter(None, [function.returns, *(one.annotation for one in every if one)])]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from layerforge.measure.deferring.cut import Network, fewest, network
-from layerforge.measure.deferring.graph import Graph, Wait, parents
+from layerforge.measure.deferring.cut import Network, fewest, loaded, network
+from layerforge.measure.deferring.graph import Graph, Wait
+from layerforge.measure.deferring.weights import weights
 
 Refused = Callable[[Collection[Wait]], Mapping[Wait, "Reason"]]
 """Says of imports which cannot wait."""
@@ -19,8 +20,10 @@ MOST_TOGETHER = 16
 class Reason:
     """Why an import cannot wait."""
 
+    module: str
+    """Where the reason stands: mostly the module of the import itself."""
     line: int
-    """Of its module; 0 where that is not known."""
+    """0 where that is not known."""
     why: str
 
 
@@ -37,58 +40,25 @@ class Group:
     """What those cost."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """A module that costs much and cannot wait."""
-
-    module: str
-    ms: float
-    """Of it and of all that is loaded for it alone."""
-    by: tuple[tuple[Wait, Reason], ...]
-    """The imports of it that cannot wait."""
+def below(graph: Graph, name: str) -> frozenset[str]:
+    """A module, and those that lie in it."""
+    return frozenset(one for one in graph.names if one == name or one.startswith(f"{name}."))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Advice:
-    """What could wait, best first, and what could not."""
-
-    groups: tuple[Group, ...]
-    kept: tuple[Kept, ...]
-
-
-def weights(graph: Graph) -> dict[str, float]:
-    """What each module costs with all that is loaded for it alone, and for what lies below it; in milliseconds."""
-    everything = graph.loaded()
-    below: dict[str, list[str]] = {name: [name] for name in everything if name}
-    for name in everything:
-        for parent in parents(name):
-            below.get(parent, []).append(name)
-    whole = graph.cost(everything)
-    return {name: whole - graph.cost(graph.loaded(avoiding=inside)) for name, inside in below.items()}
-
-
-def advise(graph: Graph, refused: Refused, least: float) -> tuple[Group, ...]:
-    """Groups of imports to defer, each worth ``least`` milliseconds for every import in it, the best first.
-
-    ``refused`` is asked of every import that is to be named, and of none twice.
-    """
+def advise(graph: Graph, never: Asked, least: float) -> tuple[Group, ...]:
+    """Groups of imports to defer, each worth ``least`` milliseconds for every import in it, the best first."""
     wanted = {name: below(graph, name) for name, ms in weights(graph).items() if ms >= least}
-    net, never = network(graph), Asked(refused)
     done: set[Wait] = set()
     groups: list[Group] = []
-    while best := _best(graph, net, wanted, done, never, least):
-        groups.append(best)
-        done.update(best.waits)
+    while found := _found(graph, wanted, done, never, least):
+        for best in _apart(found, least):
+            groups.append(best)
+            done.update(best.waits)
     return tuple(groups)
 
 
-def below(graph: Graph, name: str) -> frozenset[str]:
-    """A module, and those that lie in it."""
-    return frozenset(one for one in graph.costs if one == name or one.startswith(f"{name}."))
-
-
 class Asked:
-    """What is known of imports that were asked about."""
+    """What is known of imports that were asked about: of every one that is to be named, and of none twice."""
 
     def __init__(self, refused: Refused) -> None:
         self._refused = refused
@@ -103,39 +73,55 @@ class Asked:
         self.reasons.update(found)
         return bool(found)
 
+    def refuse(self, reasons: Mapping[Wait, Reason]) -> None:
+        """Takes note of what was found out in another way."""
+        self._known |= reasons.keys()
+        self.reasons.update(reasons)
 
-def _best(
-    graph: Graph, net: Network, wanted: Mapping[str, frozenset[str]], done: set[Wait], never: Asked, least: float
-) -> Group | None:
-    """The group that frees most, less what its imports have to be worth; ``None`` where none is worth it."""
+
+def _found(
+    graph: Graph, wanted: Mapping[str, frozenset[str]], done: set[Wait], never: Asked, least: float
+) -> list[Group]:
+    """The groups that are worth it now, none of whose imports cannot wait."""
     while True:
-        found = list(_groups(graph, net, wanted, done, never.reasons, least))
+        found = list(_groups(graph, network(graph, done, never.reasons), wanted, least))
         if not never.learn(wait for group in found for wait in group.waits):
-            break
-    return max(found, key=lambda group: (_worth(group, least), -len(group.module), group.module), default=None)
+            return found
+
+
+def _apart(found: Sequence[Group], least: float) -> Iterator[Group]:
+    """Of some groups the best, and what has nothing to do with those before."""
+    taken: set[str] = set()
+    for one in sorted(found, key=lambda group: _rank(group, least), reverse=True):
+        concerned = {*one.freed, *(wait.importer for wait in one.waits)}
+        if taken.isdisjoint(concerned) and not any(_better_part(part, one) for part in found):
+            taken |= concerned
+            yield one
+
+
+def _rank(group: Group, least: float) -> tuple[float, str]:
+    return _worth(group, least), group.module
+
+
+def _better_part(one: Group, whole: Group) -> bool:
+    """Whether a group is part of another, and worth more for each of its imports: then it is told alone."""
+    return set(one.waits) < set(whole.waits) and one.ms * len(whole.waits) > whole.ms * len(one.waits)
 
 
 def _worth(group: Group, least: float) -> float:
     return group.ms - least * len(group.waits)
 
 
-def _groups(
-    graph: Graph,
-    net: Network,
-    wanted: Mapping[str, frozenset[str]],
-    done: set[Wait],
-    never: Collection[Wait],
-    least: float,
-) -> Iterator[Group]:
+def _groups(graph: Graph, net: Network, wanted: Mapping[str, frozenset[str]], least: float) -> Iterator[Group]:
     """Of each module that is still loaded, the imports that would have to wait, where that is worth it."""
-    loaded, room = graph.loaded(without=done), net.room(done, never)
+    now = loaded(net)
     cuts: dict[frozenset[Wait], str] = {}
     for name, inside in wanted.items():
-        if name in loaded and (cut := fewest(net, inside & loaded, room, MOST_TOGETHER)):
+        if name in now and (cut := fewest(net, inside & now, MOST_TOGETHER)):
             # Of several modules with the same answer the outermost is what people know.
             cuts[cut] = min(name, cuts.get(cut, name), key=lambda one: (one.count("."), one))
     for cut, name in cuts.items():
-        freed = loaded - graph.loaded(without=done | cut)
+        freed = now - loaded(net, cut)
         group = Group(module=name, waits=tuple(sorted(cut)), freed=tuple(sorted(freed)), ms=graph.cost(freed))
         if _worth(group, least) >= 0:
             yield group

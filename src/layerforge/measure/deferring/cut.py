@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from layerforge.measure.deferring.graph import ROOT, Graph, Wait
@@ -12,70 +12,118 @@ Node = str | Wait
 """A module, or what it imports from another, through which that is reached."""
 
 _ENDLESS = 1 << 30
-"""Of a way that no import could cut."""
+"""Ways that an arc takes which no waiting cuts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A graph as ways from node to node, all by numbers: each arc, and next to it the one that leads back."""
+    """What is loaded through imports that could still wait, as ways from node to node, all by numbers. Each arc has the
+    one that leads back next to it.
+    """
 
+    nodes: tuple[Node, ...]
+    """The first is the root, which stands for all that is loaded whatever waits."""
     numbers: Mapping[Node, int]
     arcs: tuple[tuple[int, ...], ...]
     """Of each node the arcs that begin there, those among them that lead back."""
     ends: tuple[int, ...]
     """Where each arc leads."""
-    waits: Mapping[int, Wait]
-    """The import that an arc stands for."""
+    room: tuple[int, ...]
+    """How many ways each takes: one for an import that could wait."""
 
-    def room(self, done: Collection[Wait], never: Collection[Wait]) -> list[int]:
-        """How many ways each arc can take, where some imports wait already and some cannot."""
-        room = [_ENDLESS, 0] * (len(self.ends) // 2)
-        for arc, wait in self.waits.items():
-            room[arc] = 0 if wait in done else _ENDLESS if wait in never else 1
-        return room
+    @property
+    def modules(self) -> list[str]:
+        """All modules that could be no longer loaded."""
+        return [node for node in self.nodes[1:] if isinstance(node, str)]
 
 
-def network(graph: Graph) -> Network:
-    """The network of a graph."""
+def network(graph: Graph, done: Collection[Wait], never: Collection[Wait]) -> Network:
+    """The network of a graph where some imports wait already and some cannot."""
+    core = _core(graph, never)
+    nodes: list[Node] = [ROOT]
     numbers: dict[Node, int] = {ROOT: 0}
     arcs: list[list[int]] = [[]]
     ends: list[int] = []
-    waits: dict[int, Wait] = {}
-    for pair in _arcs(graph):
-        for node in pair:
-            if numbers.setdefault(node, len(arcs)) == len(arcs):
+    room: list[int] = []
+    for one, other in _arcs(graph, core, done, never):
+        for node in (one, other):
+            if numbers.setdefault(node, len(nodes)) == len(nodes):
+                nodes.append(node)
                 arcs.append([])
-        one, other = (numbers[node] for node in pair)
-        if isinstance(pair[1], Wait):
-            waits[len(ends)] = pair[1]
-        arcs[one].append(len(ends))
-        arcs[other].append(len(ends) + 1)
-        ends += other, one
-    return Network(numbers=numbers, arcs=tuple(map(tuple, arcs)), ends=tuple(ends), waits=waits)
+        arcs[numbers[one]].append(len(ends))
+        arcs[numbers[other]].append(len(ends) + 1)
+        ends += numbers[other], numbers[one]
+        room += 1 if isinstance(other, Wait) else _ENDLESS, 0
+    return Network(
+        nodes=tuple(nodes), numbers=numbers, arcs=tuple(map(tuple, arcs)), ends=tuple(ends), room=tuple(room)
+    )
 
 
-def _arcs(graph: Graph) -> Iterator[tuple[Node, Node]]:
-    for module, fixed in sorted(graph.fixed.items()):
-        yield from ((module, one) for one in sorted(fixed))
-    for module, waits in sorted(graph.waits.items()):
-        for wait, targets in sorted(waits.items()):
-            yield module, wait
-            yield from ((wait, one) for one in sorted(targets))
+def _core(graph: Graph, never: Collection[Wait]) -> set[str]:
+    """What is loaded whatever waits."""
+    seen, ahead = {ROOT}, [ROOT]
+    while ahead:
+        module = ahead.pop()
+        found = set(graph.fixed.get(module, ()))
+        found.update(*(targets for wait, targets in graph.waits.get(module, {}).items() if wait in never))
+        ahead += found - seen
+        seen |= found
+    return seen
 
 
-def fewest(net: Network, unwanted: Collection[str], room: Sequence[int], most: int) -> frozenset[Wait] | None:
+def _arcs(
+    graph: Graph, core: Collection[str], done: Collection[Wait], never: Collection[Wait]
+) -> Iterator[tuple[Node, Node]]:
+    """The arcs of the modules that are loaded, those of the core from the root."""
+    seen: set[str] = set(core)
+    ahead = deque(sorted(core))
+    while ahead:
+        module = ahead.popleft()
+        start = ROOT if module in core else module
+        for one, other in _from(graph, module, start, core, done, never):
+            yield one, other
+            if isinstance(other, str) and other not in seen:
+                seen.add(other)
+                ahead.append(other)
+
+
+def _from(
+    graph: Graph, module: str, start: str, core: Collection[str], done: Collection[Wait], never: Collection[Wait]
+) -> Iterator[tuple[Node, Node]]:
+    """The arcs of one module to what is outside of the core."""
+    yield from ((start, one) for one in sorted(graph.fixed.get(module, ())) if one not in core)
+    for wait, targets in graph.waits.get(module, {}).items():
+        outside = sorted(one for one in targets if one not in core)
+        if wait in never:
+            yield from ((start, one) for one in outside)
+        elif outside and wait not in done:
+            yield start, wait
+            yield from ((wait, one) for one in outside)
+
+
+def loaded(net: Network, without: Collection[Wait] = ()) -> set[str]:
+    """What is still loaded of the network's modules where some imports wait."""
+    closed = {net.numbers[wait] for wait in without}
+    seen, ahead = {0, *closed}, [0]
+    while ahead:
+        for arc in net.arcs[ahead.pop()]:
+            if net.room[arc] and net.ends[arc] not in seen:
+                seen.add(net.ends[arc])
+                ahead.append(net.ends[arc])
+    return {node for node in (net.nodes[number] for number in seen) if isinstance(node, str) and node != ROOT}
+
+
+def fewest(net: Network, unwanted: Iterable[str], most: int) -> frozenset[Wait] | None:
     """The fewest imports without which nothing of ``unwanted`` is loaded, of several such sets that which is nearest
-    to it; ``room`` is the network's own. ``None`` where that takes imports that cannot wait, or more than ``most``.
+    to it. ``None`` where that takes imports that cannot wait, or more than ``most``.
 
     That is a minimum cut: ways that share no import are looked for, and each takes one import more.
     """
-    left, goal = list(room), {net.numbers[name] for name in unwanted if name in net.numbers}
+    left, goal = list(net.room), {net.numbers[name] for name in unwanted if name in net.numbers}
     for _ in range(most + 1):
         way = _way(net, goal, left)
         if way is None:
-            return _cut(net, goal, left, room)
-        if min(room[arc] if room[arc] else _ENDLESS for arc in way) > most + 1:
-            return None
+            return _cut(net, goal, left)
         for arc in way:
             left[arc] -= 1
             left[arc ^ 1] += 1
@@ -105,7 +153,7 @@ def _back(net: Network, came: Mapping[int, int], node: int) -> list[int]:
     return way
 
 
-def _cut(net: Network, goal: Collection[int], left: Sequence[int], room: Sequence[int]) -> frozenset[Wait]:
+def _cut(net: Network, goal: Collection[int], left: Sequence[int]) -> frozenset[Wait]:
     """The imports between what can still reach the unwanted and all else."""
     seen, ahead = set(goal), list(goal)
     while ahead:
@@ -114,5 +162,12 @@ def _cut(net: Network, goal: Collection[int], left: Sequence[int], room: Sequenc
             if start not in seen and left[arc ^ 1] > 0:
                 seen.add(start)
                 ahead.append(start)
-    crossing = ((arc, wait) for arc, wait in net.waits.items() if room[arc] and net.ends[arc] in seen)
-    return frozenset(wait for arc, wait in crossing if net.ends[arc ^ 1] not in seen)
+    found = (net.nodes[number] for number in seen)
+    return frozenset(
+        wait for wait in found if isinstance(wait, Wait) and not seen.issuperset(_before(net, net.numbers[wait]))
+    )
+
+
+def _before(net: Network, number: int) -> Iterator[int]:
+    """The module whose import a node is."""
+    return (net.ends[arc] for arc in net.arcs[number] if not net.room[arc])

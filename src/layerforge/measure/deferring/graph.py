@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from layerforge.measure.deferring.trace import Statement, Trace
 
@@ -12,8 +13,7 @@ ROOT = ""
 """Stands for the function itself, and for all that was loaded before it."""
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class Wait:
+class Wait(NamedTuple):
     """What could be deferred: all that a module imports, in its body, from one other; a name in a recipe's list."""
 
     importer: str
@@ -28,27 +28,16 @@ class Graph:
 
     costs: Mapping[str, float]
     """Milliseconds of processor time of each module alone."""
+    names: tuple[str, ...]
+    """Of all modules that were loaded, or looked for."""
     fixed: Mapping[str, frozenset[str]]
     """What modules load whatever is deferred: their own packages, what native code and calls ask for."""
     waits: Mapping[str, Mapping[Wait, frozenset[str]]]
     """By module, its imports, each with what it keeps loaded."""
 
-    def loaded(self, without: Collection[Wait] = (), avoiding: Collection[str] = ()) -> set[str]:
-        """What is still loaded where some imports wait, and where some modules are not there at all."""
-        seen, ahead = {ROOT, *avoiding}, [ROOT]
-        while ahead:
-            for found in self.asked_by(ahead.pop(), without):
-                if found not in seen:
-                    seen.add(found)
-                    ahead.append(found)
-        return seen.difference(avoiding)
-
-    def asked_by(self, module: str, without: Collection[Wait] = ()) -> Iterator[str]:
-        """What a module asks for, where some imports wait."""
-        yield from self.fixed.get(module, ())
-        for wait, targets in self.waits.get(module, {}).items():
-            if wait not in without:
-                yield from targets
+    def asked_by(self, module: str) -> set[str]:
+        """What a module asks for."""
+        return set(self.fixed.get(module, ())).union(*self.waits.get(module, {}).values())
 
     def cost(self, modules: Iterable[str]) -> float:
         """Milliseconds of some modules."""
@@ -82,6 +71,7 @@ def graph_of(trace: Trace, costs: Mapping[str, float]) -> Graph:
             waits[importer][wait].update(_kept(trace, statement, taken))
     return Graph(
         costs=costs,
+        names=tuple(trace.modules),
         fixed={name: frozenset(found) for name, found in fixed.items()},
         waits={name: {wait: frozenset(kept) for wait, kept in found.items()} for name, found in waits.items()},
     )
@@ -113,6 +103,17 @@ def _run(trace: Trace) -> Iterator[tuple[str, Statement]]:
         for one in statements:
             if any(line in lines[importer] for line in range(one.first, one.last + 1)):
                 yield importer, one
+
+
+def needed(trace: Trace) -> Mapping[Wait, int]:
+    """Imports that cannot wait, as a first look tells, each with a line that keeps it from that."""
+    found: dict[Wait, int] = {}
+    for importer, statements in trace.statements.items():
+        for one in statements:
+            for (_, wait), line in zip(_waits(trace, importer, one), one.needed, strict=True):
+                if line:
+                    found.setdefault(wait, line)
+    return found
 
 
 def _kept(trace: Trace, statement: Statement, name: str) -> set[str]:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from layerforge.build.engine import Job, Outcome
+from layerforge.build.engine import Job
 from layerforge.core import guarded, resources
 
 
@@ -29,8 +29,8 @@ class Edge:
     importer: str
     line: int
     """Of the importer's body, that was being run then; 0 for native code."""
-    direct: bool
-    """Whether the import stood there, and not in a function that was called."""
+    called: str
+    """The module of the function that was called there and holds the import; empty where the line holds it."""
     module: str
     """What it asked for."""
 
@@ -48,6 +48,8 @@ class Statement:
     """What it takes of it; nothing for ``import a``, ``*`` for all."""
     bound: tuple[str, ...]
     """The names that it binds, in the same order."""
+    needed: tuple[int, ...] = ()
+    """Of each of these a line that keeps it from waiting; 0 where none was seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,17 @@ class Trace:
     """By the module in whose body they stand, where its source is there."""
 
 
+_Row = tuple[int, int, str, list[str], list[str], list[int]]
+"""Of a statement."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Told:
     """The script's JSON."""
 
     modules: dict[str, TracedModule]
-    edges: list[tuple[str, int, bool, str]]
-    statements: dict[str, list[tuple[int, int, str, list[str], list[str]]]]
+    edges: list[tuple[str, int, str, str]]
+    statements: dict[str, list[_Row]]
 
 
 def new_word() -> str:
@@ -81,19 +87,21 @@ def traced(job: Job, word: str, *, edges: bool, before: str = "") -> Job:
     return replace(job, init=init, program=f"tell({word!r})\n", invocations=1)
 
 
-def told(outcome: Outcome, word: str) -> Trace:
+def told(output: str, word: str) -> Trace:
     """What a run has told. Raises ``guarded.Unreadable`` where it did not come to its end."""
-    said = guarded.json_as(unpacked(outcome.output, word), _Told)
+    said = guarded.json_as(unpacked(output, word), _Told)
     return Trace(
         modules=said.modules,
-        edges=tuple(Edge(importer=a, line=line, direct=direct, module=b) for a, line, direct, b in said.edges),
+        edges=tuple(Edge(importer=a, line=line, called=called, module=b) for a, line, called, b in said.edges),
         statements={name: tuple(map(_statement, rows)) for name, rows in said.statements.items()},
     )
 
 
-def _statement(row: tuple[int, int, str, list[str], list[str]]) -> Statement:
-    first, last, module, names, bound = row
-    return Statement(first=first, last=last, module=module, names=tuple(names), bound=tuple(bound))
+def _statement(row: _Row) -> Statement:
+    first, last, module, names, bound, needed = row
+    return Statement(
+        first=first, last=last, module=module, names=tuple(names), bound=tuple(bound), needed=tuple(needed)
+    )
 
 
 def unpacked(output: str, word: str) -> bytes:
