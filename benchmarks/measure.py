@@ -50,17 +50,22 @@ def used():
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in both)
 
+def peak():
+    # Of this program alone: what getrusage tells may still be its parent's.
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
 names = json.loads({names!r})
-before = used()
+before, there = used(), len(sys.modules)
 for name in names:
     importlib.import_module(name)
-cpu = used() - before
+cost = {{"cpu": used() - before, "peak": peak(), "modules": len(sys.modules) - there}}
 files = {{name: getattr(module, "__file__", None) or "" for name, module in list(sys.modules.items())}}
 strangers = [
     name for name, file in files.items()
     if ("site-packages" in file or "dist-packages" in file) and not file.startswith(tuple(sys.path[:2]))
 ]
-print(json.dumps({{"cpu": cpu, "strangers": strangers}}))
+print(json.dumps({{**cost, "strangers": strangers}}))
 """
 """Imports from the first two folders of ``sys.path``; names every module that came from another installation."""
 
@@ -190,8 +195,20 @@ def unpack_dated(path: Path, into: Path) -> None:
                 os.utime(place, (at, at))
 
 
-def import_cpu(opt: Path, names: Sequence[str], target: Target, engine: HostEngine) -> float:
-    """CPU seconds of importing ``names`` from the layer unpacked at ``opt``, in a new interpreter of the target.
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import took."""
+
+    cpu: float
+    """Seconds of processor time."""
+    peak: int
+    """Most bytes that the interpreter held."""
+    modules: int
+    """How many were loaded by it, the standard library's too."""
+
+
+def import_cost(opt: Path, names: Sequence[str], target: Target, engine: HostEngine) -> Imported:
+    """What importing ``names`` from the layer unpacked at ``opt`` takes, in a new interpreter of the target.
 
     The engine's interpreters see the layer and the standard library alone, and write no bytecode, as on Lambda,
     where a layer is read-only. Raises ``RuntimeError`` where an import fails or a module came from elsewhere.
@@ -201,9 +218,9 @@ def import_cpu(opt: Path, names: Sequence[str], target: Target, engine: HostEngi
     if outcome.status:
         raise RuntimeError(f"import of {', '.join(names)} ended with {outcome.status}:\n{outcome.output[-2000:]}")
     told = json.loads(outcome.output.splitlines()[-1])
-    if told["strangers"]:
-        raise RuntimeError(f"these modules came from outside the layer: {', '.join(told['strangers'])}")
-    return float(told["cpu"])
+    if strangers := told.pop("strangers"):
+        raise RuntimeError(f"these modules came from outside the layer: {', '.join(strangers)}")
+    return Imported(**told)
 
 
 def zip_version(program: str | None) -> str:

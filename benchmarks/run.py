@@ -177,11 +177,11 @@ def time_imports(bench: Bench, zips: Mapping[str, Path]) -> dict[str, tuple[floa
     opts = {key: bench.folder / "opt" / key for key in zips}
     for key, opt in opts.items():
         measure.unpack_dated(zips[key], opt)
-        measure.import_cpu(opt, bench.imports, bench.setting.target, bench.engine)
+        measure.import_cost(opt, bench.imports, bench.setting.target, bench.engine)
     taken: dict[str, list[float]] = {key: [] for key in opts}
     for number in range(1, bench.rounds + 1):
         for key, opt in opts.items():
-            taken[key].append(measure.import_cpu(opt, bench.imports, bench.setting.target, bench.engine))
+            taken[key].append(measure.import_cost(opt, bench.imports, bench.setting.target, bench.engine).cpu)
         seconds = ", ".join(f"{key} {values[-1]:.2f} s" for key, values in taken.items())
         bench.screen.print(f"imports, round {number} of {bench.rounds}: {seconds}")
     return {key: tuple(values) for key, values in taken.items()}

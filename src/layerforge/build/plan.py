@@ -284,6 +284,7 @@ def as_json(planned: Plan) -> dict[str, Any]:
             "env": dict(spec.env),
             "data": [_data_json(one) for one in spec.data],
             "patches": [{"package": one.package, "name": one.name} for one in spec.patches],
+            **({"variant": asdict(spec.variant)} if spec.variant else {}),
         },
         "steps": [_step_json(step) for step in planned.steps],
         "key": planned.key,

@@ -16,7 +16,7 @@ from layerforge.build.durations import SharedClock
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.options import Options
 from layerforge.build.session import Session
-from layerforge.cli import costs, engines, github
+from layerforge.cli import costs, engines, github, unannounced
 from layerforge.cli import options as shared
 from layerforge.core.errors import LayerforgeError
 from layerforge.core.progress import Progress
@@ -114,6 +114,7 @@ def sites(
     is asked for; with ``None`` nothing is refused for that reason. Raises ``LayerforgeError`` where all layers are made
     alike.
     """
+    unannounced.say((one.target.python for one in wanted), place.progress)
     clock = SharedClock()
     interpreters: dict[tuple[str, Any], Interpreter | None] = {}
     chosen: dict[tuple[str, Interpreter | None], engines.Chosen | LayerforgeError] = {}

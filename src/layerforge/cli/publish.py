@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from layerforge.cli import github, helping, output_files, terminal
+from layerforge.cli import github, helping, output_files, terminal, unannounced
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError, VerificationError
@@ -111,6 +111,7 @@ def command(
     places = regions_wanted(regions, session)
     clouds = connect(places, session, bucket_owner)
     artifacts = read(zips, name, progress, terminal.notes(), in_spite=force)
+    unannounced.say((name.removeprefix("python") for one in artifacts for name in one.runtimes), progress)
     with progress.step("plan") as step:
         jobs = survey(clouds, artifacts, wanted)
         step.note(f"{counted(len(artifacts), 'layer')} in {counted(len(places), 'Region')}")

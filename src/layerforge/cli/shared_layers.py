@@ -13,7 +13,18 @@ import click
 from click.core import ParameterSource
 
 from layerforge.build.graph import Runner
-from layerforge.cli import clusters, failures, functions, github, job_summary, sharing, split, terminal, verbosity
+from layerforge.cli import (
+    clusters,
+    failures,
+    functions,
+    github,
+    job_summary,
+    sharing,
+    split,
+    terminal,
+    unannounced,
+    verbosity,
+)
 from layerforge.cli import options as shared
 from layerforge.cli.functions import Workplace
 from layerforge.cli.progress import LayerProgress, TerminalProgress
@@ -77,6 +88,8 @@ def run(
     if settings.defaults.fit:
         progress.say("`fit` of the project file does not count for the layers that functions share: `code` keeps room")
     known, targets = _known(ctx, settings), _targets(ctx, settings)
+    if others is None:  # else the call's other layers have told it
+        unannounced.say((one.python for one in targets), progress)
     store = sharing.open_store(progress)
     place = Workplace(place=clusters.place(asked, store, progress), given=given)
     found = _splits(settings, targets, known, place)

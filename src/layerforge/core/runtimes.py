@@ -59,7 +59,7 @@ class Runtime:
     """Magic number of the interpreter's bytecode, without its two line-end bytes."""
     image: str
     deprecated: str
-    """ISO date after which AWS no longer supports the runtime."""
+    """ISO date after which AWS no longer supports the runtime; empty where AWS has named none."""
     libraries: frozenset[str]
     """Sonames that the runtime itself provides."""
     packages: frozenset[str]
@@ -70,6 +70,8 @@ class Runtime:
     """Oldest and newest version that it may have of some of them."""
     oldest: Mapping[str, str] = field(default_factory=dict)
     """The oldest version that it may have of some of them, where it may have any newer one."""
+    announced: bool = True
+    """Whether AWS has said that it comes. What is known of one that is not announced is not confirmed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,11 @@ class Target:
     def python(self) -> str:
         """The runtime's minor version."""
         return self.runtime.python
+
+    @property
+    def has_lazy_imports(self) -> bool:
+        """Whether its Python imports lazily where a module says so (PEP 810)."""
+        return version(self.python) >= (3, 15)
 
     @property
     def program(self) -> str:
@@ -122,13 +129,19 @@ def _runtime(python: str, row: Mapping[str, Any], data: Mapping[str, Any]) -> Ru
         manylinux=system["manylinux"],
         magic=row["magic"],
         image=data["shared"]["image"].format(python=python),
-        deprecated=row["deprecated"].isoformat(),
+        deprecated=row["deprecated"].isoformat() if "deprecated" in row else "",
         libraries=frozenset(system["libraries"]),
         packages=frozenset(data["shared"]["packages"]),
         programs=frozenset(path.format(python=python) for path in data["shared"]["programs"]),
         versions={name: tuple(both) for name, both in data["shared"]["versions"].items()},
         oldest=dict(data["shared"]["oldest"]),
+        announced=row.get("announced", True),
     )
+
+
+def announced() -> tuple[str, ...]:
+    """The Pythons that AWS has announced, oldest first: those that are chosen where nobody names one."""
+    return tuple(python for python, runtime in runtimes().items() if runtime.announced)
 
 
 def target(python: str, arch: str) -> Target:

@@ -1,4 +1,4 @@
-"""Proves a layer from inside: imports its modules, then runs its check. Standard library only, Python 3.10 to 3.14.
+"""Proves a layer from inside: imports its modules, then runs its check. Standard library only, Python 3.10 to 3.15.
 
 A call of ``checking`` is written behind this text, for the init phase; the program that follows goes on with it. What
 it reports are lines of JSON behind a marker and a word that is new in each run: ``{"doing": ...}`` before each step,

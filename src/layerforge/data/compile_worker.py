@@ -6,7 +6,8 @@ started with ``PYTHONHASHSEED=0`` in effect, hence not with ``-I`` or ``-E``, wh
 Standard input is one JSON list::
 
     [{"filename": "/opt/python/a.py", "path": "/somewhere/a.py", "drop": false, "optimize": 0},
-     {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true, "optimize": 1, "defer": ["scipy.stats"]}]
+     {"filename": "/opt/python/b.py", "data": "<base64>", "drop": true, "optimize": 1, "defer": ["scipy.stats"],
+      "lazy": true}]
 
 Standard output is a frame per file, in that order: ``C`` and the ``.pyc``, or in UTF-8 ``E`` and the reason why the
 file does not compile, or ``D`` and why imports that are to wait cannot, a line each. A frame is that letter, the
@@ -31,8 +32,11 @@ from typing import Any, BinaryIO
 SITE = "/opt/python/"
 """What the names of all files begin with."""
 
-DEFER = "defer_imports.py"
-"""Beside this file."""
+DEFER, LAZY = "defer_imports", "lazy_imports"
+"""Modules beside this one."""
+
+Defer = tuple[Sequence[str], Sequence[str] | None]
+"""What to have wait: the modules that are imported, and those of a package itself, if it is one."""
 
 HASH_BASED = 0b01
 """Flags of a ``.pyc`` that is bound to its source by a hash that no import ever checks."""
@@ -92,14 +96,26 @@ def parse(source: bytes, filename: str) -> ast.Module:
 
 
 def build(
-    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = (), unfold: bool = False
+    source: bytes,
+    filename: str,
+    optimize: int,
+    *,
+    drop: bool,
+    defer: Defer | None = None,
+    lazy: bool = False,
+    unfold: bool = False,
 ) -> CodeType:
-    """The code of a module, its docstrings emptied where ``drop`` says so, the imports of ``defer`` waiting."""
-    if drop or unfold or defer:
+    """The code of a module, its docstrings emptied where ``drop`` says so, the imports of ``defer`` waiting, and with
+    ``lazy`` its others lazy.
+    """
+    if drop or unfold or defer or lazy:
         try:
             tree = parse(source, filename)
             if defer:
                 tree = deferred(tree, filename, defer)
+            if lazy:
+                package = filename.removeprefix(SITE).rpartition("/")[0].replace("/", ".")
+                tree = beside(LAZY).lazily(tree, package)
             if drop:
                 empty_docstrings(tree)
             if unfold:
@@ -112,20 +128,23 @@ def build(
     return compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
 
 
-def deferred(tree: ast.Module, filename: str, defer: Sequence[str]) -> ast.Module:
+def deferred(tree: ast.Module, filename: str, defer: Defer) -> ast.Module:
     """The tree with the imports of ``defer`` waiting. Raises ``CannotWait`` of ``defer_imports``."""
-    rewriting = defer_imports()
+    rewriting = beside(DEFER)
     module, is_package = rewriting.place(filename.removeprefix(SITE))
-    rewritten: ast.Module = rewriting.deferred(tree, defer, module=module, is_package=is_package)
+    modules, submodules = defer
+    rewritten: ast.Module = rewriting.deferred(
+        tree, modules, module=module, is_package=is_package, submodules=submodules
+    )
     return rewritten
 
 
 @functools.cache
-def defer_imports() -> ModuleType:
-    """The module beside this one, which only few jobs need; its folder is not on the path."""
+def beside(name: str) -> ModuleType:
+    """A module beside this one, which only few jobs need; its folder is not on the path."""
     from pathlib import Path
 
-    spec = importlib.util.spec_from_file_location("defer_imports", Path(__file__).with_name(DEFER))
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -145,19 +164,21 @@ def has_set(value: object) -> bool:
     return isinstance(value, frozenset) or (isinstance(value, tuple) and any(map(has_set, value)))
 
 
-def settled(source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = ()) -> CodeType:
+def settled(
+    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Defer | None = None, lazy: bool = False
+) -> CodeType:
     """The code of a module, the same in every process.
 
     The compiler makes a frozenset anew, in another order and no longer shared between functions, where one of its
     members was interned before. Therefore a module that has frozensets is compiled a second time, while the first
     code keeps all their members interned.
     """
-    first = build(source, filename, optimize, drop=drop, defer=defer)
+    first = build(source, filename, optimize, drop=drop, defer=defer, lazy=lazy)
     sets = [value for value in constants(first) if has_set(value)]
     if not sets:
         return first
     unfold = SETS_IN_TABLE_ORDER and any(map(hashed_by_address, sets))
-    return build(source, filename, optimize, drop=drop, defer=defer, unfold=unfold)
+    return build(source, filename, optimize, drop=drop, defer=defer, lazy=lazy, unfold=unfold)
 
 
 def strings(value: Any) -> "list[str]":
@@ -180,9 +201,11 @@ def serialize(code: CodeType) -> bytes:
     return data
 
 
-def compile_file(source: bytes, filename: str, optimize: int, *, drop: bool, defer: Sequence[str] = ()) -> bytes:
+def compile_file(
+    source: bytes, filename: str, optimize: int, *, drop: bool, defer: Defer | None = None, lazy: bool = False
+) -> bytes:
     """The whole ``.pyc``. Raises what ``compile`` raises, and ``CannotWait`` of ``defer_imports``."""
-    code = settled(source, filename, optimize, drop=drop, defer=defer)
+    code = settled(source, filename, optimize, drop=drop, defer=defer, lazy=lazy)
     header = importlib.util.MAGIC_NUMBER + struct.pack("<I", HASH_BASED) + importlib.util.source_hash(source)
     return header + serialize(code)
 
@@ -197,9 +220,10 @@ def read(job: "dict[str, Any]") -> bytes:
 
 def answer(job: "dict[str, Any]") -> "tuple[bytes, bytes]":
     """The letter and the bytes of one file's frame."""
-    source, defer = read(job), job.get("defer", ())
+    source, defer = read(job), (job["defer"], job.get("submodules")) if "defer" in job else None
+    how = {"drop": job["drop"], "defer": defer, "lazy": job.get("lazy", False)}
     try:
-        return b"C", compile_file(source, job["filename"], job["optimize"], drop=job["drop"], defer=defer)
+        return b"C", compile_file(source, job["filename"], job["optimize"], **how)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         kind, text = (b"D", refusal(error)) if defer else (b"E", reason(error))
         return kind, text.encode("utf-8", "backslashreplace")

@@ -11,25 +11,35 @@ Standard library alone; runs on the CPython of the target (3.10 to 3.15), whose 
         from scipy import stats
 
 which costs next to nothing from the second call on, lets whoever puts something else into the module's ``stats`` have
-it, and holds for lambdas, comprehensions and classes inside. Where the import stood a ``__getattr__`` of the module
-serves whoever asks the module for the name. Everything that is added has the line of the import.
+it, and holds for lambdas, comprehensions, classes and functions inside. Where the import stood a ``__getattr__`` of the
+module serves whoever asks the module for the name. Everything that is added has the line of the import.
+
+Where another ``import scipy`` stays beside ``import scipy.stats``, it is the attribute that is looked for,
+``scipy.stats``, in the functions that read it.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import difflib
 import dis
+import re
 import symtable
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-Statement = ast.Import | ast.ImportFrom
+Import = ast.Import | ast.ImportFrom
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Chain = tuple[str, ...]
+"""Attributes that are read one after another: ``("linalg", "svd")`` of ``scipy.linalg.svd``."""
+Key = tuple[str, int]
+"""Name and first line of a function: of its definition and of its code."""
 
+IMPORTS = (ast.Import, ast.ImportFrom)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 NOT_VARIABLES = frozenset(
@@ -40,9 +50,35 @@ NOT_VARIABLES = frozenset(
 NEEDED = ("NameError", "AttributeError")
 """Names that what is added has to find among the builtins."""
 
+BY_TEXT = ("eval", "exec", "globals")
+"""Builtins by which code gets at names that the compiler does not see."""
+
+LISTING = ("dir", "locals", "vars")
+"""Builtins that tell the names of a module where it calls them without arguments while it loads."""
+
+COMPILING = frozenset(("cfunc", "guvectorize", "jit", "njit", "script", "stencil", "vectorize"))
+"""Decorators that read a function's code, and know of no imports in it."""
+
+PLAIN = frozenset(
+    "abstractmethod cache cached_property classmethod contextmanager deleter final getter lru_cache overload override "  # noqa: SIM905 - a line a word otherwise
+    "property setter staticmethod wraps".split()
+)
+"""Decorators that do not evaluate annotations."""
+
+PYTHONS = frozenset(
+    "__all__ __annotations__ __builtins__ __class__ __dict__ __dir__ __doc__ __file__ __getattr__ __loader__ __name__ "  # noqa: SIM905
+    "__package__ __path__ __spec__".split()
+)
+"""Names of a module that Python itself reads."""
+
+LOADS = "while the module loads"
+
 
 class CannotWait(ValueError):  # noqa: N818 - says why an import stays where it is
-    """An import cannot wait. ``line`` and ``why`` are those of the first reason, ``problems`` has every one."""
+    """An import cannot wait. ``line`` and ``why`` are those of the first reason, ``problems`` has every one.
+
+    The line is 0 where none tells more than another.
+    """
 
     def __init__(self, line: int, why: str, problems: Sequence[tuple[int, str]] = ()) -> None:
         super().__init__(f"line {line}: {why}" if line else why)
@@ -51,15 +87,28 @@ class CannotWait(ValueError):  # noqa: N818 - says why an import stays where it 
         self.problems = tuple(problems) or ((line, why),)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Waiting:
-    """One name that an import binds, which is to wait."""
+    """A name that waits, and the imports that bind it."""
 
     name: str
-    module: str
-    """As it was asked for."""
-    statement: Statement
-    """The import of this name alone, where it stood."""
+    imports: list[Import] = field(default_factory=list)
+    """Each of this name alone, where it stood; several only where they are like ``import a.b`` and ``import a.c``."""
+    stays: bool = False
+    """Whether another import binds the name, such as ``import a``, so that attributes alone are waited for."""
+    child: bool = False
+    """Whether it is a module of the package itself."""
+    implied: bool = False
+    """Whether no statement names it: a module of the package becomes a name of the package when it is loaded."""
+
+    @property
+    def line(self) -> int:
+        """Of its first import."""
+        return self.imports[0].lineno
+
+    def needed_for(self, chain: Chain) -> bool:
+        """Whether what is read of the name may need one of its imports."""
+        return not self.stays or any(alike(chain, dotted(one)) for one in self.imports)
 
 
 @dataclass(frozen=True)
@@ -68,9 +117,8 @@ class Use:
 
     name: str
     line: int
-    code: CodeType
-    around: tuple[CodeType, ...]
-    """The code objects that ``code`` lies in, the module's first."""
+    codes: tuple[CodeType, ...]
+    """The code object that it is of and those around it, the module's last."""
     binds: bool
 
 
@@ -79,13 +127,24 @@ class Module:
     """A module on its way: what is found out about it, and what is wrong."""
 
     tree: ast.Module
-    waiting: list[Waiting] = field(default_factory=list)
+    name: str
+    is_package: bool
+    submodules: Collection[str] | None
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """By name."""
+    at: int = 0
+    """Index in the module's statements of the first that waits."""
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     @property
-    def names(self) -> set[str]:
-        """Those that wait."""
-        return {one.name for one in self.waiting}
+    def package(self) -> str:
+        """What relative imports are relative to."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    @property
+    def served(self) -> list[Waiting]:
+        """Those that whoever asks the module for them is served with."""
+        return [one for one in self.waiting.values() if not one.stays]
 
     def refuse(self, line: int, why: str) -> None:
         """Notes why an import cannot wait."""
@@ -95,113 +154,185 @@ class Module:
 
 def place(path: str) -> tuple[str, bool]:
     """Name of the module at a path below a folder of ``sys.path``, and whether it is a package."""
-    parts = path[: -len(".py")].split("/")
+    parts = path.removesuffix(".py").split("/")
     package = parts[-1] == "__init__"
     return ".".join(parts[:-1] if package else parts), package
 
 
-def deferred(tree: ast.Module, modules: Sequence[str], *, module: str, is_package: bool) -> ast.Module:
+def deferred(
+    tree: ast.Module,
+    modules: Sequence[str],
+    *,
+    module: str,
+    is_package: bool,
+    submodules: Collection[str] | None = None,
+) -> ast.Module:
     """The tree, changed in place, with the imports of ``modules`` waiting. Raises ``CannotWait`` with every reason.
 
     ``modules`` are names as the module imports them, absolute: ``scipy.stats`` is what both ``from scipy import stats``
-    and ``from scipy.stats import norm`` name. ``module`` is the module's own name.
+    and ``from scipy.stats import norm`` name. ``module`` is the module's own name. ``submodules``: those of a package,
+    by the last part of their names; ``None`` where nobody knows.
     """
-    package = module if is_package else module.rpartition(".")[0]
-    found = Module(tree=tree)
-    _take_out(found, dict.fromkeys(modules), package)
-    _look(found)
-    uses = list(_uses(_compiled(tree))) if not found.problems else []
-    functions = _functions_to_guard(found, uses)
+    found = Module(tree=tree, name=module, is_package=is_package, submodules=submodules)
+    take_out(found, modules)
+    uses: list[Use] = []
+    guards: dict[Key, list[str]] = {}
     if not found.problems:
-        _rewrite(found, functions)
-        _prove(found)
+        imply(found)
+        uses = list(uses_of(compiled(tree), {*found.waiting, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
+        hold_bindings(found, uses)
+        hold_texts(found, uses)
+        guards = functions_to_guard(found, uses)
+    if not found.problems:
+        rewrite(found, guards, {use.name for use in uses if use.binds})
+        prove(found)
     if found.problems:
-        line, why = found.problems[0]
-        raise CannotWait(line, why, found.problems)
-    return tree
+        found.problems.sort()
+        raise CannotWait(*found.problems[0], found.problems)
+    return ast.fix_missing_locations(tree)
 
 
-def resolved(statement: Statement, alias: ast.alias, package: str) -> tuple[str, ...]:
-    """The absolute module names that an import of one name goes by."""
-    if isinstance(statement, ast.Import):
-        return (alias.name,)
+def base_of(statement: ast.ImportFrom, package: str) -> str:
+    """The absolute name of what stands behind ``from``."""
     parts = package.split(".") if statement.level else []
     parts = parts[: len(parts) - statement.level + 1]
-    base = ".".join([*parts, *([statement.module] if statement.module else [])])
-    return (f"{base}.{alias.name}", base) if statement.module else (f"{base}.{alias.name}",)
+    return ".".join([*parts, *([statement.module] if statement.module else [])])
 
 
-def bound(statement: Statement, alias: ast.alias) -> str:
+def names_of(statement: Import, alias: ast.alias, package: str) -> tuple[str, ...]:
+    """The absolute names that an import of one thing goes by."""
+    if isinstance(statement, ast.Import):
+        return (alias.name,)
+    base = base_of(statement, package)
+    return (base, f"{base}.{alias.name}") if statement.module else (f"{base}.{alias.name}",)
+
+
+def bound_by(statement: Import, alias: ast.alias) -> str:
     """The name that an import binds."""
     return alias.asname or (alias.name.partition(".")[0] if isinstance(statement, ast.Import) else alias.name)
 
 
-def _take_out(found: Module, modules: dict[str, None], package: str) -> None:
-    """Removes from the module's own statements what is to wait."""
-    seen: set[str] = set()
-    for statement in list(found.tree.body):
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            continue
-        stays = []
-        for alias in statement.names:
-            asked = [name for name in resolved(statement, alias, package) if name in modules]
-            seen.update(asked)
-            if asked:
-                _wait(found, asked[0], statement, alias)
-            else:
-                stays.append(alias)
-        if not stays:
-            found.tree.body.remove(statement)
-        elif len(stays) < len(statement.names):
-            statement.names = stays
-    for name in modules:
-        if name not in seen:
-            found.refuse(*_missing(found.tree, name, package))
+def dotted(statement: Import) -> Chain:
+    """``("b", "c")`` for ``import a.b.c``; nothing for an import that binds what it names last."""
+    alias = statement.names[0]
+    return tuple(alias.name.split(".")[1:]) if isinstance(statement, ast.Import) and not alias.asname else ()
 
 
-def _wait(found: Module, module: str, statement: Statement, alias: ast.alias) -> None:
-    line = statement.lineno
-    if alias.name == "*":
-        found.refuse(line, f"import * of {module} binds nobody knows which names")
-        return
-    if getattr(statement, "module", None) == "__future__":
-        found.refuse(line, "__future__ is no import that could wait")
-        return
-    if getattr(statement, "is_lazy", 0):
-        found.refuse(line, f"{module} is imported lazily already")
-        return
-    name = bound(statement, alias)
-    if name in found.names:
-        found.refuse(line, f"{name} is imported a second time")
+def alike(one: Chain, other: Chain) -> bool:
+    """Whether one chain of attributes begins with the other."""
+    return all(mine == its for mine, its in zip(one, other))  # noqa: B905 - one may be longer
+
+
+def alone(statement: Import, alias: ast.alias) -> Import:
+    """The same import, of one name alone."""
     own = copy.copy(statement)
     own.names = [alias]
-    found.waiting.append(Waiting(name=name, module=module, statement=own))
+    return own
 
 
-def _missing(tree: ast.Module, wanted: str, package: str) -> tuple[int, str]:
+def take_out(found: Module, modules: Sequence[str]) -> None:
+    """Removes from the module's own statements what is to wait."""
+    seen: set[str] = set()
+    body: list[ast.stmt] = []
+    for statement in found.tree.body:
+        if isinstance(statement, IMPORTS):
+            names = {id(alias): names_of(statement, alias, found.package) for alias in statement.names}
+            asked = [alias for alias in statement.names if not set(modules).isdisjoint(names[id(alias)])]
+            found.at = found.at if found.waiting else len(body)
+            for alias in asked:
+                seen.update(names[id(alias)])
+                wait(found, alone(statement, alias))
+            statement.names = [alias for alias in statement.names if alias not in asked]
+        if not isinstance(statement, IMPORTS) or statement.names:
+            body.append(statement)
+    found.tree.body = body
+    for name in dict.fromkeys(modules):
+        if name not in seen:
+            found.refuse(*missing(found, name))
+
+
+def wait(found: Module, statement: Import) -> None:
+    """Notes an import of one name that is to wait, or why it cannot."""
+    alias, line = statement.names[0], statement.lineno
+    name = bound_by(statement, alias)
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return found.refuse(line, "__future__ is no import that could wait")
+    if name == "*":
+        return found.refuse(line, "import * binds nobody knows which names")
+    if name in PYTHONS:
+        return found.refuse(line, f"{name} is a name that Python itself reads")
+    if getattr(statement, "is_lazy", 0):
+        return found.refuse(line, f"{name} is imported lazily already")
+    one = found.waiting.setdefault(name, Waiting(name=name))
+    one.imports.append(statement)
+    if len(one.imports) > 1 and not all(map(dotted, one.imports)):
+        found.refuse(line, f"{name} is imported in line {one.line} too")
+    if found.is_package:
+        settle_module(found, one, statement)
+    return None
+
+
+def settle_module(found: Module, one: Waiting, statement: Import) -> None:
+    """What is special in a package, whose modules become its names when they are loaded, whoever loads them."""
+    child = child_of(found, statement)
+    itself = from_itself(found, statement)
+    one.child = itself and one.name == child
+    if itself and found.submodules is not None and child not in found.submodules:
+        found.refuse(one.line, f"{child} is imported by {found.name} from itself")
+    elif one.name in {child, *(found.submodules or ())} and not one.child:
+        found.refuse(one.line, f"{one.name} is also a module of {found.name}, which would take the name")
+
+
+def from_itself(found: Module, statement: Import) -> bool:
+    """Whether a package imports from itself, as ``from . import x`` does."""
+    return isinstance(statement, ast.ImportFrom) and base_of(statement, found.package) == found.name
+
+
+def child_of(found: Module, statement: Import) -> str:
+    """The module of this package that an import loads, and so makes a name of the package; empty where it does not."""
+    names = names_of(statement, statement.names[0], found.package)
+    loaded = names[-1 if from_itself(found, statement) else 0]
+    inside = found.is_package and loaded.startswith(f"{found.name}.")
+    return loaded[len(found.name) + 1 :].partition(".")[0] if inside else ""
+
+
+def imply(found: Module) -> None:
+    """Adds the modules of a package that are its names only since what waits would load them."""
+    stay = {
+        child_of(found, alone(one, alias)) for one in found.tree.body if isinstance(one, IMPORTS) for alias in one.names
+    }
+    for statement in [one for waiting in found.waiting.values() for one in waiting.imports]:
+        child = child_of(found, statement)
+        if child and child not in stay and child not in found.waiting:
+            own = ast.ImportFrom(module=None, names=[ast.alias(name=child)], level=1)
+            found.waiting[child] = Waiting(name=child, imports=[placed(own, statement)], child=True, implied=True)
+
+
+def missing(found: Module, wanted: str) -> tuple[int, str]:
     """What to say of a module that no statement of the module itself imports."""
-    top, near = wanted.partition(".")[0], ""
-    for statement in ast.walk(tree):
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            continue
-        for alias in statement.names:
-            names = resolved(statement, alias, package)
-            if wanted in names:
-                why = "is imported inside another statement, a function or a class, which is left as it is"
-                return statement.lineno, f"{wanted} {why}"
-            if names[-1].partition(".")[0] == top:
-                near = near or f"; near it: {names[-1]} in line {statement.lineno}"
-    return 0, f"{wanted} is not imported{near}"
+    lines: dict[str, int] = {}
+    for outer in found.tree.body:
+        for one in (one for one in ast.walk(outer) if isinstance(one, IMPORTS)):
+            for alias in one.names:
+                names = names_of(one, alias, found.package)
+                if wanted in names:
+                    return one.lineno, f"{wanted} is imported {inside(outer)}, which stays as it is"
+                lines.update(dict.fromkeys(names, one.lineno))
+    same = [name for name in lines if name.partition(".")[0] == wanted.partition(".")[0]]
+    near = (difflib.get_close_matches(wanted, lines, 3) or same)[:3]
+    told = ", ".join(f"{name} in line {lines[name]}" for name in near)
+    return 0, f"{wanted} is not imported" + (f"; near it: {told}" if told else "")
 
 
-def _look(found: Module) -> None:
-    """Notes what the tree alone tells: names that come from anywhere."""
-    for statement in ast.walk(found.tree):
-        if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
-            found.refuse(statement.lineno, f"import * of {statement.module or '.'} may bind the same names")
+def inside(outer: ast.stmt) -> str:
+    """Where an import stands that is no statement of the module itself."""
+    if isinstance(outer, (*FUNCTIONS, ast.ClassDef)):
+        return f"in {outer.name}"
+    return f"inside the `{type(outer).__name__.lower().removesuffix('star')}` of line {outer.lineno}"
 
 
-def _compiled(tree: ast.Module) -> CodeType:
+def compiled(tree: ast.Module) -> CodeType:
+    """The code of a module as it stands."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         code = compile(tree, "module", "exec", dont_inherit=True, optimize=0)
@@ -209,164 +340,349 @@ def _compiled(tree: ast.Module) -> CodeType:
     return code
 
 
-def _uses(code: CodeType, around: tuple[CodeType, ...] = ()) -> Iterator[Use]:
-    """Every read and every binding of variables of the module, or of builtins."""
-    lines = {at: line for start, end, line in code.co_lines() for at in range(start, end, 2) if line}
-    for one in dis.get_instructions(code):
-        if one.opcode in dis.hasname and one.opname not in NOT_VARIABLES:
-            binds = one.opname.startswith(("STORE", "DELETE"))
-            if binds and around and not one.opname.endswith("_GLOBAL"):
-                continue  # an attribute of a class
-            line = lines.get(one.offset, code.co_firstlineno)
-            yield Use(name=one.argval, line=line, code=code, around=around, binds=binds)
+def uses_of(code: CodeType, names: set[str], around: tuple[CodeType, ...] = ()) -> Iterator[Use]:
+    """Every read and every binding of variables of the module, or of builtins, that are called so."""
+    codes = (code, *around)
+    if not names.isdisjoint(code.co_names):
+        lines = {at: line for start, end, line in code.co_lines() for at in range(start, end, 2) if line}
+        for one in dis.get_instructions(code):
+            if one.opcode in dis.hasname and one.argval in names and one.opname not in NOT_VARIABLES:
+                binds = one.opname.startswith(("STORE", "DELETE"))
+                if not binds or not around or one.opname.endswith("_GLOBAL"):  # all else is a class's own
+                    line = lines.get(one.offset, code.co_firstlineno)
+                    yield Use(name=one.argval, line=line, codes=codes, binds=binds)
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            yield from _uses(inner, (*around, code))
+            yield from uses_of(inner, names, codes)
 
 
-def _functions_to_guard(found: Module, uses: Sequence[Use]) -> list[tuple[Function, str]]:
-    """Each function that has to begin with an import, with the name."""
-    functions = {_key(node): node for node in ast.walk(found.tree) if isinstance(node, FUNCTIONS)}
-    guards: dict[tuple[tuple[str, int], str], None] = {}
+def hold_bindings(found: Module, uses: Sequence[Use]) -> None:
+    """Refuses names that get other values, except where all are one module: ``import a`` beside ``import a.b``."""
+    binds = [use for use in uses if use.binds]
+    for name, one in list(found.waiting.items()):
+        lines = sorted(use.line for use in binds if use.name == name)
+        if one.implied and lines:
+            del found.waiting[name]
+        elif lines and lines == same_module(found.tree, name) and all(map(dotted, one.imports)):
+            one.stays = True
+        else:
+            for line in lines:
+                found.refuse(line, f"{name} is bound here too")
+    for use in binds:
+        if use.name in NEEDED:
+            found.refuse(use.line, f"{use.name} is another than Python's here")
+        if use.name == "__getattr__" and found.served:
+            found.refuse(use.line, "the module has a __getattr__ of its own")
+
+
+def same_module(tree: ast.Module, name: str) -> list[int]:
+    """Lines of every ``import a.b`` among the module's own statements that binds a name."""
+    imports = [one for one in tree.body if isinstance(one, ast.Import)]
+    return [one.lineno for one in imports for alias in one.names if not alias.asname and bound_by(one, alias) == name]
+
+
+def hold_texts(found: Module, uses: Sequence[Use]) -> None:
+    """Refuses where names may be looked for, or listed, in ways that no compiler sees."""
+    words = {word: line for line, text in texts_of(found.tree) for word in re.findall(r"\w+", text)}
     for use in uses:
-        if use.binds and use.name in (*found.names, *NEEDED, "__getattr__"):
-            found.refuse(use.line, _taken(use.name))
-        elif not use.binds and use.name in found.names:
-            keys = map(_code_key, (use.code, *reversed(use.around)))
-            key = next((key for key in keys if key in functions), None)
-            if key is None:
-                found.refuse(use.line, _at_load(use))
-            else:
-                guards[(key, use.name)] = None
-    for key, name in guards:
-        _refuse_local(found, uses, key, name)
-    return [(functions[key], name) for key, name in sorted(guards, key=lambda one: (one[0][1], one[0][0], one[1]))]
+        if use.name in BY_TEXT and not use.binds:
+            for name in sorted(found.waiting.keys() & words.keys()):
+                found.refuse(use.line, f"{use.name} may look for {name}, a word in line {words[name]}")
+            if not any(code_key(code) in functions_of(found.tree) for code in use.codes):
+                found.refuse(use.line, f"{use.name} is called {LOADS}, and may look for every name")
+    for node, why in at_load(found.tree):
+        call = isinstance(node, ast.Call) and not node.args and not node.keywords and node.func
+        if isinstance(call, ast.Name) and call.id in LISTING and why == LOADS:
+            found.refuse(node.lineno, f"{call.id}() lists the names of the module {LOADS}")
+    for one in ast.walk(found.tree):
+        if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
+            found.refuse(one.lineno, f"import * of {base_of(one, found.package)} may bind the same names")
+    hold_annotations(found)
 
 
-def _key(node: Function) -> tuple[str, int]:
-    return node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])
+def texts_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Texts of a module, without those that are statements, such as docstrings, and those of ``__all__``."""
+    plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
+                yield node.lineno, node.value
 
 
-def _code_key(code: CodeType) -> tuple[str, int]:
+def hold_annotations(found: Module) -> None:
+    """Refuses names in annotations that are texts, where classes and decorators are known to evaluate them."""
+    future = any(isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in found.tree.body)
+    for node in ast.walk(found.tree):
+        for annotation in evaluated(node):
+            for name in words_of(annotation, future=future) & found.waiting.keys():
+                found.refuse(annotation.lineno, f"{name} is named in an annotation that may be evaluated")
+
+
+def evaluated(node: ast.AST) -> Iterator[ast.expr]:
+    """Annotations in a node itself that others than type checkers read: of a class's fields, for some decorators."""
+    if isinstance(node, ast.ClassDef):
+        yield from (one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
+    elif isinstance(node, FUNCTIONS) and not {last_name(one) for one in node.decorator_list} <= PLAIN:
+        yield from annotations_of(node)
+
+
+def annotations_of(function: Function) -> Iterator[ast.expr]:
+    """Those of a function's arguments and of what it returns."""
+    of = function.args
+    arguments = [*of.posonlyargs, *of.args, *of.kwonlyargs, of.vararg, of.kwarg]
+    yield from (one.annotation for one in arguments if one is not None and one.annotation is not None)
+    if function.returns is not None:
+        yield function.returns
+
+
+def words_of(annotation: ast.expr, *, future: bool) -> set[str]:
+    """Words of an annotation that are text there."""
+    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)} if future else set()
+    texts = [node.value for node in ast.walk(annotation) if isinstance(node, ast.Constant)]
+    return names.union(*(re.findall(r"\w+", text) for text in texts if isinstance(text, str)))
+
+
+def last_name(decorator: ast.expr) -> str:
+    """``njit`` for ``@numba.njit(cache=True)``."""
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def at_load(node: ast.AST, why: str = LOADS) -> Iterator[tuple[ast.expr, str]]:
+    """Every expression outside of functions' bodies, and how it comes to be evaluated."""
+    if isinstance(node, ast.expr):
+        yield node, why
+    for child, reason in parts(node, why):
+        yield from at_load(child, reason)
+
+
+def parts(node: ast.AST, why: str) -> Iterator[tuple[ast.AST, str]]:
+    """What lies right below a node and is no function's body, and how it comes to be evaluated."""
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        yield from ((one, "by a decorator") for one in node.decorator_list)
+        yield from ((one, "by a type parameter") for one in getattr(node, "type_params", ()))
+    if isinstance(node, FUNCTIONS):
+        defaults = [*node.args.defaults, *node.args.kw_defaults]
+        yield from ((one, "by a default value") for one in defaults if one is not None)
+        yield from ((one, "by an annotation") for one in annotations_of(node))
+    elif isinstance(node, ast.ClassDef):
+        yield from ((one, "by a base class") for one in (*node.bases, *(one.value for one in node.keywords)))
+        yield from ((one, f"in the body of {node.name}, which runs {LOADS}") for one in node.body)
+    elif isinstance(node, ast.Lambda):
+        yield node.args, "by a default value"
+        yield node.body, "by a lambda outside of any function"
+    else:
+        annotation = getattr(node, "annotation", None)
+        yield from ((one, "by an annotation" if one is annotation else why) for one in ast.iter_child_nodes(node))
+
+
+def functions_of(tree: ast.Module) -> dict[Key, Function]:
+    """Every function of a module."""
+    return {
+        (node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])): node
+        for node in ast.walk(tree)
+        if isinstance(node, FUNCTIONS)
+    }
+
+
+def code_key(code: CodeType) -> Key:
+    """What tells to which function a code object belongs."""
     return code.co_name, code.co_firstlineno
 
 
-def _taken(name: str) -> str:
-    if name == "__getattr__":
-        return "the module has a __getattr__ of its own"
-    return f"{name} is bound here too" if name not in NEEDED else f"{name} is another than Python's here"
+def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[str]]:
+    """Names by the functions that have to begin with their imports: the innermost that are not inside such a one."""
+    functions, chains = functions_of(found.tree), chains_of(found.tree)
+    reasons = [(node, why) for node, why in at_load(found.tree) if isinstance(node, ast.Name)]
+    around: dict[tuple[Key, str], list[Key]] = {}
+    for node, why in reasons:
+        if (
+            node.id in found.waiting
+            and found.waiting[node.id].stays
+            and found.waiting[node.id].needed_for(chains[node])
+        ):
+            found.refuse(node.lineno, f"{node.id} is used {why}")
+    for use in uses:
+        if use.binds or use.name not in found.waiting:
+            continue
+        one = found.waiting[use.name]
+        keys = [key for key in map(code_key, use.codes) if key in functions]
+        if keys and needs(functions[keys[0]], one, chains):
+            refuse_unfit(found, use, functions)
+            around[(keys[0], use.name)] = keys[1:]
+        elif not keys and not one.stays:
+            lines = [why for node, why in reasons if (node.id, node.lineno) == (use.name, use.line)]
+            found.refuse(use.line, f"{use.name} is used {(*lines, LOADS)[0]}")
+    guards: dict[Key, list[str]] = {}
+    for (key, name), outer in sorted(around.items()):
+        if not any((one, name) in around for one in outer):
+            guards.setdefault(key, []).append(name)
+    return guards
 
 
-def _at_load(use: Use) -> str:
-    name = use.code.co_name
-    if not use.around:
-        return f"{use.name} is used while the module loads"
-    if name == "<lambda>":
-        return f"{use.name} is used by a lambda outside of any function"
-    if name.startswith(("__annotate", "<generic")):
-        return f"{use.name} is used by an annotation"
-    return f"{use.name} is used while the module loads, in {use.code.co_name}"
+def needs(function: Function, one: Waiting, chains: Mapping[ast.Name, Chain]) -> bool:
+    """Whether a function that reads a name needs what waits of it."""
+    reads = (node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == one.name)
+    return not one.stays or any(one.needed_for(chains[node]) for node in reads)
 
 
-def _refuse_local(found: Module, uses: Sequence[Use], key: tuple[str, int], name: str) -> None:
-    """Refuses a function that has the name for something of its own, too."""
-    for code in {id(code): code for use in uses for code in (use.code, *use.around)}.values():
-        if _code_key(code) == key:
-            own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-            for one in (name, *NEEDED):
-                if one in own:
-                    found.refuse(code.co_firstlineno, f"{one} is also a variable of {code.co_name}'s own")
+def chains_of(tree: ast.Module) -> dict[ast.Name, Chain]:
+    """What attributes are read of each name of a module."""
+    chains: dict[ast.Name, Chain] = {}
+    for node in ast.walk(tree):  # what lies outside comes first
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name):
+            chains.setdefault(node, tuple(reversed(attributes)))
+    return chains
 
 
-def _rewrite(found: Module, functions: Sequence[tuple[Function, str]]) -> None:
-    statements = {one.name: one.statement for one in found.waiting}
-    for function, name in reversed(functions):
-        _drop_global(function, name)
+def refuse_unfit(found: Module, use: Use, functions: Mapping[Key, Function]) -> None:
+    """Refuses a function that cannot begin with an import of a name that it reads."""
+    keys = [(code, key) for code in use.codes if (key := code_key(code)) in functions]
+    code, key = keys[0]
+    for own in (use.name, *NEEDED):
+        if own in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            found.refuse(key[1], f"{own} is a variable of {key[0]} too")
+    for _, (name, line) in keys:
+        for decorator in {last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
+            found.refuse(line, f"{use.name} is used in {name}, whose code {decorator} reads, which knows of no imports")
+    imported = [alias.name for one in found.waiting[use.name].imports for alias in one.names]
+    if any(part.startswith("__") and not part.endswith("__") for one in imported for part in one.split(".")):
+        found.refuse(key[1], f"{use.name} is used in {key[0]}, and would be called otherwise in a class")
+
+
+def rewrite(found: Module, guards: Mapping[Key, Sequence[str]], bound: Collection[str]) -> None:
+    """Puts the imports where they are needed. ``bound``: names that the module binds itself."""
+    functions = functions_of(found.tree)
+    for key, names in guards.items():
+        function = functions[key]
+        drop_global(function, names)
         at = 1 if ast.get_docstring(function, clean=False) is not None else 0
-        function.body[at:at] = _guard(statements[name], name)
-    serving = [_getattr(found.waiting), *_dir(found)]
-    at = sum(_first(statement) for statement in found.tree.body)
-    found.tree.body[at:at] = serving
+        function.body[at:at] = [statement for name in names for statement in guard(found.waiting[name])]
+    if found.served:
+        listing = [] if "__dir__" in bound or "globals" in bound else [dir_of(found.served)]
+        found.tree.body[found.at : found.at] = [getattr_of(found.served), *listing]
 
 
-def _first(statement: ast.stmt) -> bool:
-    """Whether a statement has to stay ahead of all others: the docstring, and what is of ``__future__``."""
-    if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+def guard(one: Waiting) -> list[ast.stmt]:
+    """``global name``, and each import that was not made yet."""
+    by_attributes = one.stays or len(one.imports) > 1
+    errors = "(NameError, AttributeError)" if by_attributes else "NameError"
+    added = [placed(ast.Global(names=[one.name]), one.imports[0])]
+    for statement in one.imports:
+        read = ".".join((one.name, *(dotted(statement) if by_attributes else ())))
+        [attempt] = ast.parse(f"try:\n {read}\nexcept {errors}:\n pass").body
+        assert isinstance(attempt, ast.Try)
+        attempt.handlers[0].body = [copy.deepcopy(statement)]
+        added.append(placed(attempt, statement))
+    return added
 
 
-def _guard(statement: Statement, name: str) -> list[ast.stmt]:
-    """``global name`` and the import where there is no such global yet."""
-    read = ast.Expr(value=ast.Name(id=name, ctx=ast.Load()))
-    missing = ast.ExceptHandler(type=ast.Name(id="NameError", ctx=ast.Load()), name=None, body=[_copy(statement)])
-    attempt = ast.Try(body=[read], handlers=[missing], orelse=[], finalbody=[])
-    return [_placed(ast.Global(names=[name]), statement), _placed(attempt, statement)]
-
-
-def _copy(statement: Statement) -> Statement:
-    return copy.deepcopy(statement)
-
-
-def _placed(node: Any, like: ast.AST) -> Any:
-    """A node at the place of another, with all that is in it."""
-    for one in ast.walk(node):
-        if isinstance(one, (ast.stmt, ast.expr, ast.ExceptHandler, ast.arg, ast.keyword, ast.alias)):
-            ast.copy_location(one, like)
-    return node
-
-
-def _getattr(waiting: Sequence[Waiting]) -> ast.stmt:
+def getattr_of(served: Sequence[Waiting]) -> ast.stmt:
     """The function of the module that serves whoever asks it for a name that waits."""
-    text = ["def __getattr__(name):"]
-    for one in waiting:
-        text += [f"    if name == {one.name!r}:", f"        global {one.name}"]
-        text += [f"        {ast.unparse(one.statement)}", f"        return {one.name}"]
-    text += ["    raise AttributeError(f'module {__name__!r} has no attribute {name!r}', name=name)"]
-    function = ast.parse("\n".join(text)).body[0]
+    [function] = ast.parse("def __getattr__(name):\n pass").body
     assert isinstance(function, ast.FunctionDef)
-    _placed(function, waiting[0].statement)
-    for test, one in zip(function.body, waiting):  # noqa: B905 - the last statement is for no name
-        _placed(test, one.statement)
+    placed(function, served[0].imports[0])
+    function.body = [placed(serving(one), one.imports[0]) for one in served]
+    [last] = ast.parse("raise AttributeError(f'module {__name__!r} has no attribute {name!r}', name=name)").body
+    function.body.append(placed(last, served[0].imports[0]))
     return function
 
 
-def _dir(found: Module) -> Iterator[ast.stmt]:
-    """The function that names them among the module's names, where it has none of its own."""
-    if any(isinstance(node, FUNCTIONS) and node.name == "__dir__" for node in found.tree.body):
-        return
-    names = ", ".join(repr(one.name) for one in found.waiting)
-    function = ast.parse(f"def __dir__():\n    return {{*globals(), {names}}}").body[0]
-    yield _placed(function, found.waiting[0].statement)
+def serving(one: Waiting) -> ast.stmt:
+    """The statement for one name. A module of the package itself is asked for by the import system, too, which would
+    ask the package in turn.
+    """
+    if one.child:
+        own = ["from importlib import import_module", f"return import_module(f'{{__name__}}.{one.name}')"]
+    else:
+        own = [f"global {one.name}", *map(ast.unparse, one.imports), f"return {one.name}"]
+    return ast.parse("\n ".join([f"if name == {one.name!r}:", *own])).body[0]
 
 
-def _drop_global(function: Function, name: str) -> None:
-    """Takes a name out of the function's own ``global`` statements, since one is put first."""
-    ahead: list[ast.AST] = list(function.body)
-    while ahead:
-        node = ahead.pop()
-        if isinstance(node, ast.Global) and name in node.names:
-            node.names = [one for one in node.names if one != name] or [name]
-        if not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.expr)):
-            ahead += ast.iter_child_nodes(node)
+def dir_of(served: Sequence[Waiting]) -> ast.stmt:
+    """The function that names them among the names of the module."""
+    names = ", ".join(repr(one.name) for one in served)
+    [function] = ast.parse(f"def __dir__():\n return {{*globals(), {names}}}").body
+    placed(function, served[0].imports[0])
+    return function
 
 
-def _prove(found: Module) -> None:
-    """Refuses a rewritten module in which a name that waits could be read before anything imported it."""
+def placed(node: Any, like: ast.AST) -> Any:
+    """A node and all that is in it, at the place of another."""
+    for one in ast.walk(node):
+        ast.copy_location(one, like)
+    return node
+
+
+def drop_global(node: Any, names: Sequence[str]) -> None:
+    """Takes names out of the ``global`` statements of a function itself, since one is put first."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for at, one in enumerate(getattr(node, part, ())):
+            if isinstance(one, ast.Global):
+                one.names = [name for name in one.names if name not in names]
+                if not one.names:
+                    getattr(node, part)[at] = placed(ast.Pass(), one)
+            elif not isinstance(one, (*FUNCTIONS, ast.ClassDef)):
+                drop_global(one, names)
+
+
+def prove(found: Module) -> None:
+    """Refuses a rewritten module in which a name that waits could be read before anything imported it.
+
+    The module is read anew, as text: its own symbol table tells what each scope reads.
+    """
+    text = ast.unparse(found.tree)
+    tree = ast.parse(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = symtable.symtable(ast.unparse(found.tree), "module", "exec")
-    for name in sorted(found.names):
-        for scope in _unguarded(table, name):
-            found.refuse(0, f"{name} would be unbound in {scope.get_name()}")
+        table = symtable.symtable(text, "module", "exec")
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    heads = {(node.name, node.lineno): head_of(node) for node in functions}
+    if found.served:
+        heads |= {
+            (one.name, one.lineno): set(found.waiting)
+            for one in functions
+            if one.name == "__getattr__" and one in tree.body
+        }
+    for one in found.served:
+        for scope in unguarded(table, one.name, heads):
+            found.refuse(one.line, f"{one.name} would be unbound in {scope.get_name()}")
+    for one in (one for one in found.waiting.values() if one.stays):
+        safe = {node for function in functions if one.name in head_of(function) for node in ast.walk(function)}
+        for node, chain in chains_of(tree).items():
+            if node.id == one.name and node not in safe and one.needed_for(chain):
+                found.refuse(one.line, f"{'.'.join((one.name, *chain))} would not be there")
 
 
-def _unguarded(table: symtable.SymbolTable, name: str) -> Iterator[symtable.SymbolTable]:
-    """Scopes that read a global and are not below a function that begins with its import."""
-    symbol = table.lookup(name) if name in table.get_identifiers() else None
-    if symbol is not None and symbol.is_declared_global() and table.get_type() == "function":
+def head_of(function: Function) -> set[str]:
+    """Names that a function imports before it does anything else."""
+    names: set[str] = set()
+    waits = ""
+    for one in function.body[ast.get_docstring(function, clean=False) is not None :]:
+        if isinstance(one, ast.Global) and len(one.names) == 1:
+            [waits] = one.names
+        elif waits and isinstance(one, ast.Try) and isinstance(done := one.handlers[0].body[0], IMPORTS):
+            names |= {waits} & {bound_by(done, alias) for alias in done.names}
+        else:
+            break
+    return names
+
+
+def unguarded(
+    table: symtable.SymbolTable, name: str, heads: Mapping[Key, Collection[str]]
+) -> Iterator[symtable.SymbolTable]:
+    """Scopes that read a global and are not inside a function that begins with its import."""
+    if table.get_type() == "function" and name in heads.get((table.get_name(), table.get_lineno()), ()):
         return
+    symbol = table.lookup(name) if name in table.get_identifiers() else None
     if symbol is not None and symbol.is_global() and symbol.is_referenced():
         yield table
     for inner in table.get_children():
-        yield from _unguarded(inner, name)
+        yield from unguarded(inner, name, heads)

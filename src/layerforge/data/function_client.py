@@ -2,7 +2,7 @@
 
 It runs in the sandbox itself, which has no network. Takes the handler and the file of the event. What it writes is one
 line of JSON behind a marker: ``status`` and ``answer`` of the emulator, and ``peak_memory``, the most bytes that the
-function's process held, which is null where it has ended. Standard library only, Python 3.10 to 3.14.
+function's process held, which is null where it has ended. Standard library only, Python 3.10 to 3.15.
 """
 
 import http.client

@@ -3,7 +3,7 @@
 A call of ``Function`` is written behind this text, for the init phase; the program that follows invokes it. What it
 reports are lines of JSON behind a marker and a word that is new in each run: ``{"init_ms": …}``, then ``{"answer": …,
 "duration_ms": …, "peak_memory": …}`` or ``{"error": {"type", "message", "trace"}, …}``. Messages are those of Lambda's
-own client. Standard library only, Python 3.10 to 3.14.
+own client. Standard library only, Python 3.10 to 3.15.
 """
 
 import decimal

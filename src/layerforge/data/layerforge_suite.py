@@ -1,6 +1,6 @@
 """Writes how each test ended, a line of JSON a test: a plugin of pytest, and a program that runs tests one by one.
 
-Standard library and pytest only, Python 3.10 to 3.14. ``LAYERFORGE_RESULTS`` names the file. Every line is written when
+Standard library and pytest only, Python 3.10 to 3.15. ``LAYERFORGE_RESULTS`` names the file. Every line is written when
 its test has ended, so that a crash or a time limit loses nothing. Each is ``{"id", "outcome", "seconds", "message"}``;
 a file that cannot be collected is a line with the file's own id. ``{"of": n}`` says how many tests there are.
 """

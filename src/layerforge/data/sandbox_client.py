@@ -1,7 +1,7 @@
 """Starts the image's own entry point, invokes the function over HTTP, and writes each answer to standard error.
 
 It runs in the sandbox itself, which has no network. Takes the number of invocations, which come one after another.
-Standard library only, Python 3.10 to 3.14.
+Standard library only, Python 3.10 to 3.15.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""The function that stands in the sandbox: runs a program as Lambda would run it. Python 3.10 to 3.14.
+"""The function that stands in the sandbox: runs a program as Lambda would run it. Python 3.10 to 3.15.
 
 Beside it lie two texts: ``init.txt`` is run while the module is loaded, which is Lambda's init phase, and
 ``program.txt`` at each invocation, with Lambda's own context as ``CONTEXT``. Everything they print goes to standard

@@ -28,6 +28,9 @@ WORKER = resources.path("compile_worker.py")
 DEFERRING = resources.path("defer_imports.py")
 """What the worker rewrites modules with whose imports wait."""
 
+LAZY = resources.path("lazy_imports.py")
+"""What it makes imports lazy with."""
+
 WORKER_LOG_LINES = 20
 
 
@@ -42,6 +45,10 @@ class Module:
     optimize: int = 0
     defer: tuple[str, ...] = ()
     """Modules whose imports wait until something uses them."""
+    submodules: tuple[str, ...] | None = None
+    """The last part of the names of a package's own modules, where imports of its ``__init__.py`` wait."""
+    lazy: bool = False
+    """Whether its other imports are lazy as PEP 810 has it; for Python 3.15 and later."""
     package: str = ""
     """That it belongs to. It decides nothing but what its bytecode is shared with."""
 
@@ -111,8 +118,9 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
-    more = [module.defer, _worker_digest(DEFERRING)] if module.defer else []
-    return digest.of_json([_worker_digest(WORKER), *parts, *more])
+    more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
+    lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
+    return digest.of_json([_worker_digest(WORKER), *parts, *more, *lazy])
 
 
 @cache
@@ -183,8 +191,11 @@ def _job(module: Module) -> dict[str, object]:
     place = (
         {"data": base64.b64encode(source).decode()} if isinstance(source, bytes) else {"path": str(source.absolute())}
     )
-    defer = {"defer": module.defer} if module.defer else {}
-    return {"filename": module.filename, "drop": module.drop_docstrings, "optimize": module.optimize, **defer, **place}
+    changes = ({"defer": module.defer, "submodules": module.submodules} if module.defer else {}) | (
+        {"lazy": True} if module.lazy else {}
+    )
+    how = {"drop": module.drop_docstrings, "optimize": module.optimize}
+    return {"filename": module.filename, **how, **changes, **place}
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from layerforge.layer.passes.run import CONTENTS, MODULES, Passes, optimize
 from layerforge.layer.passes.setting import PassResult
 from layerforge.layer.patches import AppliedPatch, patched
 from layerforge.layer.tree import Tree
+from layerforge.layer.variants import without_parts
 from layerforge.resolve.fit import Goal, Way
 from layerforge.resolve.sources import Search
 
@@ -103,9 +104,10 @@ class Bench:
             data = [one for one in self.data if one.data in planned.spec.data]
             tree = with_data(assemble(planned, self.built, folder, self.search), data)
             tree, changes, patches = patched(tree, planned.spec.patches, self.search.progress)
+            tree, parts = without_parts(tree, planned.spec.variant, self.search.progress)
             tree, results = self._optimized(tree, planned, CONTENTS)
             self.assembled[runtime] = Formed(
-                plan=planned, tree=tree, results=(*changes, *results), patches=patches, data=laid(data)
+                plan=planned, tree=tree, results=(*changes, *parts, *results), patches=patches, data=laid(data)
             )
         return self.assembled[runtime]
 

@@ -21,6 +21,7 @@ from layerforge.layer.variables import settled
 from layerforge.resolve import recipe_values
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Compression
+from layerforge.resolve.variant import Variant
 from layerforge.verify.verdict import Verdict, verdict_data
 
 SCHEMA = 2
@@ -74,6 +75,8 @@ class Manifest:
     """Files that no wheel carries."""
     fit: Fitted | None = None
     """How settings were chosen; ``None`` where there was nothing to choose."""
+    variant: Variant | None = None
+    """What the layer is without; ``None`` where its packages are whole."""
 
     @property
     def uncompilable(self) -> frozenset[str]:
@@ -117,6 +120,7 @@ def manifest(
         patches=patches,
         data=data,
         fit=fit,
+        variant=plan.spec.variant,
     )
 
 

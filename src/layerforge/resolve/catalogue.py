@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from layerforge.core import guarded, resources
-from layerforge.resolve import recipe_file
+from layerforge.resolve import recipe_file, recipe_problems
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import Recipe
 
@@ -117,7 +117,7 @@ def refuse_misnamed(folder: Path) -> None:
     for one in recipes_in(folder):
         with suppress(guarded.Unreadable):
             data = guarded.toml(guarded.text(one / recipe_file.FILE))
-            tables = (data.get(kind) for kind in ("package", "library"))
+            tables = (data.get(kind) for kind in recipe_problems.KINDS)
             names = {row["name"] for row in tables if isinstance(row, dict) and isinstance(row.get("name"), str)}
             if names and _name_of(one) not in set(map(canonicalize_name, names)):
                 recipe_in(one)

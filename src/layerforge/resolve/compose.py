@@ -15,6 +15,7 @@ from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage, checks_together
+from layerforge.resolve.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ def compose(
     layer = _Layer(spec=spec, locked={pin.name: pin for pin in pins}, catalogue=catalogue)
     applied, outside = _applied(layer)
     _refuse_stranger(layer, applied)
+    _refuse_absent(layer)
     wanted, unmet = _compiled(applied, layer) if compiling else ((), {})
     parts = {name: recipe.part for name in wanted if isinstance((recipe := applied[name]).part, SourcePackage)}
     libraries = _libraries([applied[name] for name in wanted], catalogue)
@@ -47,7 +49,7 @@ def compose(
         budget=Budget() if left else spec.budget,
         bytecode=replace(spec.bytecode, packages={one.name: one.bytecode for one in applied.values()}),
         prune={one.name: one.prune for one in applied.values() if one.prune.remove or one.prune.keep},
-        check=_check(applied.values(), [*at_work, *libraries]),
+        check=_check(layer, applied.values(), [*at_work, *libraries]),
         libraries=tuple(one.part for one in libraries if isinstance(one.part, Library)),
         packages=(*parts.values(), *(part for part in spec.packages if part.name not in parts)),
         build_packages=tuple(sorted({name for one in [*at_work, *libraries] for name in one.build_packages})),
@@ -57,7 +59,8 @@ def compose(
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
     )
     wheels = _from_wheels(left, budget=spec.budget != Budget()) if not image else ()
-    said = (*outside, *unmet.values(), *wheels, *_shadowing(applied, libraries, catalogue))
+    told = (spec.variant.told,) if spec.variant else ()
+    said = (*told, *outside, *unmet.values(), *wheels, *_shadowing(applied, libraries, catalogue))
     return Composition(spec=composed, said=said)
 
 
@@ -85,7 +88,7 @@ def _applied(layer: _Layer) -> tuple[dict[str, Recipe], list[str]]:
     outside: list[str] = []
     for pin in layer.locked.values():
         recipe = layer.catalogue.find(pin.name)
-        if recipe is None or isinstance(recipe.part, Library):
+        if recipe is None or not recipe.of_package:
             continue
         if proved(recipe, pin):
             applied[pin.name] = recipe
@@ -108,6 +111,16 @@ def _refuse_stranger(layer: _Layer, applied: Mapping[str, Recipe]) -> None:
             f"the recipe {spec.name} is for the versions {recipe.versions}, and its lock holds {_version(own)}",
             hint="bring `versions` and `layer.requires` together, then write the lock anew",
             details=(str(recipe.folder),),
+        )
+
+
+def _refuse_absent(layer: _Layer) -> None:
+    """Raises ``RecipeError`` where a variant is to leave parts out of packages that the layer does not hold."""
+    variant = layer.spec.variant
+    if variant and (absent := sorted(variant.packages - layer.locked.keys())):
+        raise RecipeError(
+            f"the variant {variant.name} leaves parts of {', '.join(absent)} out, which the layer does not hold",
+            hint="its `layer.requires` has to bring all packages of `variant.without`",
         )
 
 
@@ -210,10 +223,23 @@ def _refuse_version(recipe: Recipe, need: Need, other: Recipe) -> None:
         )
 
 
-def _check(applied: Iterable[Recipe], proving: Iterable[Recipe]) -> Check:
+def _check(layer: _Layer, applied: Iterable[Recipe], proving: Iterable[Recipe]) -> Check:
     """What proves the layer. Of libraries only those that ``proving`` recipes are about are asked to be there once."""
     single = checks_together(one.check for one in proving).single
-    return replace(checks_together(one.check for one in applied), single=single)
+    checks = [one.check for one in applied]
+    if variant := layer.spec.variant:
+        whole = layer.catalogue.find(variant.name)
+        checks = [*(_left_of(one, variant) for one in checks), *([whole.check] if whole else [])]
+    return replace(checks_together(checks), single=single)
+
+
+def _left_of(check: Check, variant: Variant) -> Check:
+    """What a package's check still proves where a variant leaves parts of it out."""
+    return replace(
+        check,
+        imports=tuple(name for name in check.imports if variant.has(name)),
+        scripts=tuple(one for one in check.scripts if one.package not in variant.proves),
+    )
 
 
 def _system(recipes: Iterable[Recipe], target: Target) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage
+from layerforge.resolve.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class LayerSpec:
     """Variables of the function, where the files are there that they name."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    variant: Variant | None = None
+    """What the layer is without, where it is a variant."""
 
     @property
     def compiled(self) -> frozenset[str]:

@@ -48,7 +48,7 @@ def serving(requires_python: str) -> tuple[str, ...]:
 
 def chosen(given: Sequence[str], requires_python: str, who: str = "") -> tuple[str, ...]:
     """The Pythons that a layer is made for: those that are ``given``, each inside ``requires_python``, else the newest
-    of Lambda's inside that, else the default.
+    of Lambda's inside that which AWS has announced, else the default.
 
     ``who`` is what is named in errors. Raises ``UsageError`` for one that is given and outside, ``RecipeError`` where
     Lambda has none inside.
@@ -62,7 +62,7 @@ def chosen(given: Sequence[str], requires_python: str, who: str = "") -> tuple[s
             f"{who or 'the project'} requires Python {requires_python}, and --python names {', '.join(outside)}",
             hint=f"--python takes {_or(inside)} for it",
         )
-    return tuple(given) or inside[-1:]
+    return tuple(given) or _ready(inside)[-1:]
 
 
 def oldest(given: str, requires_python: str, floor: str) -> str:
@@ -78,6 +78,11 @@ def oldest(given: str, requires_python: str, floor: str) -> str:
     inside = serving(requires_python)
     known = list(runtimes.runtimes())
     return next((one for one in inside if known.index(one) >= known.index(floor)), inside[-1])
+
+
+def _ready(inside: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that AWS has announced; all where it has announced none of them."""
+    return tuple(one for one in inside if one in runtimes.announced()) or inside
 
 
 def together(parts: Iterable[str]) -> str:

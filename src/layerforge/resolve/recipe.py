@@ -9,6 +9,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from layerforge.resolve.variant import Variant
+
 LONGEST_NAME = 100
 """Characters of a recipe's name: the target comes behind it in what Lambda is told."""
 
@@ -36,6 +38,10 @@ class Compression(StrEnum):
     MAX = "max"
 
 
+EVERY_FILE = "**"
+"""Glob of all files of a package."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodeRules:
     """How the modules of one package are compiled."""
@@ -46,6 +52,10 @@ class CodeRules:
     optimize: int = 0
     defer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Modules whose imports wait until something uses them, by the file below ``python/`` that imports them."""
+    lazy: tuple[str, ...] = ()
+    """Globs below ``python/`` of the package's files whose imports are lazy (PEP 810), for Python 3.15 and later;
+    ``EVERY_FILE`` alone where it is all of them.
+    """
 
     def decided(self, docstrings: Docstrings) -> CodeRules:
         """The same with what a person says of docstrings, which level 2 would leave out too."""
@@ -248,10 +258,13 @@ class TargetLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is known of one Python package or one native library. It speaks of that one's own files alone."""
+    """What is known of one Python package or one native library. It speaks of that one's own files alone.
+
+    A variant is about no package of its own, and says what its own layer is without.
+    """
 
     name: str
-    """Normalised name of the package or library."""
+    """Normalised name of the package, library or variant."""
     folder: Path
     versions: str = ""
     """Of the package, that this was proved for (PEP 440); empty for a library, which has one of its own."""
@@ -272,6 +285,12 @@ class Recipe:
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
     layer: TargetLayer | None = None
+    variant: Variant | None = None
+
+    @property
+    def of_package(self) -> bool:
+        """Whether it is about a Python package."""
+        return self.variant is None and not isinstance(self.part, Library)
 
     @property
     def compiles(self) -> bool:

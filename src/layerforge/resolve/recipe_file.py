@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from layerforge.core import guarded
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
+    EVERY_FILE,
     Budget,
     Check,
     CheckScript,
@@ -33,6 +34,7 @@ from layerforge.resolve.recipe import (
 )
 from layerforge.resolve.recipe_problems import PATCHES, problems_of, visible
 from layerforge.resolve.recipe_values import SHOWN, bytes_of, file_name
+from layerforge.resolve.variant import Variant, Without
 
 FILE = "recipe.toml"
 
@@ -90,7 +92,7 @@ def _names(rows: object) -> list[str]:
 
 
 def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
-    row = data.get("package") or data["library"]
+    row = data.get("package") or data.get("library") or data["variant"]
     name = canonicalize_name(row["name"])
     needs = tuple(_need(text) for text in row.get("needs", ()))
     build, prune = data.get("build", {}), data.get("prune", {})
@@ -110,6 +112,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         data=tuple(_data(one, name) for one in data.get("data", ())),
         patches=tuple(_patches(folder, name)),
         layer=_layer(data["layer"]) if "layer" in data else None,
+        variant=_variant(data["variant"]) if "variant" in data else None,
     )
 
 
@@ -133,7 +136,7 @@ def _part(data: Mapping[str, Any], name: str, needs: tuple[Need, ...], folder: P
             ship=tuple(row.get("ship", ())),
             minutes=float(row.get("minutes", 0)),
         )
-    row = data["package"]
+    row = data.get("package", {})
     if "build" not in row:
         return None
     build_lock = folder / BUILD_LOCK
@@ -167,6 +170,7 @@ def _code_rules(table: Mapping[str, Any], defer: Mapping[str, Any]) -> CodeRules
         keep_docstrings=tuple(table.get("keep_docstrings", ())),
         optimize=table.get("optimize", 0),
         defer={file: tuple(sorted(set(modules))) for file, modules in sorted(defer.items())},
+        lazy=(EVERY_FILE,) if table.get("lazy") == "all" else tuple(table.get("lazy", ())),
     )
 
 
@@ -197,6 +201,24 @@ def _data(row: Mapping[str, Any], name: str) -> Data:
 def _patches(folder: Path, name: str) -> Iterator[Patch]:
     for file in visible(folder / PATCHES):
         yield Patch(package=name, name=file.name, text=_read(file))
+
+
+def _variant(table: Mapping[str, Any]) -> Variant:
+    return Variant(
+        name=canonicalize_name(table["name"]),
+        of=canonicalize_name(table["of"]),
+        says=table["says"],
+        proves=tuple(canonicalize_name(name) for name in table.get("proves", ())),
+        without=tuple(
+            Without(
+                package=canonicalize_name(row["package"]),
+                what=row["what"],
+                modules=tuple(row.get("modules", ())),
+                files=tuple(row.get("files", ())),
+            )
+            for row in table["without"]
+        ),
+    )
 
 
 def _layer(table: Mapping[str, Any]) -> TargetLayer:

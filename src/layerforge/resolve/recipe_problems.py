@@ -11,13 +11,17 @@ from layerforge.core import guarded
 from layerforge.resolve import patch_file, toml_schema
 from layerforge.resolve.recipe_schema import OF_COMPILED, OF_PACKAGES, REQUIRED, REQUIRED_IN_ROWS, SCHEMA
 from layerforge.resolve.recipe_values import SHOWN
+from layerforge.resolve.variant_problems import variant_problems
 
 PATCHES = "patches"
+
+KINDS = ("package", "library", "variant")
+"""Tables of which a recipe has one: what it is about."""
 
 
 def problems_of(data: Mapping[str, Any], folder: Path) -> list[str]:
     """Everything that is wrong with a recipe in ``folder``, a line each."""
-    found = [*toml_schema.problems(data, SCHEMA), *_missing(data), *_misplaced(data)]
+    found = [*toml_schema.problems(data, SCHEMA), *_missing(data), *_misplaced(data), *variant_problems(data)]
     return [*found, *_script_problem(data, folder), *_patch_problems(data, folder)]
 
 
@@ -27,16 +31,17 @@ def _missing(data: Mapping[str, Any]) -> Iterable[str]:
             dotted = [f"{table}.{key}" if table else key for key in keys]
             yield from (f"{one} is missing" for one in dotted if _value(data, one) is None)
     for table, keys in REQUIRED_IN_ROWS.items():
-        rows = data.get(table, [])
+        rows = _value(data, table) or []
         for number, row in enumerate(rows if isinstance(rows, list) else []):
             yield from (f"{table}[{number}].{dotted} is missing" for dotted in keys if _value(row, dotted) is None)
 
 
 def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
     """What does not go together."""
-    kinds = [kind for kind in ("package", "library") if kind in data]
+    kinds = [kind for kind in KINDS if kind in data]
     if len(kinds) != 1:
-        yield "a recipe has one of the tables [package] and [library]" + (", not both" if kinds else "")
+        told = ", not both" if len(kinds) == 2 else ", not all" if kinds else ""
+        yield f"a recipe has one of the tables [package], [library] and [variant]{told}"
     if kinds == ["library"]:
         yield from (f"{one} goes with [package] alone" for one in OF_PACKAGES if _value(data, one) is not None)
     rows = data.get("data")
@@ -82,7 +87,9 @@ def _patch_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
         yield f"{PATCHES} is no folder"
     for file in visible(folder / PATCHES):
         name = f"{PATCHES}/{file.name}"
-        if "library" in data:
+        if "variant" in data:
+            yield f"{name}: patches go with [package] alone; a variant changes nothing, and leaves parts out"
+        elif "library" in data:
             yield f"{name}: patches go with [package] alone; the script of a library can change its sources"
         elif file.suffix != ".patch":
             yield f"{name} is not called *.patch"

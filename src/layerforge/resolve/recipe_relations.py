@@ -130,7 +130,8 @@ def _foreign(read: Iterable[ReadRecipe], known: Catalogue) -> Iterator[RecipeFin
     for one in read:
         own = _tops(one.recipe)
         rules = one.recipe.prune
-        for glob in dict.fromkeys((*rules.remove, *rules.keep, *one.recipe.bytecode.keep_docstrings)):
+        code = one.recipe.bytecode
+        for glob in dict.fromkeys((*rules.remove, *rules.keep, *code.keep_docstrings, *code.lazy)):
             top = _top(glob)
             if top not in own and (owner := owners.get(top, one.recipe.name)) != one.recipe.name:
                 hint = f"a recipe speaks of its own files: it belongs to the recipe {owner}"

@@ -46,12 +46,27 @@ SCHEMA: Mapping[str, Any] = {
         **_LIBRARY,
         "arch": {"x86_64": _LIBRARY, "arm64": _LIBRARY},
     },
+    "variant": {
+        "name": _name,
+        "of": _name,
+        "says": values.line,
+        "proves": _parts,
+        "without": [
+            {
+                "package": _part,
+                "what": values.line,
+                "modules": values.each(values.named(values.MODULE, "a module's name")),
+                "files": values.each(values.own_glob),
+            }
+        ],
+    },
     "build": {"requires": values.requirements, "packages": values.system_packages},
     "prune": {"remove": values.each(values.own_glob), "keep": values.each(values.own_glob)},
     "bytecode": {
         "docstrings": values.one_of(*Docstrings),
         "keep_docstrings": values.each(values.own_glob),
         "optimize": values.level,
+        "lazy": values.all_or_globs,
     },
     "defer": values.deferred,
     "env": values.function_variables,
@@ -76,11 +91,12 @@ REQUIRED = {
     "": ("schema",),
     "package": ("name", "versions"),
     "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "variant": ("name", "of", "says"),
     "layer": ("requires",),
 }
 """Keys that have to be there, by the table that has them, where there is such a table."""
 
-REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into")}
+REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into"), "variant.without": ("package", "what")}
 
 OF_PACKAGES = (
     "prune",

@@ -50,6 +50,11 @@ def text(value: object) -> str:
     return "" if _is_text(value) and value else "must be a text"
 
 
+def line(value: object) -> str:
+    """What is wrong with a text that is told in one line."""
+    return "" if isinstance(value, str) and value.strip() and value.isprintable() else "must be a text of one line"
+
+
 def _is_text(value: object) -> bool:
     """Whether a value is a text that a program can be told."""
     return isinstance(value, str) and "\0" not in value
@@ -241,6 +246,13 @@ def _deferred_in(file: str, modules: object) -> str:
         return f"must have files below python/ as its keys, a/b.py, and {shown(file)} is none"
     wrong = each(named(MODULE, "no module's name"))(modules) or ("" if modules else "must not be empty")
     return f"has for {shown(file)} what {wrong}" if wrong else ""
+
+
+def all_or_globs(value: Any) -> str:
+    """What is wrong with files of a package: all of them, or those that globs name."""
+    if isinstance(value, str):
+        return "" if value == "all" else 'must be "all" or a list of globs'
+    return each(own_glob)(value)
 
 
 def level(value: object) -> str:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_version
 
 from layerforge.core.errors import UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import catalogue, listed, lock, pythons, recipe_file, wanted
+from layerforge.resolve import catalogue, listed, lock, pythons, recipe_file, variant, wanted
 from layerforge.resolve.catalogue import Catalogue
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.layer_spec import LayerSpec
@@ -21,6 +21,7 @@ from layerforge.resolve.listed import Listed
 from layerforge.resolve.made_wheel import MadeWheel
 from layerforge.resolve.other_locks.other_lock import OtherLock
 from layerforge.resolve.recipe import LONGEST_NAME
+from layerforge.resolve.variant import Asked
 from layerforge.resolve.wanted import Wanted
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -218,8 +219,10 @@ def merged(requests: Sequence[Request]) -> Request:
     known = requests[0].catalogue
     first = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.first))
     folders = tuple(dict.fromkeys(folder for one in requests for folder in one.catalogue.folders))
+    named = fitting_name(name, LONGEST_NAME)
+    asked = [Asked.of(kind) if (kind := one.spec.variant) else Asked(requires=one.spec.requires) for one in requests]
     return Request(
-        spec=LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=requires, leave_out=left),
+        spec=LayerSpec(name=named, requires=requires, leave_out=left, variant=variant.of_layer(asked)),
         text="\n".join(text for one in requests for text in (one.text, one.by_uv_text if several else "") if text),
         files=tuple(file for one in requests for file in one.files),
         catalogue=replace(known, first=first, folders=folders),

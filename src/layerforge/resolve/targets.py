@@ -16,7 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from layerforge.core import guarded
 from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.text import fitting_name
-from layerforge.resolve import file_kinds, folders, lock, project_file, projects, recipe_file, wheel_source
+from layerforge.resolve import file_kinds, folders, lock, project_file, projects, recipe_file, variant, wheel_source
 from layerforge.resolve import requirements as listing
 from layerforge.resolve.catalogue import Catalogue, bundled_folder, catalogue, recipe_in
 from layerforge.resolve.errors import RecipeError
@@ -27,6 +27,7 @@ from layerforge.resolve.recipe import LONGEST_NAME, Library, Recipe
 from layerforge.resolve.request import Request, merged, refuse_lines
 from layerforge.resolve.requirement import PACKAGE_NAME, parsed, refuse_module
 from layerforge.resolve.requirements import HASH_OPTION, hashed
+from layerforge.resolve.variant import Asked
 from layerforge.resolve.wanted import NOTHING, Wanted, refuse_unknown
 from layerforge.resolve.wheel_source import NoSource, WheelSource
 
@@ -226,6 +227,7 @@ def _from_recipe(recipe: Recipe, given: str, known: Catalogue) -> Request:
         folder=recipe.folder,
         leave_out=wanted.leave_out,
         budget=wanted.budget,
+        variant=recipe.variant,
     )
     lock_file = recipe.folder / recipe_file.LOCK
     return Request(spec=spec, text="\n".join(requires), catalogue=known, lock=lock_file, given=(given,))
@@ -239,11 +241,19 @@ def _from_requirements(words: Sequence[str], known: Catalogue) -> Request:
     for requirement in requirements:
         refuse_module(requirement)
     texts = tuple(dict.fromkeys(str(requirement) for requirement in requirements))
-    names = [*(canonicalize_name(requirement.name) for requirement in requirements), *(one.title for one in sources)]
-    name = "-".join(dict.fromkeys(names))
     recipes = [recipe for word in words if (recipe := known.target(canonicalize_name(word.strip())))]
+    variants = [one.variant for one in recipes if one.variant]
+    own = {text for one in recipes if one.variant and one.layer for text in one.layer.requires}
+    rest = [one for one in requirements if str(one) not in own]
+    names = [*(one.name for one in variants), *(canonicalize_name(one.name) for one in rest)]
+    name = "-".join(dict.fromkeys((*names, *(one.title for one in sources))))
     left = tuple(dict.fromkeys(name for one in recipes if one.layer for name in one.layer.leave_out))
-    spec = LayerSpec(name=fitting_name(name, LONGEST_NAME), requires=_sound(texts, name), leave_out=left)
+    spec = LayerSpec(
+        name=fitting_name(name, LONGEST_NAME),
+        requires=_sound(texts, name),
+        leave_out=left,
+        variant=variant.of_layer((*map(Asked.of, variants), Asked(requires=tuple(map(str, rest))))),
+    )
     local = Listed(local=tuple(one.text for one in sources))
     listed = together([local, *(Listed(hashes=(hashed(word),)) for word in plain if "--hash" in word)])
     return Request(spec=spec, text="\n".join(texts), catalogue=known, given=tuple(words), listed=listed)

@@ -30,6 +30,8 @@ def _upload(examination: Examination) -> Iterator[str]:
 
 def _support(expect: Expect, today: datetime.date) -> Iterator[str]:
     runtime = expect.target.runtime
+    if not runtime.deprecated:
+        return
     end = datetime.date.fromisoformat(runtime.deprecated)
     if end - today <= _NEAR:
         when = "ended" if end < today else "ends"

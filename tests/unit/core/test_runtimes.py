@@ -8,7 +8,7 @@ from layerforge.core.runtimes import Arch, arch_of
 
 
 def test_every_runtime_of_lambda_is_there() -> None:
-    assert list(runtimes.runtimes()) == ["3.10", "3.11", "3.12", "3.13", "3.14"]
+    assert list(runtimes.runtimes()) == ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
     assert {one.os for one in runtimes.runtimes().values()} == {"al2", "al2023"}
 
 
@@ -20,8 +20,18 @@ def test_the_facts_of_a_runtime_agree_with_each_other(python: str) -> None:
     assert {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"} <= one.libraries
     assert "libgomp.so.1" not in one.libraries
     assert one.image.endswith(f":{python}")
-    assert datetime.date.fromisoformat(one.deprecated) > datetime.date(2026, 1, 1)
+    assert one.deprecated or not one.announced
+    assert not one.deprecated or datetime.date.fromisoformat(one.deprecated) > datetime.date(2026, 1, 1)
     assert 3400 < one.magic < 3700
+
+
+def test_what_aws_has_not_announced_is_a_runtime_that_nobody_gets_unasked() -> None:
+    known = runtimes.runtimes()
+    assert runtimes.announced() == tuple(python for python in known if known[python].announced)
+    assert "3.14" in runtimes.announced()
+    assert not known["3.15"].announced
+    assert known["3.15"].deprecated == ""
+    assert runtimes.target("3.15", "arm64").label == "py315-arm64"
 
 
 def test_a_target_names_itself() -> None:
@@ -45,7 +55,7 @@ def test_a_target_is_understood_as_people_write_it(python: str, arch: str, label
 @pytest.mark.parametrize(
     ("python", "arch", "hint"),
     [
-        ("3.9", "x86_64", "3.10, 3.11, 3.12, 3.13, 3.14"),
+        ("3.9", "x86_64", "3.10, 3.11, 3.12, 3.13, 3.14, 3.15"),
         ("3.31", "x86_64", "perhaps you meant 3.1"),
         ("3.13", "arm46", "perhaps you meant arm64"),
     ],

@@ -17,10 +17,11 @@ from layerforge.resolve.errors import RecipeError
         ("==3.11.*", "3.11"),
         (">=3.11.4,<3.12", "3.11"),
         ("<=3.12", "3.12"),
-        (">=3.9", list(runtimes.runtimes())[-1]),
+        (">=3.9", runtimes.announced()[-1]),
+        (">=3.15", "3.15"),
     ],
 )
-def test_a_layer_is_for_the_newest_python_that_its_project_takes(requires: str, python: str) -> None:
+def test_a_layer_is_for_the_newest_announced_python_that_its_project_takes(requires: str, python: str) -> None:
     assert pythons.chosen((), requires) == (python,)
 
 

@@ -13,6 +13,7 @@ from layerforge.resolve import lock, recipe_file, recipe_values
 from layerforge.resolve.catalogue import catalogue
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.recipe import (
+    EVERY_FILE,
     Budget,
     Check,
     CheckScript,
@@ -57,6 +58,7 @@ keep = ["demo/testing/**"]
 docstrings = "drop"
 keep_docstrings = ["demo/cli/**"]
 optimize = 1
+lazy = ["demo/__init__.py"]
 [env]
 DEMO_DATA = "/opt/share/demo"
 [[data]]
@@ -113,7 +115,9 @@ def test_every_key_of_a_package_is_read(tmp_path: Path) -> None:
     assert made.system == ("libgomp.so.1",)
     assert made.arch_system == {"x86_64": ("libquadmath.so.0",), "arm64": ()}
     assert made.prune == Prune(remove=("demo/data/**",), keep=("demo/testing/**",))
-    assert made.bytecode == CodeRules(docstrings=Docstrings.DROP, keep_docstrings=("demo/cli/**",), optimize=1)
+    assert made.bytecode == CodeRules(
+        docstrings=Docstrings.DROP, keep_docstrings=("demo/cli/**",), optimize=1, lazy=("demo/__init__.py",)
+    )
     assert made.env == {"DEMO_DATA": "/opt/share/demo"}
     assert [(one.package, one.source.url.rpartition("/")[2], one.into, one.unpack) for one in made.data] == [
         ("my-demo", "words.zip", "share/demo", True),
@@ -383,22 +387,42 @@ def test_a_row_of_data_is_named_by_its_number(tmp_path: Path, line: str, problem
     "glob",
     ["../../../etc/hostname", "/etc/hostname", "", "a**b", "lib/../../x", "a\\\\b", "a//b", "./a", "lib/\\u0000"],
 )
-@pytest.mark.parametrize("key", ["ship", "remove", "keep", "keep_docstrings", "single"])
+@pytest.mark.parametrize("key", ["ship", "remove", "keep", "keep_docstrings", "lazy", "single"])
 def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
     key: str, glob: str, tmp_path: Path
 ) -> None:
     first = LIBRARY if key == "ship" else PACKAGE
-    table = {"ship": "", "keep_docstrings": "[bytecode]", "single": "[check]"}.get(key, "[prune]")
+    code = dict.fromkeys(("keep_docstrings", "lazy"), "[bytecode]")
+    table = {"ship": "", "single": "[check]", **code}.get(key, "[prune]")
     [told] = mistakes(tmp_path, f'{first}{table}\n{key} = ["lib/*", "{glob}"]\n')
     assert f"{key} holds" in told
 
 
 @pytest.mark.parametrize("glob", ["**/tests/**", "**", "*/data/**", "*.so", "?umpy/**"])
-@pytest.mark.parametrize("key", ["remove", "keep", "keep_docstrings"])
+@pytest.mark.parametrize("key", ["remove", "keep", "keep_docstrings", "lazy"])
 def test_a_glob_that_any_package_would_match_leaves_its_own(key: str, glob: str, tmp_path: Path) -> None:
-    table = "[bytecode]" if key == "keep_docstrings" else "[prune]"
+    table = "[bytecode]" if key in {"keep_docstrings", "lazy"} else "[prune]"
     [told] = mistakes(tmp_path, f'{PACKAGE}{table}\n{key} = ["demo/**", "{glob}"]\n')
     assert f"{key} holds {glob!r}, which must begin with a folder or file of the package itself" in told
+
+
+def test_all_files_of_a_package_may_import_lazily(tmp_path: Path) -> None:
+    made = recipe_file.load(write(tmp_path, f'{PACKAGE}[bytecode]\nlazy = "all"\n'))
+    assert made.bytecode == CodeRules(lazy=(EVERY_FILE,))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ('"some"', 'must be "all" or a list of globs'),
+        ('"demo/**"', 'must be "all" or a list of globs'),
+        ("true", "must be a list of texts"),
+        ("[1]", "must be a list of texts"),
+    ],
+)
+def test_what_imports_lazily_is_all_files_or_globs(value: str, told: str, tmp_path: Path) -> None:
+    [wrong] = mistakes(tmp_path, f"{PACKAGE}[bytecode]\nlazy = {value}\n")
+    assert f"lazy {told}" in wrong
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from layerforge.build import interpreters
 from layerforge.core import globs
 from layerforge.core.paths import OPT, SITE
+from layerforge.core.runtimes import Target
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
 from layerforge.layer.passes import deferring
@@ -45,7 +46,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     deferring.refuse_strangers(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
     results = compiler.compile_all(
-        [_module(file, options.rules_of(file.package)) for file in files],
+        [_module(file, options.rules_of(file.package), layer, setting.target) for file in files],
         interpreter=setting.interpreter,
         store=setting.store,
         advance=setting.step.advance,
@@ -59,7 +60,7 @@ def _is(file: File, suffix: str) -> bool:
     return file.path.startswith(f"{SITE}/") and file.path.endswith(suffix)
 
 
-def _module(file: File, rules: CodeRules) -> Module:
+def _module(file: File, rules: CodeRules, layer: Tree, target: Target) -> Module:
     below = file.path.removeprefix(f"{SITE}/")
     kept = globs.matches(below, rules.keep_docstrings)
     return Module(
@@ -67,6 +68,8 @@ def _module(file: File, rules: CodeRules) -> Module:
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
         defer=rules.defer.get(below, ()),
+        submodules=deferring.submodules(file, layer) if below in rules.defer else None,
+        lazy=target.has_lazy_imports and globs.matches(below, rules.lazy),
         package=file.package,
         optimize=min(rules.optimize, 1) if kept else rules.optimize,  # level 2 leaves docstrings out
     )

@@ -14,6 +14,8 @@ from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import BytecodeMode
 
+_MODULES = (".py", ".pyc", ".so")
+
 DOCS = "docs/recipes.md, Imports that wait, says what can"
 
 
@@ -50,6 +52,16 @@ def refuse_strangers(layer: Tree, spec: LayerSpec) -> None:
             whose = f"is a file of {owner}" if owner else "is a file that no package lists in its RECORD"
             wrong.setdefault(one.package, []).append(f"{one.file} {whose}")
     _raise(wrong, "paths are those below python/, of the recipe's own package")
+
+
+def submodules(file: File, layer: Tree) -> tuple[str, ...] | None:
+    """What modules a package has, by their own names, if the file is its ``__init__.py``; ``None`` if it is not."""
+    folder, _, name = file.path.rpartition("/")
+    if name != "__init__.py":
+        return None
+    below = (one.path.removeprefix(f"{folder}/") for one in layer.files if one.path.startswith(f"{folder}/"))
+    modules = (path for path in below if path.endswith(_MODULES))
+    return tuple(sorted({path.partition("/")[0].partition(".")[0] for path in modules} - {"__init__", "__pycache__"}))
 
 
 def _near(layer: Tree, one: Deferral) -> str:

@@ -13,6 +13,7 @@ from layerforge.layer.distributions import rows
 from layerforge.layer.tree import Tree
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
+from layerforge.resolve.recipe import EVERY_FILE
 
 MOST_NAMES = 10
 """Names of a package's files and folders that an error shows."""
@@ -49,6 +50,7 @@ def _globs(spec: LayerSpec) -> Iterator[tuple[str, str, str]]:
         yield from ((package, "prune.keep", glob) for glob in prune.keep)
     for package, rules in sorted(spec.bytecode.packages.items()):
         yield from ((package, "bytecode.keep_docstrings", glob) for glob in rules.keep_docstrings)
+        yield from ((package, "bytecode.lazy", glob) for glob in rules.lazy if glob != EVERY_FILE)
 
 
 def _owned(tree: Tree, packages: Collection[str]) -> dict[str, set[str]]:

@@ -5,11 +5,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fakes import FakeStep, a_file, a_setting, a_tree
+from fakes import FakeStep, a_file, a_setting, a_tree, target
 from layerforge.build.interpreters import Interpreter
 from layerforge.core.errors import UsageError
 from layerforge.layer import pyc, tree
@@ -18,7 +19,7 @@ from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Edit, File, Link, Tree
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Docstrings
+from layerforge.resolve.recipe import EVERY_FILE, Bytecode, BytecodeMode, CodeRules, Docstrings
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
@@ -256,3 +257,24 @@ def test_what_a_person_says_of_docstrings_counts_for_every_package_but_not_for_f
     }
     made = Bytecode(packages=packages).decided(decided)
     assert told(dict(made.packages), made.docstrings) == shown
+
+
+@pytest.mark.parametrize(
+    ("python", "globs", "lazy"),
+    [
+        ("3.14", (EVERY_FILE,), set()),
+        ("3.15", (), set()),
+        ("3.15", (EVERY_FILE,), {"pkg/a.py", "pkg/deep/b.py"}),
+        ("3.15", ("pkg/*.py",), {"pkg/a.py"}),
+    ],
+)
+def test_imports_are_lazy_where_a_recipe_says_so_of_its_own_files_and_python_can(
+    python: str, globs: tuple[str, ...], lazy: set[str]
+) -> None:
+    paths = {"pkg/a.py": "pkg", "pkg/deep/b.py": "pkg", "pkg/c.py": "other"}
+    layer = a_tree(*(a_file(f"python/{path}", b"import json\n", package=package) for path, package in paths.items()))
+    options = Bytecode(mode=BytecodeMode.ONLY, packages={"pkg": CodeRules(lazy=globs)})
+    # Only the names of files tell the runtime: bytecode is this interpreter's.
+    files = applied(layer, compile_modules(layer, replace(a_compiling_setting(options), target=target(python))))
+    found = {path for path in paths if b"__lazy_modules__" in files[f"python/{path}c"].blob.read()}
+    assert found == lazy

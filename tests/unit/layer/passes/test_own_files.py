@@ -28,12 +28,13 @@ def a_layer() -> Tree:
 def a_spec(key: str, *globs: str, package: str = "left-pad") -> LayerSpec:
     """A spec whose recipe for ``package`` has ``globs`` under a key."""
     prune = {package: Prune(**{key: globs})} if key in {"remove", "keep"} else {}
-    code = {package: CodeRules(keep_docstrings=globs)} if key == "keep_docstrings" else {}
+    rules = {"keep_docstrings": CodeRules(keep_docstrings=globs), "lazy": CodeRules(lazy=globs)}
+    code = {package: rules[key]} if key in rules else {}
     return LayerSpec(name="x", requires=("x",), prune=prune, bytecode=Bytecode(mode=BytecodeMode.NONE, packages=code))
 
 
-KEYS = ["remove", "keep", "keep_docstrings"]
-SHOWN = {"remove": "prune.remove", "keep": "prune.keep", "keep_docstrings": "bytecode.keep_docstrings"}
+KEYS = ["remove", "keep", "keep_docstrings", "lazy"]
+SHOWN = {key: f"{'prune' if key in {'remove', 'keep'} else 'bytecode'}.{key}" for key in KEYS}
 
 
 @pytest.mark.parametrize("key", KEYS)

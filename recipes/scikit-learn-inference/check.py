@@ -1,0 +1,8 @@
+import sklearn
+
+
+def main() -> None:
+    pass
+
+
+main()
