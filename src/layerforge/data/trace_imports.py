@@ -1,8 +1,8 @@
 """Tells what a function's init phase imports: what each module costs, and who asked for it. Python 3.10 to 3.15.
 
-This text stands before that of the init phase, which begins after a call of ``trace``; a call of ``tell`` is the program
-that follows. Until then nothing is imported that is not loaded in every interpreter: what this loaded would be missing
-from what is measured.
+This text stands before that of the init phase, which begins after a call of ``trace``; a call of ``tell`` is the
+program that follows. Until then nothing is imported that is not loaded in every interpreter: what this loaded would be
+missing from what is measured.
 
 ``tell`` prints JSON, packed, in lines behind a word that is new in each run::
 
@@ -19,8 +19,6 @@ these a line that keeps it from waiting, 0 where none was seen.
 import sys
 import time
 
-import _frozen_importlib as _bootstrap  # type: ignore[import-not-found]
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +32,9 @@ BEFORE = frozenset(sys.modules)
 INSIDE = [0]
 """Nanoseconds of what the module that is being loaded has loaded itself."""
 LINE = 4000
-LOAD = _bootstrap._find_and_load_unlocked
-PREPARE = _bootstrap._load_unlocked
+IMPORTS: "Any" = sys.modules["_frozen_importlib"]
+"""The import system, whose own functions call one another by these names in every version."""
+LOAD, PREPARE = IMPORTS._find_and_load_unlocked, IMPORTS._load_unlocked
 OWN = frozenset(("find_and_timed", "find_and_noted"))
 
 
@@ -59,17 +58,17 @@ def site(frame: "FrameType | None") -> "tuple[str, int, str]":
     return "", 0, called
 
 
-class Noting(_bootstrap.ModuleSpec):  # type: ignore[misc]
-    """The specification of a module that says who imports it: each import of what is loaded looks whether it is ready."""
+class Noting(IMPORTS.ModuleSpec):  # type: ignore[misc]
+    """The specification of a module that notes who imports it: each import of a loaded one asks whether it is ready."""
 
     @property
     def _initializing(self) -> bool:
         EDGES.add((*site(sys._getframe(1)), self.name))
-        return bool(vars(self).get("initializing"))
+        return bool(self.__dict__.get("initializing"))
 
     @_initializing.setter
     def _initializing(self, value: bool) -> None:
-        vars(self)["initializing"] = value
+        self.__dict__["initializing"] = value
 
 
 def find_and_noted(name: str, import_: "Any") -> "Any":
@@ -86,7 +85,7 @@ def prepared(spec: "Any") -> "Any":
 
 def noted(spec: "Any") -> None:
     """Has a specification note who asks."""
-    if type(spec) is _bootstrap.ModuleSpec:
+    if type(spec) is IMPORTS.ModuleSpec:
         spec.__class__ = Noting
 
 
@@ -104,20 +103,21 @@ def find_and_timed(name: str, import_: "Any") -> "Any":
 
 def trace(*, edges: bool) -> None:
     """Begins: notes who imports what, or else measures, which does not go together."""
-    _bootstrap._find_and_load_unlocked = find_and_noted if edges else find_and_timed
+    IMPORTS._find_and_load_unlocked = find_and_noted if edges else find_and_timed
     if edges:
-        _bootstrap._load_unlocked = prepared
+        IMPORTS._load_unlocked = prepared
         for module in list(sys.modules.values()):
             noted(getattr(module, "__spec__", None))
 
 
 def tell(word: str) -> None:
     """Ends, and prints what there is to tell."""
-    _bootstrap._find_and_load_unlocked, _bootstrap._load_unlocked = LOAD, PREPARE
+    IMPORTS._find_and_load_unlocked, IMPORTS._load_unlocked = LOAD, PREPARE
     edges = sorted(EDGES)
     named = {edge[3] for edge in edges}.union(COSTS, sys.modules) - BEFORE
-    modules = {name: {"file": file_of(name), "us": COSTS.get(name, 0) / 1000} for name in sorted(named)}
-    found = {name: statements(name, one["file"]) for name, one in modules.items() if edges and one["file"]}
+    files = {name: file_of(name) for name in sorted(named)}
+    modules = {name: {"file": file, "us": COSTS.get(name, 0) / 1000} for name, file in files.items()}
+    found = {name: statements(name, file) for name, file in files.items() if edges and file}
     say(word, {"modules": modules, "edges": edges, "statements": found})
 
 
@@ -155,7 +155,9 @@ def statements(name: str, file: str) -> "list[list[Any]]":
     for one, inside in imports(tree):
         for row in named(one, package):
             anyway = one.lineno if inside else needed.get("*", 0)
-            rows.append([*row, [anyway or needed.get(name, 0) for name in row[-1]]])
+            # What waits of ``import a.b`` is read as ``a.b``, whatever becomes of ``a``.
+            parts = "." in row[2] and row[4] == [row[2].partition(".")[0]] and not row[3]
+            rows.append([*row, [anyway or (0 if parts else needed.get(name, 0)) for name in row[4]]])
     return rows
 
 
@@ -209,7 +211,11 @@ def at_load(tree: "Any") -> "dict[str, int]":
         elif kind == "Lambda":
             ahead += [*one.args.defaults, *filter(None, one.args.kw_defaults)]
         else:
-            ahead += [inner for inner in ast.iter_child_nodes(one) if not (postponed and inner is getattr(one, "annotation", 0))]
+            ahead += [
+                inner
+                for inner in ast.iter_child_nodes(one)
+                if not (postponed and inner is getattr(one, "annotation", 0))
+            ]
     return found
 
 

@@ -1,8 +1,8 @@
 """Says which imports could wait, and has them wait without a layer being built. Python 3.10 to 3.15.
 
-Runs where the layer lies at its place, on the target's own CPython, behind ``trace_imports.py``. After this text ``DEFER``
-is set to that of ``defer_imports.py``. A job is a module whose imports are to wait: ``{"file": "/opt/python/a/b.py",
-"module": "a.b", "package": false, "defer": ["c"]}``.
+Runs where the layer lies at its place, on the target's own CPython, behind ``trace_imports.py``. After this text
+``DEFER`` is set to that of ``defer_imports.py``. A job is a module whose imports are to wait: ``{"file":
+"/opt/python/a/b.py", "module": "a.b", "package": false, "defer": ["c"]}``.
 """
 
 import sys

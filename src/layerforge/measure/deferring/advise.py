@@ -40,6 +40,16 @@ class Group:
     """What those cost."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What would be better not loaded."""
+
+    modules: frozenset[str]
+    """A module, and those that lie in it."""
+    most: int
+    """Imports that it could be worth."""
+
+
 def below(graph: Graph, name: str) -> frozenset[str]:
     """A module, and those that lie in it."""
     return frozenset(one for one in graph.names if one == name or one.startswith(f"{name}."))
@@ -47,7 +57,11 @@ def below(graph: Graph, name: str) -> frozenset[str]:
 
 def advise(graph: Graph, never: Asked, least: float) -> tuple[Group, ...]:
     """Groups of imports to defer, each worth ``least`` milliseconds for every import in it, the best first."""
-    wanted = {name: below(graph, name) for name, ms in weights(graph).items() if ms >= least}
+    wanted = {
+        name: Wanted(modules=below(graph, name), most=min(MOST_TOGETHER, round(2 * ms / least) + 1))
+        for name, ms in weights(graph).items()
+        if ms >= least
+    }
     done: set[Wait] = set()
     groups: list[Group] = []
     while found := _found(graph, wanted, done, never, least):
@@ -73,15 +87,17 @@ class Asked:
         self.reasons.update(found)
         return bool(found)
 
+    def known(self, waits: Iterable[Wait]) -> dict[Wait, Reason]:
+        """Of some imports those that are known not to wait."""
+        return {wait: self.reasons[wait] for wait in waits if wait in self.reasons}
+
     def refuse(self, reasons: Mapping[Wait, Reason]) -> None:
         """Takes note of what was found out in another way."""
         self._known |= reasons.keys()
         self.reasons.update(reasons)
 
 
-def _found(
-    graph: Graph, wanted: Mapping[str, frozenset[str]], done: set[Wait], never: Asked, least: float
-) -> list[Group]:
+def _found(graph: Graph, wanted: Mapping[str, Wanted], done: set[Wait], never: Asked, least: float) -> list[Group]:
     """The groups that are worth it now, none of whose imports cannot wait."""
     while True:
         found = list(_groups(graph, network(graph, done, never.reasons), wanted, least))
@@ -112,14 +128,14 @@ def _worth(group: Group, least: float) -> float:
     return group.ms - least * len(group.waits)
 
 
-def _groups(graph: Graph, net: Network, wanted: Mapping[str, frozenset[str]], least: float) -> Iterator[Group]:
+def _groups(graph: Graph, net: Network, wanted: Mapping[str, Wanted], least: float) -> Iterator[Group]:
     """Of each module that is still loaded, the imports that would have to wait, where that is worth it."""
     now = loaded(net)
     cuts: dict[frozenset[Wait], str] = {}
-    for name, inside in wanted.items():
-        if name in now and (cut := fewest(net, inside & now, MOST_TOGETHER)):
+    for name, one in wanted.items():
+        if name in now and (cut := fewest(net, one.modules & now, one.most)):
             # Of several modules with the same answer the outermost is what people know.
-            cuts[cut] = min(name, cuts.get(cut, name), key=lambda one: (one.count("."), one))
+            cuts[cut] = min(name, cuts.get(cut, name), key=lambda name: (name.count("."), name))
     for cut, name in cuts.items():
         freed = now - loaded(net, cut)
         group = Group(module=name, waits=tuple(sorted(cut)), freed=tuple(sorted(freed)), ms=graph.cost(freed))

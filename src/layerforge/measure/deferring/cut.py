@@ -39,13 +39,13 @@ class Network:
 
 def network(graph: Graph, done: Collection[Wait], never: Collection[Wait]) -> Network:
     """The network of a graph where some imports wait already and some cannot."""
-    core = _core(graph, never)
+    known = core(graph, never)
     nodes: list[Node] = [ROOT]
     numbers: dict[Node, int] = {ROOT: 0}
     arcs: list[list[int]] = [[]]
     ends: list[int] = []
     room: list[int] = []
-    for one, other in _arcs(graph, core, done, never):
+    for one, other in _arcs(graph, known, done, never):
         for node in (one, other):
             if numbers.setdefault(node, len(nodes)) == len(nodes):
                 nodes.append(node)
@@ -59,7 +59,7 @@ def network(graph: Graph, done: Collection[Wait], never: Collection[Wait]) -> Ne
     )
 
 
-def _core(graph: Graph, never: Collection[Wait]) -> set[str]:
+def core(graph: Graph, never: Collection[Wait]) -> set[str]:
     """What is loaded whatever waits."""
     seen, ahead = {ROOT}, [ROOT]
     while ahead:
@@ -131,25 +131,29 @@ def fewest(net: Network, unwanted: Iterable[str], most: int) -> frozenset[Wait] 
 
 
 def _way(net: Network, goal: Collection[int], left: Sequence[int]) -> list[int] | None:
-    """The arcs of a shortest way from the root to what is unwanted; ``None`` where there is none more."""
-    came: dict[int, int] = {0: -1}
-    ahead = deque([0])
+    """The arcs of a shortest way from the root to what is unwanted; ``None`` where there is none more.
+
+    It is looked for from its end, since nearly everything is near to the root.
+    """
+    leads = dict.fromkeys(goal, -1)
+    ahead = deque(goal)
     while ahead:
-        for arc in net.arcs[ahead.popleft()]:
-            end = net.ends[arc]
-            if left[arc] > 0 and end not in came:
-                came[end] = arc
-                if end in goal:
-                    return _back(net, came, end)
-                ahead.append(end)
+        for back in net.arcs[ahead.popleft()]:
+            start = net.ends[back]
+            if start not in leads and left[back ^ 1] > 0:
+                leads[start] = back ^ 1
+                if start == 0:
+                    return _forward(net, leads)
+                ahead.append(start)
     return None
 
 
-def _back(net: Network, came: Mapping[int, int], node: int) -> list[int]:
-    way = []
-    while (arc := came[node]) >= 0:
+def _forward(net: Network, leads: Mapping[int, int]) -> list[int]:
+    """The way from the root on."""
+    way, node = [], 0
+    while (arc := leads[node]) >= 0:
         way.append(arc)
-        node = net.ends[arc ^ 1]
+        node = net.ends[arc]
     return way
 
 

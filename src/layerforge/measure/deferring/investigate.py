@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from layerforge.core.errors import VerificationError
 from layerforge.core.progress import Progress
@@ -11,6 +12,8 @@ from layerforge.core.text import counted
 from layerforge.measure.deferring import trial as trials
 from layerforge.measure.deferring.advise import Asked, Group, Reason, advise
 from layerforge.measure.deferring.graph import ROOT, Graph, Wait, graph_of, needed, parents
+from layerforge.measure.deferring.kept import Kept, kept
+from layerforge.measure.deferring.lines import RecipeLines, by_package
 from layerforge.measure.deferring.owners import Owners
 from layerforge.measure.deferring.trace import Trace
 from layerforge.measure.deferring.trial import Trial
@@ -18,21 +21,28 @@ from layerforge.measure.deferring.trial import Trial
 MOST_ROUNDS = 8
 """How often what did not come true is taken back and advice is made anew."""
 
-AT_LOAD = "is used while the module loads"
+KEPT_LEAST = 5
+"""How many times what an import has to be worth a module costs that is told although it cannot wait."""
+
+AT_LOAD = "what it brings is used while the module loads"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Investigation:
     """What was found out."""
 
-    graph: Graph
+    trace: Trace
     groups: tuple[Group, ...]
-    never: Mapping[Wait, Reason]
-    """Imports that cannot wait, of those that were asked about."""
+    recipes: tuple[RecipeLines, ...]
+    """The same as lines of recipes."""
+    kept: tuple[Kept, ...]
+    """What costs much and cannot wait."""
+    ms: float
+    """Processor time of all imports, from which the figures of single ones are; milliseconds."""
     before_ms: float
-    """Processor time of all imports."""
+    """The same, measured in turns with ``after_ms``."""
     after_ms: float
-    """The same where all groups wait, measured in turns with it."""
+    """Where all groups wait."""
     modules: int
     """How many are loaded, found in vain among them."""
     modules_after: int
@@ -47,21 +57,25 @@ def investigate(trial: Trial, owners: Owners, runs: int, least: float, progress:
         before = trials.medians([trials.costs(trial) for _ in range(runs)])
         step.note(f"{counted(len(before), 'module')}, {sum(before.values()):,.0f} ms of imports")
     graph = graph_of(trace, before)
-    never = Asked(lambda waits: _refused(trial, trace, graph, owners, waits))
+    refused = partial(_refused, trial, trace, graph, owners)
+    never = Asked(refused)
     never.refuse({wait: Reason(module=wait.importer, line=line, why=AT_LOAD) for wait, line in needed(trace).items()})
     with progress.step("advise") as step:
         groups, after = _true(trial, trace, graph, never, least)
         step.note(counted(sum(len(group.waits) for group in groups), "import"))
     waits = _all(groups)
+    costly = kept(trace, graph, groups, lambda waits: never.known(waits) | refused(waits), KEPT_LEAST * least)
     with progress.step("measure") as step:
         pairs = [(trials.costs(trial), trials.costs(trial, waits, trace)) for _ in range(runs if waits else 0)]
         first, then = (_middle([pair[at] for pair in pairs] or [before]) for at in (0, 1))
         step.note(f"{first:,.0f} → {then:,.0f} ms")
     gone = {name for group in groups for name in group.freed}
     return Investigation(
-        graph=graph,
+        trace=trace,
         groups=groups,
-        never=never.reasons,
+        recipes=by_package(trace, graph, waits, never.reasons, owners),
+        kept=costly,
+        ms=sum(before.values()),
         before_ms=first,
         after_ms=then,
         modules=len(trace.modules),
@@ -78,12 +92,9 @@ def _all(groups: Sequence[Group]) -> frozenset[Wait]:
     return frozenset(wait for group in groups for wait in group.waits)
 
 
-def _true(
-    trial: Trial, trace: Trace, graph: Graph, never: Asked, least: float
-) -> tuple[tuple[Group, ...], Trace]:
+def _true(trial: Trial, trace: Trace, graph: Graph, never: Asked, least: float) -> tuple[tuple[Group, ...], Trace]:
     """Groups that were tried, with what is then imported: no import of them is asked for while the layer loads."""
     for _ in range(MOST_ROUNDS):
-        print("ROUND")
         groups = advise(graph, never, least)
         try:
             after = trials.links(trial, _all(groups), trace) if groups else trace
@@ -120,11 +131,8 @@ def _breaking(trial: Trial, trace: Trace, groups: Sequence[Group], error: Verifi
     return {wait: Reason(module=wait.importer, line=0, why=why) for wait in groups[bad - 1].waits}
 
 
-def _refused(
-    trial: Trial, trace: Trace, graph: Graph, owners: Owners, waits: Collection[Wait]
-) -> dict[Wait, Reason]:
+def _refused(trial: Trial, trace: Trace, graph: Graph, owners: Owners, waits: Collection[Wait]) -> dict[Wait, Reason]:
     """Of some imports those that cannot wait, or that no recipe could have wait."""
-    print("ASK",len(waits),[f"{w.importer}:{w.module}" for w in sorted(waits)][:20])
     asked_for = set(graph.asked_by(ROOT))
     offered = asked_for.union(*map(parents, asked_for))
     found: dict[Wait, Reason] = {}
