@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,6 @@ from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.cli import engines
 from layerforge.cli.consent import built_here
-from layerforge.cli.function_layers import Layers, unpacked
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
@@ -25,7 +23,7 @@ from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.text import counted
 from layerforge.examine.examination import Examination
-from layerforge.measure.coldstart.experiment import Function
+from layerforge.measure.coldstart.experiment import Function, MeasuredLayer
 from layerforge.measure.deferring.advise import Reason
 from layerforge.measure.deferring.investigate import Investigation, investigate
 from layerforge.measure.deferring.lines import as_text
@@ -37,7 +35,7 @@ from layerforge.measure.deferring.writing import place as placed
 RUNS = 3
 """Of each kind, where nobody says how many."""
 
-_OF_COLD_STARTS = ("against", "memory", "price_gb_second", "per_day", "plot", "no_write")
+_OF_COLD_STARTS = ("against", "against_variables", "memory", "price_gb_second", "per_day", "plot", "no_write")
 """Options that say something of cold starts alone."""
 
 
@@ -45,7 +43,7 @@ _OF_COLD_STARTS = ("against", "memory", "price_gb_second", "per_day", "plot", "n
 class AdviceOrder:
     """What is to be advised on."""
 
-    layers: Layers
+    layer: MeasuredLayer
     target: Target
     function: Function
     image: str | None
@@ -54,19 +52,20 @@ class AdviceOrder:
     """Milliseconds that an import has to free."""
 
 
-def run(order: AdviceOrder, store: DiskStore, workspace: Path, progress: Progress, out: Screen) -> dict[str, Any]:
-    """Finds out what could wait, shows it, and gives it as data for JSON."""
-    require_sources(order.layers.seen)
-    place = engine(order.image, order.target, order.layers.seen, store, progress)
-    layer = unpacked(order.layers, workspace / "0")
-    owners = Owners(examination=layer.examination, opt=str(layer.opt))
-    trial = Trial(engine=place, target=order.target, function=order.function, layer=layer)
+def run(
+    order: AdviceOrder, seen: Sequence[Examination], store: DiskStore, progress: Progress, out: Screen
+) -> dict[str, Any]:
+    """Finds out what could wait in the layers ``seen``, shows it, and gives it as data for JSON."""
+    require_sources(seen)
+    place = engine(order.image, order.target, seen, store, progress)
+    owners = Owners(examination=order.layer.examination, opt=str(order.layer.opt))
+    trial = Trial(engine=place, target=order.target, function=order.function, layer=order.layer)
     found = investigate(trial, owners, order.runs, order.worth, progress)
     show(out, found, owners, order.worth)
     return {
         "schema": SCHEMA,
-        "zips": [one.path.name for one in order.layers.seen],
-        "sha256": [one.sha256 for one in order.layers.seen],
+        "zips": [one.path.name for one in seen],
+        "sha256": [one.sha256 for one in seen],
         "python": order.target.python,
         "arch": str(order.target.arch),
         "function": dict(order.function.about),
@@ -87,7 +86,7 @@ def runs_of(ctx: click.Context) -> int:
         return asked
     for name in _OF_COLD_STARTS:
         if name in given:
-            option = f"--{name.replace('_', '-')}"
+            option = "--against-env" if name == "against_variables" else f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} and --advise-defer do not go together", hint=f"leave {option} out")
     return RUNS if ctx.get_parameter_source("runs") is ParameterSource.DEFAULT else asked
 

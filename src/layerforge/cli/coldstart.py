@@ -27,6 +27,7 @@ from layerforge.cli.coldstart_options import (
     Places,
     RunPlace,
     advice_options,
+    environments,
     function_options,
     result_options,
 )
@@ -68,6 +69,8 @@ def command(
     handler: str | None,
     code: Path | None,
     event: str | None,
+    variables: tuple[str, ...],
+    against_variables: tuple[str, ...],
     python: str | None,
     arch: str | None,
     image: str | None,
@@ -92,6 +95,7 @@ def command(
     places = find_places(beside, write, plot, no_write=no_write)
     asked = Asked(modules=modules, handler=handler, event=event, code=code)
     coldstart_function.refuse(asked)
+    given = environments(variables, against_variables, against)
     progress = terminal.progress()
     own, other = (read(paths, progress) for paths in (zip_files, (against,) if against else ()))
     target = code_options.target(own.seen, own.manifests, (), python, arch)
@@ -101,13 +105,17 @@ def command(
         function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
         coldstart_function.say(function, progress, chosen=chosen is not None)
         if advise_defer:
-            order = AdviceOrder(layers=own, target=target, function=function, image=image, runs=runs, worth=worth)
-            data = advising.run(order, store, workspace, progress, out)
+            layer = unpacked(own, workspace / "0", given[0])
+            advice = AdviceOrder(layer=layer, target=target, function=function, image=image, runs=runs, worth=worth)
+            data = advising.run(advice, own.seen, store, progress, out)
         else:
             place = connect(image, target, progress)
-            subjects = tuple(unpacked(one, workspace / str(at)) for at, one in enumerate((own, other)) if one.seen)
-            experiment = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
-            data = run(experiment, place, prices(target.arch, price_gb_second), per_day, progress, out)
+            layers = zip((own, other), given, strict=True)
+            subjects = tuple(
+                unpacked(one, workspace / str(at), env) for at, (one, env) in enumerate(layers) if one.seen
+            )
+            order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
+            data = run(order, place, prices(target.arch, price_gb_second), per_day, progress, out)
     if as_json:
         terminal.print_json(data)
     keep(places, data, progress)

@@ -9,6 +9,7 @@ from typing import Any
 
 from layerforge.core.text import megabytes
 from layerforge.layer import fit_search
+from layerforge.layer.passes import deferring
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import left_out
 
@@ -19,8 +20,11 @@ def told(manifest: Manifest) -> Iterator[str]:
         yield from fit_search.told(manifest.fit)
     if manifest.left_out:
         yield f"left out: {left_out.told(manifest.left_out)}"
+    if manifest.variant:
+        yield f"a variant of {manifest.variant.of}, without {'; '.join(manifest.variant.whats)}"
     if manifest.patches:
         yield f"patched: {', '.join(f'{one.package} by {one.name}' for one in manifest.patches)}"
+    yield from deferring.told(manifest.bytecode)
     if manifest.data:
         rows = (f"{one.name} of {one.package} in {one.into}, {megabytes(one.bytes)}" for one in manifest.data)
         yield f"data: {', '.join(rows)}"
@@ -35,6 +39,8 @@ def as_data(manifest: Manifest | None) -> dict[str, Any]:
         "fit": asdict(manifest.fit) | {"fits": manifest.fit.fits} if manifest and manifest.fit else None,
         "env": dict(manifest.env) if manifest else {},
         "left_out": [asdict(one) for one in manifest.left_out] if manifest else [],
+        "variant": asdict(manifest.variant) if manifest and manifest.variant else None,
         "patches": [asdict(one) for one in manifest.patches] if manifest else [],
+        "deferred": [asdict(one) for one in manifest.deferred] if manifest else [],
         "data": [asdict(one) for one in manifest.data] if manifest else [],
     }

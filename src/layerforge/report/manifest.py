@@ -14,6 +14,7 @@ from layerforge.core.runtimes import Arch
 from layerforge.layer.archive import Archive
 from layerforge.layer.data_files import LaidData
 from layerforge.layer.fit_search import Fitted
+from layerforge.layer.passes.deferring import Deferral, deferrals
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, PassResult
 from layerforge.layer.patches import AppliedPatch
 from layerforge.layer.tree import Package, Tree
@@ -71,6 +72,8 @@ class Manifest:
     """Version that made the layer."""
     patches: tuple[AppliedPatch, ...] = ()
     """Changes of packages' files by their recipes."""
+    deferred: tuple[Deferral, ...] = ()
+    """Imports that wait until something uses them."""
     data: tuple[LaidData, ...] = ()
     """Files that no wheel carries."""
     fit: Fitted | None = None
@@ -118,6 +121,7 @@ def manifest(
         key=plan.key,
         layerforge=__version__,
         patches=patches,
+        deferred=deferrals(plan.spec.bytecode),
         data=data,
         fit=fit,
         variant=plan.spec.variant,

@@ -16,9 +16,11 @@ from layerforge.core.limits import LONGEST_INIT_MS
 from layerforge.core.process import signal_name
 from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
+from layerforge.layer.passes.deferring import Deferral
 from layerforge.resolve.left_out import LeftOut, Why
 from layerforge.resolve.recipe import CheckScript
 from layerforge.resolve.requirement import known_modules
+from layerforge.verify import waited
 from layerforge.verify.imports import Imports, holds_code
 from layerforge.verify.rules_table import finding, named
 from layerforge.verify.verdict import Figures
@@ -85,11 +87,12 @@ def run_check(
     env: Mapping[str, str] | None = None,
     runtime: Path | None = None,
     left_out: Iterable[LeftOut] = (),
+    waiting: Sequence[Deferral] = (),
     word: str | None = None,
 ) -> Checked:
     """Runs the check of the layer unpacked at ``opt``; ``timeout`` is in seconds, ``env`` has the function's variables.
-    ``runtime`` is where the packages of Lambda's own Python lie; ``left_out`` is what may be missing for a reason.
-    ``word`` is a new one in each run.
+    ``runtime`` is where the packages of Lambda's own Python lie; ``left_out`` is what may be missing for a reason,
+    ``waiting`` what is imported later than packages have it. ``word`` is a new one in each run.
     """
     word = secrets.token_hex(16) if word is None else word
     init, program = init_program(imports, word), check_program(scripts)
@@ -100,7 +103,7 @@ def run_check(
     excused = _excused(imports, failed)
     return Checked(
         findings=(
-            *(_failed(report, tuple(left_out)) for name, report in failed.items() if name not in excused),
+            *(_failed(report, tuple(left_out), waiting) for name, report in failed.items() if name not in excused),
             *_ended(outcome, reports, timeout),
             *_loaded(outcome),
         ),
@@ -186,9 +189,10 @@ def _reports(output: str, marker: str) -> Iterator[Mapping[str, Any]]:
                 yield data
 
 
-def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut]) -> Finding:
+def _failed(report: Mapping[str, Any], left_out: Sequence[LeftOut], waiting: Sequence[Deferral]) -> Finding:
     what, error = str(report["failed"]), str(report.get("error", ""))
-    missing = _left_out(error, left_out)
+    trace = "\n".join(map(str, report.get("trace", ())))
+    missing = _left_out(error, left_out) or waited.hint(error, trace, waiting)
     if what.endswith("/check.py"):
         return finding("LF402", "", _with_lines(f"{what}: {error}", _trace(report)), hint=missing)
     return finding("LF401", "", f"import {what}: {error}", hint=missing or hint_of(error))

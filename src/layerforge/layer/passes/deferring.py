@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from layerforge.core.paths import SITE
@@ -12,7 +12,7 @@ from layerforge.layer.compiler import Compiled
 from layerforge.layer.tree import File, Tree
 from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import BytecodeMode
+from layerforge.resolve.recipe import Bytecode, BytecodeMode
 
 _MODULES = (".py", ".pyc", ".so")
 
@@ -29,13 +29,15 @@ class Deferral:
     modules: tuple[str, ...]
 
 
-def deferrals(spec: LayerSpec) -> tuple[Deferral, ...]:
+def deferrals(bytecode: Bytecode) -> tuple[Deferral, ...]:
     """What the recipes of a layer's packages have wait, by package and file; nothing where nothing is compiled."""
-    if spec.bytecode.mode is BytecodeMode.NONE:
-        return ()
+    return () if bytecode.mode is BytecodeMode.NONE else _named(bytecode)
+
+
+def _named(bytecode: Bytecode) -> tuple[Deferral, ...]:
     return tuple(
         Deferral(package=package, file=file, modules=modules)
-        for package, rules in sorted(spec.bytecode.packages.items())
+        for package, rules in sorted(bytecode.packages.items())
         for file, modules in sorted(rules.defer.items())
     )
 
@@ -44,14 +46,16 @@ def refuse_strangers(layer: Tree, spec: LayerSpec) -> None:
     """Raises ``RecipeError`` where imports are to wait in files that are none of the package's, or not there."""
     owners = {file.path: file.package for file in layer.files}
     wrong: dict[str, list[str]] = {}
-    for one in deferrals(spec):
+    for one in deferrals(spec.bytecode):
         owner = owners.get(f"{SITE}/{one.file}")
         if owner is None:
             wrong.setdefault(one.package, []).append(f"{one.file} is not there{_near(layer, one)}")
         elif owner != one.package:
             whose = f"is a file of {owner}" if owner else "is a file that no package lists in its RECORD"
             wrong.setdefault(one.package, []).append(f"{one.file} {whose}")
-    _raise(wrong, "paths are those below python/, of the recipe's own package")
+    _raise(
+        wrong, "in files that are none of its package's", "paths are those below python/, of the recipe's own package"
+    )
 
 
 def submodules(file: File, layer: Tree) -> tuple[str, ...] | None:
@@ -76,25 +80,29 @@ def refuse_unwilling(results: Iterable[tuple[File, Compiled]]) -> None:
     for file, compiled in results:
         told = (f"{file.path.removeprefix(f'{SITE}/')}, {why}" for why in compiled.refused)
         wrong.setdefault(file.package, []).extend(told)
-    _raise(wrong, f"take them out of [defer]: {DOCS}")
+    _raise(wrong, "that cannot", f"take them out of [defer]: {DOCS}")
 
 
-def _raise(wrong: dict[str, list[str]], hint: str) -> None:
+def _raise(wrong: Mapping[str, list[str]], what: str, hint: str) -> None:
     told = {package: lines for package, lines in sorted(wrong.items()) if lines}
     if told:
-        count = sum(map(len, told.values()))
         names = ", ".join(told)
+        who = f"the recipe {names} has" if len(told) == 1 else f"the recipes {names} have"
         raise RecipeError(
-            f"{counted(count, 'import')} that the {'recipe' if len(told) == 1 else 'recipes'} {names} "
-            f"would have wait cannot",
+            f"{who} imports wait {what}",
             hint=hint,
             details=tuple(line for lines in told.values() for line in lines),
         )
 
 
-def told(spec: LayerSpec) -> Iterator[str]:
-    """``9 imports wait in 7 files``, where any do."""
-    all_of_them = deferrals(spec)
-    if all_of_them:
-        count = sum(len(one.modules) for one in all_of_them)
-        yield f"{counted(count, 'import')} wait in {counted(len(all_of_them), 'file')}"
+def told(bytecode: Bytecode) -> Iterator[str]:
+    """``9 imports wait in 7 files (scikit-learn)``, where recipes have any wait."""
+    named = _named(bytecode)
+    if named:
+        imports = counted(sum(len(one.modules) for one in named), "import")
+        files, packages = counted(len(named), "file"), ", ".join(sorted({one.package for one in named}))
+        where = f"in {files} ({packages})"
+        if bytecode.mode is BytecodeMode.NONE:
+            yield f"no import waits, since nothing is compiled: {imports} would {where}"
+        else:
+            yield f"{imports} {'waits' if imports == '1 import' else 'wait'} {where}"

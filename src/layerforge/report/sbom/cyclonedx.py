@@ -117,13 +117,14 @@ def _component(part: SbomPart, refs: set[str]) -> Component:
         licenses=_licences(part.licence),
         hashes=[_hash(archive.sha256)] if archive and not archive.compiled else (),
         external_references=_references(archive) if archive else (),
-        pedigree=_pedigree(part) if part.patches else None,
+        pedigree=_pedigree(part) if part.patches or part.deferred else None,
         properties=_properties(
             {
                 "origin": part.origin,
                 "source_sha256": archive.sha256 if archive and archive.compiled else "",
                 "content_sha256": part.content,
                 "record_sha256": part.record,
+                "left_out": ", ".join(part.left_out),
             }
         ),
     )
@@ -133,12 +134,16 @@ def _component(part: SbomPart, refs: set[str]) -> Component:
 
 
 def _pedigree(part: SbomPart) -> Pedigree:
-    """What its recipe changes of a package; the format has no place for the names and hashes of patches but notes."""
+    """What its recipe changes of a package; the format has no place for the names and hashes of patches but notes, and
+    none for bytecode that is not made of the sources as they are.
+    """
     texts = (AttachedText(content=one.text, content_type="text/x-patch") for one in part.patches)
     names = [f"{one.name} (sha256 {digest.sha256(one.text.encode())})" for one in part.patches]
+    notes = [f"changed by its recipe: {', '.join(sorted(names))}"] if names else []
+    notes += [f"imports wait in the bytecode of {one.file}: {', '.join(one.modules)}" for one in part.deferred]
     return Pedigree(
         patches=[Patch(type=PatchClassification.UNOFFICIAL, diff=Diff(text=text)) for text in texts],
-        notes=f"changed by its recipe: {', '.join(sorted(names))}",
+        notes="; ".join(notes),
     )
 
 

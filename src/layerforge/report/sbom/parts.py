@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from packageurl import PackageURL
 from packaging.utils import is_normalized_name
 
+from layerforge.layer.passes.deferring import Deferral
 from layerforge.report.provenance import Origin
 from layerforge.resolve.left_out import LeftOut
 from layerforge.resolve.recipe import Patch
@@ -64,6 +65,10 @@ class SbomPart:
     """Libraries that its native code is linked to, wherever they are."""
     patches: tuple[Patch, ...] = ()
     """What its recipe changes of its files."""
+    left_out: tuple[str, ...] = ()
+    """Modules and files of it that the layer is without, which is a variant."""
+    deferred: tuple[Deferral, ...] = ()
+    """Imports that its recipe has wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
