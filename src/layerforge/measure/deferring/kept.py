@@ -45,7 +45,9 @@ def kept(trace: Trace, graph: Graph, groups: Collection[Group], refused: Refused
         if len(found) < MOST_KEPT and 0 < len(by) <= MOST_KEEPERS:
             found[name] = by
     why = refused({wait for by in found.values() for wait in by if isinstance(wait, Wait)})
-    return tuple(Kept(module=name, ms=costly[name], by=_reasons(by, why)) for name, by in found.items())
+    told = (Kept(module=name, ms=costly[name], by=_reasons(by, why)) for name, by in found.items())
+    # What could wait, and is only not worth all that would have to, is none of them.
+    return tuple(one for one in told if one.by)
 
 
 def _reasons(by: Collection[Wait | Reason], why: Mapping[Wait, Reason]) -> tuple[Reason, ...]:
