@@ -8,10 +8,11 @@ function showStart(start) {
   const sums = start.layers.map((_, layer) => start.by_package.reduce((sum, row) => sum + figure(row, layer), 0));
   const last = sums.length - 1;
   const told = last ? `${milliseconds(sums[0])} of imports → ${milliseconds(sums[last])}, ${exact(sums[last] / sums[0], 2)} ×; ` : `${milliseconds(sums[0])} of imports; `;
-  at("start-sum").append(`${told}${start.modules.map((count) => exact(count)).join(" → ")} modules.`);
+  const who = last ? [" One run of each. Before: ", named(start.layers[0]), "; after: ", named(start.layers[1]), "."] : [];
+  at("start-sum").append(`${told}${start.modules.map((count) => exact(count)).join(" → ")} modules.`, ...who);
   const most = Math.max(...sums);
   at("start-bars").append(
-    ...start.layers.map((layer, number) => stack(start, layer, number, sums[number], most)),
+    ...sums.map((sum, layer) => stack(start, last ? ["before", "after"][layer] : "imports", layer, sum, most)),
     h("ul", { class: "legend", "aria-label": "Colours of packages" }, ...coloured(start).map(([name, tone]) => legendItem(name, tone))),
   );
   const form = /** @type {any} */ (document.forms.namedItem("start"));
@@ -34,20 +35,20 @@ function coloured(start) {
 /** @param {string} name @param {number} tone */
 const legendItem = (name, tone) => h("li", {}, h("span", { class: `swatch tone${tone}`, "aria-hidden": "true" }), name);
 
-/** A layer's bar. @param {Start} start @param {string} layer @param {number} number @param {number} sum @param {number} most */
-function stack(start, layer, number, sum, most) {
+/** A layer's bar. @param {Start} start @param {string} title @param {number} layer @param {number} sum @param {number} most */
+function stack(start, title, layer, sum, most) {
   const parts = coloured(start).map(([name, tone]) => {
     const rows = tone < START_TONES ? [start.by_package[tone]] : start.by_package.slice(START_TONES);
-    return { name, tone, us: rows.reduce((all, row) => all + figure(row, number), 0) };
+    return { name, tone, us: rows.reduce((all, row) => all + figure(row, layer), 0) };
   });
-  const bar = h("div", { class: "stack", "aria-hidden": "true" }, ...parts.filter((part) => part.us > 0).map((part) => piece(part, sum)));
+  const bar = h("div", { class: "stack", "aria-hidden": "true" }, ...parts.filter((part) => part.us > 0).map((part) => piece(part, most)));
   bar.style.width = `${most > 0 ? (100 * sum) / most : 0}%`;
-  return h("div", { class: "start" }, named(layer), h("div", { class: "room" }, bar), h("span", { class: "sum" }, milliseconds(sum)));
+  return h("div", { class: "start" }, h("span", {}, title), h("div", { class: "room" }, bar), h("span", { class: "sum" }, milliseconds(sum)));
 }
 
-/** @param {{name: string, tone: number, us: number}} part @param {number} sum */
-function piece({ name, tone, us }, sum) {
-  const wide = us / sum > 0.07;
+/** A package's share of a bar; what is too narrow for words has them in its tooltip. @param {{name: string, tone: number, us: number}} part @param {number} most */
+function piece({ name, tone, us }, most) {
+  const wide = us / most > 0.1;
   const made = h("span", { class: `tone${tone}${wide ? "" : " narrow"}`, title: `${name}: ${milliseconds(us)}` }, wide ? `${name} ${milliseconds(us)}` : "");
   made.style.flex = `${us} 0 0`;
   return made;
@@ -61,7 +62,7 @@ function startTable(start, by) {
   const cells = rows.map((row) => [
     named(row[0]),
     pair(row, most),
-    ...start.layers.map((_, layer) => milliseconds(figure(row, layer))),
+    ...start.layers.map((_, layer) => (figure(row, layer) ? milliseconds(figure(row, layer)) : "–")),
     ...(pairs ? [milliseconds(figure(row, 1) - figure(row, 0))] : []),
   ]);
   const figures = pairs ? ["#before", "#after", "#change"] : ["#alone"];
@@ -71,6 +72,7 @@ function startTable(start, by) {
 /** The figures of a row as bars, one below the other. @param {StartRow} row @param {number} most */
 function pair(row, most) {
   const bars = row.slice(1).map((us, layer) => {
+    if (!us) return h("span", { class: "bar none" });
     const made = h("span", { class: `bar ${row.length > 2 && layer === 0 ? "was" : "tone0"}` });
     made.style.width = `${most > 0 ? (100 * Number(us)) / most : 0}%`;
     return made;
