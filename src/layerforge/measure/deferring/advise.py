@@ -46,6 +46,8 @@ class Wanted:
 
     modules: frozenset[str]
     """A module, and those that lie in it."""
+    ms: float
+    """What these cost with all that is loaded for them alone."""
     most: int
     """Imports that it could be worth."""
 
@@ -58,7 +60,7 @@ def below(graph: Graph, name: str) -> frozenset[str]:
 def advise(graph: Graph, never: Asked, least: float) -> tuple[Group, ...]:
     """Groups of imports to defer, each worth ``least`` milliseconds for every import in it, the best first."""
     wanted = {
-        name: Wanted(modules=below(graph, name), most=min(MOST_TOGETHER, round(2 * ms / least) + 1))
+        name: Wanted(modules=below(graph, name), ms=ms, most=min(MOST_TOGETHER, round(2 * ms / least) + 1))
         for name, ms in weights(graph).items()
         if ms >= least
     }
@@ -134,8 +136,8 @@ def _groups(graph: Graph, net: Network, wanted: Mapping[str, Wanted], least: flo
     cuts: dict[frozenset[Wait], str] = {}
     for name, one in wanted.items():
         if name in now and (cut := fewest(net, one.modules & now, one.most)):
-            # Of several modules with the same answer the outermost is what people know.
-            cuts[cut] = min(name, cuts.get(cut, name), key=lambda name: (name.count("."), name))
+            # Of several modules with the same answer the one that brings the others is what it is about.
+            cuts[cut] = min(name, cuts.get(cut, name), key=lambda name: (-wanted[name].ms, name.count("."), name))
     for cut, name in cuts.items():
         freed = now - loaded(net, cut)
         group = Group(module=name, waits=tuple(sorted(cut)), freed=tuple(sorted(freed)), ms=graph.cost(freed))

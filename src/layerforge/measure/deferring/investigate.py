@@ -37,6 +37,8 @@ class Investigation:
     """The same as lines of recipes."""
     kept: tuple[Kept, ...]
     """What costs much and cannot wait."""
+    refused: Mapping[Wait, Reason]
+    """Imports that cannot wait, as the rewrite or a trial has told, of those that were asked about."""
     ms: float
     """Processor time of all imports, from which the figures of single ones are; milliseconds."""
     before_ms: float
@@ -75,6 +77,7 @@ def investigate(trial: Trial, owners: Owners, runs: int, least: float, progress:
         groups=groups,
         recipes=by_package(trace, graph, waits, never.reasons, owners),
         kept=costly,
+        refused=never.reasons,
         ms=sum(before.values()),
         before_ms=first,
         after_ms=then,
