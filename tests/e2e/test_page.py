@@ -424,7 +424,7 @@ def test_where_the_start_goes_is_shown_before_and_after(context: BrowserContext,
     widths = [box.evaluate("box => box.offsetWidth") for box in seen.page.locator("#start-bars .stack").all()]
     assert abs(widths[1] / widths[0] - 0.6) < 0.02
     assert cells(seen.page, "Import time before and after")[0] == ["demo", "", "4.0 ms", "2.0 ms", "-2.0 ms"]
-    seen.page.locator("#start-part").get_by_label("module body").check()
+    seen.page.locator("#start-part").get_by_label("module bodies").check()
     assert cells(seen.page, "Import time before and after")[0][0] == "demo"
     assert seen.complaints == []
 
