@@ -23,6 +23,8 @@ from layerforge.core.runtimes import Target
 from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.text import counted
 from layerforge.examine.examination import Examination
+from layerforge.layer.imports import module_name
+from layerforge.layer.passes.deferring import Deferral
 from layerforge.measure.coldstart.experiment import Function, MeasuredLayer
 from layerforge.measure.deferring.advise import Reason
 from layerforge.measure.deferring.investigate import Investigation, investigate
@@ -44,6 +46,8 @@ class AdviceOrder:
     """What is to be advised on."""
 
     layer: MeasuredLayer
+    deferred: Sequence[Deferral]
+    """What waits in it already."""
     target: Target
     function: Function
     image: str | None
@@ -58,8 +62,15 @@ def run(
     """Finds out what could wait in the layers ``seen``, shows it, and gives it as data for JSON."""
     require_sources(seen)
     place = engine(order.image, order.target, seen, store, progress)
-    owners = Owners(examination=order.layer.examination, opt=str(order.layer.opt))
-    trial = Trial(engine=place, target=order.target, function=order.function, layer=order.layer)
+    waiting = {one.file: one.modules for one in order.deferred}
+    owners = Owners(examination=order.layer.examination, opt=str(order.layer.opt), waiting=waiting)
+    trial = Trial(
+        engine=place,
+        target=order.target,
+        function=order.function,
+        layer=order.layer,
+        waiting={module_name(file): modules for file, modules in waiting.items()},
+    )
     found = investigate(trial, owners, order.runs, order.worth, progress)
     show(out, found, owners, order.worth)
     return {

@@ -106,7 +106,15 @@ def command(
         coldstart_function.say(function, progress, chosen=chosen is not None)
         if advise_defer:
             layer = unpacked(own, workspace / "0", given[0])
-            advice = AdviceOrder(layer=layer, target=target, function=function, image=image, runs=runs, worth=worth)
+            advice = AdviceOrder(
+                layer=layer,
+                deferred=own.deferred,
+                target=target,
+                function=function,
+                image=image,
+                runs=runs,
+                worth=worth,
+            )
             data = advising.run(advice, own.seen, store, progress, out)
         else:
             place = connect(image, target, progress)

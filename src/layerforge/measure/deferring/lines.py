@@ -20,7 +20,7 @@ class RecipeLines:
     ms: float
     """What is saved where this recipe alone says so."""
     defer: Mapping[str, tuple[str, ...]]
-    """By file, below ``python/``, the imports that wait."""
+    """By file, below ``python/``, the imports that wait, with those that do in the layer as it is."""
 
 
 def by_package(
@@ -35,17 +35,20 @@ def by_package(
         RecipeLines(
             package=package,
             ms=graph.cost(whole - loaded(network(graph, set(own), never))),
-            defer=dict(_files(trace, own, owners)),
+            defer=dict(_files(trace, package, own, owners)),
         )
         for package, own in groups.items()
     ]
     return tuple(sorted(found, key=lambda one: (-one.ms, one.package)))
 
 
-def _files(trace: Trace, waits: Iterable[Wait], owners: Owners) -> Iterator[tuple[str, tuple[str, ...]]]:
-    files: dict[str, list[str]] = defaultdict(list)
+def _files(trace: Trace, package: str, waits: Iterable[Wait], owners: Owners) -> Iterator[tuple[str, tuple[str, ...]]]:
+    files: dict[str, set[str]] = defaultdict(set)
+    for file, names in owners.waiting.items():
+        if owners.package(f"/opt/python/{file}") == package:
+            files[file].update(names)
     for wait in waits:
-        files[owners.path(trace.modules[wait.importer].file)].append(wait.module)
+        files[owners.path(trace.modules[wait.importer].file)].add(wait.module)
     yield from ((file, tuple(sorted(names))) for file, names in sorted(files.items()))
 
 

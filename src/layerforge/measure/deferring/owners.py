@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from layerforge.core.paths import below_site
 from layerforge.examine.examination import Examination
@@ -15,6 +16,8 @@ class Owners:
     examination: Examination
     opt: str = "/opt"
     """Where the function sees the layer."""
+    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By file, below ``python/``, the imports that wait in the layer as it is."""
 
     def path(self, file: str) -> str:
         """What a recipe calls a source: its path below ``python/``; empty for what is none of the layer."""

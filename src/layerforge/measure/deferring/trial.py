@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from layerforge.build.engine import Job, Outcome
@@ -27,6 +27,8 @@ class Trial:
     target: Target
     function: Function
     layer: MeasuredLayer
+    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By module, the imports that wait in the layer as it is."""
 
     @property
     def job(self) -> Job:
@@ -48,13 +50,13 @@ def links(trial: Trial, waits: Collection[Wait] = (), known: Trace | None = None
     Raises ``VerificationError`` where the function fails.
     """
     word = new_word()
-    return _told(trial, traced(trial.job, word, edges=True, before=_before(waits, known)), word)
+    return _told(trial, traced(trial.job, word, edges=True, before=_before(trial, waits, known)), word)
 
 
 def costs(trial: Trial, waits: Collection[Wait] = (), known: Trace | None = None) -> dict[str, float]:
     """Milliseconds of processor time that each module takes alone, of one run."""
     word = new_word()
-    trace = _told(trial, traced(trial.job, word, edges=False, before=_before(waits, known)), word)
+    trace = _told(trial, traced(trial.job, word, edges=False, before=_before(trial, waits, known)), word)
     return {name: one.us / 1000 for name, one in trace.modules.items()}
 
 
@@ -70,7 +72,7 @@ def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def refusals(trial: Trial, trace: Trace, waits: Iterable[Wait]) -> dict[Wait, Reason]:
     """Of some imports those that cannot wait, as the rewrite itself says, and why."""
     waits = sorted(waits)
-    jobs = [_rewriting(trace, one.importer, [one.module]) for one in waits]
+    jobs = [_rewriting(trial, trace, one.importer, [one.module]) for one in waits]
     word = new_word()
     program = f"{resources.text('trace_imports.py')}\n{_rewrite()}\nsay({word!r}, reasons({jobs!r}))\n"
     job = Job(target=trial.target, opt=trial.layer.opt, program=program, timeout=TIMEOUT)
@@ -84,20 +86,22 @@ def _rewrite() -> str:
     return f"{resources.text('try_deferring.py')}\nDEFER = {resources.text('defer_imports.py')!r}\n"
 
 
-def _before(waits: Collection[Wait], known: Trace | None) -> str:
+def _before(trial: Trial, waits: Collection[Wait], known: Trace | None) -> str:
     """What has imports wait, in front of an init phase."""
     if not waits or known is None:
         return ""
     modules: dict[str, list[str]] = defaultdict(list)
     for one in sorted(waits):
         modules[one.importer].append(one.module)
-    jobs = [_rewriting(known, name, names) for name, names in modules.items()]
+    jobs = [_rewriting(trial, known, name, names) for name, names in modules.items()]
     return f"{_rewrite()}\ndefer({jobs!r})\n"
 
 
-def _rewriting(trace: Trace, module: str, names: Sequence[str]) -> dict[str, Any]:
+def _rewriting(trial: Trial, trace: Trace, module: str, names: Sequence[str]) -> dict[str, Any]:
+    # A module is rewritten from its source, in which nothing waits yet.
+    every = sorted({*names, *trial.waiting.get(module, ())})
     file = trace.modules[module].file
-    return {"file": file, "module": module, "package": file.endswith("/__init__.py"), "defer": list(names)}
+    return {"file": file, "module": module, "package": file.endswith("/__init__.py"), "defer": every}
 
 
 def _told(trial: Trial, job: Job, word: str) -> Trace:

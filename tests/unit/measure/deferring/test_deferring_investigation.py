@@ -36,14 +36,16 @@ LIB = {
     "lib/a.py": "from heavy import work\ndef run():\n    return work()\n",
     "lib/b.py": "import heavy.deep\ndef run():\n    return heavy.deep.x\n",
     "heavy/__init__.py": f"{BURNS}def work():\n    return 3\n",
-    "heavy/deep.py": f"{BURNS}x = 4\n",
+    "heavy/deep.py": "x = 4\n",
 }
 """A package that imports another twice, and uses it in functions alone."""
 
 WORTH = 1e-6
 
 
-def investigated(folder: Path, files: dict[str, str]) -> tuple[Investigation, Owners]:
+def investigated(
+    folder: Path, files: dict[str, str], waiting: dict[str, tuple[str, ...]] | None = None
+) -> tuple[Investigation, Owners]:
     files = {**INFO, **files}
     record = "".join(f"{name},,\n" for name in files if name.startswith("lib/"))
     files["lib-1.0.dist-info/RECORD"] = record
@@ -55,8 +57,9 @@ def investigated(folder: Path, files: dict[str, str]) -> tuple[Investigation, Ow
         target=target(),
         function=of_imports(["lib"]),
         layer=MeasuredLayer(examination=seen, opt=opt),
+        waiting={"lib.a": ("light",)} if waiting else {},
     )
-    owners = Owners(examination=seen, opt=str(opt))
+    owners = Owners(examination=seen, opt=str(opt), waiting=waiting or {})
     return investigate(trial, owners, 1, WORTH, FakeProgress()), owners
 
 
@@ -79,6 +82,13 @@ def test_what_only_functions_use_waits_in_every_file_that_keeps_it(tmp_path: Pat
         "module": "heavy",
     }
     assert told["together"]["still_loaded"] == []
+
+
+def test_what_waits_in_the_layer_already_goes_on_waiting_and_stands_in_the_lines_too(tmp_path: Path) -> None:
+    files = LIB | {"lib/a.py": f"import light\n{LIB['lib/a.py']}", "light.py": BURNS}
+    found, _ = investigated(tmp_path, files, {"lib/a.py": ("light",)})
+    assert named(found)["lib"] == {"lib/a.py": ["heavy", "light"], "lib/b.py": ["heavy.deep"]}
+    assert found.modules_after == found.modules - 3
 
 
 def test_what_the_function_asks_for_is_not_advised_away(tmp_path: Path) -> None:
