@@ -66,7 +66,7 @@ function startTable(start, by) {
     ...(pairs ? [milliseconds(figure(row, 1) - figure(row, 0))] : []),
   ]);
   const figures = pairs ? ["#before", "#after", "#change"] : ["#alone"];
-  return table(pairs ? "Import time before and after" : "Import time", [by === "by_package" ? "package" : "module", "", ...figures], cells, 20);
+  return table(pairs ? "Import time before and after" : "Import time", [by === "by_package" ? "package" : "module", pairs ? "compared" : "share", ...figures], cells, 20);
 }
 
 /** The figures of a row as bars, one below the other. @param {StartRow} row @param {number} most */
