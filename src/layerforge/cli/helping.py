@@ -55,6 +55,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "coldstart": (
         f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",
         "layerforge coldstart layer.zip --env PYTHON_LAZY_IMPORTS=all --against layer.zip",
+        "layerforge coldstart layer.zip --import pandas --advise-defer",
     ),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
@@ -121,6 +122,7 @@ OPTIONS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
     "coldstart": {
         "What is run": ("modules", "code", "handler", "event", "variables"),
         "How": ("against", "against_variables", "memory", "runs", "image"),
+        "What could wait": ("advise_defer", "worth"),
         "For which Lambda": ("python", "arch"),
         "What it costs": ("price_gb_second", "per_day"),
         "Result": ("plot", "write", "no_write", "as_json"),
