@@ -1,6 +1,3 @@
-import sklearn
-
-
 def main() -> None:
     pass
 

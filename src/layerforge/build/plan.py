@@ -12,7 +12,8 @@ from layerforge import __version__
 from layerforge.build import compiler_flags
 from layerforge.build.engine import Image
 from layerforge.build.interpreters import Interpreter
-from layerforge.core import digest
+from layerforge.core import digest, resources
+from layerforge.core.paths import PRIME
 from layerforge.core.runtimes import Arch, Target
 from layerforge.resolve import lock
 from layerforge.resolve.errors import LockError, RecipeError
@@ -171,7 +172,7 @@ def source_steps(
         needs = [steps[need].key for need in parts[name].needs]
         settings = settings_of(parts[name], target.arch)
         _refuse_native(parts[name], settings)
-        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, asdict(settings)])
+        steps[name] = _step(parts[name], settings, by_name, toolchain, [*common, needs, _settings_json(settings)])
     system = (SystemStep(sonames=spec.system, key=digest.of_json([*common, "system", list(spec.system)])),)
     return (*steps.values(), *(system if spec.system else ()))
 
@@ -185,13 +186,22 @@ def settings_of(part: Library | SourcePackage, arch: Arch) -> Settings:
         env={**own.env, **more.env},
         flags={name: f"{own.flags.get(name, '')} {more.flags.get(name, '')}".strip() for name in flags},
         config={name: (*own.config.get(name, ()), *more.config.get(name, ())) for name in names},
+        module_flags={**own.module_flags, **more.module_flags},
     )
+
+
+def _settings_json(settings: Settings) -> dict[str, Any]:
+    """What decides a step's bytes, without what was not known of before and is not used."""
+    # In the order in which they are written: the last flags win.
+    module_flags = [list(row) for row in settings.module_flags.items()]
+    facts = {key: value for key, value in asdict(settings).items() if key != "module_flags"}
+    return facts | ({"module_flags": module_flags} if module_flags else {})
 
 
 def _refuse_native(part: Library | SourcePackage, settings: Settings) -> None:
     """Raises ``RecipeError`` where a recipe compiles for whatever processor the build machine has."""
     config = (value for values in settings.config.values() for value in values)
-    flags = (*settings.env.values(), *settings.flags.values(), *config)
+    flags = (*settings.env.values(), *settings.flags.values(), *settings.module_flags.values(), *config)
     commands = part.script.splitlines() if isinstance(part, Library) else []
     told = [
         *filter(compiler_flags.for_this_machine, flags),
@@ -261,7 +271,13 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     places = ["" if one.source.url.startswith("file:") else one.source.url for one in spec.data]
     rows = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
     data = [[*row, place] for row, place in zip(rows, places, strict=True)]
-    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches]}
+    primed = {"prime": _priming(spec)} if spec.prime or spec.bytecode.waits else {}
+    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches], **primed}
+
+
+def _priming(spec: LayerSpec) -> list[Any]:
+    """What decides the files that load before a snapshot what the layer has wait."""
+    return [digest.of_file(resources.path(f"{PRIME}.py")), *([one.package, one.text] for one in spec.prime)]
 
 
 def as_json(planned: Plan) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layerforge.build import compiler_flags
+from layerforge.build import compiler_flags, module_flags
 from layerforge.build.compiler_flags import PREFIX, WORK
 from layerforge.build.durations import SharedClock
 from layerforge.build.engine import Builder, Mount, Task
@@ -77,7 +77,11 @@ def task_of(work: StepWork, context: StepContext, folder: Path, unpacked: Path, 
                 Mount(source=folder / "out", target="/out", writable=True),
             ]
             env |= {"PYTHONPATH": "/driver:/env"}
-            script = f"{_START}cp -R /src/. .\npython3 /driver/build_wheel.py /driver/settings.json /out\n"
+            flags = step.settings.module_flags
+            mounts += [module_flags.mount_of(flags, folder)] if flags else []
+            make = "python3 /driver/build_wheel.py /driver/settings.json /out\n"
+            make = f"{module_flags.BEFORE}{make}{module_flags.AFTER}" if flags else make
+            script = f"{_START}cp -R /src/. .\n{make}"
         case SystemStep():
             mounts += [Mount(source=folder / "out", target="/out", writable=True)]
             script = _START + "".join(_copy_library(soname) for soname in step.sonames)

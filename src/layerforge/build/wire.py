@@ -24,7 +24,7 @@ from layerforge.resolve.fit import Goal
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Compression, Source
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever the same JSON would mean something else."""
 
 MOST_DETAILS = 60

@@ -62,18 +62,18 @@ def env_option(command: Command) -> Command:
     )(command)
 
 
-def variables_of(words: Iterable[str]) -> dict[str, str]:
-    """The variables that options name. Raises ``UsageError``."""
+def variables_of(words: Iterable[str], option: str = "--env") -> dict[str, str]:
+    """The variables that the words of an option name. Raises ``UsageError``."""
     found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not _NAME.fullmatch(name):
             raise UsageError(
-                f"--env {word} is no variable of a function",
-                hint="such as --env TABLE=orders; Lambda takes letters, digits and _, two at least, a letter first",
+                f"{option} {word} is no variable of a function",
+                hint=f"such as {option} TABLE=orders; Lambda takes letters, digits and _, two at least, a letter first",
             )
         if name in RESERVED:
-            raise UsageError(f"--env {name} is Lambda's own to set", hint="leave it out; see --memory and --timeout")
+            raise UsageError(f"{option} {name} is Lambda's own to set", hint="leave it out; see --memory and --timeout")
         found[name] = value
     return found
 

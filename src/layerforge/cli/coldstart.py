@@ -24,6 +24,7 @@ from layerforge.cli.coldstart_options import (
     Memories,
     Places,
     RunPlace,
+    environments,
     function_options,
     result_options,
 )
@@ -64,6 +65,8 @@ def command(
     handler: str | None,
     code: Path | None,
     event: str | None,
+    variables: tuple[str, ...],
+    against_variables: tuple[str, ...],
     python: str | None,
     arch: str | None,
     image: str | None,
@@ -84,6 +87,7 @@ def command(
     places = find_places(zip_files[0] if len(zip_files) == 1 else None, write, plot, no_write=no_write)
     asked = Asked(modules=modules, handler=handler, event=event, code=code)
     coldstart_function.refuse(asked)
+    given = environments(variables, against_variables, against)
     progress = terminal.progress()
     own, other = (read(paths, progress) for paths in (zip_files, (against,) if against else ()))
     target = code_options.target(own.seen, own.manifests, (), python, arch)
@@ -92,7 +96,8 @@ def command(
         function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
         coldstart_function.say(function, progress, chosen=chosen is not None)
         place = connect(image, target, progress)
-        subjects = tuple(unpacked(one, workspace / str(at)) for at, one in enumerate((own, other)) if one.seen)
+        layers = zip((own, other), given, strict=True)
+        subjects = tuple(unpacked(one, workspace / str(at), its) for at, (one, its) in enumerate(layers) if one.seen)
         order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
         at = prices(target.arch, price_gb_second)
         data = run(order, place, at, per_day, progress, terminal.report(taken=as_json))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from layerforge.cli.code_options import code_option
+from layerforge.cli.code_options import code_option, variables_of
+from layerforge.core.errors import UsageError
 from layerforge.core.limits import FULL_CPU_MB, LARGEST_MB, SMALLEST_MB
 from layerforge.measure.coldstart.experiment import Lambda
 
@@ -54,6 +56,19 @@ class Memories(click.ParamType[tuple[int, ...]]):
         return tuple(sorted(set(map(int, words))))
 
 
+def environments(own: Iterable[str], others: Iterable[str], against: Path | None) -> tuple[dict[str, str], ...]:
+    """The variables that ``--env`` gives to the function with the layer, and ``--against-env`` to the function with the
+    other. Raises ``UsageError``.
+    """
+    given = variables_of(own), variables_of(others, "--against-env")
+    if given[1] and against is None:
+        raise UsageError(
+            "--against-env is about the layer of --against, and there is none",
+            hint="name it; with the same zip twice, --env alone shows what variables change",
+        )
+    return given
+
+
 def function_options(command: Any) -> Any:
     """What is run."""
     for option in (
@@ -65,6 +80,20 @@ def function_options(command: Any) -> Any:
             "--code, what Lambda's configuration has, such as app.handler.",
         ),
         code_option,
+        click.option(
+            "--against-env",
+            "against_variables",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Variable of the function with the layer of --against; repeatable.",
+        ),
+        click.option(
+            "--env",
+            "variables",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Variable of the function with ZIP; repeatable. Those that manifests name are set already.",
+        ),
         click.option(
             "--import",
             "modules",

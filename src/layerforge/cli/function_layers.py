@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,13 @@ def read(paths: Iterable[Path], progress: Progress) -> Layers:
     return Layers(seen=seen, manifests=tuple(manifest(one, progress.warn) for one in seen))
 
 
-def unpacked(layers: Layers, folder: Path) -> MeasuredLayer:
-    """Layers as one function has them, unpacked in ``folder``."""
+def unpacked(layers: Layers, folder: Path, given: Mapping[str, str]) -> MeasuredLayer:
+    """Layers as one function has them, unpacked in ``folder``; ``given`` are variables that it has besides."""
     stacked.stack(layers.seen, folder, folder.with_name(f"{folder.name}-parts"))
     return MeasuredLayer(
         examination=union.together(layers.seen),
         opt=folder,
-        env=code_options.env_of(layers.manifests, {}),
+        env=code_options.env_of(layers.manifests, given),
+        given=given,
         parts=layers.seen if len(layers.seen) > 1 else (),
     )

@@ -52,7 +52,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge run layer.zip --code src --handler app.handler --event event.json",
         """layerforge run base.zip ml.zip --code .aws-sam/build/Train --handler app.handler --event '{"rows": 10}'""",
     ),
-    "coldstart": (f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",),
+    "coldstart": (
+        f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",
+        "layerforge coldstart layer.zip --env PYTHON_LAZY_IMPORTS=all --against layer.zip",
+    ),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
         "layerforge publish layer.zip --region eu-west-1 --dry-run",
@@ -116,8 +119,8 @@ OPTIONS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Result": ("as_json",),
     },
     "coldstart": {
-        "What is run": ("modules", "code", "handler", "event"),
-        "How": ("against", "memory", "runs", "image"),
+        "What is run": ("modules", "code", "handler", "event", "variables"),
+        "How": ("against", "against_variables", "memory", "runs", "image"),
         "For which Lambda": ("python", "arch"),
         "What it costs": ("price_gb_second", "per_day"),
         "Result": ("plot", "write", "no_write", "as_json"),

@@ -20,6 +20,8 @@ def told(manifest: Manifest) -> Iterator[str]:
         yield from fit_search.told(manifest.fit)
     if manifest.left_out:
         yield f"left out: {left_out.told(manifest.left_out)}"
+    if manifest.variant:
+        yield f"a variant of {manifest.variant.of}, without {'; '.join(manifest.variant.whats)}"
     if manifest.patches:
         yield f"patched: {', '.join(f'{one.package} by {one.name}' for one in manifest.patches)}"
     yield from deferring.told(manifest.bytecode)
@@ -37,6 +39,7 @@ def as_data(manifest: Manifest | None) -> dict[str, Any]:
         "fit": asdict(manifest.fit) | {"fits": manifest.fit.fits} if manifest and manifest.fit else None,
         "env": dict(manifest.env) if manifest else {},
         "left_out": [asdict(one) for one in manifest.left_out] if manifest else [],
+        "variant": asdict(manifest.variant) if manifest and manifest.variant else None,
         "patches": [asdict(one) for one in manifest.patches] if manifest else [],
         "deferred": [asdict(one) for one in manifest.deferred] if manifest else [],
         "data": [asdict(one) for one in manifest.data] if manifest else [],

@@ -19,7 +19,6 @@ from layerforge.core.runtimes import Target
 from layerforge.core.text import megabytes
 from layerforge.resolve import locking, recipe_file
 from layerforge.resolve.catalogue import Catalogue, catalogue
-from layerforge.resolve.recipe import Library
 from layerforge.resolve.sources import Search
 from layerforge.resolve.targets import requests
 
@@ -69,7 +68,7 @@ def refuse_known(package: str, folder: Path, known: Catalogue) -> None:
         raise UsageError(f"{folder} {what}, and nothing is overwritten", hint="take it away, or name another --output")
     if package in known.places:
         place, found = known.places[package], known.find(package)
-        kind = "library" if found and isinstance(found.part, Library) else "package"
+        kind = found.kind if found else "package"
         raise UsageError(
             f"there is a recipe for the {kind} {package} already: {place}",
             hint=f"to change it, copy it: `cp -r {place} {folder}`; "

@@ -19,6 +19,7 @@ from layerforge.examine.examine import examine
 from layerforge.examine.installed import Held, Installed, installed, refuse_without_metadata
 from layerforge.examine.kept import KeptWheel
 from layerforge.examine.made_for import made_for
+from layerforge.examine.not_whole import not_whole
 from layerforge.examine.rooted import as_layer
 from layerforge.resolve import exact, excluding, left_out, lock, uv
 from layerforge.resolve.catalogue import Catalogue
@@ -107,7 +108,10 @@ def origin(zip_file: Path, python: str | None, arch: str | None) -> Origin:
         found = installed(seen, read, target)
     line = f"{seen.path.name} has its packages at its top, as a function's code; it is compared as if it were a layer"
     place = () if found.root else (line,)
-    return Origin(target=target, seen=seen, found=found, remarks=(*unsure, *place, *found.remarks))
+    parts = ", ".join(not_whole(seen.members))
+    whole = (f"{seen.path.name} is a variant, which is without parts of {parts}; the new layer has all of them",)
+    remarks = (*unsure, *place, *(whole if parts else ()), *found.remarks)
+    return Origin(target=target, seen=seen, found=found, remarks=remarks)
 
 
 def order(

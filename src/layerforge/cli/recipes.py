@@ -43,7 +43,11 @@ def command(ctx: click.Context, recipes_folders: tuple[Path, ...], as_json: bool
         terminal.print_json({"recipes": rows})
         return
     cells = [(row["name"], row["kind"], row["version"] or row["versions"], row["python"], _most(row)) for row in rows]
-    terminal.report().table("", ("recipe", "what of", "version", "Python", "unzipped at most"), cells)
+    out = terminal.report()
+    out.table("", ("recipe", "what of", "version", "Python", "unzipped at most"), cells)
+    for row in (row for row in rows if row["without"]):
+        out.line()
+        out.line(f"{row['name']} is without {'; '.join(row['without'])}")
 
 
 command.add_command(new_recipe.command)
@@ -101,7 +105,9 @@ class RecipeRow(TypedDict):
 
     name: str
     kind: str
-    """``layer``: a package that `layerforge build NAME` has a lock for; ``package``; ``library``."""
+    """``layer``: a package that `layerforge build NAME` has a lock for; ``variant``: such a layer that is without parts
+    of its packages; ``package``; ``library``.
+    """
     versions: str
     """Those that it was proved for."""
     compiles: bool
@@ -111,25 +117,29 @@ class RecipeRow(TypedDict):
     python: str
     unzipped_at_most: int
     zipped_at_most: int
+    without: list[str]
+    """What a variant leaves out, in words."""
 
 
 def _row(recipe: Recipe) -> RecipeRow:
     library = recipe.part if isinstance(recipe.part, Library) else None
     row = RecipeRow(
         name=recipe.name,
-        kind="library" if library else "layer" if recipe.layer else "package",
+        kind="layer" if recipe.layer and recipe.of_package else recipe.kind,
         versions=library.version if library else recipe.versions,
         compiles=recipe.part is not None,
         version="",
         python="",
         unzipped_at_most=0,
         zipped_at_most=0,
+        without=list(recipe.variant.whats) if recipe.variant else [],
     )
     if recipe.layer is None:
         return row
     file = recipe.folder / recipe_file.LOCK
     locked = lock.parse(locking.read(file, "write it anew") if file.is_file() else "", recipe_file.LOCK)
-    versions = [pin.version for pin in locked.pins if pin.name == recipe.name]
+    name = recipe.variant.of if recipe.variant else recipe.name
+    versions = [pin.version for pin in locked.pins if pin.name == name]
     row["version"] = versions[-1] if versions else ""
     row["python"] = f"{locked.oldest_python} and newer" if locked.oldest_python else ""
     row["unzipped_at_most"] = recipe.layer.budget.unzipped or 0

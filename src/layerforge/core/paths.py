@@ -11,6 +11,12 @@ SITE = "python"
 OPT = "/opt/"
 """Where Lambda unpacks layers."""
 
+PRIME = "layerforge_prime"
+"""Module of a layer that loads, before a snapshot of a function is taken, what the layer has wait."""
+
+PRIMING = f"{SITE}/{PRIME}/__init__.py"
+"""Where it lies. Beside it is a table for each package."""
+
 LIBRARIES = "lib"
 """Folder of a layer that Lambda puts on the loader's path as ``/opt/lib``."""
 

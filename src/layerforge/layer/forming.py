@@ -15,6 +15,7 @@ from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import Fetched, LaidData, laid, with_data
 from layerforge.layer.fit_search import Fitted
+from layerforge.layer.passes.priming import with_priming
 from layerforge.layer.passes.run import CONTENTS, MODULES, Passes, optimize
 from layerforge.layer.passes.setting import PassResult
 from layerforge.layer.patches import AppliedPatch, patched
@@ -105,7 +106,7 @@ class Bench:
             tree = with_data(assemble(planned, self.built, folder, self.search), data)
             tree, changes, patches = patched(tree, planned.spec.patches, self.search.progress)
             tree, parts = without_parts(tree, planned.spec.variant, self.search.progress)
-            tree, results = self._optimized(tree, planned, CONTENTS)
+            tree, results = self._optimized(with_priming(tree, planned.spec, planned.target), planned, CONTENTS)
             self.assembled[runtime] = Formed(
                 plan=planned, tree=tree, results=(*changes, *parts, *results), patches=patches, data=laid(data)
             )

@@ -153,7 +153,13 @@ def _without_star(tree: Tree, module: str, names: set[str]) -> set[str]:
     if "*" not in names:
         return names
     plain = f"{SITE}/{module.replace('.', '/')}"
-    source = tree.read(f"{plain}/__init__.py") or tree.read(f"{plain}.py") or b""
+    source = tree.read(f"{plain}/__init__.py") or tree.read(f"{plain}.py")
+    if source is None:
+        raise RecipeError(
+            f"{module} cannot be left out alone: a module of the layer takes all that is in it with import *, "
+            "and no source says what that is",
+            hint="leave out what imports it too, or let it in",
+        )
     return (names - {"*"}) | set(_public(source))
 
 

@@ -14,7 +14,7 @@ from layerforge.resolve.errors import RecipeError
 from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Budget, Check, Library, Need, Recipe, SourcePackage, checks_together
+from layerforge.resolve.recipe import Budget, Check, CodeRules, Library, Need, Recipe, SourcePackage, checks_together
 from layerforge.resolve.variant import Variant
 
 
@@ -47,7 +47,7 @@ def compose(
     composed = replace(
         spec,
         budget=Budget() if left else spec.budget,
-        bytecode=replace(spec.bytecode, packages={one.name: one.bytecode for one in applied.values()}),
+        bytecode=replace(spec.bytecode, packages={one.name: _code(one, spec) for one in applied.values()}),
         prune={one.name: one.prune for one in applied.values() if one.prune.remove or one.prune.keep},
         check=_check(layer, applied.values(), [*at_work, *libraries]),
         libraries=tuple(one.part for one in libraries if isinstance(one.part, Library)),
@@ -57,6 +57,7 @@ def compose(
         env=_env(applied.values()),
         data=tuple(one for recipe in applied.values() for one in recipe.data),
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
+        prime=tuple(recipe.prime for recipe in applied.values() if recipe.prime),
     )
     wheels = _from_wheels(left, budget=spec.budget != Budget()) if not image else ()
     told = (spec.variant.told,) if spec.variant else ()
@@ -240,6 +241,18 @@ def _left_of(check: Check, variant: Variant) -> Check:
         imports=tuple(name for name in check.imports if variant.has(name)),
         scripts=tuple(one for one in check.scripts if one.package not in variant.proves),
     )
+
+
+def _code(recipe: Recipe, spec: LayerSpec) -> CodeRules:
+    """How a package's modules are compiled, without what is said of modules that a variant leaves out."""
+    rules, variant = recipe.bytecode, spec.variant
+    if variant is None or not rules.defer:
+        return rules
+    return replace(rules, defer={file: names for file, names in rules.defer.items() if variant.has(_module(file))})
+
+
+def _module(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _system(recipes: Iterable[Recipe], target: Target) -> tuple[str, ...]:

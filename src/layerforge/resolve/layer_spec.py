@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layerforge.resolve.left_out import LeftOut
-from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage
+from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage, WarmUp
 from layerforge.resolve.variant import Variant
 
 
@@ -43,6 +43,8 @@ class LayerSpec:
     """Variables of the function, where the files are there that they name."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    prime: tuple[WarmUp, ...] = ()
+    """What runs before a snapshot of a function is taken."""
     variant: Variant | None = None
     """What the layer is without, where it is a variant."""
 

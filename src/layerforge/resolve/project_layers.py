@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from layerforge.resolve.project_settings import Asks, FunctionWish, LayerWish
 from layerforge.resolve.recipe import TargetLayer
 from layerforge.resolve.request import Request
 from layerforge.resolve.targets import requests
+from layerforge.resolve.variant import Asked, Variant, of_layer
 from layerforge.resolve.wanted import NOTHING, Wanted, wanted
 
 PLANNED = "layers.lock"
@@ -41,7 +42,8 @@ def request(
     named = options if options and asks.project else wanted(asks.extra, asks.group)
     [found] = requests(words, own, known, options=named)
     left = (*found.spec.leave_out, *(name for one in _recipes(asks, known) for name in one.leave_out))
-    spec = replace(found.spec, name=wish.name, leave_out=tuple(dict.fromkeys(left)))
+    kind = _variant(wish, found.spec.requires, known)
+    spec = replace(found.spec, name=wish.name, leave_out=tuple(dict.fromkeys(left)), variant=kind)
     return replace(found, spec=spec, given=(wish.name,), options=())
 
 
@@ -78,6 +80,22 @@ def _recipes(asks: Asks, known: Catalogue) -> Iterator[TargetLayer]:
 def _recipe(text: str, known: Catalogue) -> TargetLayer | None:
     found = known.target(canonicalize_name(text.strip()))
     return found.layer if found else None
+
+
+def _variant(wish: LayerWish | FunctionWish, requires: Iterable[str], known: Catalogue) -> Variant | None:
+    """The variant that a layer asks for. Raises ``RecipeError`` where a function does: its layers are others' too."""
+    recipes = [found for text in wish.asks.requires if (found := known.target(canonicalize_name(text.strip())))]
+    kinds = [one for one in recipes if one.variant]
+    if kinds and isinstance(wish, FunctionWish):
+        raise RecipeError(
+            f"function {wish.name} requires {kinds[0].name}, a variant, and the layers that functions share are whole",
+            hint=f'make it a layer of its own, [layer.NAME] with requires = ["{kinds[0].name}"], and name that in '
+            f"`layers` of the function",
+        )
+    own = {text for one in kinds if one.layer for text in one.layer.requires}
+    rest = [text for text in requires if text not in own]
+    asked = [Asked(variant=one.variant) for one in kinds]
+    return of_layer([*asked, Asked(requires=rest)])
 
 
 def _refuse_absent(wish: LayerWish | FunctionWish) -> None:

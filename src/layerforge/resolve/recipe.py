@@ -78,6 +78,11 @@ class Bytecode:
         return self.packages.get(package) or CodeRules(docstrings=self.docstrings)
 
     @property
+    def waits(self) -> bool:
+        """Whether an import of some module waits until something uses it."""
+        return self.mode is not BytecodeMode.NONE and any(one.defer or one.lazy for one in self.packages.values())
+
+    @property
     def told(self) -> str:
         """What becomes of docstrings, in words: ``keep``, ``drop``, or ``drop in numpy, scipy``."""
         others = [name for name, one in sorted(self.packages.items()) if one.docstrings is not self.docstrings]
@@ -103,6 +108,14 @@ class Prune:
 @dataclass(frozen=True, kw_only=True)
 class CheckScript:
     """A program that proves a package."""
+
+    package: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """A module that does for the first time, before a snapshot is taken, what a package's functions do."""
 
     package: str
     text: str
@@ -166,6 +179,8 @@ class Settings:
     """What is added to variables, such as to ``CFLAGS``."""
     config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Settings for the package's build backend (PEP 517)."""
+    module_flags: Mapping[str, str] = field(default_factory=dict)
+    """Flags that are added to the commands that make single files, by glob of the file; of several, all in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,13 +299,19 @@ class Recipe:
     """Variables of the function."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    prime: WarmUp | None = None
     layer: TargetLayer | None = None
     variant: Variant | None = None
 
     @property
+    def kind(self) -> str:
+        """What it is about: a ``package``, a ``library``, or a ``variant`` of a layer."""
+        return "variant" if self.variant else "library" if isinstance(self.part, Library) else "package"
+
+    @property
     def of_package(self) -> bool:
         """Whether it is about a Python package."""
-        return self.variant is None and not isinstance(self.part, Library)
+        return self.kind == "package"
 
     @property
     def compiles(self) -> bool:

@@ -159,16 +159,24 @@ def _of_check(one: ReadRecipe) -> Iterator[RecipeFinding]:
             hint=f'write what functions do with it into {CHECK}, then name it: script = "{CHECK}"',
         )
     for script in one.recipe.check.scripts:
-        try:
-            guarded.python(script.text.encode())
-        except guarded.Unreadable as error:
-            yield one.error(f"it is no Python: {error}", script_name(one.recipe.folder))
+        yield from _no_python(one, script.text, "check")
+    if one.recipe.prime is not None:
+        yield from _no_python(one, one.recipe.prime.text, "prime")
+
+
+def _no_python(one: ReadRecipe, text: str, table: str) -> Iterator[RecipeFinding]:
+    """What is wrong with the script that a table names."""
+    try:
+        guarded.python(text.encode())
+    except guarded.Unreadable as error:
+        yield one.error(f"it is no Python: {error}", script_name(one.recipe.folder, table))
 
 
 def _of_files(one: ReadRecipe) -> Iterator[RecipeFinding]:
     """Files that nothing reads."""
     recipe = one.recipe
-    used = {recipe_file.FILE, recipe_problems.PATCHES, script_name(recipe.folder)}
+    used = {recipe_file.FILE, recipe_problems.PATCHES}
+    used |= {script_name(recipe.folder, table) for table in ("check", "prime")}
     used |= {recipe_file.LOCK} if recipe.layer else set()
     used |= {recipe_file.BUILD_LOCK} if recipe.compiles else set()
     used |= {CHECK} if not recipe.check.scripts and not isinstance(recipe.part, Library) else set()  # it is told of
@@ -189,7 +197,7 @@ def _use(name: str) -> str:
     return uses.get(name, f"patches are called {recipe_problems.PATCHES}/*.patch; take away what is none")
 
 
-def script_name(folder: Path) -> str:
-    """The file that ``[check] script`` names; empty where none is."""
-    named = guarded.toml(guarded.text(folder / recipe_file.FILE)).get("check", {}).get("script", "")
+def script_name(folder: Path, table: str = "check") -> str:
+    """The file that ``script`` of a table names; empty where none is."""
+    named = guarded.toml(guarded.text(folder / recipe_file.FILE)).get(table, {}).get("script", "")
     return str(named).partition("/")[0]

@@ -31,6 +31,7 @@ from layerforge.resolve.recipe import (
     Source,
     SourcePackage,
     TargetLayer,
+    WarmUp,
 )
 from layerforge.resolve.recipe_problems import PATCHES, problems_of, visible
 from layerforge.resolve.recipe_values import SHOWN, bytes_of, file_name
@@ -111,6 +112,7 @@ def _recipe(data: Mapping[str, Any], folder: Path) -> Recipe:
         env=data.get("env", {}),
         data=tuple(_data(one, name) for one in data.get("data", ())),
         patches=tuple(_patches(folder, name)),
+        prime=WarmUp(package=name, text=_read(folder / data["prime"]["script"])) if "prime" in data else None,
         layer=_layer(data["layer"]) if "layer" in data else None,
         variant=_variant(data["variant"]) if "variant" in data else None,
     )
@@ -157,6 +159,7 @@ def _settings(row: Mapping[str, Any]) -> Settings:
         env=row.get("env", {}),
         flags=row.get("flags", {}),
         config={key: (value,) if isinstance(value, str) else tuple(value) for key, value in config.items()},
+        module_flags=row.get("module-flags", {}),
     )
 
 

@@ -22,7 +22,7 @@ KINDS = ("package", "library", "variant")
 def problems_of(data: Mapping[str, Any], folder: Path) -> list[str]:
     """Everything that is wrong with a recipe in ``folder``, a line each."""
     found = [*toml_schema.problems(data, SCHEMA), *_missing(data), *_misplaced(data), *variant_problems(data)]
-    return [*found, *_script_problem(data, folder), *_patch_problems(data, folder)]
+    return [*found, *_script_problems(data, folder), *_patch_problems(data, folder)]
 
 
 def _missing(data: Mapping[str, Any]) -> Iterable[str]:
@@ -68,12 +68,17 @@ def _value(data: Any, dotted: str) -> Any:
     return data
 
 
-def _script_problem(data: Mapping[str, Any], folder: Path) -> Iterable[str]:
-    name = _value(data, "check.script")
-    if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
-        yield f"check.script names {name[:SHOWN]}, which is not there"
-    elif isinstance(name, str) and _leads_out(folder / name, folder):
-        yield f"check.script names {name[:SHOWN]}, a link that leads out of the folder of recipes"
+SCRIPTS = ("check.script", "prime.script")
+"""Keys that name a file of the recipe."""
+
+
+def _script_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    for key in SCRIPTS:
+        name = _value(data, key)
+        if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none
+            yield f"{key} names {name[:SHOWN]}, which is not there"
+        elif isinstance(name, str) and _leads_out(folder / name, folder):
+            yield f"{key} names {name[:SHOWN]}, a link that leads out of the folder of recipes"
 
 
 def _leads_out(file: Path, folder: Path) -> bool:

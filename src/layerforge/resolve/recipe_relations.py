@@ -30,6 +30,7 @@ def relations(read: Sequence[ReadRecipe], known: Catalogue) -> Iterator[RecipeFi
     """What is wrong between recipes that have no mistakes of their own."""
     for one in read:
         yield from _of_needs(one, known)
+        yield from _of_variant(one, known)
         if known.shadowed(one.recipe.name):
             yield one.warning("it counts instead of layerforge's own recipe of that name")
     yield from _cycles(read, known)
@@ -121,6 +122,27 @@ def _graph(by_name: Mapping[str, ReadRecipe], known: Catalogue) -> dict[str, set
     return graph
 
 
+# --- variants
+
+
+def _of_variant(one: ReadRecipe, known: Catalogue) -> Iterator[RecipeFinding]:
+    """Whether a variant is one of something, and leaves out parts of what its lock holds."""
+    variant = one.recipe.variant
+    if variant is None:
+        return
+    try:
+        whole = known.target(variant.of)
+    except RecipeError as error:
+        yield one.error(f"it is a variant of {variant.of}, whose recipe has mistakes: {error.message}", hint=error.hint)
+        return
+    if whole is None or whole.variant:
+        hint = f"perhaps {near} is meant" if (near := known.nearest(variant.of)) else "`of` names a recipe with [layer]"
+        yield one.error(f"it is a variant of {variant.of}, and there is no such layer", hint=hint)
+    for name in sorted(variant.packages):
+        if one.lock is not None and not one.pins(name):
+            yield one.error(f"it does not hold {name}, which parts are left out of", recipe_file.LOCK)
+
+
 # --- files of others
 
 
@@ -128,6 +150,7 @@ def _foreign(read: Iterable[ReadRecipe], known: Catalogue) -> Iterator[RecipeFin
     """Globs that begin with what is another known recipe's package."""
     owners = _owners([one.recipe for one in read], known)
     for one in read:
+        yield from _foreign_parts(one, owners)
         own = _tops(one.recipe)
         rules = one.recipe.prune
         code = one.recipe.bytecode
@@ -138,6 +161,15 @@ def _foreign(read: Iterable[ReadRecipe], known: Catalogue) -> Iterator[RecipeFin
                 yield one.error(f"{glob} is about the files of {owner}", hint=hint)
 
 
+def _foreign_parts(one: ReadRecipe, owners: Mapping[str, str]) -> Iterator[RecipeFinding]:
+    """What a variant leaves out of one package though it is another known one's."""
+    for row in one.recipe.variant.without if one.recipe.variant else ():
+        for name in (*(module.replace(".", "/") for module in row.modules), *row.files):
+            if (owner := owners.get(_top(name), row.package)) != row.package:
+                hint = f'it belongs into a [[variant.without]] with package = "{owner}"'
+                yield one.error(f"{name} is to be left out of {row.package}, and is of {owner}", hint=hint)
+
+
 def _owners(recipes: Iterable[Recipe], known: Catalogue) -> dict[str, str]:
     """Recipe by what its package's files lie under, as far as recipes tell."""
     owners: dict[str, str] = {}
@@ -146,9 +178,9 @@ def _owners(recipes: Iterable[Recipe], known: Catalogue) -> dict[str, str]:
             found = known.find(name)
         except RecipeError:
             continue
-        if found and not isinstance(found.part, Library):
+        if found and found.of_package:
             owners |= dict.fromkeys(_tops(found), name)
-    return owners | {top: one.name for one in recipes for top in _tops(one)}
+    return owners | {top: one.name for one in recipes if one.of_package for top in _tops(one)}
 
 
 def _tops(recipe: Recipe) -> set[str]:

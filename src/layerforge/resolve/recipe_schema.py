@@ -20,7 +20,7 @@ _SYSTEM = {"system": _parts}
 
 _LIBRARY = {"env": values.keys(values.VARIABLE), "flags": values.keys(values.VARIABLE), **_SYSTEM}
 
-_PACKAGE = {**_LIBRARY, "config": values.config}
+_PACKAGE = {**_LIBRARY, "config": values.config, "module-flags": values.globs_of_texts}
 
 _SOURCE = {"url": values.text, "sha256": values.named(values.SHA256, "64 hexadecimal digits")}
 
@@ -79,6 +79,7 @@ SCHEMA: Mapping[str, Any] = {
         "single": _globs,
         "excused": values.flags,
     },
+    "prime": {"script": values.inside},
     "layer": {
         "requires": values.requirements,
         "leave-out": _parts,
@@ -91,6 +92,7 @@ REQUIRED = {
     "": ("schema",),
     "package": ("name", "versions"),
     "library": ("name", "version", "source.url", "source.sha256", "script"),
+    "prime": ("script",),
     "variant": ("name", "of", "says"),
     "layer": ("requires",),
 }
@@ -104,6 +106,7 @@ OF_PACKAGES = (
     "defer",
     "env",
     "data",
+    "prime",
     "layer",
     "check.imports",
     "check.script",
@@ -112,5 +115,5 @@ OF_PACKAGES = (
 )
 """What no library has: it ships what it names, and packages prove it."""
 
-OF_COMPILED = ("needs", "minutes", "config", "flags", "env")
+OF_COMPILED = ("needs", "minutes", "config", "flags", "module-flags", "env")
 """Keys of ``[package]`` that mean nothing where it is not compiled."""

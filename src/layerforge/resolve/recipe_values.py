@@ -277,6 +277,14 @@ def flags(value: object) -> str:
     return "" if fits else "must be a table of texts"
 
 
+def globs_of_texts(value: Any) -> str:
+    """What is wrong with a table of texts whose keys are globs."""
+    if problem := flags(value):
+        return problem
+    wrong = [problem for one in value if (problem := glob(one))]
+    return f"has a key that {wrong[0]}" if wrong else ""
+
+
 def config(value: object) -> str:
     """What is wrong with settings of a build backend."""
     values = [item if isinstance(item, list) else [item] for item in value.values()] if isinstance(value, dict) else []

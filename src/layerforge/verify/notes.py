@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.core.text import megabytes
+from layerforge.examine import not_whole
 from layerforge.examine.examination import Examination
 from layerforge.verify.rules_table import Expect
 
@@ -16,7 +17,8 @@ _NEAR = datetime.timedelta(days=180)
 def notes(examination: Examination, expect: Expect, *, today: datetime.date | None = None) -> tuple[str, ...]:
     """Lines for people. ``today`` is the date in UTC unless given. What could go, ``report/advice`` says."""
     today = today or datetime.datetime.now(datetime.UTC).date()
-    return (*_upload(examination), *_support(expect, today))
+    parts = not_whole.told(not_whole.not_whole(examination.members))
+    return (*([parts] if parts else []), *_upload(examination), *_support(expect, today))
 
 
 def _upload(examination: Examination) -> Iterator[str]:

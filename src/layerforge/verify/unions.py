@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerforge.core.findings import Finding
+from layerforge.core.paths import PRIMING
 from layerforge.core.text import counted
 from layerforge.examine.examination import Examination, Member
 from layerforge.examine.union import contested
+from layerforge.layer.passes.priming import is_shared
 from layerforge.verify.rules_table import ERROR, WARNING, finding
 
 MOST_NAMED = 3
@@ -18,7 +20,7 @@ def same_paths(parts: Sequence[Examination]) -> Iterator[Finding]:
 
     With the same bytes in both it does no harm. Where they differ, a package has lost a file of its own.
     """
-    found = contested(parts)
+    found = {path: members for path, members in contested(parts).items() if not is_shared(path)}
     names = {path: [one.path.name for one in parts if path in one.by_path] for path in found}
     for differs, severity in ((True, ERROR), (False, WARNING)):
         paths = [path for path, members in found.items() if _differ(members) is differs]
@@ -28,6 +30,16 @@ def same_paths(parts: Sequence[Examination]) -> Iterator[Finding]:
         more = f"; so do {counted(len(paths) - 1, 'other path')}" if len(paths) > 1 else ""
         message = f"lies in {' and in '.join(names[paths[0]][:MOST_NAMED])}, with {what}{more}"
         yield finding("LF310", paths[0], message, severity=severity)
+    yield from _of_two_makers(parts)
+
+
+def _of_two_makers(parts: Sequence[Examination]) -> Iterator[Finding]:
+    """LF310: the module that layers share, as two versions of layerforge lay it."""
+    names = [part.path.name for part in parts if PRIMING in part.by_path]
+    if any(path == PRIMING and _differ(members) for path, members in contested(parts).items()):
+        message = f"is not the same in {' and in '.join(names[:MOST_NAMED])}: the last one's loads what all have wait"
+        hint = "build these layers with the same layerforge"
+        yield finding("LF310", PRIMING, message, severity=WARNING, hint=hint)
 
 
 def _differ(members: Sequence[Member]) -> bool:

@@ -14,11 +14,12 @@ from layerforge.build.engine import Engine
 from layerforge.build.plan import Plan
 from layerforge.core import digest, guarded
 from layerforge.core.findings import Finding
+from layerforge.core.paths import PRIME, PRIMING
 from layerforge.core.store.protocol import Store
 from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
 from layerforge.layer.passes.deferring import deferrals
-from layerforge.resolve.recipe import Check
+from layerforge.resolve.recipe import Check, CheckScript
 from layerforge.verify import rules
 from layerforge.verify.imports import imports_of
 from layerforge.verify.notes import notes
@@ -30,6 +31,13 @@ CHECK_SECONDS = 300.0
 """How long a layer's own check may take."""
 
 KIND = "verdict"
+
+_PRIMES = f"""\
+import {PRIME}
+
+failed = {PRIME}.prime()
+assert not failed, "; ".join(failed)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +80,7 @@ def verify(
             expect.target,
             opt,
             imports,
-            check.scripts,
+            (*check.scripts, *_priming(examination)),
             CHECK_SECONDS,
             env=env,
             runtime=runtime,
@@ -88,6 +96,12 @@ def verify(
         notes=(*notes(examination, expect), *advice, *checked.notes),
         figures=checked.figures,
     )
+
+
+def _priming(examination: Examination) -> tuple[CheckScript, ...]:
+    """What proves that a layer can be primed before a snapshot, where it is made for that."""
+    there = {PRIMING, f"{PRIMING}c"} & examination.by_path.keys()
+    return (CheckScript(package=PRIME, text=_PRIMES),) if there else ()
 
 
 def _with_ways(finding: Finding, advice: tuple[str, ...]) -> Finding:

@@ -20,13 +20,13 @@ from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.machine import Machine, this_machine
-from layerforge.core.runtimes import Arch
+from layerforge.core.runtimes import Arch, runtimes
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 LAMBDA_LIKE = Machine(system="linux", processor="x86_64", glibc=(2, 36))
 
 
-@pytest.fixture(scope="module", params=["3.10", "3.11", "3.12", "3.13", "3.14"])
+@pytest.fixture(scope="module", params=list(runtimes()))
 def python(request: pytest.FixtureRequest) -> str:
     if interpreters.find(request.param) is None:
         pytest.skip(f"no CPython {request.param} on this machine")

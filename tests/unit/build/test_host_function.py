@@ -17,11 +17,12 @@ from layerforge.build.engine import Job, Outcome
 from layerforge.build.function import MOST_ANSWER, Ending, FunctionAnswer, FunctionCall
 from layerforge.build.host import HostEngine
 from layerforge.build.host_function import MARKER, read
+from layerforge.core.runtimes import runtimes
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@pytest.fixture(scope="module", params=["3.10", "3.11", "3.12", "3.13", "3.14"])
+@pytest.fixture(scope="module", params=list(runtimes()))
 def python(request: pytest.FixtureRequest) -> str:
     if interpreters.find(request.param) is None:
         pytest.skip(f"no CPython {request.param} on this machine")

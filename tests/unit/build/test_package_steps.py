@@ -133,6 +133,21 @@ def test_a_package_is_compiled_with_what_is_locked_for_it_and_what_the_same_plan
     }
 
 
+def test_flags_of_single_files_put_stand_ins_in_the_compilers_place_and_what_none_of_them_saw_is_asked_for_at_the_end(
+    released: Path, tmp_path: Path
+) -> None:
+    builder = a_builder(tmp_path)
+    alone = SourcePackage(name="base", settings=Settings(module_flags={"base/*.o": "-Os"}))
+    build(a_context(tmp_path, released, builder, replace(COMPILED, packages=(COMPILED.packages[0], alone))), 1)
+    own, other = builder.tasks
+    assert [task.name for task in (own, other)] == ["base", "demo"]
+    [rows] = [mount.source / "rows.json" for mount in own.mounts if mount.target == "/compile-with"]
+    assert json.loads(rows.read_text())[0]["flags"] == "-Os"
+    before, make, after = (own.argv[-1].index(part) for part in ("--set-up", "build_wheel.py", "--check"))
+    assert before < make < after
+    assert "compile_with" not in other.argv[-1]
+
+
 def test_a_machine_without_an_index_compiles_with_what_another_has_put_into_the_store(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,20 @@ def layer(tmp_path: Path) -> Path:
     return zips.of(tmp_path / "layer.zip", {"python/top.py": b"x = 1\n"})
 
 
-def ran(folder: Path, paths: list[Path], *, memories: tuple[int, ...] = (512, 1769), per_day: int | None = None) -> Any:
+def ran(
+    folder: Path,
+    paths: list[Path],
+    *,
+    memories: tuple[int, ...] = (512, 1769),
+    per_day: int | None = None,
+    given: Sequence[Mapping[str, str]] = ({}, {}),
+) -> Any:
     """The data of a measurement, which is shown to people too."""
     seen = [read([path], FakeProgress()) for path in paths]
     order = Experiment(
         target=target(),
         function=of_imports(["top"]),
-        subjects=tuple(unpacked(one, folder / "work" / str(at)) for at, one in enumerate(seen)),
+        subjects=tuple(unpacked(one, folder / "work" / str(at), given[at]) for at, one in enumerate(seen)),
         memories=memories,
         runs=3,
     )
@@ -87,6 +94,26 @@ def test_two_layers_are_shown_size_by_size_with_what_they_cost(
     assert "1,769 MB A 1,730,994 29.05 10.60" in lines
     assert data["function"] == {"imports": ["top"]}
     assert data["machine_processors"] == 2
+
+
+def test_the_same_layer_is_told_from_itself_by_the_variables_that_were_given(
+    tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ran(tmp_path, [layer, layer], given=({"PYTHON_LAZY_IMPORTS": "all", "A": "1"}, {}))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "A layer.zip with A=1, PYTHON_LAZY_IMPORTS=all" in lines
+    assert "B layer.zip" in lines
+    assert data["env"] == {"PYTHON_LAZY_IMPORTS": "all", "A": "1"}
+    assert data["against"]["env"] == {}
+
+
+def test_each_side_has_the_variables_that_are_its_own() -> None:
+    other = Path("other.zip")
+    assert coldstart_options.environments(["AB=1", "AB=2", "CD="], ["EF=a=b"], other) == (
+        {"AB": "2", "CD": ""},
+        {"EF": "a=b"},
+    )
+    assert coldstart_options.environments([], [], None) == ({}, {})
 
 
 def test_one_layer_needs_no_letters(tmp_path: Path, layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,6 +174,10 @@ def test_sizes_come_in_order_and_once() -> None:
         (["--write", "x.zip"], "would take the place of a zip"),
         (["--against", "absent.zip"], "absent.zip"),
         (["--price-gb-second", "-1"], "--price-gb-second"),
+        (["--env", "NONSENSE"], "--env NONSENSE is no variable of a function"),
+        (["--env", "AWS_LAMBDA_RUNTIME_API=x"], "--env AWS_LAMBDA_RUNTIME_API is Lambda's own to set"),
+        (["--against-env", "1=2", "--against", "o.zip"], "--against-env 1=2 is no variable of a function"),
+        (["--against-env", "TABLE=x"], "--against-env is about the layer of --against, and there is none"),
         (["--python", "3.7"], "Lambda has no runtime for Python '3.7'"),
     ],
 )

@@ -131,7 +131,7 @@ def test_several_layers_are_measured_as_one_function_has_them(src: Path, tmp_pat
     progress = FakeProgress()
     layers, against = read(paths, progress), read([other], progress)
     function, _ = chosen(Asked(handler="app.handler", code=src), tmp_path, *layers.seen)
-    subjects = (unpacked(layers, tmp_path / "a"), unpacked(against, tmp_path / "b"))
+    subjects = (unpacked(layers, tmp_path / "a", {}), unpacked(against, tmp_path / "b", {}))
     order = Experiment(target=target(), function=function, subjects=subjects, memories=(1769,), runs=1)
     place = coldstart_options.RunPlace(engine=(engine := Recording()), image="image")
     data = command.run(order, place, prices(target().arch), None, progress, terminal.report())

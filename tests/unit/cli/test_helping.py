@@ -5,6 +5,7 @@ import pytest
 
 from layerforge import cli
 from layerforge.cli import helping
+from layerforge.core import runtimes
 
 
 def test_every_command_is_in_a_group_and_has_examples() -> None:
@@ -34,7 +35,7 @@ def test_help_ends_in_examples_a_line_each(arguments: list[str], capsys: pytest.
 def test_help_shows_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["build", "--help"])
     shown = capsys.readouterr().out
-    assert "[3.10|3.11|3.12|3.13|3.14]" in shown
+    assert f"[{'|'.join(runtimes.runtimes())}]" in shown
     assert "[x86_64|arm64]" in shown
     assert shown.index("What goes in:") < shown.index("--requirements") < shown.index("Result:")
 

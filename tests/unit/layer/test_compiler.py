@@ -51,7 +51,14 @@ def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpret
     assert_decided_by(
         lambda module: kept_under(replace(base, module=module)),
         base.module,
-        {"filename": "/opt/python/other.py", "source": tree.blob(b"'dog'\n"), "drop_docstrings": True, "optimize": 1},
+        {
+            "filename": "/opt/python/other.py",
+            "source": tree.blob(b"'dog'\n"),
+            "drop_docstrings": True,
+            "optimize": 1,
+            "defer": ("json",),
+            "lazy": True,
+        },
         {"package": "demo"},
     )
     assert_decided_by(

@@ -20,6 +20,7 @@ from fakes import FakeStore
 from layerforge.build import interpreters
 from layerforge.build.interpreters import Interpreter
 from layerforge.core.errors import StepError
+from layerforge.core.runtimes import runtimes
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
 from layerforge.layer.pyc import PycState, Source, facts, pyc_path, source_hash, source_path
@@ -45,7 +46,7 @@ def function(alpha, beta=(1, 2.5, b'x', None, ..., 10**30, 3j), *, gamma='-'):
 """
 
 
-@pytest.fixture(scope="module", params=["3.10", "3.11", "3.12", "3.13", "3.14"])
+@pytest.fixture(scope="module", params=list(runtimes()))
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
     found = interpreters.find(request.param)
     if found is None:

@@ -191,7 +191,8 @@ def test_a_price_of_ones_own_has_neither_region_nor_date() -> None:
 
 def test_modules_are_imported_in_the_init_phase() -> None:
     function = of_imports(["a.b", "c"])
-    assert (function.init, function.program) == ("import a.b\nimport c\n", "")
+    # Statements could be lazy, where a variable says so (PEP 810).
+    assert (function.init, function.program) == ("__import__('a.b')\n__import__('c')\n", "")
     assert function.about == {"imports": ["a.b", "c"]}
 
 
@@ -482,6 +483,19 @@ def test_the_data_is_what_the_page_reads(tmp_path: Path) -> None:
         ("a.zip", 1769, (100.0, 100.0)),
         ("b.zip", 1769, (400.0, 400.0)),
     ]
+
+
+def test_what_was_measured_with_other_variables_is_not_the_same_measurement(tmp_path: Path) -> None:
+    data = data_of(tmp_path, "a.zip", "b.zip")
+    plain = read_coldstart(json.dumps(data))
+    given = read_coldstart(json.dumps(data | {"env": {"PYTHON_LAZY_IMPORTS": "all"}}))
+    assert (plain.against_sha256, given.against_sha256) == ("digest of b.zip", "")
+    assert json.loads(given.function) == json.loads(plain.function) | {"env": {"PYTHON_LAZY_IMPORTS": "all"}}
+    assert {one.layer for one in given.runs} == {"a.zip with PYTHON_LAZY_IMPORTS=all"}
+    both = data | {"env": {"A": "1"}, "against": data["against"] | {"env": {"A": "1"}}}
+    assert read_coldstart(json.dumps(both)).against_sha256 == "digest of b.zip"
+    of_old = {name: value for name, value in data.items() if name != "env"}
+    assert read_coldstart(json.dumps(of_old)) == plain
 
 
 def test_the_data_compares_size_by_size(tmp_path: Path) -> None:

@@ -70,3 +70,19 @@ def test_one_finding_tells_of_all_paths(tmp_path: Path) -> None:
 def test_layers_without_a_common_path_have_no_finding(tmp_path: Path) -> None:
     names = (("one.zip", {"python/a.py": b""}), ("two.zip", {"python/b.py": b""}))
     assert not list(same_paths([examine(zips.of(tmp_path / name, files)) for name, files in names]))
+
+
+PRIME = "python/layerforge_prime/__init__.py"
+
+
+def test_the_module_that_primes_may_lie_in_several_layers(tmp_path: Path) -> None:
+    cached = "python/layerforge_prime/__pycache__/__init__.cpython-313.pyc"
+    files = [{PRIME: b"same", cached: b"same", f"python/layerforge_prime/{name}.json": b"{}"} for name in "ab"]
+    parts = [examine(zips.of(tmp_path / f"{at}.zip", one)) for at, one in enumerate(files)]
+    assert not list(same_paths(parts))
+
+
+def test_two_versions_of_the_module_that_primes_are_told_once_and_are_no_error(tmp_path: Path) -> None:
+    files = [{PRIME: data, f"python/layerforge_prime/{data!r}.json": b"{}"} for data in (b"A = 1", b"A = 2")]
+    parts = [examine(zips.of(tmp_path / f"{at}.zip", one)) for at, one in enumerate(files)]
+    assert [(one.rule, one.severity, one.path) for one in same_paths(parts)] == [("LF310", Severity.WARNING, PRIME)]

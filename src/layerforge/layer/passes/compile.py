@@ -10,11 +10,11 @@ from layerforge.core.paths import OPT, SITE
 from layerforge.core.runtimes import Target
 from layerforge.layer import compiler, tree
 from layerforge.layer.compiler import Compiled, Module
-from layerforge.layer.passes import deferring
+from layerforge.layer.passes import deferring, priming
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
-from layerforge.resolve.recipe import BytecodeMode, CodeRules, Docstrings
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Docstrings
 
 OUTDATED = "bytecode that came with the wheels"
 ADDED = "bytecode"
@@ -46,7 +46,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     deferring.refuse_strangers(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
     results = compiler.compile_all(
-        [_module(file, options.rules_of(file.package), layer, setting.target) for file in files],
+        [_module(file, _rules(file, options), layer, setting.target) for file in files],
         interpreter=setting.interpreter,
         store=setting.store,
         advance=setting.step.advance,
@@ -54,6 +54,11 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     )
     deferring.refuse_unwilling(zip(files, results, strict=True))
     yield from zip(files, results, strict=True)
+
+
+def _rules(file: File, options: Bytecode) -> CodeRules:
+    """What counts for a module. One that several layers of a function share has the same bytecode in each."""
+    return CodeRules() if priming.is_shared(file.path) else options.rules_of(file.package)
 
 
 def _is(file: File, suffix: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from layerforge.core.paths import SITE
 from layerforge.layer import tree as trees
+from layerforge.layer.passes import priming
 from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, File, Link, Tree, swap
 
@@ -19,14 +20,17 @@ REASON = "RECORD tells what is in the layer"
 def rewrite_records(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:  # noqa: ARG001 - a pass takes both
     """Writes every RECORD from the files that the tree holds of that distribution."""
     by_package: dict[str, list[Entry]] = {}
+    shared = [entry for entry in tree.entries if priming.is_shared(entry.path)]
     for entry in tree.entries:
-        by_package.setdefault(entry.package, []).append(entry)
+        if entry not in shared:
+            by_package.setdefault(entry.package, []).append(entry)
     for package in tree.packages:
         path = f"{package.info}/RECORD"
         old = tree.by_path.get(path)
         if not isinstance(old, File):
             continue
-        blob = trees.blob(_record(path, by_package.get(package.name, [])))
+        more = shared if priming.is_primed(package.name, tree) else []
+        blob = trees.blob(_record(path, [*by_package.get(package.name, []), *more]))
         if blob.sha256 != old.blob.sha256:
             yield swap(old, File(path=path, blob=blob, package=package.name), REASON)
 

@@ -47,6 +47,8 @@ class MeasuredLayer:
     """Where it lies unpacked."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables that a function with it has."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Those of them that belong to this measurement and not to the layer."""
     parts: tuple[Examination, ...] = ()
     """The layers that lie over one another there, in Lambda's order, where it is several."""
 

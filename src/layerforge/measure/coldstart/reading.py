@@ -45,9 +45,9 @@ class ColdStart:
     runs: tuple[Runs, ...] = ()
     """Of the layer, at each size."""
     function: str = ""
-    """What ran, as JSON; empty where the file does not say."""
+    """What ran, as JSON, with the variables that it was given; empty where the file does not say."""
     against_sha256: str = ""
-    """Of the layer that it was held against, in turns; empty where there was none."""
+    """Of the layer that it was held against, in turns; empty where there was none, or it was given other variables."""
     against: tuple[Runs, ...] = ()
     """Of that layer, at each size."""
 
@@ -75,6 +75,7 @@ class _Layer(msgspec.Struct, frozen=True):
     zip: str = ""
     sha256: str = ""
     sizes: tuple[_Size, ...] = ()
+    env: dict[str, str] = {}
 
 
 class _Measured(_Layer, frozen=True, kw_only=True):
@@ -91,15 +92,26 @@ def read_coldstart(text: str) -> ColdStart:
     """
     data = guarded.file_as(text, _Measured, SCHEMA, deepest=DEEPEST)
     other = data.against or _Layer()
-    other_name = f"{other.zip} (the other)" if other.zip == data.zip else other.zip
+    name, other_name = _name(data), _name(other)
     return ColdStart(
         sha256=data.sha256,
         imports=data.imports,
-        runs=tuple(_runs(data, data.zip)),
-        function="" if data.function is None else json.dumps(data.function, sort_keys=True),
-        against_sha256=other.sha256,
-        against=tuple(_runs(other, other_name)),
+        runs=tuple(_runs(data, name)),
+        function=_function(data),
+        against_sha256=other.sha256 if other.env == data.env else "",
+        against=tuple(_runs(other, f"{other_name} (the other)" if other_name == name else other_name)),
     )
+
+
+def _name(layer: _Layer) -> str:
+    variables = ", ".join(f"{name}={value}" for name, value in sorted(layer.env.items()))
+    return layer.zip + (f" with {variables}" if variables else "")
+
+
+def _function(data: _Measured) -> str:
+    if data.function is None:
+        return ""
+    return json.dumps(data.function | ({"env": data.env} if data.env else {}), sort_keys=True)
 
 
 def _runs(layer: _Layer, name: str) -> Iterator[Runs]:

@@ -55,6 +55,7 @@ def _layer(order: Experiment, measured: Measured, at: Prices, per_day: int | Non
         "zip_bytes": seen.zipped,
         "unzipped_bytes": seen.unzipped,
         **_parts(order.subjects[number]),
+        "env": dict(order.subjects[number].given),
         "sizes": [_size(one, at, per_day) for one in measured.series if one.subject == number],
         "imports": nested(measured.imports[number]),
     }
@@ -100,7 +101,16 @@ def _ratios(order: Experiment, series: Iterable[Series]) -> list[dict[str, Any]]
 
 
 def subject_names(subjects: Iterable[MeasuredLayer]) -> tuple[str, ...]:
-    """Names that tell layers apart: those of the zips, with their folders where they are alike."""
-    paths = [one.examination.path for one in subjects]
+    """Names that tell layers apart: those of the zips, with their folders where different ones are alike, and with the
+    variables that were given.
+    """
+    subjects = tuple(subjects)
+    paths = {one.examination.path for one in subjects}
     alike = len({path.name for path in paths}) < len(paths)
-    return tuple(str(path) if alike else path.name for path in paths)
+    return tuple(_name(one, whole=alike) for one in subjects)
+
+
+def _name(subject: MeasuredLayer, *, whole: bool) -> str:
+    path = subject.examination.path
+    variables = ", ".join(f"{name}={value}" for name, value in sorted(subject.given.items()))
+    return (str(path) if whole else path.name) + (f" with {variables}" if variables else "")

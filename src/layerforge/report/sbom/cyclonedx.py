@@ -124,6 +124,7 @@ def _component(part: SbomPart, refs: set[str]) -> Component:
                 "source_sha256": archive.sha256 if archive and archive.compiled else "",
                 "content_sha256": part.content,
                 "record_sha256": part.record,
+                "left_out": ", ".join(part.left_out),
             }
         ),
     )

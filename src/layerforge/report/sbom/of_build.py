@@ -31,12 +31,14 @@ def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> 
     environment = markers.environment(runtimes.target(manifest.python, manifest.arch))
     # Without a library that several packages share there is nothing to be linked to, and no need to look.
     linked = any(file.path.startswith("lib/") for file in tree.files)
+    parts = [_part(one, files.pop(one.name, []), origins, environment, linked=linked) for one in manifest.packages]
     parts = [
         replace(
-            _part(one, files.pop(one.name, []), origins, environment, linked=linked),
-            deferred=tuple(waits for waits in manifest.deferred if waits.package == one.name),
+            part,
+            left_out=_left_out(part.name, manifest),
+            deferred=tuple(waits for waits in manifest.deferred if waits.package == part.name),
         )
-        for one in manifest.packages
+        for part in parts
     ]
     loose = [library for group in files.values() for library in _libraries(group)]
     taken = [_taken(package, loose) for package in origins.taken]
@@ -84,6 +86,12 @@ def _part(
     if package.info:
         return replace(part, purl=pypi(package.name, package.version))
     return replace(part, purl=_generic(package, archive), cpe=_cpe(package))
+
+
+def _left_out(package: str, manifest: Manifest) -> tuple[str, ...]:
+    """What a variant is without of a package."""
+    rows = manifest.variant.without if manifest.variant else ()
+    return tuple(name for row in rows if row.package == package for name in (*row.modules, *row.files))
 
 
 def _generic(package: Package, archive: Origin | None) -> PackageURL:
@@ -154,6 +162,8 @@ def _facts(manifest: Manifest, origins: Origins) -> dict[str, str]:
         "interpreter": manifest.interpreter,
         **{f"env:{name}": value for name, value in manifest.env.items()},
     }
+    if manifest.variant:
+        facts |= {"variant": manifest.variant.told}
     if origins.image:
         facts |= {"image": origins.image.reference}
         # The digest of one that was made here is no other machine's, and the same layer has the same SBOM everywhere.

@@ -65,6 +65,8 @@ class SbomPart:
     """Libraries that its native code is linked to, wherever they are."""
     patches: tuple[Patch, ...] = ()
     """What its recipe changes of its files."""
+    left_out: tuple[str, ...] = ()
+    """Modules and files of it that the layer is without, which is a variant."""
     deferred: tuple[Deferral, ...] = ()
     """Imports that its recipe has wait."""
 
