@@ -145,20 +145,23 @@ def _names_imported(tree: Tree, variant: Variant, gone: Collection[str]) -> dict
             module, _, taken = name.rpartition(".")
             if module in found:
                 found[module].add(taken)
-    return {module: _without_star(tree, module, names) for module, names in found.items()}
+    told = {name: one.names for one in variant.without for name in one.modules}
+    return {module: _without_star(tree, module, names, told[module]) for module, names in found.items()}
 
 
-def _without_star(tree: Tree, module: str, names: set[str]) -> set[str]:
+def _without_star(tree: Tree, module: str, names: set[str], told: Collection[str]) -> set[str]:
     """The names with those that ``import *`` stands for, as far as a source says them."""
     if "*" not in names:
         return names
     plain = f"{SITE}/{module.replace('.', '/')}"
     source = tree.read(f"{plain}/__init__.py") or tree.read(f"{plain}.py")
+    if source is None and told:
+        return (names - {"*"}) | set(told)
     if source is None:
         raise RecipeError(
             f"{module} cannot be left out alone: a module of the layer takes all that is in it with import *, "
             "and no source says what that is",
-            hint="leave out what imports it too, or let it in",
+            hint="say it in `names` beside `modules`, leave out what imports it too, or let it in",
         )
     return (names - {"*"}) | set(_public(source))
 

@@ -217,6 +217,7 @@ def _variant(table: Mapping[str, Any]) -> Variant:
                 package=canonicalize_name(row["package"]),
                 what=row["what"],
                 modules=tuple(row.get("modules", ())),
+                names=tuple(row.get("names", ())),
                 files=tuple(row.get("files", ())),
             )
             for row in table["without"]

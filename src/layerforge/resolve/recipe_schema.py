@@ -56,6 +56,7 @@ SCHEMA: Mapping[str, Any] = {
                 "package": _part,
                 "what": values.line,
                 "modules": values.each(values.named(values.MODULE, "a module's name")),
+                "names": values.each(values.named(values.VARIABLE, "a name in a module")),
                 "files": values.each(values.own_glob),
             }
         ],

@@ -22,6 +22,8 @@ class Without:
     """What people cannot do then, in their words: ``mmread, mmwrite``."""
     modules: tuple[str, ...] = ()
     """Absolute names. All of a package that is named goes, and a stub that says so takes the place of each module."""
+    names: tuple[str, ...] = ()
+    """What ``import *`` takes of the compiled modules among them, which no source says."""
     files: tuple[str, ...] = ()
     """Globs below ``python/`` of the package's files that go without a stub."""
 

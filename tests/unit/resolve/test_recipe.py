@@ -232,8 +232,11 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("", "schema is missing"),
-        ("schema = 2", "a recipe has one of the tables [package] and [library]"),
-        (PACKAGE + LIBRARY.partition("\n")[2], "a recipe has one of the tables [package] and [library], not both"),
+        ("schema = 2", "a recipe has one of the tables [package], [library] and [variant]"),
+        (
+            PACKAGE + LIBRARY.partition("\n")[2],
+            "a recipe has one of the tables [package], [library] and [variant], not both",
+        ),
         ("schema = true", "schema must be 2, not True"),
         ("schema = 2.0", "schema must be 2, not 2.0"),
         ("schema = 2\npackage = 3", "package must be a table"),
