@@ -93,7 +93,8 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inner = [{"name": f"json.{name}", "self_us": 300, "total_us": 300, "children": []} for name in "abc"]
     other = {"name": "json", "self_us": 100, "total_us": 1000, "children": inner}
     size = {"memory_mb": 512, **{key: {"all": [3.0, 4.0, 5.0]} for key in ("init_ms", "first_invoke_ms")}}
-    measured = {"imports": [tree, other], "zip": f"{STEM}.zip", "sizes": [size]}
+    before = {"zip": "before.zip", "imports": [tree | {"self_us": 2500}, other]}
+    measured = {"imports": [tree, other], "zip": f"{STEM}.zip", "sizes": [size], "against": before}
     (folder / f"{STEM}.coldstart.json").write_text(json.dumps(measured))
     return folder / f"{STEM}.zip"
 
@@ -415,6 +416,17 @@ def test_a_measured_cold_start_is_shown_and_zooms(context: BrowserContext, layer
     assert painted(seen.page, "#imports", OF_THE_LAYER) > 0.1
     [runs] = cells(seen.page, "Cold starts, median (least to most)")
     assert runs[1:4] == ["512 MB", "3", "4 (3 to 5)"]
+
+
+def test_where_the_start_goes_is_shown_before_and_after(context: BrowserContext, layer: Path) -> None:
+    seen, _ = opened(context, layer)
+    expect(seen.page.locator("#start-sum")).to_contain_text("5.0 ms of imports → 3.0 ms, 0.60 ×; 6 → 6 modules.")
+    widths = [box.evaluate("box => box.offsetWidth") for box in seen.page.locator("#start-bars .stack").all()]
+    assert abs(widths[1] / widths[0] - 0.6) < 0.02
+    assert cells(seen.page, "Import time before and after")[0] == ["demo", "", "4.0 ms", "2.0 ms", "-2.0 ms"]
+    seen.page.locator("#start-part").get_by_label("module bodies").check()
+    assert cells(seen.page, "Import time before and after")[0][0] == "demo"
+    assert seen.complaints == []
 
 
 def test_what_changed_is_shown(context: BrowserContext, layer: Path, hostile: Path) -> None:

@@ -13,9 +13,11 @@ import click
 
 from layerforge.build.errors import EngineError
 from layerforge.build.machine import this_machine
+from layerforge.cli import advise_defer as advising
 from layerforge.cli import code_options, coldstart_function, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
+from layerforge.cli.advise_defer import AdviceOrder
 from layerforge.cli.coldstart_function import Asked
 from layerforge.cli.coldstart_options import (
     MEMORIES,
@@ -24,6 +26,7 @@ from layerforge.cli.coldstart_options import (
     Memories,
     Places,
     RunPlace,
+    advice_options,
     environments,
     function_options,
     result_options,
@@ -54,6 +57,7 @@ from layerforge.measure.coldstart.writing import as_data
 @function_options
 @shared.function_options(shared.MANIFEST)
 @click.option("--image", help="Container image to run it in.  [default: Lambda's own]")
+@advice_options
 @result_options
 @shared.json_option
 def command(
@@ -70,6 +74,8 @@ def command(
     python: str | None,
     arch: str | None,
     image: str | None,
+    advise_defer: bool,  # noqa: FBT001
+    worth: float,
     price_gb_second: float | None,
     per_day: int | None,
     plot: Path | None,
@@ -82,25 +88,42 @@ def command(
     Several ZIPs are the layers of one function, in Lambda's order. Each run is a fresh container with Lambda's share of
     the processors and with the layers read from disk anew.
     """
+    runs = advising.runs_of(click.get_current_context())
     stacked.refuse_many(zip_files)
     # What is measured of several layers speaks of none of them, and lies beside none.
-    places = find_places(zip_files[0] if len(zip_files) == 1 else None, write, plot, no_write=no_write)
+    beside = zip_files[0] if len(zip_files) == 1 and not advise_defer else None
+    places = find_places(beside, write, plot, no_write=no_write)
     asked = Asked(modules=modules, handler=handler, event=event, code=code)
     coldstart_function.refuse(asked)
     given = environments(variables, against_variables, against)
     progress = terminal.progress()
     own, other = (read(paths, progress) for paths in (zip_files, (against,) if against else ()))
     target = code_options.target(own.seen, own.manifests, (), python, arch)
-    with sharing.near_store(progress).workspace() as workspace:
+    store, out = sharing.near_store(progress), terminal.report(taken=as_json)
+    with store.workspace() as workspace:
         chosen = coldstart_function.own_function(asked, own.seen, workspace / "code", progress)
         function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
         coldstart_function.say(function, progress, chosen=chosen is not None)
-        place = connect(image, target, progress)
-        layers = zip((own, other), given, strict=True)
-        subjects = tuple(unpacked(one, workspace / str(at), its) for at, (one, its) in enumerate(layers) if one.seen)
-        order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
-        at = prices(target.arch, price_gb_second)
-        data = run(order, place, at, per_day, progress, terminal.report(taken=as_json))
+        if advise_defer:
+            layer = unpacked(own, workspace / "0", given[0])
+            advice = AdviceOrder(
+                layer=layer,
+                deferred=own.deferred,
+                target=target,
+                function=function,
+                image=image,
+                runs=runs,
+                worth=worth,
+            )
+            data = advising.run(advice, own.seen, store, progress, out)
+        else:
+            place = connect(image, target, progress)
+            layers = zip((own, other), given, strict=True)
+            subjects = tuple(
+                unpacked(one, workspace / str(at), env) for at, (one, env) in enumerate(layers) if one.seen
+            )
+            order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
+            data = run(order, place, prices(target.arch, price_gb_second), per_day, progress, out)
     if as_json:
         terminal.print_json(data)
     keep(places, data, progress)

@@ -106,6 +106,27 @@ def function_options(command: Any) -> Any:
     return command
 
 
+def advice_options(command: Any) -> Any:
+    """What could wait."""
+    for option in (
+        click.option(
+            "--worth",
+            type=click.FloatRange(0, min_open=True),
+            default=1.0,
+            show_default=True,
+            metavar="MS",
+            help="Milliseconds that an import has to free, for --advise-defer to name it.",
+        ),
+        click.option(
+            "--advise-defer",
+            is_flag=True,
+            help="Say instead which imports could wait until they are used, as lines for recipes.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def result_options(command: Any) -> Any:
     """What becomes of the figures."""
     for option in (

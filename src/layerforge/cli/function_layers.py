@@ -10,6 +10,7 @@ from layerforge.cli import code_options
 from layerforge.core.progress import Progress
 from layerforge.examine import examine, stacked, union
 from layerforge.examine.examination import Examination
+from layerforge.layer.passes.deferring import Deferral
 from layerforge.measure.coldstart.experiment import MeasuredLayer
 from layerforge.report.beside import manifest
 from layerforge.report.manifest import Manifest
@@ -27,6 +28,11 @@ class Layers:
         """What they were asked for with, as far as that is known of all of them."""
         known = [one.requires for one in self.manifests if one]
         return tuple(word for words in known for word in words) if len(known) == len(self.manifests) else ()
+
+    @property
+    def deferred(self) -> tuple[Deferral, ...]:
+        """Imports of their modules that wait, as far as manifests tell."""
+        return tuple(one for told in self.manifests if told for one in told.deferred)
 
 
 def read(paths: Iterable[Path], progress: Progress) -> Layers:

@@ -55,13 +55,14 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "coldstart": (
         f"layerforge coldstart layer.zip --memory 512,{FULL_CPU_MB}",
         "layerforge coldstart layer.zip --env PYTHON_LAZY_IMPORTS=all --against layer.zip",
+        "layerforge coldstart layer.zip --import pandas --advise-defer",
     ),
     "sbom": ("layerforge sbom layer.zip -o layer.sbom.json",),
     "publish": (
         "layerforge publish layer.zip --region eu-west-1 --dry-run",
         "layerforge publish layer.zip --region eu-west-1 --write arns.json",
     ),
-    "snippet": ("layerforge snippet arns.json --for terraform",),
+    "snippet": ("layerforge snippet arns.json --for terraform", "layerforge snippet arns.json --for sam --snapstart"),
     "matrix": ("layerforge matrix recipes/ --python 3.12 --python 3.13",),
     "doctor": ("layerforge doctor",),
     "cache": (
@@ -121,6 +122,7 @@ OPTIONS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
     "coldstart": {
         "What is run": ("modules", "code", "handler", "event", "variables"),
         "How": ("against", "against_variables", "memory", "runs", "image"),
+        "What could wait": ("advise_defer", "worth"),
         "For which Lambda": ("python", "arch"),
         "What it costs": ("price_gb_second", "per_day"),
         "Result": ("plot", "write", "no_write", "as_json"),

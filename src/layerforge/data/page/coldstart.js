@@ -10,9 +10,11 @@ const FIGURES = [
 
 /** @param {Page} page */
 function showColdStart(page) {
-  const { imports, runs } = page.coldstart ?? { imports: [], runs: [] };
+  const { imports, runs, start } = page.coldstart ?? { imports: [], runs: [], start: null };
   if (runs.length) showRuns(runs);
   else at("runs").remove();
+  if (start) showStart(start);
+  else at("start-part").remove();
   if (imports.length) showImports(imports);
   else at("imports-part").remove();
   if (!runs.length && !imports.length) at("coldstart-part").remove();

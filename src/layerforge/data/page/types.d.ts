@@ -113,6 +113,17 @@ interface Import {
   children: Import[];
 }
 
+/** A name, and for each layer the microseconds that it takes alone. */
+type StartRow = [string, ...number[]];
+
+/** Where a start's time goes, in the layer that this one was held against, if there is one, and then in this one. */
+interface Start {
+  layers: string[];
+  modules: number[];
+  by_package: StartRow[];
+  by_module: StartRow[];
+}
+
 /** A value for each run. */
 interface Runs {
   layer: string;
@@ -193,7 +204,7 @@ interface Page {
   made: Made | null;
   ran: Ran | null;
   sbom: { file: string; components: Component[] } | null;
-  coldstart: { imports: Import[]; runs: Runs[] } | null;
+  coldstart: { imports: Import[]; runs: Runs[]; start: Start | null } | null;
   advice: Advice[];
   changes: Changes | null;
 }

@@ -12,6 +12,13 @@ from layerforge.core.runtimes import Target
 from layerforge.examine.examination import Examination
 
 
+class Runs(Protocol):
+    """An engine that runs functions."""
+
+    def run(self, job: Job) -> Outcome:
+        """Runs a job to its end."""
+
+
 class Lambda(Protocol):
     """An engine that runs functions of a given size."""
 

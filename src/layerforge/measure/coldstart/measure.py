@@ -13,7 +13,7 @@ from layerforge.core.limits import FULL_CPU_MB, MIB, share
 from layerforge.core.process import signal_name
 from layerforge.core.progress import Progress
 from layerforge.core.text import counted
-from layerforge.measure.coldstart.experiment import Experiment, Function, Lambda, MeasuredLayer, Sample, Series
+from layerforge.measure.coldstart.experiment import Experiment, Function, Lambda, MeasuredLayer, Runs, Sample, Series
 from layerforge.measure.coldstart.imports import weighed
 from layerforge.measure.coldstart.page_cache import Reading, drop_page_cache
 from layerforge.measure.importtime import VARIABLE, Import, parse_importtime, walk
@@ -96,7 +96,7 @@ def _imports(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: 
     # What is imported by an invocation does not belong to the init phase.
     env = {**subject.env, **VARIABLE}
     job = replace(_job(order, engine, subject, memory), env=env, program="", invocations=1)
-    outcome = _start(order.function, engine, subject, job)
+    outcome = start(order.function, engine, subject, job)
     return () if isinstance(outcome, str) else weighed(parse_importtime(outcome.output), subject.examination)
 
 
@@ -136,7 +136,7 @@ def _told(runs: Sequence[_Run]) -> str:
 
 
 def _sample(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int) -> Sample | str:
-    outcome = _start(order.function, engine, subject, _job(order, engine, subject, memory))
+    outcome = start(order.function, engine, subject, _job(order, engine, subject, memory))
     if isinstance(outcome, str):
         return outcome
     first, second = outcome.invoke_ms
@@ -164,7 +164,7 @@ def _job(order: Experiment, engine: Lambda, subject: MeasuredLayer, memory: int)
     )
 
 
-def _start(function: Function, engine: Lambda, subject: MeasuredLayer, job: Job) -> Outcome | str:
+def start(function: Function, engine: Runs, subject: MeasuredLayer, job: Job) -> Outcome | str:
     """One cold start, or why the function does not fit. Raises ``VerificationError`` where it fails."""
     outcome = engine.run(job)
     if outcome.timed_out:

@@ -50,6 +50,12 @@ class ColdStart:
     """Of the layer that it was held against, in turns; empty where there was none, or it was given other variables."""
     against: tuple[Runs, ...] = ()
     """Of that layer, at each size."""
+    name: str = ""
+    """Of the zip."""
+    against_name: str = ""
+    """Of the other's."""
+    against_imports: tuple[Import, ...] = ()
+    """Of the other; empty where there was none, or where its imports were not told."""
 
 
 class _Values(msgspec.Struct, frozen=True):
@@ -78,10 +84,14 @@ class _Layer(msgspec.Struct, frozen=True):
     env: dict[str, str] = {}
 
 
+class _Other(_Layer, frozen=True):
+    imports: tuple[Import, ...] = ()
+
+
 class _Measured(_Layer, frozen=True, kw_only=True):
     imports: tuple[Import, ...]
     function: dict[str, Any] | None = None
-    against: _Layer | None = None
+    against: _Other | None = None
 
 
 def read_coldstart(text: str) -> ColdStart:
@@ -91,15 +101,19 @@ def read_coldstart(text: str) -> ColdStart:
     hold the runs.
     """
     data = guarded.file_as(text, _Measured, SCHEMA, deepest=DEEPEST)
-    other = data.against or _Layer()
+    other = data.against or _Other()
     name, other_name = _name(data), _name(other)
+    other_name = f"{other_name} (the other)" if other_name == name else other_name
     return ColdStart(
         sha256=data.sha256,
         imports=data.imports,
         runs=tuple(_runs(data, name)),
         function=_function(data),
         against_sha256=other.sha256 if other.env == data.env else "",
-        against=tuple(_runs(other, f"{other_name} (the other)" if other_name == name else other_name)),
+        against=tuple(_runs(other, other_name)),
+        name=name,
+        against_name=other_name,
+        against_imports=other.imports,
     )
 
 

@@ -24,6 +24,7 @@ from layerforge.measure import importtime
 from layerforge.report.beside import NOTHING, Beside
 from layerforge.report.manifest import Manifest, saved
 from layerforge.report.page import rules
+from layerforge.report.page.start_data import start_data
 from layerforge.report.sbom.reading import Component
 from layerforge.verify.verdict import Verdict, findings_json
 
@@ -77,7 +78,7 @@ def page_data(
         "made": _made(beside.manifest),
         "ran": _ran(beside.verdict),
         "sbom": _sbom(beside),
-        "coldstart": _coldstart(beside),
+        "coldstart": _coldstart(beside, seen),
     }
 
 
@@ -203,11 +204,12 @@ def _sbom(beside: Beside) -> dict[str, Any] | None:
     return {"file": beside.sbom.name, "components": [asdict(one) for one in beside.sbom.components]}
 
 
-def _coldstart(beside: Beside) -> dict[str, Any] | None:
+def _coldstart(beside: Beside, seen: Examination) -> dict[str, Any] | None:
     measured = beside.coldstart
     if measured is None:
         return None
     return {
         "imports": importtime.as_data(measured.imports),
         "runs": [asdict(one) for one in (*measured.runs, *measured.against)],
+        "start": start_data(measured, seen),
     }

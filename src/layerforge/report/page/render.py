@@ -12,7 +12,17 @@ from typing import Any
 from layerforge.core import resources
 from layerforge.core.text import visible
 
-SCRIPTS = ("dom.js", "tree.js", "explorer.js", "treemap.js", "icicle.js", "sections.js", "coldstart.js", "main.js")
+SCRIPTS = (
+    "dom.js",
+    "tree.js",
+    "explorer.js",
+    "treemap.js",
+    "icicle.js",
+    "sections.js",
+    "start.js",
+    "coldstart.js",
+    "main.js",
+)
 """Files of the page's own program, in the order in which they need each other."""
 
 STYLE, TEMPLATE, LIBRARY = "page/style.css", "page/template.html", "vendor/echarts.min.js"

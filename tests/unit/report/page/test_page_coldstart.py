@@ -42,6 +42,14 @@ def test_two_layers_of_one_name_are_told_apart() -> None:
     assert [one.layer for one in (*read.runs, *read.against)] == ["a.zip", "a.zip (the other)"]
 
 
+def test_the_imports_of_the_other_layer_are_read_too() -> None:
+    tree = as_data(a_tree())
+    read = read_coldstart(
+        json.dumps({"imports": tree, "zip": "new.zip", "against": {"zip": "old.zip", "imports": tree}})
+    )
+    assert (read.name, read.against_name, read.against_imports) == ("new.zip", "old.zip", a_tree())
+
+
 def test_a_file_that_does_not_say_what_ran_has_no_function() -> None:
     assert read_coldstart('{"imports": []}').function == ""
     assert read_coldstart('{"imports": [], "function": {"imports": ["a"]}}').function == '{"imports": ["a"]}'

@@ -180,6 +180,28 @@ def test_the_runs_of_a_cold_start_are_shown_one_by_one() -> None:
     assert (shown["memory_mb"], shown["init_ms"], shown["dollars_per_million"]) == (512, (800.0, 812.5), None)
 
 
+def test_where_a_start_goes_is_told_by_package_and_by_module_before_and_after() -> None:
+    zlib = Import(name="zlib", self_us=5, total_us=5)
+    new = Import(name="demo", self_us=30, total_us=35, bytes=4, children=(zlib,))
+    gone = Import(name="gone.core", self_us=50, total_us=50, bytes=9)
+    old = (replace(new, self_us=40), replace(zlib, self_us=1), gone)
+    measured = ColdStart(
+        sha256="", imports=(new,), name="new.zip", against_name="old.zip", against_imports=old, runs=()
+    )
+    shown = page_data(a_subject(demo(), Beside(coldstart=measured)))["coldstart"]["start"]
+    assert (shown["layers"], shown["modules"]) == (["old.zip", "new.zip"], [3, 1 + 1])
+    assert shown["by_package"] == [["gone", 50, 0], ["demo", 40, 30], ["Python and its runtime", 6, 5]]
+    assert shown["by_module"] == [["gone.core", 50, 0], ["demo", 40, 30], ["zlib", 6, 5]]
+
+
+def test_a_start_without_another_layer_has_one_figure_and_without_imports_none() -> None:
+    one = ColdStart(sha256="", imports=(Import(name="zlib", self_us=5, total_us=5),), name="new.zip")
+    shown = page_data(a_subject(demo(), Beside(coldstart=one)))["coldstart"]["start"]
+    assert (shown["layers"], shown["by_module"]) == (["new.zip"], [["zlib", 5]])
+    none = replace(one, imports=(), against_imports=one.imports)
+    assert page_data(a_subject(demo(), Beside(coldstart=none)))["coldstart"]["start"] is None
+
+
 def test_advice_and_changes_are_shown_as_they_are_told() -> None:
     advice, changes = [{"message": "less", "how": "do it"}], {"files": {"before": 1, "after": 2, "change": 1}}
     shown = page_data(a_subject(demo()), advice=advice, changes=changes)
