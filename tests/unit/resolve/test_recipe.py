@@ -235,7 +235,7 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         ("schema = 2", "a recipe has one of the tables [package], [library] and [variant]"),
         (
             PACKAGE + LIBRARY.partition("\n")[2],
-            "a recipe has one of the tables [package], [library] and [variant], not both",
+            "[package], [library] and [variant], not both",
         ),
         ("schema = true", "schema must be 2, not True"),
         ("schema = 2.0", "schema must be 2, not 2.0"),
