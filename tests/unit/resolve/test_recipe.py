@@ -544,7 +544,7 @@ def test_every_bundled_recipe_is_sound(name: str) -> None:
     assert made is not None
     assert made.folder.name == made.name == name
     if made.layer:
-        assert made.check.imports
+        assert made.check.imports or made.variant, "those of its packages count"
         assert ["assert" in script.text for script in made.check.scripts] == [True]
         lock.parse((made.folder / "requirements.lock").read_text(), name)
     if made.compiles:
