@@ -82,9 +82,9 @@ def test_no_three_lines_stand_in_two_recipes() -> None:
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_asks_for_its_own_packages_version_alone(name: str) -> None:
     asked = [call for call in calls(CHECKS[name]) if ast.unparse(call.func) == "importlib.metadata.version"]
-    assert {ast.unparse(argument) for call in asked for argument in call.args} == {
-        repr(one) for one in (RECIPES[name].variant.proves if RECIPES[name].variant else (name,))
-    }
+    variant = RECIPES[name].variant
+    proved = variant.proves if variant else (name,)
+    assert {ast.unparse(argument) for call in asked for argument in call.args} == set(map(repr, proved))
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -126,7 +126,7 @@ def _row(recipe: Recipe) -> RecipeRow:
     row = RecipeRow(
         name=recipe.name,
         kind="layer" if recipe.layer and recipe.of_package else recipe.kind,
-        versions=library.version if library else recipe.versions,
+        versions=library.version if library else recipe.versions or _asked(recipe),
         compiles=recipe.part is not None,
         version="",
         python="",
@@ -145,6 +145,11 @@ def _row(recipe: Recipe) -> RecipeRow:
     row["unzipped_at_most"] = recipe.layer.budget.unzipped or 0
     row["zipped_at_most"] = recipe.layer.budget.zipped or 0
     return row
+
+
+def _asked(recipe: Recipe) -> str:
+    """What the layer of a variant requires, which is about no package of its own."""
+    return ", ".join(recipe.layer.requires) if recipe.layer else ""
 
 
 def _most(row: RecipeRow) -> str:

@@ -145,8 +145,8 @@ def _names_imported(tree: Tree, variant: Variant, gone: Collection[str]) -> dict
             module, _, taken = name.rpartition(".")
             if module in found:
                 found[module].add(taken)
-    told = {name: one.names for one in variant.without for name in one.modules}
-    return {module: _without_star(tree, module, names, told[module]) for module, names in found.items()}
+    listed = {name: one.names for one in variant.without for name in one.modules}
+    return {module: _without_star(tree, module, names, listed[module]) for module, names in found.items()}
 
 
 def _without_star(tree: Tree, module: str, names: set[str], told: Collection[str]) -> set[str]:
