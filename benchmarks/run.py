@@ -62,6 +62,7 @@ IMPORTS: Mapping[str, tuple[str, ...]] = {
     "pillow": ("PIL.Image",),
     "pyarrow": ("pyarrow", "pyarrow.parquet"),
     "scikit-learn": ("sklearn.ensemble", "sklearn.linear_model"),
+    "scikit-learn-inference": ("sklearn.ensemble", "sklearn.linear_model"),
     "scipy": ("scipy.optimize", "scipy.stats"),
 }
 """What a typical function imports, by target; for another one, the first imports that its recipe checks."""

@@ -32,7 +32,9 @@ from layerforge.resolve.recipe import (
     Settings,
     Source,
     SourcePackage,
+    WarmUp,
 )
+from layerforge.resolve.variant import Variant
 
 RECIPE = LayerSpec(name="demo", requires=("demo",))
 PINS = lock.parse(f"demo==1 --hash=sha256:{'a' * 64}", "x").pins
@@ -187,6 +189,8 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
             "env": {"HOME_OF_DEMO": "/opt/share/demo"},
             "data": (DATA,),
             "patches": (PATCH,),
+            "prime": (WarmUp(package="demo", text="1"),),
+            "variant": Variant(name="less", of="demo", says="to be less"),
             # They are named beside the layer, each with why.
             "left_out": (LeftOut(name="boto3", version="1.43.0", why=Why.ASKED),),
         },
@@ -217,7 +221,13 @@ def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
     assert_decided_by(
         lambda rules: plan_key(replace(ASKED, spec=replace(COMPILED, bytecode=Bytecode(packages={"demo": rules})))),
         CodeRules(),
-        {"docstrings": Docstrings.DROP, "keep_docstrings": ("a/*",), "optimize": 2},
+        {
+            "docstrings": Docstrings.DROP,
+            "keep_docstrings": ("a/*",),
+            "optimize": 2,
+            "lazy": ("a/*",),
+            "defer": {"demo/a.py": ("os",)},
+        },
     )
     assert_decided_by(
         lambda prune: plan_key(replace(ASKED, spec=replace(COMPILED, prune={"demo": prune}))),
@@ -294,7 +304,7 @@ def test_of_a_library_all_but_what_is_shipped_of_it_changes_its_key() -> None:
     assert_decided_by(
         lambda settings: key(replace(BLAS, settings=settings)),
         Settings(),
-        {"env": {"A": "1"}, "flags": {"A": "1"}, "config": {"A": ("1",)}},
+        {"env": {"A": "1"}, "flags": {"A": "1"}, "config": {"A": ("1",)}, "module_flags": {"a.o": "-Os"}},
     )
 
 

@@ -83,7 +83,7 @@ def test_cold_starts_of_both_are_measured_in_turns_and_kept_beside_the_new_layer
     assert (init.ms.before, init.ms.after, init.in_turns) == (3000.0, 1000.0, True)
     assert ("init at 1,769 MB", "3,000 ms", "1,000 ms", "0.33 ×") in list(rebuild_view.rows(both))
     assert [job.opt.name for job in engine.jobs] == ["after", "before"] * 3
-    assert {job.init for job in engine.jobs} == {"import demo\n"}
+    assert {job.init for job in engine.jobs} == {"__import__('demo')\n"}
     kept = json.loads((tmp_path / "new.coldstart.json").read_text())
     assert kept["against"]["sha256"] == both.old.examination.sha256
 
