@@ -29,6 +29,9 @@ class Memory(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.waiting = waiting
         self.loaded: list[str] = []
 
+    def __repr__(self) -> str:
+        return "memory"
+
     def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self.sources:
             return None

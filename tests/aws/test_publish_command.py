@@ -82,6 +82,19 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: Proxy, layer: Path, s
     assert aws.changes == []
 
 
+def test_a_layer_for_a_runtime_that_aws_has_not_announced_is_published_and_told_of_once(
+    aws: Proxy, said: Any, tmp_path: Path
+) -> None:
+    layers = [
+        zips.of(tmp_path / f"{name}.zip", {f"python/lib/python3.15/site-packages/{name}.py": b"x = 1\n"})
+        for name in ("first", "second")
+    ]
+    code, out, err = said(*layers, *TWO, "--json", "--force")
+    assert code == 0, err
+    assert {tuple(row["runtimes"]) for row in json.loads(out)["published"]} == {("python3.15",)}
+    assert err.count("Lambda's interface has a runtime python3.15, but AWS has not announced it") == 1
+
+
 def test_a_dry_run_fails_where_the_run_would(aws: Proxy, layer: Path, said: Any) -> None:
     aws.fault(Fault(call="ListLayerVersions", region="eu-west-1", status=403, code="AccessDeniedException"))
     code, _, err = said(layer, *TWO, "--dry-run")

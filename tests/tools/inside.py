@@ -48,6 +48,8 @@ def _layers(template: Any) -> dict[str, Any]:
         "variables": function.get("Environment", {}).get("Variables"),
         "made": _of_type(template, "AWS::Lambda::LayerVersion"),
         "mappings": template.get("Mappings"),
+        "snap_start": function.get("SnapStart"),
+        "aliases": [one["Name"] for one in _of_type(template, "AWS::Lambda::Alias")],
     }
 
 

@@ -22,6 +22,7 @@ from layerforge.publish.snippets import aws_cli, cdk, sam, terraform, zappa_chal
 from layerforge.publish.snippets import serverless as serverless_snippets
 from layerforge.publish.snippets.results import LocalLayer, PublishedVersion
 from layerforge.publish.snippets.serverless import serverless_local
+from layerforge.publish.snippets.snap_start import with_snap_start
 from layerforge.publish.snippets.tools import for_versions, for_zip
 from toolbox import Tools, run
 
@@ -139,6 +140,19 @@ def test_cdk_synthesizes_what_attaches_and_makes_layers(tools: Tools, tmp_path: 
     assert [one["variables"] for one in (*attached, first, second, third)] == [None, None, WORDS, None, None, WORDS]
     for layer, found in zip(zips, (first, second, third), strict=True):
         check_made(layer, found)
+
+
+def test_sam_and_the_cdk_take_what_snap_start_adds(tools: Tools, tmp_path: Path) -> None:
+    texts = [with_snap_start("sam", sam.sam(versions), primed=True) for versions in (ONE, SET)]
+    found = tools.ask("sam", [f"{SAM}{text}Resources:\n{FUNCTION}" for text in texts], tmp_path / "sam")
+    assert [problem for one in found for problem in one["problems"] if "deprecated" not in problem] == []
+    made = {"snap_start": {"ApplyOn": "PublishedVersions"}, "aliases": ["live"]}
+    assert [{key: one[key] for key in made} for one in found] == [made, made]
+    if shutil.which("node") is not None:
+        cases = [(with_snap_start("cdk", cdk.cdk(ONE), primed=True), "PYTHON_3_13", "X86_64")]
+        [stack] = tools.ask("cdk", cases, tmp_path / "cdk")
+        assert {key: stack[key] for key in made} == made
+        assert stack["layers"] == [arn("numpy", "eu-west-1", 7)]
 
 
 @pytest.mark.parametrize("text", [cdk.cdk(MANY), cdk.cdk_local(local(ODD))])

@@ -19,7 +19,7 @@ from layerforge.build.errors import EngineError
 from layerforge.core import process
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
-from layerforge.core.runtimes import runtimes
+from layerforge.core.runtimes import announced, runtimes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ def missing(python: str) -> UsageError:
     forbidden = os.environ.get("UV_PYTHON_DOWNLOADS", "").strip().lower() in _REFUSED - {"manual"}
     # uv itself refuses to install one then.
     command = f"UV_PYTHON_DOWNLOADS=manual {tool}" if forbidden else tool
-    others = [one for one in reversed(list(runtimes())) if one != python and find(one)]
+    others = [one for one in reversed(announced()) if one != python and find(one)]
     here = f", or take a Python that is here, such as `--python {others[0]}`" if others else ""
     return UsageError(
         f"no CPython {python} on this machine, and bytecode for Lambda's Python {python} takes one",

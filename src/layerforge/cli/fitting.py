@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from layerforge.core.limits import DIRECT_UPLOAD_LIMIT
 from layerforge.core.text import megabytes
-from layerforge.layer.archive import LEVELS
+from layerforge.layer.archive import compressed
 from layerforge.report.manifest import Manifest
 from layerforge.resolve.recipe import BytecodeMode, Compression
 
@@ -77,13 +77,13 @@ def _module(name: str) -> str:
 
 def _ratio(opened: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo]) -> float:
     """How large a sample is when it is compressed better, as a part of what it is now."""
-    before = after = taken = 0
+    before = taken = 0
+    sample: list[bytes] = []
     # By checksum, which has to do with nothing.
     for one in sorted(members, key=lambda one: one.CRC):
         if taken + one.file_size > SAMPLE and taken:
             continue
-        data = opened.read(one)
+        sample.append(opened.read(one))
         before += one.compress_size
-        after += min(len(data), len(LEVELS[Compression.SMALL].compress(data)))
         taken += one.file_size
-    return after / before if before else 1.0
+    return sum(compressed(sample, Compression.SMALL)) / before if before else 1.0

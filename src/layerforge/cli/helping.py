@@ -62,7 +62,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "layerforge publish layer.zip --region eu-west-1 --dry-run",
         "layerforge publish layer.zip --region eu-west-1 --write arns.json",
     ),
-    "snippet": ("layerforge snippet arns.json --for terraform",),
+    "snippet": ("layerforge snippet arns.json --for terraform", "layerforge snippet arns.json --for sam --snapstart"),
     "matrix": ("layerforge matrix recipes/ --python 3.12 --python 3.13",),
     "doctor": ("layerforge doctor",),
     "cache": (

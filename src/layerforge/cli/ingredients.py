@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from layerforge.core import runtimes
 from layerforge.core.text import megabytes
 from layerforge.layer import fit_search
-from layerforge.layer.passes import deferring
+from layerforge.layer.passes import deferring, laziness
 from layerforge.report.manifest import Manifest
 from layerforge.resolve import left_out
 
@@ -25,6 +26,7 @@ def told(manifest: Manifest) -> Iterator[str]:
     if manifest.patches:
         yield f"patched: {', '.join(f'{one.package} by {one.name}' for one in manifest.patches)}"
     yield from deferring.told(manifest.bytecode)
+    yield from laziness.told(manifest.bytecode, runtimes.target(manifest.python, manifest.arch))
     if manifest.data:
         rows = (f"{one.name} of {one.package} in {one.into}, {megabytes(one.bytes)}" for one in manifest.data)
         yield f"data: {', '.join(rows)}"

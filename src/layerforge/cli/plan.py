@@ -13,7 +13,7 @@ from layerforge.build.plan import Plan
 from layerforge.cli import asking, build_options, call, clusters, costs, project, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli.screen import Screen
-from layerforge.layer.passes import deferring
+from layerforge.layer.passes import deferring, laziness
 from layerforge.planning import cost_of
 from layerforge.resolve.fit import Way
 
@@ -65,7 +65,7 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
     for one in planned.spec.left_out:
         out.line(f"  left out {one.told} ({one.why})")
     out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
-    for line in deferring.told(code):
+    for line in (*deferring.told(code), *laziness.told(code, planned.target)):
         out.line(f"  {line}")
     if planned.goal and planned.goal.required:
         out.line(f"  fits {planned.goal.fit.told}; may be chosen for that: {', '.join(planned.goal.ways) or 'nothing'}")

@@ -12,10 +12,11 @@ import click
 from layerforge.cli import options, terminal
 from layerforge.core import runtimes
 from layerforge.core.errors import UsageError
+from layerforge.core.paths import PRIMING
 from layerforge.core.runtimes import Arch
 from layerforge.examine import examine
 from layerforge.publish.artifact import artifact
-from layerforge.publish.snippets import results, tools
+from layerforge.publish.snippets import results, snap_start, tools
 from layerforge.publish.snippets.per_function import for_functions, function_versions
 from layerforge.publish.snippets.results import LocalLayer, PublishedVersion, Wanted
 from layerforge.report.beside import manifest, target_of
@@ -40,6 +41,7 @@ MOST_NAMES = 10
 )
 @click.option("--python", type=options.PYTHON, help="Only layers of a result for this Python.")
 @click.option("--arch", type=options.ARCH, help="Only layers of a result for this processor.")
+@click.option("--snapstart", is_flag=True, help="Add what SnapStart takes: setting, version, lines of the handler.")
 def command(
     source: Path,
     tool: str,
@@ -48,6 +50,7 @@ def command(
     layers_file: Path | None,
     python: str | None,
     arch: str | None,
+    snapstart: bool,  # noqa: FBT001
 ) -> None:
     """Print the few lines that attach a layer to functions.
 
@@ -60,24 +63,31 @@ def command(
                 "--layer, --functions, --python and --arch choose from a result, and a zip is one layer",
                 hint="leave them out",
             )
-        text = tools.for_zip(tool, local(source), regions)
+        layer = local(source)
+        text = tools.for_zip(tool, layer, regions)
+        if snapstart:
+            snap_start.refuse_old([layer.runtime])
+            text = snap_start.with_snap_start(tool, text, primed=layer.primed)
     else:
         where = "standard input" if str(source) == "-" else str(source)
         found = results.results(read(source), where)
         asked = wanted(regions, names, python, arch)
         if layers_file is not None:
-            text = _for_functions(tool, found, asked, layers_file, where)
+            text = _for_functions(tool, found, asked, layers_file, where, snapstart=snapstart)
         else:
             versions = results.chosen(found, asked, where)
             warn(found.failures, versions, regions)
             text = tools.for_versions(tool, versions)
+            if snapstart:
+                snap_start.refuse_old(runtime for one in versions for runtime in one.runtimes)
+                text = snap_start.with_snap_start(tool, text, primed=None)
     click.echo(f"for {tools.TOOLS[tool].place}:", err=True)
     if not tools.TOOLS[tool].comments:
         click.echo(tools.HIDES, err=True)
     click.echo(text, nl=False)
 
 
-def _for_functions(tool: str, found: results.Results, asked: Wanted, file: Path, where: str) -> str:
+def _for_functions(tool: str, found: results.Results, asked: Wanted, file: Path, where: str, *, snapstart: bool) -> str:
     """The lines that give each function of a ``layers.lock`` its layers.
 
     Raises ``UsageError`` where that is not there, or has no layers for the Python and the processor of the result.
@@ -100,7 +110,12 @@ def _for_functions(tool: str, found: results.Results, asked: Wanted, file: Path,
     versions = results.chosen(replace(found, versions=versions), asked, where)
     warn(found.failures, (), asked.regions)
     functions = {one.name: one.layers for one in split.function}
-    return tools.TOOLS[tool].told(for_functions(tool, function_versions(functions, versions)))
+    attached = function_versions(functions, versions)
+    text = tools.TOOLS[tool].told(for_functions(tool, attached))
+    if not snapstart:
+        return text
+    snap_start.refuse_old([f"python{split.python}"])
+    return snap_start.with_snap_start(tool, text, primed=None, functions=[one.name for one in attached])
 
 
 def _published(split: TargetSplit, versions: Iterable[PublishedVersion], asked: Wanted) -> Iterator[PublishedVersion]:
@@ -154,6 +169,7 @@ def local(zip_file: Path) -> LocalLayer:
         arch=described.architectures[0],
         zipped=seen.zipped,
         env=described.env,
+        primed=not {PRIMING, f"{PRIMING}c"}.isdisjoint(seen.by_path),
     )
 
 

@@ -110,6 +110,33 @@ class Waiting:
         """Whether what is read of the name may need one of its imports."""
         return not self.stays or any(alike(chain, dotted(one)) for one in self.imports)
 
+    @property
+    def told(self) -> str:
+        """What tells in a function's head that it is about this."""
+        return self.name
+
+
+@dataclass
+class Aside:
+    """A module that what waits would load, and that the same file reads by another import's name: ``np.testing`` of
+    ``import numpy as np`` where ``from numpy.testing import assert_equal`` waits.
+    """
+
+    name: str
+    chain: Chain
+    module: str
+    line: int
+    stays: bool = True
+
+    def needed_for(self, chain: Chain) -> bool:
+        """Whether what is read of the name is the module, or something of it."""
+        return chain[: len(self.chain)] == self.chain
+
+    @property
+    def told(self) -> str:
+        """What tells in a function's head that it is about this."""
+        return ".".join((self.name, *self.chain))
+
 
 @dataclass(frozen=True)
 class Use:
@@ -132,6 +159,7 @@ class Module:
     submodules: Collection[str] | None
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """By name."""
+    asides: list[Aside] = field(default_factory=list)
     at: int = 0
     """Index in the module's statements of the first that waits."""
     problems: list[tuple[int, str]] = field(default_factory=list)
@@ -176,10 +204,12 @@ def deferred(
     found = Module(tree=tree, name=module, is_package=is_package, submodules=submodules)
     take_out(found, modules)
     uses: list[Use] = []
-    guards: dict[Key, list[str]] = {}
+    guards: dict[Key, list[Waiting | Aside]] = {}
     if not found.problems:
         imply(found)
-        uses = list(uses_of(compiled(tree), {*found.waiting, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
+        set_aside(found)
+        names = {*found.waiting, *(one.name for one in found.asides)}
+        uses = list(uses_of(compiled(tree), {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
         hold_bindings(found, uses)
         hold_texts(found, uses)
         guards = functions_to_guard(found, uses)
@@ -216,6 +246,11 @@ def dotted(statement: Import) -> Chain:
     """``("b", "c")`` for ``import a.b.c``; nothing for an import that binds what it names last."""
     alias = statement.names[0]
     return tuple(alias.name.split(".")[1:]) if isinstance(statement, ast.Import) and not alias.asname else ()
+
+
+def plain(statement: Import) -> bool:
+    """Whether an import binds the outermost package of what it names: ``import a.b``."""
+    return isinstance(statement, ast.Import) and not statement.names[0].asname
 
 
 def alike(one: Chain, other: Chain) -> bool:
@@ -265,7 +300,7 @@ def wait(found: Module, statement: Import) -> None:
         return found.refuse(line, f"{name} is imported lazily already")
     one = found.waiting.setdefault(name, Waiting(name=name))
     one.imports.append(statement)
-    if len(one.imports) > 1 and not all(map(dotted, one.imports)):
+    if len(one.imports) > 1 and not all(map(plain, one.imports)):
         found.refuse(line, f"{name} is imported in line {one.line} too")
     if found.is_package:
         settle_module(found, one, statement)
@@ -306,6 +341,29 @@ def imply(found: Module) -> None:
         if child and child not in stay and child not in found.waiting:
             own = ast.ImportFrom(module=None, names=[ast.alias(name=child)], level=1)
             found.waiting[child] = Waiting(name=child, imports=[placed(own, statement)], child=True, implied=True)
+
+
+def set_aside(found: Module) -> None:
+    """Notes modules that what waits would load and that the file may read by names of other imports."""
+    statements = [one for waiting in found.waiting.values() if not waiting.implied for one in waiting.imports]
+    kept = [one for one in found.tree.body if isinstance(one, IMPORTS)]
+    names = [(bound_by(one, alias), module_of(one, alias, found.package)) for one in kept for alias in one.names]
+    names += [(bound_by(one, one.names[0]), module_of(one, one.names[0], found.package)) for one in statements]
+    for statement in statements:
+        for loaded in names_of(statement, statement.names[0], found.package):
+            for name, module in dict.fromkeys(names):
+                own = name in found.waiting and loaded in {
+                    f"{name}.{'.'.join(dotted(one))}" for one in found.waiting[name].imports
+                }
+                if loaded.startswith(f"{module}.") and not own:
+                    chain = tuple(loaded[len(module) + 1 :].split("."))
+                    found.asides.append(Aside(name=name, chain=chain, module=loaded, line=statement.lineno))
+
+
+def module_of(statement: Import, alias: ast.alias, package: str) -> str:
+    """The module that the name of an import stands for, if it is one."""
+    name = names_of(statement, alias, package)[-1]
+    return name.partition(".")[0] if plain(alone(statement, alias)) else name
 
 
 def missing(found: Module, wanted: str) -> tuple[int, str]:
@@ -363,7 +421,7 @@ def hold_bindings(found: Module, uses: Sequence[Use]) -> None:
         lines = sorted(use.line for use in binds if use.name == name)
         if one.implied and lines:
             del found.waiting[name]
-        elif lines and lines == same_module(found.tree, name) and all(map(dotted, one.imports)):
+        elif lines and lines == same_module(found.tree, name) and all(map(plain, one.imports)):
             one.stays = True
         else:
             for line in lines:
@@ -493,37 +551,33 @@ def code_key(code: CodeType) -> Key:
     return code.co_name, code.co_firstlineno
 
 
-def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[str]]:
-    """Names by the functions that have to begin with their imports: the innermost that are not inside such a one."""
+def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[Waiting | Aside]]:
+    """What each function has to begin with: the innermost that are not inside one that begins with the same."""
     functions, chains = functions_of(found.tree), chains_of(found.tree)
     reasons = [(node, why) for node, why in at_load(found.tree) if isinstance(node, ast.Name)]
-    around: dict[tuple[Key, str], list[Key]] = {}
-    for node, why in reasons:
-        if (
-            node.id in found.waiting
-            and found.waiting[node.id].stays
-            and found.waiting[node.id].needed_for(chains[node])
-        ):
-            found.refuse(node.lineno, f"{node.id} is used {why}")
-    for use in uses:
-        if use.binds or use.name not in found.waiting:
-            continue
-        one = found.waiting[use.name]
-        keys = [key for key in map(code_key, use.codes) if key in functions]
-        if keys and needs(functions[keys[0]], one, chains):
-            refuse_unfit(found, use, functions)
-            around[(keys[0], use.name)] = keys[1:]
-        elif not keys and not one.stays:
-            lines = [why for node, why in reasons if (node.id, node.lineno) == (use.name, use.line)]
-            found.refuse(use.line, f"{use.name} is used {(*lines, LOADS)[0]}")
-    guards: dict[Key, list[str]] = {}
-    for (key, name), outer in sorted(around.items()):
-        if not any((one, name) in around for one in outer):
-            guards.setdefault(key, []).append(name)
+    guards: dict[Key, list[Waiting | Aside]] = {}
+    named = sorted(found.waiting.values(), key=lambda one: one.name)
+    everything: list[Waiting | Aside] = [*named, *found.asides]
+    for one in everything:
+        around: dict[Key, list[Key]] = {}
+        for node, why in reasons:
+            if node.id == one.name and one.stays and one.needed_for(chains[node]):
+                found.refuse(node.lineno, f"{one.told if isinstance(one, Aside) else node.id} is used {why}")
+        for use in (use for use in uses if use.name == one.name and not use.binds):
+            keys = [key for key in map(code_key, use.codes) if key in functions]
+            if keys and needs(functions[keys[0]], one, chains):
+                refuse_unfit(found, use, functions)
+                around[keys[0]] = keys[1:]
+            elif not keys and not one.stays:
+                lines = [why for node, why in reasons if (node.id, node.lineno) == (use.name, use.line)]
+                found.refuse(use.line, f"{use.name} is used {(*lines, LOADS)[0]}")
+        for key, outer in sorted(around.items()):
+            if around.keys().isdisjoint(outer):
+                guards.setdefault(key, []).append(one)
     return guards
 
 
-def needs(function: Function, one: Waiting, chains: Mapping[ast.Name, Chain]) -> bool:
+def needs(function: Function, one: Waiting | Aside, chains: Mapping[ast.Name, Chain]) -> bool:
     """Whether a function that reads a name needs what waits of it."""
     reads = (node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == one.name)
     return not one.stays or any(one.needed_for(chains[node]) for node in reads)
@@ -552,26 +606,30 @@ def refuse_unfit(found: Module, use: Use, functions: Mapping[Key, Function]) -> 
     for _, (name, line) in keys:
         for decorator in {last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
             found.refuse(line, f"{use.name} is used in {name}, whose code {decorator} reads, which knows of no imports")
-    imported = [alias.name for one in found.waiting[use.name].imports for alias in one.names]
+    imports = found.waiting[use.name].imports if use.name in found.waiting else []
+    imported = [alias.name for one in imports for alias in one.names]
     if any(part.startswith("__") and not part.endswith("__") for one in imported for part in one.split(".")):
         found.refuse(key[1], f"{use.name} is used in {key[0]}, and would be called otherwise in a class")
 
 
-def rewrite(found: Module, guards: Mapping[Key, Sequence[str]], bound: Collection[str]) -> None:
+def rewrite(found: Module, guards: Mapping[Key, Sequence[Waiting | Aside]], bound: Collection[str]) -> None:
     """Puts the imports where they are needed. ``bound``: names that the module binds itself."""
     functions = functions_of(found.tree)
-    for key, names in guards.items():
+    for key, needed in guards.items():
         function = functions[key]
-        drop_global(function, names)
+        drop_global(function, [one.name for one in needed if isinstance(one, Waiting)])
         at = 1 if ast.get_docstring(function, clean=False) is not None else 0
-        function.body[at:at] = [statement for name in names for statement in guard(found.waiting[name])]
+        function.body[at:at] = [statement for one in needed for statement in guard(one)]
     if found.served:
         listing = [] if "__dir__" in bound or "globals" in bound else [dir_of(found.served)]
         found.tree.body[found.at : found.at] = [getattr_of(found.served), *listing]
 
 
-def guard(one: Waiting) -> list[ast.stmt]:
+def guard(one: Waiting | Aside) -> list[ast.stmt]:
     """``global name``, and each import that was not made yet."""
+    if isinstance(one, Aside):
+        [attempt] = ast.parse(f"try:\n {one.told}\nexcept AttributeError:\n __import__({one.module!r})").body
+        return [placed(attempt, ast.Pass(lineno=one.line, end_lineno=one.line, col_offset=0, end_col_offset=0))]
     by_attributes = one.stays or len(one.imports) > 1
     errors = "(NameError, AttributeError)" if by_attributes else "NameError"
     added = [placed(ast.Global(names=[one.name]), one.imports[0])]
@@ -654,25 +712,40 @@ def prove(found: Module) -> None:
     for one in found.served:
         for scope in unguarded(table, one.name, heads):
             found.refuse(one.line, f"{one.name} would be unbound in {scope.get_name()}")
-    for one in (one for one in found.waiting.values() if one.stays):
-        safe = {node for function in functions if one.name in head_of(function) for node in ast.walk(function)}
+    staying: list[Waiting | Aside] = [one for one in found.waiting.values() if one.stays]
+    staying += found.asides
+    for thing in staying:
+        own = locals_of(table, thing.name)
+        sound = (one for one in functions if thing.told in head_of(one) or (one.name, one.lineno) in own)
+        safe = {node for function in sound for node in ast.walk(function)}
         for node, chain in chains_of(tree).items():
-            if node.id == one.name and node not in safe and one.needed_for(chain):
-                found.refuse(one.line, f"{'.'.join((one.name, *chain))} would not be there")
+            if node.id == thing.name and node not in safe and thing.needed_for(chain):
+                found.refuse(thing.line, f"{'.'.join((thing.name, *chain))} would not be there")
+
+
+def locals_of(table: symtable.SymbolTable, name: str) -> set[Key]:
+    """Functions that have a variable of their own of a name."""
+    own = table.get_type() == "function" and name in table.get_identifiers() and table.lookup(name).is_local()
+    found = {(table.get_name(), table.get_lineno())} if own else set()
+    return found.union(*(locals_of(inner, name) for inner in table.get_children()))
 
 
 def head_of(function: Function) -> set[str]:
-    """Names that a function imports before it does anything else."""
-    names: set[str] = set()
+    """What a function imports before it does anything else: names, and modules by the names that they are read by."""
+    found: set[str] = set()
     waits = ""
     for one in function.body[ast.get_docstring(function, clean=False) is not None :]:
         if isinstance(one, ast.Global) and len(one.names) == 1:
             [waits] = one.names
-        elif waits and isinstance(one, ast.Try) and isinstance(done := one.handlers[0].body[0], IMPORTS):
-            names |= {waits} & {bound_by(done, alias) for alias in done.names}
+            continue
+        done = one.handlers[0].body[0] if isinstance(one, ast.Try) and one.handlers else None
+        if isinstance(done, IMPORTS) and waits in {bound_by(done, alias) for alias in done.names}:
+            found.add(waits)
+        elif isinstance(one, ast.Try) and done is not None and ast.unparse(done).startswith("__import__("):
+            found.add(ast.unparse(one.body[0]))
         else:
             break
-    return names
+    return found
 
 
 def unguarded(

@@ -48,7 +48,7 @@ def _python(seen: Examination, read: Callable[[str], bytes]) -> tuple[str, tuple
             f"{seen.path.name} is for Python {' and '.join(others)}, which is none of Lambda's"
             if others
             else f"nothing in {seen.path.name} tells which Python it is for",
-            hint=f"name the one to build for: --python {list(runtimes.runtimes())[-1]}",
+            hint=f"name the one to build for: --python {runtimes.announced()[-1]}",
         )
     strangers = sorted({*tagged} - {found})
     lines = (f"some packages were made for Python {', '.join(strangers)}",) if strangers else ()

@@ -25,6 +25,9 @@ KIND = "bytecode"
 """Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reasons why there is none."""
 
 WORKER = resources.path("compile_worker.py")
+BLANKING = resources.path("blank_docstrings.py")
+"""What the worker empties docstrings with."""
+
 DEFERRING = resources.path("defer_imports.py")
 """What the worker rewrites modules with whose imports wait."""
 
@@ -118,9 +121,10 @@ def _compile(
 
 def _key(module: Module, interpreter: Interpreter) -> str:
     parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
+    blanking = [_worker_digest(BLANKING)] if module.drop_docstrings else []
     more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
     lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
-    return digest.of_json([_worker_digest(WORKER), *parts, *more, *lazy])
+    return digest.of_json([_worker_digest(WORKER), *parts, *blanking, *more, *lazy])
 
 
 @cache

@@ -10,11 +10,13 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Built, Plan
 from layerforge.layer import archive as archives
 from layerforge.layer import fit_search, misfit, provided
+from layerforge.layer.ahead import Ahead
 from layerforge.layer.archive import Archive, archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import Fetched, LaidData, laid, with_data
 from layerforge.layer.fit_search import Fitted
+from layerforge.layer.passes.compile import begun
 from layerforge.layer.passes.priming import with_priming
 from layerforge.layer.passes.run import CONTENTS, MODULES, Passes, optimize
 from layerforge.layer.passes.setting import PassResult
@@ -35,6 +37,8 @@ class Formed:
     results: tuple[PassResult, ...]
     patches: tuple[AppliedPatch, ...]
     data: tuple[LaidData, ...]
+    ahead: Ahead | None = None
+    """Its modules that are compiled already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class Bench:
         key = frozenset(ways) & {Way.RUNTIME, Way.ONLY}
         if key not in self.compiled:
             base = self._assembled(planned, runtime=Way.RUNTIME in key)
-            tree, results = self._optimized(base.tree, planned, MODULES)
+            tree, results = self._optimized(base.tree, planned, MODULES, base.ahead)
             self.compiled[key] = replace(base, tree=tree, results=(*base.results, *results))
         return replace(self.compiled[key], plan=planned)
 
@@ -106,14 +110,27 @@ class Bench:
             tree = with_data(assemble(planned, self.built, folder, self.search), data)
             tree, changes, patches = patched(tree, planned.spec.patches, self.search.progress)
             tree, parts = without_parts(tree, planned.spec.variant, self.search.progress)
-            tree, results = self._optimized(with_priming(tree, planned.spec, planned.target), planned, CONTENTS)
+            tree = with_priming(tree, planned.spec, planned.target)
+            ahead = self._begun(tree, planned)
+            tree, results = self._optimized(tree, planned, CONTENTS)
             self.assembled[runtime] = Formed(
-                plan=planned, tree=tree, results=(*changes, *parts, *results), patches=patches, data=laid(data)
+                plan=planned,
+                tree=tree,
+                results=(*changes, *parts, *results),
+                patches=patches,
+                data=laid(data),
+                ahead=ahead,
             )
         return self.assembled[runtime]
 
-    def _optimized(self, tree: Tree, planned: Plan, passes: Passes) -> tuple[Tree, tuple[PassResult, ...]]:
-        return optimize(tree, planned, self.interpreter, self.search.store, self.search.progress, passes)
+    def _begun(self, tree: Tree, planned: Plan) -> Ahead | None:
+        search = self.search
+        return begun(tree, planned.spec, planned.target, self.interpreter, search.store, search.progress)
+
+    def _optimized(
+        self, tree: Tree, planned: Plan, passes: Passes, ahead: Ahead | None = None
+    ) -> tuple[Tree, tuple[PassResult, ...]]:
+        return optimize(tree, planned, self.interpreter, self.search.store, self.search.progress, passes, ahead)
 
 
 def made(bench: Bench) -> Made:

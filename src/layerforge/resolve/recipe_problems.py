@@ -73,6 +73,8 @@ SCRIPTS = ("check.script", "prime.script")
 
 
 def _script_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    if _value(data, "bytecode.lazy") and _value(data, "check.script") is None:
+        yield "bytecode.lazy takes a check.script: an import proves nothing of what is loaded when it is used"
     for key in SCRIPTS:
         name = _value(data, key)
         if isinstance(name, str) and not os.path.isfile(folder / name):  # noqa: PTH113 - a name that is too long is none

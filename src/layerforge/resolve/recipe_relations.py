@@ -154,7 +154,7 @@ def _foreign(read: Iterable[ReadRecipe], known: Catalogue) -> Iterator[RecipeFin
         own = _tops(one.recipe)
         rules = one.recipe.prune
         code = one.recipe.bytecode
-        for glob in dict.fromkeys((*rules.remove, *rules.keep, *code.keep_docstrings, *code.lazy)):
+        for glob in dict.fromkeys((*rules.remove, *rules.keep, *code.keep_docstrings, *code.lazy, *code.defer)):
             top = _top(glob)
             if top not in own and (owner := owners.get(top, one.recipe.name)) != one.recipe.name:
                 hint = f"a recipe speaks of its own files: it belongs to the recipe {owner}"

@@ -244,7 +244,7 @@ def deferred(value: Any) -> str:
 def _deferred_in(file: str, modules: object) -> str:
     if inside(file) or not file.endswith(".py") or "*" in file:
         return f"must have files below python/ as its keys, a/b.py, and {shown(file)} is none"
-    wrong = each(named(MODULE, "no module's name"))(modules) or ("" if modules else "must not be empty")
+    wrong = each(named(MODULE, "a module's name"))(modules) or ("" if modules else "must not be empty")
     return f"has for {shown(file)} what {wrong}" if wrong else ""
 
 

@@ -162,6 +162,34 @@ def test_a_module_with_sets_has_the_same_bytes_whatever_was_interned_before() ->
     assert kept
 
 
+@pytest.mark.skipif(not worker.WORDS_ARE_INTERNED, reason="this Python always compiles twice")
+@pytest.mark.parametrize(
+    ("source", "compilations"),
+    [
+        ("x = {'k': 'one_word'}\n", 1),
+        ("def f(x): return x in {'one_word', 'another'}\ndef g(x): return x in {'one_word', 'another'}\n", 1),
+        ("def f(x): return x in {'a-b', 'ä', '', 5}\ndef g(x): return x in {'a-b', 'ä', '', 5}\n", 1),
+        ("class Outer:\n class Inner: pass\nx = {'k': 'Outer.Inner', 'Outer': 'one_word'}\n", 1),
+        ("def f(x): return x in {'jo' 'ined', 'es\\x63aped'}\n", 2),
+        ("def f(x):\n class Inner: pass\n return x in {'one_word'}, Inner, 'f.<locals>.Inner'\n", 2),
+        ("import os.path\ndef f(x): return x in {'one_word'}, 'os.path'\n", 2),
+    ],
+)
+def test_only_a_module_whose_first_code_may_not_be_the_last_is_compiled_twice(
+    source: str, compilations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+
+    def counted(*args: Any, **options: Any) -> CodeType:
+        built.append(args)
+        return build(*args, **options)
+
+    build = worker.build
+    monkeypatch.setattr(worker, "build", counted)
+    worker.settled(source.encode(), "mod.py", 0, drop=True)
+    assert len(built) == compilations
+
+
 def test_a_pyc_is_bound_to_its_source_by_a_hash_that_is_never_checked() -> None:
     source = b"X = 'value'\n"
     data = worker.compile_file(source, "/opt/python/mod.py", 0, drop=False)

@@ -46,6 +46,8 @@ def refused(source: str, *modules: str, module: str = "pkg.mod", is_package: boo
         ("from far import twice\ndef use():\n global twice\n return twice(4)\n", ["far"]),
         ("from far import twice\ndef use():\n if 1:\n  global twice, more\n  more = 1\n return twice(4)\n", ["far"]),
         ("from far import twice\ndef use():\n 'Text.'\n return twice(4)\n", ["far"]),
+        ("from far import twice\ndef use():\n try: return twice(4)\n finally: pass\n", ["far"]),
+        ("from far import twice\ndef no():\n try: pass\n finally: pass\ndef use(): return twice(4)\n", ["far"]),
         ("from far import twice\ndef use(): return f'{twice(4)}' and twice(4)\n", ["far"]),
         ("from far import twice\ndef make():\n def use(): return twice(4)\n return use\nuse = make()\n", ["far"]),
         ("from far import twice as _A__t\nclass A:\n def m(self): return __t(4)\ndef use(): return A().m()\n", ["far"]),
@@ -148,6 +150,19 @@ def test_attributes_of_a_module_that_is_imported_anyway_are_waited_for(read: str
         assert "far.deep" in memory.loaded
         assert "__getattr__" not in vars(module)
         assert fetched("far").deep.twice == "deep"
+
+
+@pytest.mark.parametrize("kept", ["import far as f", "import far"])
+def test_what_waits_is_loaded_for_whoever_reads_it_by_another_name_of_the_same_file(kept: str) -> None:
+    name = kept.split()[-1]
+    source = (
+        f"{kept}\nfrom far.deep import twice\ndef use(): return {name}.deep.twice\ndef like(): return {name}.LIKE\n"
+    )
+    with importable({**FAR, "mod": source}, {"mod": ["far.deep"]}) as memory:
+        module = fetched("mod")
+        assert module.like() == "far"
+        assert "far.deep" not in memory.loaded
+        assert module.use() == "deep"
 
 
 def test_several_modules_of_a_package_wait_together() -> None:

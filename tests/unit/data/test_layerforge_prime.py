@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import random
@@ -122,8 +123,19 @@ def test_lambda_is_to_prime_before_a_snapshot_and_to_seed_anew_after_it(
     prime = primer(layer, {"lf": {"lf_a": ["lf_b"]}}, lf_a="", lf_b="")
     importlib.import_module("lf_a")
     assert prime.register() is True
-    assert (before, after) == ([prime.prime], [prime.reseed])
+    assert (before, after) == ([prime.settle], [prime.reseed])
     assert loaded("lf_b") == [], "registering alone loads nothing"
+
+
+def test_what_is_loaded_before_a_snapshot_is_none_of_the_collectors_later_business(layer: Path) -> None:
+    prime = primer(layer, {"lf": {"lf_a": ["lf_b"]}}, lf_a="", lf_b="")
+    importlib.import_module("lf_a")
+    try:
+        prime.settle()
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
+    assert loaded("lf_b") == ["lf_b"]
 
 
 def test_environments_restored_from_one_snapshot_draw_other_numbers(layer: Path) -> None:

@@ -59,8 +59,10 @@ def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpret
             "defer": ("json",),
             "lazy": True,
         },
-        {"package": "demo"},
+        {"package": "demo", "submodules": ("a",)},
     )
+    waiting = replace(base, module=replace(base.module, source=tree.blob(b"import os\n"), defer=("os",)))
+    assert kept_under(replace(waiting, module=replace(waiting.module, submodules=("a",)))) != kept_under(waiting)
     assert_decided_by(
         lambda interpreter: kept_under(replace(base, interpreter=interpreter)),
         running,
@@ -76,6 +78,18 @@ def test_where_a_source_lies_is_no_part_of_the_key(running: Interpreter, tmp_pat
     assert kept_under(Asked(module=on_disk, interpreter=running)) == kept_under(
         Asked(module=module, interpreter=running)
     )
+
+
+def test_another_rewriting_gives_another_key_to_what_it_is_for(
+    running: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Asked(module=a_module("import os\n"), interpreter=running)
+    waiting = replace(plain, module=replace(plain.module, defer=("os",)))
+    before = kept_under(plain), kept_under(waiting)
+    (tmp_path / "other.py").write_text("# other\n")
+    monkeypatch.setattr(compiler, "DEFERRING", tmp_path / "other.py")
+    assert kept_under(plain) == before[0]
+    assert kept_under(waiting) != before[1]
 
 
 def test_another_worker_gives_another_key(

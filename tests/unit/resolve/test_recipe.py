@@ -59,6 +59,9 @@ docstrings = "drop"
 keep_docstrings = ["demo/cli/**"]
 optimize = 1
 lazy = ["demo/__init__.py"]
+[defer]
+"demo/b.py" = ["sys"]
+"demo/a.py" = ["os", "csv.x", "os"]
 [env]
 DEMO_DATA = "/opt/share/demo"
 [[data]]
@@ -79,6 +82,9 @@ excused = {{ "demo/test_x.py::test_y" = "it reads a docstring" }}
 requires = ["my-demo>=1,<2"]
 budget = {{ unzipped = "1.5 MiB", zipped = 500 }}
 """
+
+
+PROVED = '[check]\nscript = "check.py"\n'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -116,7 +122,11 @@ def test_every_key_of_a_package_is_read(tmp_path: Path) -> None:
     assert made.arch_system == {"x86_64": ("libquadmath.so.0",), "arm64": ()}
     assert made.prune == Prune(remove=("demo/data/**",), keep=("demo/testing/**",))
     assert made.bytecode == CodeRules(
-        docstrings=Docstrings.DROP, keep_docstrings=("demo/cli/**",), optimize=1, lazy=("demo/__init__.py",)
+        docstrings=Docstrings.DROP,
+        keep_docstrings=("demo/cli/**",),
+        optimize=1,
+        lazy=("demo/__init__.py",),
+        defer={"demo/a.py": ("csv.x", "os"), "demo/b.py": ("sys",)},
     )
     assert made.env == {"DEMO_DATA": "/opt/share/demo"}
     assert [(one.package, one.source.url.rpartition("/")[2], one.into, one.unpack) for one in made.data] == [
@@ -239,7 +249,17 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         (f"{PACKAGE}build = 'wheel'", "package.build must be 'source', not 'wheel'"),
         (f"{PACKAGE}system = ['a b']", "package.system holds 'a b'"),
         (f"{PACKAGE}[data]\nurl = 'x'", "data must be an array of tables, [[data]]"),
-        (f"{PACKAGE}[defer]\n", "defer is unknown"),
+        (f"{PACKAGE}[prime]\n", "prime.script is missing"),
+        (f"{PACKAGE}[prime]\nscript = '../x.py'", "prime.script"),
+        (f"{PACKAGE}[prime]\nscript = 'x.py'", "prime.script names x.py, which is not there"),
+        (f"{PACKAGE}[prime]\nscripts = 'x.py'", "prime.scripts is unknown"),
+        (f"{PACKAGE}[defre]\n", "defre is unknown; perhaps you meant defer"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = []", "defer has for 'demo/a.py' what must not be empty"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = 'os'", "defer has for 'demo/a.py' what must be a list of texts"),
+        (f"{PACKAGE}[defer]\n'demo/a.py' = ['a b']", "holds 'a b', which must be a module's name"),
+        (f"{PACKAGE}[defer]\n'demo/*.py' = ['os']", "must have files below python/ as its keys, a/b.py"),
+        (f"{PACKAGE}[defer]\n'../demo/a.py' = ['os']", "and '../demo/a.py' is none"),
+        (f"{PACKAGE}[defer]\n'demo/a.so' = ['os']", "and 'demo/a.so' is none"),
         (f"{PACKAGE}[check.imports]\n", "check.imports must be a list of texts"),
         (f"{PACKAGE}[check]\nimports = ['a-b']", "check.imports holds 'a-b', which must be a module's name"),
         (f"{PACKAGE}[check]\nexcused = {{ x = 3 }}", "check.excused must be a table of texts"),
@@ -394,6 +414,7 @@ def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
     first = LIBRARY if key == "ship" else PACKAGE
     code = dict.fromkeys(("keep_docstrings", "lazy"), "[bytecode]")
     table = {"ship": "", "single": "[check]", **code}.get(key, "[prune]")
+    first += PROVED if key == "lazy" else ""
     [told] = mistakes(tmp_path, f'{first}{table}\n{key} = ["lib/*", "{glob}"]\n')
     assert f"{key} holds" in told
 
@@ -402,13 +423,19 @@ def test_a_glob_that_climbs_or_makes_no_sense_is_told_when_the_recipe_is_read(
 @pytest.mark.parametrize("key", ["remove", "keep", "keep_docstrings", "lazy"])
 def test_a_glob_that_any_package_would_match_leaves_its_own(key: str, glob: str, tmp_path: Path) -> None:
     table = "[bytecode]" if key in {"keep_docstrings", "lazy"} else "[prune]"
-    [told] = mistakes(tmp_path, f'{PACKAGE}{table}\n{key} = ["demo/**", "{glob}"]\n')
+    [told] = mistakes(tmp_path, f'{PACKAGE}{PROVED}{table}\n{key} = ["demo/**", "{glob}"]\n')
     assert f"{key} holds {glob!r}, which must begin with a folder or file of the package itself" in told
 
 
 def test_all_files_of_a_package_may_import_lazily(tmp_path: Path) -> None:
-    made = recipe_file.load(write(tmp_path, f'{PACKAGE}[bytecode]\nlazy = "all"\n'))
+    made = recipe_file.load(write(tmp_path, f'{PACKAGE}{PROVED}[bytecode]\nlazy = "all"\n'))
     assert made.bytecode == CodeRules(lazy=(EVERY_FILE,))
+
+
+@pytest.mark.parametrize("value", ['"all"', '["demo/**"]'])
+def test_what_imports_lazily_has_to_be_proved_by_more_than_imports(value: str, tmp_path: Path) -> None:
+    [told] = mistakes(tmp_path, f"{PACKAGE}[bytecode]\nlazy = {value}\n")
+    assert told.startswith("bytecode.lazy takes a check.script: ")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +448,7 @@ def test_all_files_of_a_package_may_import_lazily(tmp_path: Path) -> None:
     ],
 )
 def test_what_imports_lazily_is_all_files_or_globs(value: str, told: str, tmp_path: Path) -> None:
-    [wrong] = mistakes(tmp_path, f"{PACKAGE}[bytecode]\nlazy = {value}\n")
+    [wrong] = mistakes(tmp_path, f"{PACKAGE}{PROVED}[bytecode]\nlazy = {value}\n")
     assert f"lazy {told}" in wrong
 
 

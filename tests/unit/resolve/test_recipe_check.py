@@ -196,6 +196,12 @@ def test_a_need_whose_recipe_has_mistakes_is_told(tmp_path: Path) -> None:
 # --- files of others, and what stands twice
 
 
+def test_a_file_of_another_known_recipes_package_whose_imports_are_to_wait_is_an_error(tmp_path: Path) -> None:
+    text = '[defer]\n"demo/x.py" = ["os"]\n"sklearn/utils/fixes.py" = ["scipy.stats"]\n'
+    found = [one.message for one in checked(recipe(tmp_path, text + SCRIPT, check_py="")).errors]
+    assert found == ["sklearn/utils/fixes.py is about the files of scikit-learn"]
+
+
 def test_a_glob_of_another_known_recipes_package_is_an_error(tmp_path: Path) -> None:
     text = '[prune]\nremove = ["demo/x/**", "numpy/tests/**", "sklearn/tests/**", "unknown/**"]\n'
     place = recipe(tmp_path, text + SCRIPT, check_py="")
@@ -260,6 +266,16 @@ def test_a_patch_that_is_no_unified_diff_is_an_error(tmp_path: Path) -> None:
 def test_a_check_that_is_no_python_is_an_error(tmp_path: Path) -> None:
     [(who, file, message)] = told(recipe(tmp_path, SCRIPT, check_py="import (\n"))
     assert (who, file) == ("error demo", "check.py")
+    assert message.startswith("it is no Python: ")
+
+
+def test_a_warm_up_is_used_and_one_that_is_no_python_is_an_error(tmp_path: Path) -> None:
+    more = f'{SCRIPT}\n[prime]\nscript = "prime.py"\n'
+    place = recipe(tmp_path, more, check_py="", prime_py="")
+    assert told(place) == []
+    (place / "prime.py").write_text("import (\n")
+    [(who, file, message)] = told(place)
+    assert (who, file) == ("error demo", "prime.py")
     assert message.startswith("it is no Python: ")
 
 

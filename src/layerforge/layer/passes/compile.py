@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from layerforge.build import interpreters
+from layerforge.build.interpreters import Interpreter
 from layerforge.core import globs
 from layerforge.core.paths import OPT, SITE
+from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
-from layerforge.layer import compiler, tree
+from layerforge.core.store.protocol import Store
+from layerforge.layer import ahead, compiler, tree
+from layerforge.layer.ahead import Ahead
 from layerforge.layer.compiler import Compiled, Module
-from layerforge.layer.passes import deferring, priming
+from layerforge.layer.passes import deferring, priming, prune
 from layerforge.layer.passes.setting import UNCOMPILABLE, LeftAlone, Setting
 from layerforge.layer.pyc import pyc_path, source_path
 from layerforge.layer.tree import Edit, Entry, File, Tree
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules, Docstrings
 
 OUTDATED = "bytecode that came with the wheels"
@@ -44,16 +50,45 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     if setting.interpreter is None:
         raise interpreters.missing(setting.target.python)
     deferring.refuse_strangers(layer, setting.spec)
+    deferring.refuse_starred(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
+    results = _compiled([_module(file, _rules(file, options), layer, setting.target) for file in files], setting)
+    deferring.refuse_unwilling(zip(files, results, strict=True))
+    yield from zip(files, results, strict=True)
+
+
+def _compiled(modules: Sequence[Module], setting: Setting) -> list[Compiled]:
+    """What became of each module, be it compiled ahead or now."""
+    assert setting.interpreter is not None
+    done = dict(setting.ahead.compiled()) if setting.ahead else {}
+    left = [module for module in modules if module not in done]
+    setting.step.advance(len(modules) - len(left))
     results = compiler.compile_all(
-        [_module(file, _rules(file, options), layer, setting.target) for file in files],
+        left,
         interpreter=setting.interpreter,
         store=setting.store,
         advance=setting.step.advance,
         warn=setting.progress.warn,
     )
-    deferring.refuse_unwilling(zip(files, results, strict=True))
-    yield from zip(files, results, strict=True)
+    done |= zip(left, results, strict=True)
+    return [done[module] for module in modules]
+
+
+def begun(
+    layer: Tree, spec: LayerSpec, target: Target, interpreter: Interpreter | None, store: Store, progress: Progress
+) -> Ahead | None:
+    """Has what pruning will not take compiled while that goes on; ``None`` where there is nothing to compile.
+
+    What others read from the store comes and goes in bundles of all that a layer has, so nothing is done there before
+    that is known; nor are modules whose imports wait, which need to know what is around them.
+    """
+    options = spec.bytecode
+    if options.mode is BytecodeMode.NONE or interpreter is None or store.shared:
+        return None
+    files = (file for file in layer.files if _is(file, ".py") and not prune.may_go(file, spec))
+    modules = [_module(file, _rules(file, options), layer, target) for file in files]
+    compile_all = partial(compiler.compile_all, interpreter=interpreter, store=store, warn=progress.warn)
+    return ahead.begun([module for module in modules if not module.defer], compile_all)
 
 
 def _rules(file: File, options: Bytecode) -> CodeRules:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from layerforge.core.paths import SITE
 from layerforge.core.text import counted
+from layerforge.data.defer_imports import place
 from layerforge.layer.compiler import Compiled
 from layerforge.layer.tree import File, Tree
 from layerforge.resolve.errors import RecipeError
@@ -15,6 +17,10 @@ from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Bytecode, BytecodeMode
 
 _MODULES = (".py", ".pyc", ".so")
+
+_STAR = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]*\*", re.MULTILINE)
+
+_STARRED = re.compile(rb"import[ \t]*\*")
 
 DOCS = "docs/recipes.md, Imports that wait, says what can"
 
@@ -56,6 +62,37 @@ def refuse_strangers(layer: Tree, spec: LayerSpec) -> None:
     _raise(
         wrong, "in files that are none of its package's", "paths are those below python/, of the recipe's own package"
     )
+
+
+def refuse_starred(layer: Tree, spec: LayerSpec) -> None:
+    """Raises ``RecipeError`` where another module takes all names of one that has imports wait, and no
+    ``__all__`` that would bring them.
+    """
+    sources = {file.path: file for file in layer.files}
+    bare = {place(one.file)[0]: one for one in deferrals(spec.bytecode) if _lists_nothing(sources, one)}
+    wrong: dict[str, list[str]] = {}
+    for file in layer.files if bare else ():
+        below = file.path.removeprefix(f"{SITE}/")
+        for line, module in _stars(below, file) if below.endswith(".py") else ():
+            if module in bare:
+                told = f"{below}, line {line}: import * of {module}, which has no __all__, would not bring what waits"
+                wrong.setdefault(bare[module].package, []).append(told)
+    _raise(wrong, "that cannot", f"take them out of [defer]: {DOCS}")
+
+
+def _lists_nothing(sources: Mapping[str, File], one: Deferral) -> bool:
+    return not re.search(rb"^__all__\b", sources[f"{SITE}/{one.file}"].blob.read(), re.MULTILINE)
+
+
+def _stars(path: str, file: File) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of every module that a source takes all names of."""
+    data = file.blob.read()
+    module, is_package = place(path)
+    package = (module if is_package else module.rpartition(".")[0]).split(".")
+    for match in _STAR.finditer(data) if _STARRED.search(data) else ():
+        dots, name = len(match[1]), match[2].decode()
+        parts = package[: len(package) - dots + 1] if dots else []
+        yield data.count(b"\n", 0, match.start(1)) + 1, ".".join([*parts, *([name] if name else [])])
 
 
 def submodules(file: File, layer: Tree) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 ENDINGS = (".py", ".dist-info/entry_points.txt")
 """How the names of files end that are looked at."""
@@ -22,12 +22,20 @@ INCLUDING = (
 )
 """Endings of what is read and not run, and includes other files."""
 
+_LISTING = (
+    *(b"listdir", b"scandir", b"walk", b"iterdir", b"glob", b"files", b"contents", b"copytree"),
+    *(b"PackageLoader", b"FileSystemLoader", b"TemplateLookup"),
+)
 _LISTS = re.compile(
     rb"\b(?:listdir|scandir|walk|iterdir|[ir]?glob|files|contents|resource_listdir|copytree|PackageLoader"
     rb"|FileSystemLoader|TemplateLookup)[ \t]*\("
 )
 """Calls that give the files of a folder, or read whichever of them is asked for."""
 
+_PLACING = (
+    *(b"path.join", b"joinpath", b"Path", b"get_data", b"as_file"),
+    *(b"open_text", b"read_text", b"open_binary", b"read_binary"),
+)
 _PLACES = re.compile(
     rb"(?:\bpath\.join|\bjoinpath|\bPath|\bget_data|\bresource_\w+|\b(?:open|read)_(?:text|binary)|\bas_file)[ \t]*\("
     rb"(?=((?:[^\"'\n]{0,200}[\"'\n]){0,12}))"
@@ -37,12 +45,20 @@ _PLACES = re.compile(
 _OPERANDS = re.compile(rb"/[ \t]*[\"']([\w./-]{1,200})[\"']|[\"']([\w./-]{1,200})[\"'][ \t]*/[ \t]*[\w\"'(]")
 """Texts beside a slash, by which paths are put together too."""
 
+_SLASHES = re.compile(rb"/(?:[ \t]*[\"']|(?<=[\"']/)|(?<=[\"'][ \t]/)|(?<=[ \t][ \t]/))")
+"""What none of them is without."""
+
 _HERE = re.compile(rb"__file__")
 _OWN_FOLDER = re.compile(
     rb"(?:files|get_data|contents|resource_\w+|(?:open|read)_(?:text|binary)|PackageLoader)"
     rb"[ \t]*\(\s*(?:__package__|__name__|__spec__)"
 )
 """How a module reads what is asked for of the folder that it lies in; or it lists that."""
+
+_SELF = re.compile(rb"\(\s*__(?:package|name|spec)__")
+"""What none of these calls is without."""
+
+_OF_PACKAGES = (b"files", b"contents", b"path", b"PackageLoader", *_PLACING)
 
 _OF_PACKAGE = re.compile(
     rb"\b(?:files|contents|path|get_data|resource_\w+|(?:open|read)_(?:text|binary)|PackageLoader)[ \t]*\("
@@ -60,6 +76,12 @@ _BREAKS = re.compile(rb"[\s\"'/\\(),;=|]")
 _PATTERN = re.compile(rb"[*?%{}\[\]]")
 _OPEN_ENDED = re.compile(rb"\}\.[{%]|%s\.%s|\{\w*\}\.\{|[\"']\.[\"'][ \t]*(?:\+|\.join)|[\"']\.(?:%s|\{\w*\})[\"']")
 """How a name is put together of a stem and a suffix without its dot."""
+
+_DOTS = re.compile(rb"\.(?:(?<=\}\.)[{%]|(?<=%s\.)%|(?<=[\"']\.)[\"'%{])")
+"""What no such name is without."""
+
+_RESOURCES = b"resource_"
+"""With which the names of calls begin that end in any way."""
 
 _BARE = re.compile(rb"[\"'](\w{1,10})[\"']")
 _PLAIN = frozenset({".a", ".c", ".f", ".h", ".in", ".src"})
@@ -169,7 +191,7 @@ def _said(wanted: Wanted, source: Source, data: bytes) -> Iterator[Key]:
     package = source.package
     for name, is_pattern in _file_names(data, wanted.suffix):
         yield from [("suffix", name, package)] if is_pattern else [("name", name), ("name", name, package)]
-    if wanted.suffixes - _PLAIN and _OPEN_ENDED.search(data):
+    if wanted.suffixes - _PLAIN and _DOTS.search(data) and _OPEN_ENDED.search(data):
         yield from (("suffix", end, package) for end in _bare_suffixes(data) & wanted.suffixes)
     if wanted.has_modules:
         yield from (("module", module) for module in _module_names(source, data))
@@ -177,7 +199,8 @@ def _said(wanted: Wanted, source: Source, data: bytes) -> Iterator[Key]:
         yield from (("composed", tail.decode().lstrip("."), package) for tail in set(_COMPOSED.findall(data)))
     if wanted.folders:
         yield from (("folder", word, package) for word in _folder_names(wanted, data))
-        if _OWN_FOLDER.search(data) or (_HERE.search(data) and _LISTS.search(data)):
+        own = _SELF.search(data) and _OWN_FOLDER.search(data)
+        if own or (_HERE.search(data) and _lists(data)):
             yield "place", posixpath.dirname(source.name), package
 
 
@@ -187,13 +210,41 @@ def _bare_suffixes(data: bytes) -> set[str]:
 
 def _folder_names(wanted: Wanted, data: bytes) -> Iterator[str]:
     """Names of folders from which a module may read any file: where it puts paths together, or lists folders."""
-    if _LISTS.search(data):
+    if _lists(data):
         texts = [data]
     else:
-        texts = [*_PLACES.findall(data), *(b'"' + b"/".join(pair) + b'"' for pair in _OPERANDS.findall(data))]
-    texts += (b'"' + name.replace(b".", b"/") + b'"' for name in _OF_PACKAGE.findall(data))
+        texts = _PLACES.findall(data) if _calls(data, _PLACING) else []
+        texts += [b'"' + b"/".join(pair) + b'"' for pair in _operands(data)]
+    packages = _OF_PACKAGE.findall(data) if _calls(data, _OF_PACKAGES) else []
+    texts += (b'"' + name.replace(b".", b"/") + b'"' for name in packages)
     for text in texts:
         yield from (word.decode() for word in wanted.folders & set(_WORDS.findall(text)))
+
+
+def _lists(data: bytes) -> bool:
+    return _calls(data, _LISTING) and bool(_LISTS.search(data))
+
+
+def _operands(data: bytes) -> list[tuple[bytes, bytes]]:
+    return _OPERANDS.findall(data) if _SLASHES.search(data) else []
+
+
+def _calls(data: bytes, words: tuple[bytes, ...]) -> bool:
+    """Whether one of the words may be called: an expression that has to try each of them everywhere takes long."""
+    if words is not _LISTING and _RESOURCES in data:
+        return True
+    for found in _parentheses(words).finditer(data):
+        before = data[max(0, found.start() - _LONGEST) : found.start()].rstrip(b" \t")
+        if not before or before.endswith(words):
+            return True
+    return False
+
+
+@cache
+def _parentheses(words: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """Parentheses behind the ends of words, or behind so much space that only a longer look tells."""
+    ends = b"|".join(sorted({re.escape(word[-3:]) for word in words}))
+    return re.compile(rb"\((?:(?<=(?:" + ends + rb")\()|(?<=(?:" + ends + rb")[ \t]\()|(?<=[ \t][ \t]\())")
 
 
 def _included(data: bytes) -> Iterator[Key]:
@@ -221,7 +272,7 @@ def _module_names(source: Source, data: bytes) -> Iterator[str]:
         yield from (one.decode("ascii", "replace") for one in _ENTRIES.findall(data))
         return
     package = source.name.split("/")[:-1]
-    for found in set(_MODULES.findall(data)):
+    for found in {name for name in _MODULES.findall(data) if b"." in name}:
         name = found.decode("utf-8", "replace")
         bare = name.lstrip(".")
         level = len(name) - len(bare)

@@ -12,9 +12,18 @@ from layerforge.layer import programs
 from layerforge.layer.imports import module_name
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.needs import needed
-from layerforge.layer.passes.prune_rules import NAMED, NO_TESTS, READ, RECIPE, ByDefault, by_default
+from layerforge.layer.passes.prune_rules import (
+    NAMED,
+    NO_TESTS,
+    READ,
+    RECIPE,
+    ByDefault,
+    by_default,
+    matches_a_rule,
+)
 from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.tree import Edit, Entry, Tree, drop, holds_elf
+from layerforge.resolve.layer_spec import LayerSpec
 from layerforge.resolve.recipe import Prune
 
 _NOTHING = Prune()
@@ -54,6 +63,12 @@ def prune(tree: Tree, setting: Setting) -> Iterator[Edit | LeftAlone]:
     )
 
 
+def may_go(entry: Entry, spec: LayerSpec) -> bool:
+    """Whether a rule, or a recipe, may drop an entry, whatever becomes of that."""
+    name = _name(entry.path)
+    return matches_a_rule(name) or globs.matches(name, spec.prune.get(entry.package, _NOTHING).remove)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WhyLeft:
     """Why a file that looks like dead weight stays."""
@@ -85,7 +100,8 @@ def _is_kept(entry: Entry, setting: Setting) -> bool:
 
 def _name(path: str) -> str:
     """A path of the layer as seen from the folder on ``sys.path``: ``../bin/x`` for what lies beside that."""
-    return posixpath.relpath(path, SITE)
+    below = path.removeprefix(f"{SITE}/")
+    return posixpath.relpath(path, SITE) if below == path else below
 
 
 def _doomed(tree: Tree, setting: Setting, default: ByDefault) -> dict[str, str]:

@@ -107,6 +107,11 @@ def by_default(names: Collection[str], read: Callable[[str], bytes]) -> ByDefaul
     return ByDefault(doomed=doomed, left=left, suspected=_suspected(names, {*doomed, *left}))
 
 
+def matches_a_rule(name: str) -> bool:
+    """Whether a rule speaks of a file of that name below the folder on ``sys.path``."""
+    return _any_rule().fullmatch(name) is not None
+
+
 def _suspected(names: Iterable[str], judged: Collection[str]) -> dict[str, str]:
     others = (name for name in names if name not in judged and ".dist-info/" not in name)
     found = ((name, _first(_any_suspect(), suspects(), name)) for name in others)

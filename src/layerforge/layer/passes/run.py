@@ -10,6 +10,7 @@ from layerforge.build.plan import Plan
 from layerforge.core.progress import Progress
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import counted, megabytes
+from layerforge.layer.ahead import Ahead
 from layerforge.layer.passes import (
     compile,  # noqa: A004 - named after its pass
     links,
@@ -48,8 +49,10 @@ def optimize(
     store: Store,
     progress: Progress,
     passes: Passes = PASSES,
+    ahead: Ahead | None = None,
 ) -> tuple[Tree, tuple[PassResult, ...]]:
-    """Runs every pass, or some. Returns the tree that they leave, and what each of them did.
+    """Runs every pass, or some; ``ahead`` are modules that need not be compiled any more. Returns the tree that they
+    leave, and what each of them did.
 
     Raises ``RecipeError`` where a recipe speaks of files that its package does not own, and what the passes raise.
     """
@@ -58,7 +61,13 @@ def optimize(
     for name, run in passes:
         with progress.step(name) as step:
             setting = Setting(
-                spec=plan.spec, target=plan.target, interpreter=interpreter, store=store, step=step, progress=progress
+                spec=plan.spec,
+                target=plan.target,
+                interpreter=interpreter,
+                store=store,
+                step=step,
+                progress=progress,
+                ahead=ahead,
             )
             result = _run(name, run, tree, setting)
             tree = apply(tree, result.edits)

@@ -8,6 +8,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.core.progress import Progress, Step
 from layerforge.core.runtimes import Target
 from layerforge.core.store.protocol import Store
+from layerforge.layer.ahead import Ahead
 from layerforge.layer.tree import Edit
 from layerforge.resolve.layer_spec import LayerSpec
 
@@ -50,3 +51,5 @@ class Setting:
     store: Store
     step: Step
     progress: Progress
+    ahead: Ahead | None = None
+    """Modules that are compiled already, where that was begun."""

@@ -72,6 +72,8 @@ class LocalLayer:
     """Bytes."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables that a function with it has to have."""
+    primed: bool = False
+    """Whether it has something to load before a snapshot."""
 
     @property
     def direct(self) -> bool:
