@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +15,7 @@ from layerforge.build.errors import EngineError
 from layerforge.build.host import HostEngine
 from layerforge.cli import engines
 from layerforge.cli.consent import built_here
+from layerforge.cli.function_layers import Layers
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
@@ -24,8 +24,7 @@ from layerforge.core.store.disk import DiskStore, pythons
 from layerforge.core.text import counted
 from layerforge.examine.examination import Examination
 from layerforge.layer.imports import module_name
-from layerforge.layer.passes.deferring import Deferral
-from layerforge.measure.coldstart.experiment import Function, MeasuredLayer
+from layerforge.measure.coldstart.experiment import Experiment
 from layerforge.measure.deferring.advise import Reason
 from layerforge.measure.deferring.investigate import Investigation, investigate
 from layerforge.measure.deferring.lines import as_text
@@ -41,47 +40,36 @@ _OF_COLD_STARTS = ("against", "against_variables", "memory", "price_gb_second", 
 """Options that say something of cold starts alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdviceOrder:
-    """What is to be advised on."""
-
-    layer: MeasuredLayer
-    deferred: Sequence[Deferral]
-    """What waits in it already."""
-    target: Target
-    function: Function
-    image: str | None
-    runs: int
-    worth: float
-    """Milliseconds that an import has to free."""
-
-
 def run(
-    order: AdviceOrder, seen: Sequence[Examination], store: DiskStore, progress: Progress, out: Screen
+    order: Experiment,
+    layers: Layers,
+    image: str | None,
+    worth: float,
+    store: DiskStore,
+    progress: Progress,
+    out: Screen,
 ) -> dict[str, Any]:
-    """Finds out what could wait in the layers ``seen``, shows it, and gives it as data for JSON."""
-    require_sources(seen)
-    place = engine(order.image, order.target, seen, store, progress)
-    waiting = {one.file: one.modules for one in order.deferred}
-    owners = Owners(examination=order.layer.examination, opt=str(order.layer.opt), waiting=waiting)
-    trial = Trial(
-        engine=place,
-        target=order.target,
-        function=order.function,
-        layer=order.layer,
-        waiting={module_name(file): modules for file, modules in waiting.items()},
-    )
-    found = investigate(trial, owners, order.runs, order.worth, progress)
-    show(out, found, owners, order.worth)
+    """Finds out what could wait in an order's layer, shows it, and gives it as data for JSON. ``worth`` is the
+    milliseconds that an import has to free. Raises ``UsageError``, ``EngineError``, ``VerificationError``.
+    """
+    require_sources(layers.seen)
+    place = engine(image, order.target, layers.seen, store, progress)
+    layer = order.subjects[0]
+    waiting = {one.file: one.modules for one in layers.deferred}
+    owners = Owners(examination=layer.examination, opt=str(layer.opt), waiting=waiting)
+    modules = {module_name(file): names for file, names in waiting.items()}
+    trial = Trial(engine=place, target=order.target, function=order.function, layer=layer, waiting=modules)
+    found = investigate(trial, owners, order.runs, worth, progress)
+    show(out, found, owners, worth)
     return {
         "schema": SCHEMA,
-        "zips": [one.path.name for one in seen],
-        "sha256": [one.sha256 for one in seen],
+        "zips": [one.path.name for one in layers.seen],
+        "sha256": [one.sha256 for one in layers.seen],
         "python": order.target.python,
         "arch": str(order.target.arch),
         "function": dict(order.function.about),
         "runs": order.runs,
-        "worth_ms": order.worth,
+        "worth_ms": worth,
         "engine": place.name,
         **as_data(found, owners),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from layerforge.cli import advise_defer as advising
 from layerforge.cli import code_options, coldstart_function, helping, sharing, terminal
 from layerforge.cli import options as shared
 from layerforge.cli import output_files as files
-from layerforge.cli.advise_defer import AdviceOrder
 from layerforge.cli.coldstart_function import Asked
 from layerforge.cli.coldstart_options import (
     MEMORIES,
@@ -32,7 +31,7 @@ from layerforge.cli.coldstart_options import (
     result_options,
 )
 from layerforge.cli.coldstart_tables import show
-from layerforge.cli.function_layers import read, unpacked
+from layerforge.cli.function_layers import Layers, read, unpacked
 from layerforge.cli.screen import Screen
 from layerforge.core.errors import UsageError
 from layerforge.core.filing import write_atomically
@@ -40,7 +39,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target, arch_of
 from layerforge.examine import stacked, union
 from layerforge.measure.coldstart import statistics
-from layerforge.measure.coldstart.experiment import Experiment
+from layerforge.measure.coldstart.experiment import Experiment, Function, MeasuredLayer
 from layerforge.measure.coldstart.functions import default_modules, of_imports
 from layerforge.measure.coldstart.measure import measure
 from layerforge.measure.coldstart.prices import Prices, prices
@@ -90,9 +89,7 @@ def command(
     """
     runs = advising.runs_of(click.get_current_context())
     stacked.refuse_many(zip_files)
-    # What is measured of several layers speaks of none of them, and lies beside none.
-    beside = zip_files[0] if len(zip_files) == 1 and not advise_defer else None
-    places = find_places(beside, write, plot, no_write=no_write)
+    places = find_places(None if advise_defer else sole(zip_files), write, plot, no_write=no_write)
     asked = Asked(modules=modules, handler=handler, event=event, code=code)
     coldstart_function.refuse(asked)
     given = environments(variables, against_variables, against)
@@ -101,32 +98,38 @@ def command(
     target = code_options.target(own.seen, own.manifests, (), python, arch)
     store, out = sharing.near_store(progress), terminal.report(taken=as_json)
     with store.workspace() as workspace:
-        chosen = coldstart_function.own_function(asked, own.seen, workspace / "code", progress)
-        function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
-        coldstart_function.say(function, progress, chosen=chosen is not None)
-        if advise_defer:
-            layer = unpacked(own, workspace / "0", given[0])
-            advice = AdviceOrder(
-                layer=layer,
-                deferred=own.deferred,
-                target=target,
-                function=function,
-                image=image,
-                runs=runs,
-                worth=worth,
-            )
-            data = advising.run(advice, own.seen, store, progress, out)
+        function = chosen_function(asked, own, workspace / "code", progress)
+        place = None if advise_defer else connect(image, target, progress)
+        subjects = unpacked_all((own, other), given, workspace)
+        order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
+        if place is None:
+            data = advising.run(order, own, image, worth, store, progress, out)
         else:
-            place = connect(image, target, progress)
-            layers = zip((own, other), given, strict=True)
-            subjects = tuple(
-                unpacked(one, workspace / str(at), env) for at, (one, env) in enumerate(layers) if one.seen
-            )
-            order = Experiment(target=target, function=function, subjects=subjects, memories=memory, runs=runs)
             data = run(order, place, prices(target.arch, price_gb_second), per_day, progress, out)
     if as_json:
         terminal.print_json(data)
     keep(places, data, progress)
+
+
+def sole(zip_files: Sequence[Path]) -> Path | None:
+    """The layer that a measurement speaks of, and lies beside: none of several."""
+    return zip_files[0] if len(zip_files) == 1 else None
+
+
+def chosen_function(asked: Asked, own: Layers, code: Path, progress: Progress) -> Function:
+    """The function that is asked for, else one that imports what the layers are for; says which."""
+    chosen = coldstart_function.own_function(asked, own.seen, code, progress)
+    function = chosen or of_imports(default_modules(union.together(own.seen), own.requires))
+    coldstart_function.say(function, progress, chosen=chosen is not None)
+    return function
+
+
+def unpacked_all(
+    layers: Iterable[Layers], given: Iterable[Mapping[str, str]], workspace: Path
+) -> tuple[MeasuredLayer, ...]:
+    """The layers of each side, unpacked, with the variables that it is given."""
+    sides = enumerate(zip(layers, given, strict=True))
+    return tuple(unpacked(one, workspace / str(at), variables) for at, (one, variables) in sides if one.seen)
 
 
 def run(
