@@ -14,11 +14,12 @@ from layerforge.build.engine import Engine
 from layerforge.build.plan import Plan
 from layerforge.core import digest, guarded
 from layerforge.core.findings import Finding
-from layerforge.core.paths import PRIME, PRIMING
+from layerforge.core.paths import PRIME
 from layerforge.core.store.protocol import Store
 from layerforge.examine.examination import Examination
 from layerforge.examine.unpack import unpack
 from layerforge.layer.passes.deferring import deferrals
+from layerforge.layer.passes.priming import is_shared
 from layerforge.resolve.recipe import Check, CheckScript
 from layerforge.verify import rules
 from layerforge.verify.imports import imports_of
@@ -100,7 +101,7 @@ def verify(
 
 def _priming(examination: Examination) -> tuple[CheckScript, ...]:
     """What proves that a layer can be primed before a snapshot, where it is made for that."""
-    there = {PRIMING, f"{PRIMING}c"} & examination.by_path.keys()
+    there = any(map(is_shared, examination.by_path))
     return (CheckScript(package=PRIME, text=_PRIMES),) if there else ()
 
 

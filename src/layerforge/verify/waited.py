@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from layerforge.data.defer_imports import place
+from layerforge.layer.imports import module_name
 from layerforge.layer.passes.deferring import Deferral
 
 MOST_NAMED = 3
@@ -35,8 +35,7 @@ def hint(error: str, trace: str, deferrals: Sequence[Deferral]) -> str:
 
 def _is_about(error: str, one: Deferral) -> bool:
     """Whether an error names the module whose import waits, or the one that has it wait."""
-    own, _ = place(one.file)
-    names = {name for found in _CYCLE.findall(error) for name in [found]}
+    names = set(_CYCLE.findall(error))
     for module, attribute, name, origin in _MISSING.findall(error):
         names |= {f"{module}.{attribute}"} if module else {origin, f"{origin}.{name}"}
-    return bool(names & {own, *one.modules})
+    return bool(names & {module_name(one.file), *one.modules})
