@@ -64,7 +64,8 @@ def show(out: Screen, planned: Plan, price: Cost) -> None:
         out.line(f"  {row['step']} {what}")
     for one in planned.spec.left_out:
         out.line(f"  left out {one.told} ({one.why})")
-    out.line(f"  bytecode {code.mode}, docstrings {code.told}, compiled by {planned.interpreter or 'nobody'}")
+    kept = f"docstrings {code.told}, columns {code.told_of_columns}"
+    out.line(f"  bytecode {code.mode}, {kept}, compiled by {planned.interpreter or 'nobody'}")
     for line in (*deferring.told(code), *laziness.told(code, planned.target)):
         out.line(f"  {line}")
     if planned.goal and planned.goal.required:

@@ -45,6 +45,8 @@ class Module:
     """``co_filename``: its absolute path on Lambda."""
     source: Blob
     drop_docstrings: bool = False
+    drop_columns: bool = False
+    """Whether the bytecode knows lines alone, and no columns."""
     optimize: int = 0
     defer: tuple[str, ...] = ()
     """Modules whose imports wait until something uses them."""
@@ -109,9 +111,9 @@ def _compile(
     values = [_sound(store.get(KIND, key)) for key in keys]
     ahead = [index for index, value in enumerate(values) if value is None]
     advance(len(modules) - len(ahead))
-    batches = _balanced(ahead, [module.source.size for module in modules], jobs)
+    batches = list(_batches(ahead, modules, jobs))
     work = [[modules[index] for index in batch] for batch in batches]
-    results = _run_all(interpreter, work, _serially(advance))
+    results = _run_all(interpreter, work, jobs, _serially(advance))
     for batch, frames in zip(batches, results, strict=True):
         for index, frame in zip(batch, frames, strict=True):
             store.put(KIND, keys[index], frame)
@@ -120,17 +122,25 @@ def _compile(
 
 
 def _key(module: Module, interpreter: Interpreter) -> str:
-    parts = [module.source.sha256, module.filename, module.drop_docstrings, interpreter.version, module.optimize]
+    source = [module.source.sha256, module.filename]
+    how = [module.drop_docstrings, module.drop_columns, module.optimize]
     blanking = [_worker_digest(BLANKING)] if module.drop_docstrings else []
     more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
     lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
-    return digest.of_json([_worker_digest(WORKER), *parts, *blanking, *more, *lazy])
+    return digest.of_json([_worker_digest(WORKER), interpreter.version, *source, *how, *blanking, *more, *lazy])
 
 
 @cache
 def _worker_digest(worker: Path) -> str:
     """Takes the place of a schema number: another worker may make other bytes."""
     return digest.of_file(worker)
+
+
+def _batches(ahead: Sequence[int], modules: Sequence[Module], jobs: int) -> Iterator[list[int]]:
+    """Shares ``ahead`` out to workers. Whether one makes code that knows columns is settled when it starts."""
+    sizes = [module.source.size for module in modules]
+    for dropped in (False, True):
+        yield from _balanced([index for index in ahead if modules[index].drop_columns is dropped], sizes, jobs)
 
 
 def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:
@@ -155,12 +165,12 @@ def _serially(advance: Callable[[int], None]) -> Callable[[int], None]:
 
 
 def _run_all(
-    interpreter: Interpreter, work: Sequence[Sequence[Module]], advance: Callable[[int], None]
+    interpreter: Interpreter, work: Sequence[Sequence[Module]], jobs: int, advance: Callable[[int], None]
 ) -> list[list[bytes]]:
-    """The frames of every batch, each of which has a worker process and a thread that waits for it."""
+    """The frames of every batch, each with a worker process and a thread that waits for it; ``jobs`` at once."""
     if not work:
         return []
-    with ThreadPoolExecutor(len(work)) as pool:
+    with ThreadPoolExecutor(min(jobs, len(work))) as pool:
         futures = [pool.submit(_run, interpreter, batch, advance) for batch in work]
         try:
             return [future.result() for future in futures]
@@ -174,7 +184,8 @@ def _run_all(
 def _run(interpreter: Interpreter, batch: Sequence[Module], advance: Callable[[int], None]) -> list[bytes]:
     """The frames of one batch from one worker process."""
     # -I and -E would make Python overlook the hash seed, on which the order of some constants depends.
-    argv: list[str | Path] = [interpreter.path, "-S", "-s", "-B", WORKER]
+    columns = ["-X", "no_debug_ranges"] if batch[0].drop_columns else []
+    argv: list[str | Path] = [interpreter.path, "-S", "-s", "-B", *columns, WORKER]
     env = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
     env |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     jobs = [_job(module) for module in batch]

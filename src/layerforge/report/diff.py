@@ -279,6 +279,7 @@ def _circumstances(side: Side) -> dict[str, str]:
     manifest = side.manifest
     if manifest is None:
         return plain
+    packages = manifest.bytecode.packages
     return plain | {
         "layerforge": manifest.layerforge,
         "engine": manifest.engine,
@@ -288,9 +289,8 @@ def _circumstances(side: Side) -> dict[str, str]:
         "compression": str(manifest.compression),
         "bytecode": str(manifest.bytecode.mode),
         "docstrings": manifest.bytecode.told,
-        **{
-            f"optimize of {name}": str(one.optimize) for name, one in manifest.bytecode.packages.items() if one.optimize
-        },
+        "columns": manifest.bytecode.told_of_columns,
+        **{f"optimize of {name}": str(one.optimize) for name, one in packages.items() if one.optimize},
         "budget, unzipped": _bytes(manifest.budget.unzipped),
         "budget, zipped": _bytes(manifest.budget.zipped),
         **{f"origin of {one.name}": one.origin for one in manifest.packages},

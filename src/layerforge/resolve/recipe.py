@@ -30,6 +30,13 @@ class Docstrings(StrEnum):
     DROP = "drop"
 
 
+class Columns(StrEnum):
+    """Whether the bytecode tells the columns of what runs besides its line; a traceback marks them below the source."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
 class Compression(StrEnum):
     """How much time deflate may take."""
 
@@ -49,6 +56,8 @@ class CodeRules:
     docstrings: Docstrings = Docstrings.KEEP
     keep_docstrings: tuple[str, ...] = ()
     """Globs below ``python/`` of the package's files whose docstrings stay where its others are dropped."""
+    columns: Columns = Columns.KEEP
+    """What becomes of columns where the sources are there. Nothing could show them where they are not."""
     optimize: int = 0
     defer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Modules whose imports wait until something uses them, by the file below ``python/`` that imports them."""
@@ -82,14 +91,24 @@ class Bytecode:
         """Whether an import of some module waits until something uses it."""
         return self.mode is not BytecodeMode.NONE and any(one.defer or one.lazy for one in self.packages.values())
 
+    def drops_columns(self, rules: CodeRules) -> bool:
+        """Whether what is compiled by ``rules`` tells no columns."""
+        return self.mode is BytecodeMode.ONLY or rules.columns is Columns.DROP
+
     @property
     def told(self) -> str:
         """What becomes of docstrings, in words: ``keep``, ``drop``, or ``drop in numpy, scipy``."""
         others = [name for name, one in sorted(self.packages.items()) if one.docstrings is not self.docstrings]
-        if not others:
-            return str(self.docstrings)
         other = Docstrings.KEEP if self.docstrings is Docstrings.DROP else Docstrings.DROP
-        return f"{other} in {', '.join(others)}"
+        return f"{other} in {', '.join(others)}" if others else str(self.docstrings)
+
+    @property
+    def told_of_columns(self) -> str:
+        """What becomes of columns, in the same words."""
+        if self.mode is BytecodeMode.ONLY:
+            return str(Columns.DROP)
+        dropping = [name for name, one in sorted(self.packages.items()) if self.drops_columns(one)]
+        return f"{Columns.DROP} in {', '.join(dropping)}" if dropping else str(Columns.KEEP)
 
     def decided(self, docstrings: Docstrings) -> Bytecode:
         """The same with what a person says of every package's docstrings; what has to keep them does."""

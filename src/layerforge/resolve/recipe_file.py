@@ -20,6 +20,7 @@ from layerforge.resolve.recipe import (
     Check,
     CheckScript,
     CodeRules,
+    Columns,
     Data,
     Docstrings,
     Library,
@@ -171,6 +172,7 @@ def _code_rules(table: Mapping[str, Any], defer: Mapping[str, Any]) -> CodeRules
     return CodeRules(
         docstrings=Docstrings(table.get("docstrings", Docstrings.KEEP)),
         keep_docstrings=tuple(table.get("keep_docstrings", ())),
+        columns=Columns(table.get("columns", Columns.KEEP)),
         optimize=table.get("optimize", 0),
         defer={file: tuple(sorted(set(modules))) for file, modules in sorted(defer.items())},
         lazy=(EVERY_FILE,) if table.get("lazy") == "all" else tuple(table.get("lazy", ())),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerforge.resolve import recipe_values as values
-from layerforge.resolve.recipe import Docstrings
+from layerforge.resolve.recipe import Columns, Docstrings
 
 _name = values.named(values.NAMED, "a name of letters, digits and . _ - between them")
 
@@ -66,6 +66,7 @@ SCHEMA: Mapping[str, Any] = {
     "bytecode": {
         "docstrings": values.one_of(*Docstrings),
         "keep_docstrings": values.each(values.own_glob),
+        "columns": values.one_of(*Columns),
         "optimize": values.level,
         "lazy": values.all_or_globs,
     },

@@ -23,6 +23,7 @@ from layerforge.resolve.recipe import (
     BytecodeMode,
     Check,
     CodeRules,
+    Columns,
     Compression,
     Data,
     Docstrings,
@@ -224,6 +225,7 @@ def test_how_modules_are_compiled_and_what_is_pruned_changes_the_key() -> None:
         {
             "docstrings": Docstrings.DROP,
             "keep_docstrings": ("a/*",),
+            "columns": Columns.DROP,
             "optimize": 2,
             "lazy": ("a/*",),
             "defer": {"demo/a.py": ("os",)},

@@ -55,6 +55,7 @@ def test_everything_that_changes_the_bytes_is_part_of_the_key(running: Interpret
             "filename": "/opt/python/other.py",
             "source": tree.blob(b"'dog'\n"),
             "drop_docstrings": True,
+            "drop_columns": True,
             "optimize": 1,
             "defer": ("json",),
             "lazy": True,

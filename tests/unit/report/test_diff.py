@@ -177,6 +177,7 @@ def test_how_the_layers_were_made_is_told_where_it_differs() -> None:
     assert told == {
         "Python": ("3.13", "3.12"),
         "bytecode": ("beside", "only"),
+        "columns": ("keep", "drop"),
         "origin of numpy": ("wheel", "compiled"),
     }
 

@@ -18,6 +18,7 @@ from layerforge.resolve.recipe import (
     Check,
     CheckScript,
     CodeRules,
+    Columns,
     Docstrings,
     Library,
     Need,
@@ -57,6 +58,7 @@ keep = ["demo/testing/**"]
 [bytecode]
 docstrings = "drop"
 keep_docstrings = ["demo/cli/**"]
+columns = "drop"
 optimize = 1
 lazy = ["demo/__init__.py"]
 [defer]
@@ -124,6 +126,7 @@ def test_every_key_of_a_package_is_read(tmp_path: Path) -> None:
     assert made.bytecode == CodeRules(
         docstrings=Docstrings.DROP,
         keep_docstrings=("demo/cli/**",),
+        columns=Columns.DROP,
         optimize=1,
         lazy=("demo/__init__.py",),
         defer={"demo/a.py": ("csv.x", "os"), "demo/b.py": ("sys",)},

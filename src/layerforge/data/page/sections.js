@@ -84,7 +84,7 @@ function madeFacts(page) {
   const code = made.interpreter ? `, compiled by ${made.interpreter}` : "";
   return {
     "made by": `layerforge ${made.by}, engine ${made.engine}, compression ${made.compression}`,
-    "bytecode": `${made.bytecode}, docstrings ${made.docstrings}${code}`,
+    "bytecode": `${made.bytecode}, docstrings ${made.docstrings}, columns ${made.columns}${code}`,
     "requires": made.requires.join(", "),
     ...(out.length ? { "left out": out.join(", ") } : {}),
     ...(variables.length ? { "function's variables": variables.join(", ") } : {}),

@@ -52,7 +52,7 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
     deferring.refuse_strangers(layer, setting.spec)
     deferring.refuse_starred(layer, setting.spec)
     files = [file for file in layer.files if _is(file, ".py")]
-    results = _compiled([_module(file, _rules(file, options), layer, setting.target) for file in files], setting)
+    results = _compiled([_module(file, options, layer, setting.target) for file in files], setting)
     deferring.refuse_unwilling(zip(files, results, strict=True))
     yield from zip(files, results, strict=True)
 
@@ -86,7 +86,7 @@ def begun(
     if options.mode is BytecodeMode.NONE or interpreter is None or store.shared:
         return None
     files = (file for file in layer.files if _is(file, ".py") and not prune.may_go(file, spec))
-    modules = [_module(file, _rules(file, options), layer, target) for file in files]
+    modules = [_module(file, options, layer, target) for file in files]
     compile_all = partial(compiler.compile_all, interpreter=interpreter, store=store, warn=progress.warn)
     return ahead.begun([module for module in modules if not module.defer], compile_all)
 
@@ -100,13 +100,15 @@ def _is(file: File, suffix: str) -> bool:
     return file.path.startswith(f"{SITE}/") and file.path.endswith(suffix)
 
 
-def _module(file: File, rules: CodeRules, layer: Tree, target: Target) -> Module:
+def _module(file: File, options: Bytecode, layer: Tree, target: Target) -> Module:
+    rules = _rules(file, options)
     below = file.path.removeprefix(f"{SITE}/")
     kept = globs.matches(below, rules.keep_docstrings)
     return Module(
         filename=f"{OPT}{file.path}",
         source=file.blob,
         drop_docstrings=rules.docstrings is Docstrings.DROP and not kept,
+        drop_columns=options.drops_columns(rules),
         defer=rules.defer.get(below, ()),
         submodules=deferring.submodules(file, layer) if below in rules.defer else None,
         lazy=target.has_lazy_imports and globs.matches(below, rules.lazy),

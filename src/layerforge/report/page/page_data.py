@@ -169,6 +169,7 @@ def _made(manifest: Manifest | None) -> dict[str, Any] | None:
         "compression": str(manifest.compression),
         "bytecode": str(manifest.bytecode.mode),
         "docstrings": manifest.bytecode.told,
+        "columns": manifest.bytecode.told_of_columns,
         "requires": list(manifest.requires),
         "left_out": [{"name": one.name, "version": one.version, "why": str(one.why)} for one in manifest.left_out],
         "env": dict(manifest.env),

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import marshal
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -19,7 +21,7 @@ from layerforge.layer.passes.setting import LeftAlone, Setting
 from layerforge.layer.pyc import PycState
 from layerforge.layer.tree import Edit, File, Link, Tree
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import EVERY_FILE, Bytecode, BytecodeMode, CodeRules, Docstrings
+from layerforge.resolve.recipe import EVERY_FILE, Bytecode, BytecodeMode, CodeRules, Columns, Docstrings
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
@@ -257,6 +259,35 @@ def test_what_a_person_says_of_docstrings_counts_for_every_package_but_not_for_f
     }
     made = Bytecode(packages=packages).decided(decided)
     assert told(dict(made.packages), made.docstrings) == shown
+
+
+FAILING = b"def outer(x):\n    return [\n        x.a,\n        x.b.c.d,\n    ]\n"
+
+
+def positions_of(code: CodeType) -> tuple[set[int | None], set[int | None]]:
+    """The lines and the columns that the instructions of a module and of its functions tell."""
+    inner = [positions_of(part) for part in code.co_consts if isinstance(part, CodeType)]
+    own = list(code.co_positions())
+    lines = {line for line, _, _, _ in own}.union(*(lines for lines, _ in inner))
+    return lines, {column for _, _, column, _ in own}.union(*(columns for _, columns in inner))
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [(BytecodeMode.BESIDE, {"a": False, "b": True}), (BytecodeMode.ONLY, {"a": False, "b": False})],
+)
+def test_columns_go_where_a_recipe_says_so_and_where_no_source_could_show_them(
+    mode: BytecodeMode, told: dict[str, bool]
+) -> None:
+    layer = a_tree(*(a_file(f"python/{name}/m.py", FAILING, package=name) for name in told))
+    options = Bytecode(mode=mode, packages={"a": CodeRules(columns=Columns.DROP)})
+    files = applied(layer, compile_modules(layer, a_compiling_setting(options)))
+    assert options.told_of_columns == ("drop" if mode is BytecodeMode.ONLY else "drop in a")
+    for name, has_columns in told.items():
+        file = files[pyc.pyc_path(f"python/{name}/m.py", TAG, mode)]
+        lines, columns = positions_of(marshal.loads(file.blob.read()[16:]))
+        assert {1, 2, 3, 4} <= lines, "a traceback tells the line as ever"
+        assert (columns != {None}) is has_columns
 
 
 @pytest.mark.parametrize(
