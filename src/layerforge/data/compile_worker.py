@@ -128,13 +128,13 @@ def build(
     if drop or rewritten:
         try:
             tree = parse(source, filename)
+            if drop:
+                empty_docstrings(tree)
             if defer:
                 tree = deferred(tree, filename, defer)
             if lazy:
                 package = filename.removeprefix(SITE).rpartition("/")[0].replace("/", ".")
                 tree = beside(LAZY).lazily(tree, package)
-            if drop:
-                empty_docstrings(tree)
             if unfold:
                 _UnfoldSets().visit(tree)
             return compile(tree, filename, "exec", dont_inherit=True, optimize=optimize)

@@ -24,6 +24,7 @@ import ast
 import copy
 import difflib
 import dis
+import functools
 import re
 import symtable
 import warnings
@@ -41,6 +42,7 @@ Key = tuple[str, int]
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 NOT_VARIABLES = frozenset(
     ("LOAD_ATTR", "STORE_ATTR", "DELETE_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_NAME", "IMPORT_FROM")
@@ -70,6 +72,15 @@ PYTHONS = frozenset(
     "__package__ __path__ __spec__".split()
 )
 """Names of a module that Python itself reads."""
+
+FIELDS = {
+    kind: ()
+    if issubclass(kind, (ast.Name, ast.Constant))
+    else tuple(name for name in kind._fields if name not in ("ctx", "op", "ops"))
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+"""The fields of each kind of nodes that may have names below them."""
 
 LOADS = "while the module loads"
 
@@ -164,6 +175,30 @@ class Module:
     """Index in the module's statements of the first that waits."""
     problems: list[tuple[int, str]] = field(default_factory=list)
 
+    @functools.cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree, what lies outside first, from when this is asked for; nothing changes until then."""
+        return nodes_of(self.tree)
+
+    @functools.cached_property
+    def functions(self) -> dict[Key, Function]:
+        """Every function of the module."""
+        return {
+            (node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])): node
+            for node in self.nodes
+            if isinstance(node, FUNCTIONS)
+        }
+
+    @functools.cached_property
+    def chains(self) -> dict[ast.Name, Chain]:
+        """What attributes are read of each name of the module."""
+        return chains_of(self.nodes)
+
+    @functools.cached_property
+    def evaluated_at_load(self) -> list[tuple[ast.expr, str]]:
+        """Every expression outside of functions' bodies, and how it comes to be evaluated."""
+        return list(at_load(self.tree))
+
     @property
     def package(self) -> str:
         """What relative imports are relative to."""
@@ -219,7 +254,20 @@ def deferred(
     if found.problems:
         found.problems.sort()
         raise CannotWait(*found.problems[0], found.problems)
-    return ast.fix_missing_locations(tree)
+    return tree
+
+
+def nodes_of(tree: ast.AST) -> list[ast.AST]:
+    """Every node that may hold or be a name, what lies outside first; ``ast.walk`` takes three times as long."""
+    found: list[ast.AST] = [tree]
+    for node in found:  # grows as it is gone through
+        for name in FIELDS[type(node)]:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                found.extend([one for one in value if isinstance(one, ast.AST)])
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
 
 
 def base_of(statement: ast.ImportFrom, package: str) -> str:
@@ -384,7 +432,7 @@ def missing(found: Module, wanted: str) -> tuple[int, str]:
 
 def inside(outer: ast.stmt) -> str:
     """Where an import stands that is no statement of the module itself."""
-    if isinstance(outer, (*FUNCTIONS, ast.ClassDef)):
+    if isinstance(outer, DEFINITIONS):
         return f"in {outer.name}"
     return f"inside the `{type(outer).__name__.lower().removesuffix('star')}` of line {outer.lineno}"
 
@@ -441,31 +489,31 @@ def same_module(tree: ast.Module, name: str) -> list[int]:
 
 def hold_texts(found: Module, uses: Sequence[Use]) -> None:
     """Refuses where names may be looked for, or listed, in ways that no compiler sees."""
-    words = {word: line for line, text in texts_of(found.tree) for word in re.findall(r"\w+", text)}
-    for use in uses:
-        if use.name in BY_TEXT and not use.binds:
-            for name in sorted(found.waiting.keys() & words.keys()):
-                found.refuse(use.line, f"{use.name} may look for {name}, a word in line {words[name]}")
-            if not any(code_key(code) in functions_of(found.tree) for code in use.codes):
-                found.refuse(use.line, f"{use.name} is called {LOADS}, and may look for every name")
-    for node, why in at_load(found.tree):
+    by_text = [use for use in uses if use.name in BY_TEXT and not use.binds]
+    words = {word: line for line, text in texts_of(found) for word in re.findall(r"\w+", text)} if by_text else {}
+    for use in by_text:
+        for name in sorted(found.waiting.keys() & words.keys()):
+            found.refuse(use.line, f"{use.name} may look for {name}, a word in line {words[name]}")
+        if not any(code_key(code) in found.functions for code in use.codes):
+            found.refuse(use.line, f"{use.name} is called {LOADS}, and may look for every name")
+    for node, why in found.evaluated_at_load:
         call = isinstance(node, ast.Call) and not node.args and not node.keywords and node.func
         if isinstance(call, ast.Name) and call.id in LISTING and why == LOADS:
             found.refuse(node.lineno, f"{call.id}() lists the names of the module {LOADS}")
-    for one in ast.walk(found.tree):
+    for one in found.nodes:
         if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
             found.refuse(one.lineno, f"import * of {base_of(one, found.package)} may bind the same names")
     hold_annotations(found)
 
 
-def texts_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def texts_of(found: Module) -> Iterator[tuple[int, str]]:
     """Texts of a module, without those that are statements, such as docstrings, and those of ``__all__``."""
-    plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for statement in tree.body:
+    plain = {id(node.value) for node in found.nodes if isinstance(node, ast.Expr)}
+    for statement in found.tree.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
             continue
-        for node in ast.walk(statement):
+        for node in nodes_of(statement):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
                 yield node.lineno, node.value
 
@@ -473,8 +521,8 @@ def texts_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def hold_annotations(found: Module) -> None:
     """Refuses names in annotations that are texts, where classes and decorators are known to evaluate them."""
     future = any(isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in found.tree.body)
-    for node in ast.walk(found.tree):
-        for annotation in evaluated(node):
+    for node in found.nodes:
+        for annotation in evaluated(node) if isinstance(node, DEFINITIONS) else ():
             for name in words_of(annotation, future=future) & found.waiting.keys():
                 found.refuse(annotation.lineno, f"{name} is named in an annotation that may be evaluated")
 
@@ -519,7 +567,7 @@ def at_load(node: ast.AST, why: str = LOADS) -> Iterator[tuple[ast.expr, str]]:
 
 def parts(node: ast.AST, why: str) -> Iterator[tuple[ast.AST, str]]:
     """What lies right below a node and is no function's body, and how it comes to be evaluated."""
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+    if isinstance(node, DEFINITIONS):
         yield from ((one, "by a decorator") for one in node.decorator_list)
         yield from ((one, "by a type parameter") for one in getattr(node, "type_params", ()))
     if isinstance(node, FUNCTIONS):
@@ -537,15 +585,6 @@ def parts(node: ast.AST, why: str) -> Iterator[tuple[ast.AST, str]]:
         yield from ((one, "by an annotation" if one is annotation else why) for one in ast.iter_child_nodes(node))
 
 
-def functions_of(tree: ast.Module) -> dict[Key, Function]:
-    """Every function of a module."""
-    return {
-        (node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])): node
-        for node in ast.walk(tree)
-        if isinstance(node, FUNCTIONS)
-    }
-
-
 def code_key(code: CodeType) -> Key:
     """What tells to which function a code object belongs."""
     return code.co_name, code.co_firstlineno
@@ -553,19 +592,19 @@ def code_key(code: CodeType) -> Key:
 
 def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[Waiting | Aside]]:
     """What each function has to begin with: the innermost that are not inside one that begins with the same."""
-    functions, chains = functions_of(found.tree), chains_of(found.tree)
-    reasons = [(node, why) for node, why in at_load(found.tree) if isinstance(node, ast.Name)]
+    functions = found.functions
+    reasons = [(node, why) for node, why in found.evaluated_at_load if isinstance(node, ast.Name)]
     guards: dict[Key, list[Waiting | Aside]] = {}
     named = sorted(found.waiting.values(), key=lambda one: one.name)
     everything: list[Waiting | Aside] = [*named, *found.asides]
     for one in everything:
         around: dict[Key, list[Key]] = {}
         for node, why in reasons:
-            if node.id == one.name and one.stays and one.needed_for(chains[node]):
+            if node.id == one.name and one.stays and one.needed_for(found.chains[node]):
                 found.refuse(node.lineno, f"{one.told if isinstance(one, Aside) else node.id} is used {why}")
         for use in (use for use in uses if use.name == one.name and not use.binds):
             keys = [key for key in map(code_key, use.codes) if key in functions]
-            if keys and needs(functions[keys[0]], one, chains):
+            if keys and needs(functions[keys[0]], one, found):
                 refuse_unfit(found, use, functions)
                 around[keys[0]] = keys[1:]
             elif not keys and not one.stays:
@@ -577,16 +616,18 @@ def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[Wai
     return guards
 
 
-def needs(function: Function, one: Waiting | Aside, chains: Mapping[ast.Name, Chain]) -> bool:
+def needs(function: Function, one: Waiting | Aside, found: Module) -> bool:
     """Whether a function that reads a name needs what waits of it."""
-    reads = (node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == one.name)
-    return not one.stays or any(one.needed_for(chains[node]) for node in reads)
+    if not one.stays:
+        return True
+    reads = (node for node in nodes_of(function) if isinstance(node, ast.Name) and node.id == one.name)
+    return any(one.needed_for(found.chains[node]) for node in reads)
 
 
-def chains_of(tree: ast.Module) -> dict[ast.Name, Chain]:
-    """What attributes are read of each name of a module."""
+def chains_of(nodes: Sequence[ast.AST]) -> dict[ast.Name, Chain]:
+    """What attributes are read of each name among ``nodes``, of which what lies outside comes first."""
     chains: dict[ast.Name, Chain] = {}
-    for node in ast.walk(tree):  # what lies outside comes first
+    for node in nodes:
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -614,9 +655,8 @@ def refuse_unfit(found: Module, use: Use, functions: Mapping[Key, Function]) -> 
 
 def rewrite(found: Module, guards: Mapping[Key, Sequence[Waiting | Aside]], bound: Collection[str]) -> None:
     """Puts the imports where they are needed. ``bound``: names that the module binds itself."""
-    functions = functions_of(found.tree)
     for key, needed in guards.items():
-        function = functions[key]
+        function = found.functions[key]
         drop_global(function, [one.name for one in needed if isinstance(one, Waiting)])
         at = 1 if ast.get_docstring(function, clean=False) is not None else 0
         function.body[at:at] = [statement for one in needed for statement in guard(one)]
@@ -687,7 +727,7 @@ def drop_global(node: Any, names: Sequence[str]) -> None:
                 one.names = [name for name in one.names if name not in names]
                 if not one.names:
                     getattr(node, part)[at] = placed(ast.Pass(), one)
-            elif not isinstance(one, (*FUNCTIONS, ast.ClassDef)):
+            elif not isinstance(one, DEFINITIONS):
                 drop_global(one, names)
 
 
@@ -698,10 +738,11 @@ def prove(found: Module) -> None:
     """
     text = ast.unparse(found.tree)
     tree = ast.parse(text)
+    nodes = nodes_of(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         table = symtable.symtable(text, "module", "exec")
-    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
     heads = {(node.name, node.lineno): head_of(node) for node in functions}
     if found.served:
         heads |= {
@@ -717,8 +758,8 @@ def prove(found: Module) -> None:
     for thing in staying:
         own = locals_of(table, thing.name)
         sound = (one for one in functions if thing.told in head_of(one) or (one.name, one.lineno) in own)
-        safe = {node for function in sound for node in ast.walk(function)}
-        for node, chain in chains_of(tree).items():
+        safe = {node for function in sound for node in nodes_of(function)}
+        for node, chain in chains_of(nodes).items():
             if node.id == thing.name and node not in safe and thing.needed_for(chain):
                 found.refuse(thing.line, f"{'.'.join((thing.name, *chain))} would not be there")
 
