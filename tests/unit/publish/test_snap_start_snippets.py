@@ -60,6 +60,13 @@ def test_what_belongs_to_each_functions_own_lines_is_told_as_a_comment(tool: str
         assert line.startswith("#")
 
 
+def test_serverless_has_the_setting_as_its_schema_wants_it_and_the_version_that_knows_it() -> None:
+    text = added("serverless", "eu-west-1")
+    # functions.*.snapStart: { type: 'boolean' }, since 3.26.0
+    assert [line for line in text.splitlines() if ":" in line.removesuffix(":")] == ["#   snapStart: true"]
+    assert "3.26 or newer" in text
+
+
 def test_the_command_line_waits_sets_and_publishes_in_each_region() -> None:
     text = added("cli", *REGIONS)
     for region in REGIONS:
