@@ -105,8 +105,18 @@ def test_a_python_that_snap_start_does_not_have_is_refused(runtimes: list[str]) 
 
 
 def test_a_python_that_it_has_or_that_nobody_knows_is_not() -> None:
-    refuse_old(["python3.12", "python3.13", "python3.14"])
-    refuse_old([])
+    assert refused(["python3.12", "python3.13", "python3.14", "python4.0", "provided.al2023"]) == ""
+    assert refused([]) == ""
+    assert refused(["python3.12", "provided.al2023", "python3.9"]).endswith("the layer is for python3.9")
+
+
+def refused(runtimes: list[str]) -> str:
+    """What is said against Pythons; empty where nothing is."""
+    try:
+        refuse_old(runtimes)
+    except UsageError as error:
+        return error.message
+    return ""
 
 
 @pytest.fixture
