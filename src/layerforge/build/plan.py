@@ -272,7 +272,8 @@ def _decisive(planned: Plan) -> dict[str, Any]:
     rows = [[one.package, one.name, one.source.sha256, one.into, one.unpack, one.files] for one in spec.data]
     data = [[*row, place] for row, place in zip(rows, places, strict=True)]
     primed = {"prime": _priming(spec)} if spec.prime or spec.bytecode.waits else {}
-    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches], **primed}
+    linked = {"linked": [asdict(one) for one in spec.linked]} if spec.linked else {}  # which the SBOM tells as well
+    return {**facts, "data": data, "patches": [asdict(one) for one in spec.patches], **primed, **linked}
 
 
 def _priming(spec: LayerSpec) -> list[Any]:

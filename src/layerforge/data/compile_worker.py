@@ -33,7 +33,7 @@ from typing import Any, BinaryIO
 SITE = "/opt/python/"
 """What the names of all files begin with."""
 
-BLANK, DEFER, LAZY = "blank_docstrings", "defer_imports", "lazy_imports"
+BLANK, DEFER, LAZY, USES = "blank_docstrings", "defer_imports", "lazy_imports", "module_uses"
 """Modules beside this one."""
 
 Defer = tuple[Sequence[str], Sequence[str] | None]
@@ -166,8 +166,9 @@ def without_docstrings(source: bytes) -> "bytes | None":
 
 def deferred(tree: ast.Module, filename: str, defer: Defer) -> ast.Module:
     """The tree with the imports of ``defer`` waiting. Raises ``CannotWait`` of ``defer_imports``."""
+    using = beside(USES)  # which the next one imports
     rewriting = beside(DEFER)
-    module, is_package = rewriting.place(filename.removeprefix(SITE))
+    module, is_package = using.place(filename.removeprefix(SITE))
     modules, submodules = defer
     rewritten: ast.Module = rewriting.deferred(
         tree, modules, module=module, is_package=is_package, submodules=submodules

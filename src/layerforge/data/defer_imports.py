@@ -1,6 +1,6 @@
 """Rewrites a module's syntax tree so that imports wait until something uses what they bring.
 
-Standard library alone; runs on the CPython of the target (3.10 to 3.15), whose own compiler says what is read where.
+Standard library and ``module_uses`` alone; runs on the CPython of the target (3.10 to 3.15), as that does.
 
 ``from scipy import stats`` at the top of a module goes, and every function that reads ``stats`` as a global begins with
 
@@ -23,31 +23,19 @@ from __future__ import annotations
 import ast
 import copy
 import difflib
-import dis
 import functools
 import re
 import symtable
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
-Import = ast.Import | ast.ImportFrom
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-Chain = tuple[str, ...]
-"""Attributes that are read one after another: ``("linalg", "svd")`` of ``scipy.linalg.svd``."""
-Key = tuple[str, int]
-"""Name and first line of a function: of its definition and of its code."""
+if "." in __name__:
+    from layerforge.data import module_uses as using
+else:  # on its own in the target's Python, where whoever loads this has loaded that before
+    import module_uses as using  # type: ignore[import-not-found,no-redef]
 
-IMPORTS = (ast.Import, ast.ImportFrom)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-
-NOT_VARIABLES = frozenset(
-    ("LOAD_ATTR", "STORE_ATTR", "DELETE_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_NAME", "IMPORT_FROM")
-)
-"""Instructions with a name that is no variable's. All others count as a use, those of a coming Python too."""
 
 NEEDED = ("NameError", "AttributeError")
 """Names that what is added has to find among the builtins."""
@@ -61,28 +49,12 @@ LISTING = ("dir", "locals", "vars")
 COMPILING = frozenset(("cfunc", "guvectorize", "jit", "njit", "script", "stencil", "vectorize"))
 """Decorators that read a function's code, and know of no imports in it."""
 
-PLAIN = frozenset(
-    "abstractmethod cache cached_property classmethod contextmanager deleter final getter lru_cache overload override "  # noqa: SIM905 - a line a word otherwise
-    "property setter staticmethod wraps".split()
-)
-"""Decorators that do not evaluate annotations."""
 
 PYTHONS = frozenset(
     "__all__ __annotations__ __builtins__ __class__ __dict__ __dir__ __doc__ __file__ __getattr__ __loader__ __name__ "  # noqa: SIM905
     "__package__ __path__ __spec__".split()
 )
 """Names of a module that Python itself reads."""
-
-FIELDS = {
-    kind: ()
-    if issubclass(kind, (ast.Name, ast.Constant))
-    else tuple(name for name in kind._fields if name not in ("ctx", "op", "ops"))
-    for kind in vars(ast).values()
-    if isinstance(kind, type) and issubclass(kind, ast.AST)
-}
-"""The fields of each kind of nodes that may have names below them."""
-
-LOADS = "while the module loads"
 
 
 class CannotWait(ValueError):  # noqa: N818 - says why an import stays where it is
@@ -103,7 +75,7 @@ class Waiting:
     """A name that waits, and the imports that bind it."""
 
     name: str
-    imports: list[Import] = field(default_factory=list)
+    imports: list[using.Import] = field(default_factory=list)
     """Each of this name alone, where it stood; several only where they are like ``import a.b`` and ``import a.c``."""
     stays: bool = False
     """Whether another import binds the name, such as ``import a``, so that attributes alone are waited for."""
@@ -117,9 +89,9 @@ class Waiting:
         """Of its first import."""
         return self.imports[0].lineno
 
-    def needed_for(self, chain: Chain) -> bool:
+    def needed_for(self, chain: using.Chain) -> bool:
         """Whether what is read of the name may need one of its imports."""
-        return not self.stays or any(alike(chain, dotted(one)) for one in self.imports)
+        return not self.stays or any(using.alike(chain, using.dotted(one)) for one in self.imports)
 
     @property
     def told(self) -> str:
@@ -134,12 +106,12 @@ class Aside:
     """
 
     name: str
-    chain: Chain
+    chain: using.Chain
     module: str
     line: int
     stays: bool = True
 
-    def needed_for(self, chain: Chain) -> bool:
+    def needed_for(self, chain: using.Chain) -> bool:
         """Whether what is read of the name is the module, or something of it."""
         return chain[: len(self.chain)] == self.chain
 
@@ -147,17 +119,6 @@ class Aside:
     def told(self) -> str:
         """What tells in a function's head that it is about this."""
         return ".".join((self.name, *self.chain))
-
-
-@dataclass(frozen=True)
-class Use:
-    """An instruction that reads or binds a variable of the module."""
-
-    name: str
-    line: int
-    codes: tuple[CodeType, ...]
-    """The code object that it is of and those around it, the module's last."""
-    binds: bool
 
 
 @dataclass
@@ -178,26 +139,22 @@ class Module:
     @functools.cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of the tree, what lies outside first, from when this is asked for; nothing changes until then."""
-        return nodes_of(self.tree)
+        return using.nodes_of(self.tree)
 
     @functools.cached_property
-    def functions(self) -> dict[Key, Function]:
+    def functions(self) -> dict[using.Key, using.Function]:
         """Every function of the module."""
-        return {
-            (node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])): node
-            for node in self.nodes
-            if isinstance(node, FUNCTIONS)
-        }
+        return using.functions_of(self.nodes)
 
     @functools.cached_property
-    def chains(self) -> dict[ast.Name, Chain]:
+    def chains(self) -> dict[ast.Name, using.Chain]:
         """What attributes are read of each name of the module."""
-        return chains_of(self.nodes)
+        return using.chains_of(self.nodes)
 
     @functools.cached_property
     def evaluated_at_load(self) -> list[tuple[ast.expr, str]]:
         """Every expression outside of functions' bodies, and how it comes to be evaluated."""
-        return list(at_load(self.tree))
+        return list(using.at_load(self.tree))
 
     @property
     def package(self) -> str:
@@ -213,13 +170,6 @@ class Module:
         """Notes why an import cannot wait."""
         if (line, why) not in self.problems:
             self.problems.append((line, why))
-
-
-def place(path: str) -> tuple[str, bool]:
-    """Name of the module at a path below a folder of ``sys.path``, and whether it is a package."""
-    parts = path.removesuffix(".py").split("/")
-    package = parts[-1] == "__init__"
-    return ".".join(parts[:-1] if package else parts), package
 
 
 def deferred(
@@ -238,13 +188,13 @@ def deferred(
     """
     found = Module(tree=tree, name=module, is_package=is_package, submodules=submodules)
     take_out(found, modules)
-    uses: list[Use] = []
-    guards: dict[Key, list[Waiting | Aside]] = {}
+    uses: list[using.Use] = []
+    guards: dict[using.Key, list[Waiting | Aside]] = {}
     if not found.problems:
         imply(found)
         set_aside(found)
         names = {*found.waiting, *(one.name for one in found.asides)}
-        uses = list(uses_of(compiled(tree), {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
+        uses = list(using.uses_of(using.compiled(tree), {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
         hold_bindings(found, uses)
         hold_texts(found, uses)
         guards = functions_to_guard(found, uses)
@@ -257,76 +207,20 @@ def deferred(
     return tree
 
 
-def nodes_of(tree: ast.AST) -> list[ast.AST]:
-    """Every node that may hold or be a name, what lies outside first; ``ast.walk`` takes three times as long."""
-    found: list[ast.AST] = [tree]
-    for node in found:  # grows as it is gone through
-        for name in FIELDS[type(node)]:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                found.extend([one for one in value if isinstance(one, ast.AST)])
-            elif isinstance(value, ast.AST):
-                found.append(value)
-    return found
-
-
-def base_of(statement: ast.ImportFrom, package: str) -> str:
-    """The absolute name of what stands behind ``from``."""
-    parts = package.split(".") if statement.level else []
-    parts = parts[: len(parts) - statement.level + 1]
-    return ".".join([*parts, *([statement.module] if statement.module else [])])
-
-
-def names_of(statement: Import, alias: ast.alias, package: str) -> tuple[str, ...]:
-    """The absolute names that an import of one thing goes by."""
-    if isinstance(statement, ast.Import):
-        return (alias.name,)
-    base = base_of(statement, package)
-    return (base, f"{base}.{alias.name}") if statement.module else (f"{base}.{alias.name}",)
-
-
-def bound_by(statement: Import, alias: ast.alias) -> str:
-    """The name that an import binds."""
-    return alias.asname or (alias.name.partition(".")[0] if isinstance(statement, ast.Import) else alias.name)
-
-
-def dotted(statement: Import) -> Chain:
-    """``("b", "c")`` for ``import a.b.c``; nothing for an import that binds what it names last."""
-    alias = statement.names[0]
-    return tuple(alias.name.split(".")[1:]) if isinstance(statement, ast.Import) and not alias.asname else ()
-
-
-def plain(statement: Import) -> bool:
-    """Whether an import binds the outermost package of what it names: ``import a.b``."""
-    return isinstance(statement, ast.Import) and not statement.names[0].asname
-
-
-def alike(one: Chain, other: Chain) -> bool:
-    """Whether one chain of attributes begins with the other."""
-    return all(mine == its for mine, its in zip(one, other))  # noqa: B905 - one may be longer
-
-
-def alone(statement: Import, alias: ast.alias) -> Import:
-    """The same import, of one name alone."""
-    own = copy.copy(statement)
-    own.names = [alias]
-    return own
-
-
 def take_out(found: Module, modules: Sequence[str]) -> None:
     """Removes from the module's own statements what is to wait."""
     seen: set[str] = set()
     body: list[ast.stmt] = []
     for statement in found.tree.body:
-        if isinstance(statement, IMPORTS):
-            names = {id(alias): names_of(statement, alias, found.package) for alias in statement.names}
+        if isinstance(statement, using.IMPORTS):
+            names = {id(alias): using.names_of(statement, alias, found.package) for alias in statement.names}
             asked = [alias for alias in statement.names if not set(modules).isdisjoint(names[id(alias)])]
             found.at = found.at if found.waiting else len(body)
             for alias in asked:
                 seen.update(names[id(alias)])
-                wait(found, alone(statement, alias))
+                wait(found, using.alone(statement, alias))
             statement.names = [alias for alias in statement.names if alias not in asked]
-        if not isinstance(statement, IMPORTS) or statement.names:
+        if not isinstance(statement, using.IMPORTS) or statement.names:
             body.append(statement)
     found.tree.body = body
     for name in dict.fromkeys(modules):
@@ -334,10 +228,10 @@ def take_out(found: Module, modules: Sequence[str]) -> None:
             found.refuse(*missing(found, name))
 
 
-def wait(found: Module, statement: Import) -> None:
+def wait(found: Module, statement: using.Import) -> None:
     """Notes an import of one name that is to wait, or why it cannot."""
     alias, line = statement.names[0], statement.lineno
-    name = bound_by(statement, alias)
+    name = using.bound_by(statement, alias)
     if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
         return found.refuse(line, "__future__ is no import that could wait")
     if name == "*":
@@ -348,14 +242,14 @@ def wait(found: Module, statement: Import) -> None:
         return found.refuse(line, f"{name} is imported lazily already")
     one = found.waiting.setdefault(name, Waiting(name=name))
     one.imports.append(statement)
-    if len(one.imports) > 1 and not all(map(plain, one.imports)):
+    if len(one.imports) > 1 and not all(map(using.plain, one.imports)):
         found.refuse(line, f"{name} is imported in line {one.line} too")
     if found.is_package:
         settle_module(found, one, statement)
     return None
 
 
-def settle_module(found: Module, one: Waiting, statement: Import) -> None:
+def settle_module(found: Module, one: Waiting, statement: using.Import) -> None:
     """What is special in a package, whose modules become its names when they are loaded, whoever loads them."""
     child = child_of(found, statement)
     itself = from_itself(found, statement)
@@ -366,14 +260,14 @@ def settle_module(found: Module, one: Waiting, statement: Import) -> None:
         found.refuse(one.line, f"{one.name} is also a module of {found.name}, which would take the name")
 
 
-def from_itself(found: Module, statement: Import) -> bool:
+def from_itself(found: Module, statement: using.Import) -> bool:
     """Whether a package imports from itself, as ``from . import x`` does."""
-    return isinstance(statement, ast.ImportFrom) and base_of(statement, found.package) == found.name
+    return isinstance(statement, ast.ImportFrom) and using.base_of(statement, found.package) == found.name
 
 
-def child_of(found: Module, statement: Import) -> str:
+def child_of(found: Module, statement: using.Import) -> str:
     """The module of this package that an import loads, and so makes a name of the package; empty where it does not."""
-    names = names_of(statement, statement.names[0], found.package)
+    names = using.names_of(statement, statement.names[0], found.package)
     loaded = names[-1 if from_itself(found, statement) else 0]
     inside = found.is_package and loaded.startswith(f"{found.name}.")
     return loaded[len(found.name) + 1 :].partition(".")[0] if inside else ""
@@ -382,7 +276,10 @@ def child_of(found: Module, statement: Import) -> str:
 def imply(found: Module) -> None:
     """Adds the modules of a package that are its names only since what waits would load them."""
     stay = {
-        child_of(found, alone(one, alias)) for one in found.tree.body if isinstance(one, IMPORTS) for alias in one.names
+        child_of(found, using.alone(one, alias))
+        for one in found.tree.body
+        if isinstance(one, using.IMPORTS)
+        for alias in one.names
     }
     for statement in [one for waiting in found.waiting.values() for one in waiting.imports]:
         child = child_of(found, statement)
@@ -394,35 +291,33 @@ def imply(found: Module) -> None:
 def set_aside(found: Module) -> None:
     """Notes modules that what waits would load and that the file may read by names of other imports."""
     statements = [one for waiting in found.waiting.values() if not waiting.implied for one in waiting.imports]
-    kept = [one for one in found.tree.body if isinstance(one, IMPORTS)]
-    names = [(bound_by(one, alias), module_of(one, alias, found.package)) for one in kept for alias in one.names]
-    names += [(bound_by(one, one.names[0]), module_of(one, one.names[0], found.package)) for one in statements]
+    kept = [one for one in found.tree.body if isinstance(one, using.IMPORTS)]
+    names = [
+        (using.bound_by(one, alias), using.module_of(one, alias, found.package)) for one in kept for alias in one.names
+    ]
+    names += [
+        (using.bound_by(one, one.names[0]), using.module_of(one, one.names[0], found.package)) for one in statements
+    ]
     for statement in statements:
-        for loaded in names_of(statement, statement.names[0], found.package):
+        for loaded in using.names_of(statement, statement.names[0], found.package):
             for name, module in dict.fromkeys(names):
                 own = name in found.waiting and loaded in {
-                    f"{name}.{'.'.join(dotted(one))}" for one in found.waiting[name].imports
+                    f"{name}.{'.'.join(using.dotted(one))}" for one in found.waiting[name].imports
                 }
                 if loaded.startswith(f"{module}.") and not own:
                     chain = tuple(loaded[len(module) + 1 :].split("."))
                     found.asides.append(Aside(name=name, chain=chain, module=loaded, line=statement.lineno))
 
 
-def module_of(statement: Import, alias: ast.alias, package: str) -> str:
-    """The module that the name of an import stands for, if it is one."""
-    name = names_of(statement, alias, package)[-1]
-    return name.partition(".")[0] if plain(alone(statement, alias)) else name
-
-
 def missing(found: Module, wanted: str) -> tuple[int, str]:
     """What to say of a module that no statement of the module itself imports."""
     lines: dict[str, int] = {}
     for outer in found.tree.body:
-        for one in (one for one in ast.walk(outer) if isinstance(one, IMPORTS)):
+        for one in (one for one in ast.walk(outer) if isinstance(one, using.IMPORTS)):
             for alias in one.names:
-                names = names_of(one, alias, found.package)
+                names = using.names_of(one, alias, found.package)
                 if wanted in names:
-                    return one.lineno, f"{wanted} is imported {inside(outer)}, which stays as it is"
+                    return one.lineno, f"{wanted} is imported {using.inside(outer)}, which stays as it is"
                 lines.update(dict.fromkeys(names, one.lineno))
     same = [name for name in lines if name.partition(".")[0] == wanted.partition(".")[0]]
     near = (difflib.get_close_matches(wanted, lines, 3) or same)[:3]
@@ -430,46 +325,14 @@ def missing(found: Module, wanted: str) -> tuple[int, str]:
     return 0, f"{wanted} is not imported" + (f"; near it: {told}" if told else "")
 
 
-def inside(outer: ast.stmt) -> str:
-    """Where an import stands that is no statement of the module itself."""
-    if isinstance(outer, DEFINITIONS):
-        return f"in {outer.name}"
-    return f"inside the `{type(outer).__name__.lower().removesuffix('star')}` of line {outer.lineno}"
-
-
-def compiled(tree: ast.Module) -> CodeType:
-    """The code of a module as it stands."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        code = compile(tree, "module", "exec", dont_inherit=True, optimize=0)
-    assert isinstance(code, CodeType)
-    return code
-
-
-def uses_of(code: CodeType, names: set[str], around: tuple[CodeType, ...] = ()) -> Iterator[Use]:
-    """Every read and every binding of variables of the module, or of builtins, that are called so."""
-    codes = (code, *around)
-    if not names.isdisjoint(code.co_names):
-        lines = {at: line for start, end, line in code.co_lines() for at in range(start, end, 2) if line}
-        for one in dis.get_instructions(code):
-            if one.opcode in dis.hasname and one.argval in names and one.opname not in NOT_VARIABLES:
-                binds = one.opname.startswith(("STORE", "DELETE"))
-                if not binds or not around or one.opname.endswith("_GLOBAL"):  # all else is a class's own
-                    line = lines.get(one.offset, code.co_firstlineno)
-                    yield Use(name=one.argval, line=line, codes=codes, binds=binds)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from uses_of(inner, names, codes)
-
-
-def hold_bindings(found: Module, uses: Sequence[Use]) -> None:
+def hold_bindings(found: Module, uses: Sequence[using.Use]) -> None:
     """Refuses names that get other values, except where all are one module: ``import a`` beside ``import a.b``."""
     binds = [use for use in uses if use.binds]
     for name, one in list(found.waiting.items()):
         lines = sorted(use.line for use in binds if use.name == name)
         if one.implied and lines:
             del found.waiting[name]
-        elif lines and lines == same_module(found.tree, name) and all(map(plain, one.imports)):
+        elif lines and lines == using.same_module(found.tree, name) and all(map(using.plain, one.imports)):
             one.stays = True
         else:
             for line in lines:
@@ -481,171 +344,78 @@ def hold_bindings(found: Module, uses: Sequence[Use]) -> None:
             found.refuse(use.line, "the module has a __getattr__ of its own")
 
 
-def same_module(tree: ast.Module, name: str) -> list[int]:
-    """Lines of every ``import a.b`` among the module's own statements that binds a name."""
-    imports = [one for one in tree.body if isinstance(one, ast.Import)]
-    return [one.lineno for one in imports for alias in one.names if not alias.asname and bound_by(one, alias) == name]
-
-
-def hold_texts(found: Module, uses: Sequence[Use]) -> None:
+def hold_texts(found: Module, uses: Sequence[using.Use]) -> None:
     """Refuses where names may be looked for, or listed, in ways that no compiler sees."""
     by_text = [use for use in uses if use.name in BY_TEXT and not use.binds]
-    words = {word: line for line, text in texts_of(found) for word in re.findall(r"\w+", text)} if by_text else {}
+    texts = using.texts_of(found.tree) if by_text else ()
+    words = {word: line for line, text in texts for word in re.findall(r"\w+", text)}
     for use in by_text:
         for name in sorted(found.waiting.keys() & words.keys()):
             found.refuse(use.line, f"{use.name} may look for {name}, a word in line {words[name]}")
-        if not any(code_key(code) in found.functions for code in use.codes):
-            found.refuse(use.line, f"{use.name} is called {LOADS}, and may look for every name")
+        if not any(using.code_key(code) in found.functions for code in use.codes):
+            found.refuse(use.line, f"{use.name} is called {using.LOADS}, and may look for every name")
     for node, why in found.evaluated_at_load:
         call = isinstance(node, ast.Call) and not node.args and not node.keywords and node.func
-        if isinstance(call, ast.Name) and call.id in LISTING and why == LOADS:
-            found.refuse(node.lineno, f"{call.id}() lists the names of the module {LOADS}")
+        if isinstance(call, ast.Name) and call.id in LISTING and why == using.LOADS:
+            found.refuse(node.lineno, f"{call.id}() lists the names of the module {using.LOADS}")
     for one in found.nodes:
         if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
-            found.refuse(one.lineno, f"import * of {base_of(one, found.package)} may bind the same names")
+            found.refuse(one.lineno, f"import * of {using.base_of(one, found.package)} may bind the same names")
     hold_annotations(found)
-
-
-def texts_of(found: Module) -> Iterator[tuple[int, str]]:
-    """Texts of a module, without those that are statements, such as docstrings, and those of ``__all__``."""
-    plain = {id(node.value) for node in found.nodes if isinstance(node, ast.Expr)}
-    for statement in found.tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
-            continue
-        for node in nodes_of(statement):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
-                yield node.lineno, node.value
 
 
 def hold_annotations(found: Module) -> None:
     """Refuses names in annotations that are texts, where classes and decorators are known to evaluate them."""
     future = any(isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in found.tree.body)
     for node in found.nodes:
-        for annotation in evaluated(node) if isinstance(node, DEFINITIONS) else ():
-            for name in words_of(annotation, future=future) & found.waiting.keys():
+        for annotation in using.evaluated(node) if isinstance(node, using.DEFINITIONS) else ():
+            for name in using.words_of(annotation, future=future) & found.waiting.keys():
                 found.refuse(annotation.lineno, f"{name} is named in an annotation that may be evaluated")
 
 
-def evaluated(node: ast.AST) -> Iterator[ast.expr]:
-    """Annotations in a node itself that others than type checkers read: of a class's fields, for some decorators."""
-    if isinstance(node, ast.ClassDef):
-        yield from (one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
-    elif isinstance(node, FUNCTIONS) and not {last_name(one) for one in node.decorator_list} <= PLAIN:
-        yield from annotations_of(node)
-
-
-def annotations_of(function: Function) -> Iterator[ast.expr]:
-    """Those of a function's arguments and of what it returns."""
-    of = function.args
-    arguments = [*of.posonlyargs, *of.args, *of.kwonlyargs, of.vararg, of.kwarg]
-    yield from (one.annotation for one in arguments if one is not None and one.annotation is not None)
-    if function.returns is not None:
-        yield function.returns
-
-
-def words_of(annotation: ast.expr, *, future: bool) -> set[str]:
-    """Words of an annotation that are text there."""
-    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)} if future else set()
-    texts = [node.value for node in ast.walk(annotation) if isinstance(node, ast.Constant)]
-    return names.union(*(re.findall(r"\w+", text) for text in texts if isinstance(text, str)))
-
-
-def last_name(decorator: ast.expr) -> str:
-    """``njit`` for ``@numba.njit(cache=True)``."""
-    node = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def at_load(node: ast.AST, why: str = LOADS) -> Iterator[tuple[ast.expr, str]]:
-    """Every expression outside of functions' bodies, and how it comes to be evaluated."""
-    if isinstance(node, ast.expr):
-        yield node, why
-    for child, reason in parts(node, why):
-        yield from at_load(child, reason)
-
-
-def parts(node: ast.AST, why: str) -> Iterator[tuple[ast.AST, str]]:
-    """What lies right below a node and is no function's body, and how it comes to be evaluated."""
-    if isinstance(node, DEFINITIONS):
-        yield from ((one, "by a decorator") for one in node.decorator_list)
-        yield from ((one, "by a type parameter") for one in getattr(node, "type_params", ()))
-    if isinstance(node, FUNCTIONS):
-        defaults = [*node.args.defaults, *node.args.kw_defaults]
-        yield from ((one, "by a default value") for one in defaults if one is not None)
-        yield from ((one, "by an annotation") for one in annotations_of(node))
-    elif isinstance(node, ast.ClassDef):
-        yield from ((one, "by a base class") for one in (*node.bases, *(one.value for one in node.keywords)))
-        yield from ((one, f"in the body of {node.name}, which runs {LOADS}") for one in node.body)
-    elif isinstance(node, ast.Lambda):
-        yield node.args, "by a default value"
-        yield node.body, "by a lambda outside of any function"
-    else:
-        annotation = getattr(node, "annotation", None)
-        yield from ((one, "by an annotation" if one is annotation else why) for one in ast.iter_child_nodes(node))
-
-
-def code_key(code: CodeType) -> Key:
-    """What tells to which function a code object belongs."""
-    return code.co_name, code.co_firstlineno
-
-
-def functions_to_guard(found: Module, uses: Sequence[Use]) -> dict[Key, list[Waiting | Aside]]:
+def functions_to_guard(found: Module, uses: Sequence[using.Use]) -> dict[using.Key, list[Waiting | Aside]]:
     """What each function has to begin with: the innermost that are not inside one that begins with the same."""
     functions = found.functions
     reasons = [(node, why) for node, why in found.evaluated_at_load if isinstance(node, ast.Name)]
-    guards: dict[Key, list[Waiting | Aside]] = {}
+    guards: dict[using.Key, list[Waiting | Aside]] = {}
     named = sorted(found.waiting.values(), key=lambda one: one.name)
     everything: list[Waiting | Aside] = [*named, *found.asides]
     for one in everything:
-        around: dict[Key, list[Key]] = {}
+        around: dict[using.Key, list[using.Key]] = {}
         for node, why in reasons:
             if node.id == one.name and one.stays and one.needed_for(found.chains[node]):
                 found.refuse(node.lineno, f"{one.told if isinstance(one, Aside) else node.id} is used {why}")
         for use in (use for use in uses if use.name == one.name and not use.binds):
-            keys = [key for key in map(code_key, use.codes) if key in functions]
+            keys = [key for key in map(using.code_key, use.codes) if key in functions]
             if keys and needs(functions[keys[0]], one, found):
                 refuse_unfit(found, use, functions)
                 around[keys[0]] = keys[1:]
             elif not keys and not one.stays:
                 lines = [why for node, why in reasons if (node.id, node.lineno) == (use.name, use.line)]
-                found.refuse(use.line, f"{use.name} is used {(*lines, LOADS)[0]}")
+                found.refuse(use.line, f"{use.name} is used {(*lines, using.LOADS)[0]}")
         for key, outer in sorted(around.items()):
             if around.keys().isdisjoint(outer):
                 guards.setdefault(key, []).append(one)
     return guards
 
 
-def needs(function: Function, one: Waiting | Aside, found: Module) -> bool:
+def needs(function: using.Function, one: Waiting | Aside, found: Module) -> bool:
     """Whether a function that reads a name needs what waits of it."""
     if not one.stays:
         return True
-    reads = (node for node in nodes_of(function) if isinstance(node, ast.Name) and node.id == one.name)
+    reads = (node for node in using.nodes_of(function) if isinstance(node, ast.Name) and node.id == one.name)
     return any(one.needed_for(found.chains[node]) for node in reads)
 
 
-def chains_of(nodes: Sequence[ast.AST]) -> dict[ast.Name, Chain]:
-    """What attributes are read of each name among ``nodes``, of which what lies outside comes first."""
-    chains: dict[ast.Name, Chain] = {}
-    for node in nodes:
-        attributes: list[str] = []
-        while isinstance(node, ast.Attribute):
-            attributes.append(node.attr)
-            node = node.value
-        if isinstance(node, ast.Name):
-            chains.setdefault(node, tuple(reversed(attributes)))
-    return chains
-
-
-def refuse_unfit(found: Module, use: Use, functions: Mapping[Key, Function]) -> None:
+def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, using.Function]) -> None:
     """Refuses a function that cannot begin with an import of a name that it reads."""
-    keys = [(code, key) for code in use.codes if (key := code_key(code)) in functions]
+    keys = [(code, key) for code in use.codes if (key := using.code_key(code)) in functions]
     code, key = keys[0]
     for own in (use.name, *NEEDED):
         if own in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
             found.refuse(key[1], f"{own} is a variable of {key[0]} too")
     for _, (name, line) in keys:
-        for decorator in {last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
+        for decorator in {using.last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
             found.refuse(line, f"{use.name} is used in {name}, whose code {decorator} reads, which knows of no imports")
     imports = found.waiting[use.name].imports if use.name in found.waiting else []
     imported = [alias.name for one in imports for alias in one.names]
@@ -653,7 +423,7 @@ def refuse_unfit(found: Module, use: Use, functions: Mapping[Key, Function]) -> 
         found.refuse(key[1], f"{use.name} is used in {key[0]}, and would be called otherwise in a class")
 
 
-def rewrite(found: Module, guards: Mapping[Key, Sequence[Waiting | Aside]], bound: Collection[str]) -> None:
+def rewrite(found: Module, guards: Mapping[using.Key, Sequence[Waiting | Aside]], bound: Collection[str]) -> None:
     """Puts the imports where they are needed. ``bound``: names that the module binds itself."""
     for key, needed in guards.items():
         function = found.functions[key]
@@ -674,7 +444,7 @@ def guard(one: Waiting | Aside) -> list[ast.stmt]:
     errors = "(NameError, AttributeError)" if by_attributes else "NameError"
     added = [placed(ast.Global(names=[one.name]), one.imports[0])]
     for statement in one.imports:
-        read = ".".join((one.name, *(dotted(statement) if by_attributes else ())))
+        read = ".".join((one.name, *(using.dotted(statement) if by_attributes else ())))
         [attempt] = ast.parse(f"try:\n {read}\nexcept {errors}:\n pass").body
         assert isinstance(attempt, ast.Try)
         attempt.handlers[0].body = [copy.deepcopy(statement)]
@@ -727,7 +497,7 @@ def drop_global(node: Any, names: Sequence[str]) -> None:
                 one.names = [name for name in one.names if name not in names]
                 if not one.names:
                     getattr(node, part)[at] = placed(ast.Pass(), one)
-            elif not isinstance(one, DEFINITIONS):
+            elif not isinstance(one, (*using.FUNCTIONS, ast.ClassDef)):
                 drop_global(one, names)
 
 
@@ -738,11 +508,11 @@ def prove(found: Module) -> None:
     """
     text = ast.unparse(found.tree)
     tree = ast.parse(text)
-    nodes = nodes_of(tree)
+    nodes = using.nodes_of(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         table = symtable.symtable(text, "module", "exec")
-    functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
+    functions = [node for node in nodes if isinstance(node, using.FUNCTIONS)]
     heads = {(node.name, node.lineno): head_of(node) for node in functions}
     if found.served:
         heads |= {
@@ -756,22 +526,15 @@ def prove(found: Module) -> None:
     staying: list[Waiting | Aside] = [one for one in found.waiting.values() if one.stays]
     staying += found.asides
     for thing in staying:
-        own = locals_of(table, thing.name)
+        own = using.locals_of(table, thing.name)
         sound = (one for one in functions if thing.told in head_of(one) or (one.name, one.lineno) in own)
-        safe = {node for function in sound for node in nodes_of(function)}
-        for node, chain in chains_of(nodes).items():
+        safe = {node for function in sound for node in using.nodes_of(function)}
+        for node, chain in using.chains_of(nodes).items():
             if node.id == thing.name and node not in safe and thing.needed_for(chain):
                 found.refuse(thing.line, f"{'.'.join((thing.name, *chain))} would not be there")
 
 
-def locals_of(table: symtable.SymbolTable, name: str) -> set[Key]:
-    """Functions that have a variable of their own of a name."""
-    own = table.get_type() == "function" and name in table.get_identifiers() and table.lookup(name).is_local()
-    found = {(table.get_name(), table.get_lineno())} if own else set()
-    return found.union(*(locals_of(inner, name) for inner in table.get_children()))
-
-
-def head_of(function: Function) -> set[str]:
+def head_of(function: using.Function) -> set[str]:
     """What a function imports before it does anything else: names, and modules by the names that they are read by."""
     found: set[str] = set()
     waits = ""
@@ -780,7 +543,7 @@ def head_of(function: Function) -> set[str]:
             [waits] = one.names
             continue
         done = one.handlers[0].body[0] if isinstance(one, ast.Try) and one.handlers else None
-        if isinstance(done, IMPORTS) and waits in {bound_by(done, alias) for alias in done.names}:
+        if isinstance(done, using.IMPORTS) and waits in {using.bound_by(done, alias) for alias in done.names}:
             found.add(waits)
         elif isinstance(one, ast.Try) and done is not None and ast.unparse(done).startswith("__import__("):
             found.add(ast.unparse(one.body[0]))
@@ -790,7 +553,7 @@ def head_of(function: Function) -> set[str]:
 
 
 def unguarded(
-    table: symtable.SymbolTable, name: str, heads: Mapping[Key, Collection[str]]
+    table: symtable.SymbolTable, name: str, heads: Mapping[using.Key, Collection[str]]
 ) -> Iterator[symtable.SymbolTable]:
     """Scopes that read a global and are not inside a function that begins with its import."""
     if table.get_type() == "function" and name in heads.get((table.get_name(), table.get_lineno()), ()):

@@ -1,8 +1,8 @@
 """Says which imports could wait, and has them wait without a layer being built. Python 3.10 to 3.15.
 
 Runs where the layer lies at its place, on the target's own CPython, behind ``trace_imports.py``. After this text
-``DEFER`` is set to that of ``defer_imports.py``. A job is a module whose imports are to wait: ``{"file":
-"/opt/python/a/b.py", "module": "a.b", "package": false, "defer": ["c"]}``.
+``REWRITING`` is set to those of ``module_uses.py`` and ``defer_imports.py``, by their names. A job is a module whose
+imports are to wait: ``{"file": "/opt/python/a/b.py", "module": "a.b", "package": false, "defer": ["c"]}``.
 """
 
 import sys
@@ -11,15 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-DEFER = ""
+REWRITING: "dict[str, str]" = {}
 
 
 def rewriter() -> "Any":
-    """The module that rewrites."""
-    module = type(sys)("defer_imports")
-    sys.modules["defer_imports"] = module
-    exec(compile(DEFER, "defer_imports.py", "exec", dont_inherit=True), vars(module))  # noqa: S102
-    return module
+    """The module that rewrites, behind that which it imports."""
+    for name, text in REWRITING.items():
+        module = sys.modules[name] = type(sys)(name)
+        exec(compile(text, name + ".py", "exec", dont_inherit=True), vars(module))  # noqa: S102
+    return sys.modules["defer_imports"]
 
 
 def tree_of(file: str) -> "Any":
@@ -44,6 +44,17 @@ def reasons(jobs: "list[dict[str, Any]]") -> "list[tuple[int, int, str]]":
             found.append((number, error.line, error.why))
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
             found.append((number, 0, f"its source cannot be read: {error}"))
+    return found
+
+
+def unread(jobs: "list[dict[str, Any]]") -> "list[list[str]]":
+    """Of each job the modules of whose names nothing in the file is read."""
+    rewriter()
+    using: Any = sys.modules["module_uses"]
+    found = []
+    for job in jobs:
+        package = job["module"] if job["package"] else job["module"].rpartition(".")[0]
+        found.append(using.unread(tree_of(job["file"]), job["defer"], package))
     return found
 
 

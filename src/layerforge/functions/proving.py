@@ -63,7 +63,8 @@ def _expected(function: LockedFunction, layers: Sequence[MadeLayer], known: Cata
     spec = LayerSpec(name=function.name, requires=function.packages)
     spec = compose(spec, needed, known, target, compiling=compiling, image=builder is not None).spec
     env = together.variables([(one.locked.name, one.built.manifest.env) for one in layers])
-    spec = replace(spec, env=env, left_out=function.absent)
+    code = together.compiled(one.built.manifest.bytecode for one in layers)
+    spec = replace(spec, env=env, left_out=function.absent, bytecode=code)
     bad = frozenset(path for one in layers for path in one.built.manifest.uncompilable)
     return Expect(target=target, spec=spec, bytecode=first.plan.spec.bytecode.mode, uncompilable=bad)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from layerforge.build.engine import Engine
@@ -15,7 +15,7 @@ from layerforge.report.manifest import Manifest
 from layerforge.resolve import function_variables
 from layerforge.resolve.function_variables import Disagreement
 from layerforge.resolve.layer_spec import LayerSpec
-from layerforge.resolve.recipe import checks_together
+from layerforge.resolve.recipe import Bytecode, BytecodeMode, checks_together
 from layerforge.verify import verifying
 from layerforge.verify.rules_table import Expect
 from layerforge.verify.unions import same_paths
@@ -37,6 +37,7 @@ def expected(manifests: Sequence[Manifest | None], target: Target) -> Expect:
         name=" + ".join(one.name for one in found),
         requires=tuple(dict.fromkeys(text for one in found for text in one.requires)),
         left_out=tuple(out.values()),
+        bytecode=compiled(one.bytecode for one in found),
         check=checks_together(one.check for one in found),
         env=variables([(one.name, one.env) for one in found]),
     )
@@ -58,6 +59,12 @@ def variables(wanted: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]
             hint="a function has one: let two functions have the packages",
             details=error.details,
         ) from error
+
+
+def compiled(layers: Iterable[Bytecode]) -> Bytecode:
+    """How the modules of several layers are compiled, package by package; without those of layers that have none."""
+    have = (one for one in layers if one.mode is not BytecodeMode.NONE)
+    return Bytecode(packages={name: rules for one in have for name, rules in one.packages.items()})
 
 
 def verify_together(

@@ -28,8 +28,9 @@ WORKER = resources.path("compile_worker.py")
 BLANKING = resources.path("blank_docstrings.py")
 """What the worker empties docstrings with."""
 
+USES = resources.path("module_uses.py")
 DEFERRING = resources.path("defer_imports.py")
-"""What the worker rewrites modules with whose imports wait."""
+"""What the worker rewrites modules with whose imports wait; it imports the other."""
 
 LAZY = resources.path("lazy_imports.py")
 """What it makes imports lazy with."""
@@ -125,7 +126,8 @@ def _key(module: Module, interpreter: Interpreter) -> str:
     source = [module.source.sha256, module.filename]
     how = [module.drop_docstrings, module.drop_columns, module.optimize]
     blanking = [_worker_digest(BLANKING)] if module.drop_docstrings else []
-    more = [module.defer, module.submodules, _worker_digest(DEFERRING)] if module.defer else []
+    rewriting = [_worker_digest(USES), _worker_digest(DEFERRING)]
+    more = [module.defer, module.submodules, *rewriting] if module.defer else []
     lazy = ["lazy", _worker_digest(LAZY)] if module.lazy else []
     return digest.of_json([_worker_digest(WORKER), interpreter.version, *source, *how, *blanking, *more, *lazy])
 

@@ -24,6 +24,8 @@ TITLE = "variant"
 HELPER = "_left_out_of_this_layer"
 """Module in a package's own folder that its stubs import."""
 
+_MOST_NAMED = 5
+
 _STUB = '''"""Left out of the layer {name}: {what}. layerforge put this in the place of the module."""
 
 from {top} import {helper}
@@ -43,6 +45,7 @@ def without_parts(tree: Tree, variant: Variant | None, progress: Progress) -> tu
         found = [_Found.of(tree, one) for one in variant.without]
         _refuse_missing(tree, variant, found)
         gone = {path for one in found for path in one.paths}
+        _refuse_imported(tree, variant, found, gone)
         names = _names_imported(tree, variant, gone)
         edits = [edit for one in found for edit in one.edits(tree, variant, names)]
         edits += _helpers(found)
@@ -132,21 +135,26 @@ def _below(path: str) -> str:
 
 def _names_imported(tree: Tree, variant: Variant, gone: Collection[str]) -> dict[str, set[str]]:
     """What the modules that stay import from each module that goes, wherever the statement stands in them."""
-    modules = sorted({name for one in variant.without for name in one.modules})
+    found: dict[str, set[str]] = {name: set() for one in variant.without for name in one.modules}
+    for _, name in _imports_of_others(tree, gone, found):
+        module, _, taken = name.rpartition(".")
+        if module in found:
+            found[module].add(taken)
+    listed = {name: one.names for one in variant.without for name in one.modules}
+    return {module: _without_star(tree, module, names, listed[module]) for module, names in found.items()}
+
+
+def _imports_of_others(tree: Tree, gone: Collection[str], modules: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Path below ``python/`` and imported name, in sources that stay; those that speak of none of ``modules`` are
+    passed over.
+    """
     last = {name.rpartition(".")[2].encode() for name in modules}
-    found: dict[str, set[str]] = {name: set() for name in modules}
-    for file in tree.files:
+    for file in tree.files if last else ():
         if file.path in gone or not file.path.startswith(f"{SITE}/") or not file.path.endswith(".py"):
             continue
         told = statements(file.blob.read())
-        if not any(name in told for name in last):
-            continue
-        for name in imported(told, _below(file.path)):
-            module, _, taken = name.rpartition(".")
-            if module in found:
-                found[module].add(taken)
-    listed = {name: one.names for one in variant.without for name in one.modules}
-    return {module: _without_star(tree, module, names, listed[module]) for module, names in found.items()}
+        if any(name in told for name in last):
+            yield from ((_below(file.path), name) for name in imported(told, _below(file.path)))
 
 
 def _without_star(tree: Tree, module: str, names: set[str], told: Collection[str]) -> set[str]:
@@ -208,6 +216,19 @@ def _refuse_missing(tree: Tree, variant: Variant, found: Collection[_Found]) -> 
             f"the variant {variant.name} leaves out what {named} does not have",
             hint="variant.without names modules and files of that very package, as it has them",
             details=tuple(text for _, text in absent),
+        )
+
+
+def _refuse_imported(tree: Tree, variant: Variant, found: Collection[_Found], gone: Collection[str]) -> None:
+    """Raises ``RecipeError`` where globs take a module that another one imports: no stub would stand there."""
+    paths = {entry.path for one in found for entries in one.files.values() for entry in entries}
+    modules = {name for path in paths if (name := module_name(_below(path)))}
+    wanted = {(name, path) for path, name in _imports_of_others(tree, gone, modules) if name in modules}
+    if wanted:
+        raise RecipeError(
+            f"the variant {variant.name} leaves out what other modules import, without a stub",
+            hint="name such a module in `modules` of variant.without: a glob of `files` takes it away without a word",
+            details=tuple(f"{name}, which {path} imports" for name, path in sorted(wanted)[:_MOST_NAMED]),
         )
 
 

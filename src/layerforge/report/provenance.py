@@ -18,7 +18,7 @@ from layerforge.layer import licences
 from layerforge.layer.licences import Text
 from layerforge.resolve import sources
 from layerforge.resolve.lock import Pin
-from layerforge.resolve.recipe import Data, Library, Patch
+from layerforge.resolve.recipe import Data, Library, Linked, Patch
 from layerforge.resolve.sources import Search
 
 COMPILERS = ("cc", "c++", "gfortran", "flang", "rustc")
@@ -128,6 +128,8 @@ class Origins:
     """Changes of a package's files, by its name."""
     data: tuple[Data, ...] = ()
     """Files that no wheel carries; their addresses as recipes have them."""
+    linked: tuple[Linked, ...] = ()
+    """Archives of the image that are linked into what was compiled, as recipes say."""
 
 
 def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path, logs: Path) -> Origins:
@@ -151,7 +153,14 @@ def origins(plan: Plan, builder: Builder | None, search: Search, workspace: Path
                 archives |= _wheel(step.pin)
             case SystemStep():
                 sonames = step.sonames
-    known = Origins(archives=archives, needs=needs, texts=tuple(texts), patches=_patches(plan), data=plan.spec.data)
+    known = Origins(
+        archives=archives,
+        needs=needs,
+        texts=tuple(texts),
+        patches=_patches(plan),
+        data=plan.spec.data,
+        linked=plan.spec.linked,
+    )
     if builder is None or all(isinstance(step, WheelStep) for step in plan.steps):
         return known
     told = ask(builder, sonames, search.store, workspace, logs)

@@ -57,6 +57,7 @@ def compose(
         env=_env(applied.values()),
         data=tuple(one for recipe in applied.values() for one in recipe.data),
         patches=tuple(one for recipe in applied.values() for one in recipe.patches),
+        linked=tuple(one for name in wanted for one in applied[name].linked),
         prime=tuple(recipe.prime for recipe in applied.values() if recipe.prime),
     )
     wheels = _from_wheels(left, budget=spec.budget != Budget()) if not image else ()

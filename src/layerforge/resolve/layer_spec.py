@@ -7,7 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layerforge.resolve.left_out import LeftOut
-from layerforge.resolve.recipe import Budget, Bytecode, Check, Data, Library, Patch, Prune, SourcePackage, WarmUp
+from layerforge.resolve.recipe import (
+    Budget,
+    Bytecode,
+    Check,
+    Data,
+    Library,
+    Linked,
+    Patch,
+    Prune,
+    SourcePackage,
+    WarmUp,
+)
 from layerforge.resolve.variant import Variant
 
 
@@ -43,6 +54,8 @@ class LayerSpec:
     """Variables of the function, where the files are there that they name."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    linked: tuple[Linked, ...] = ()
+    """Archives of the image that are linked into what is compiled."""
     prime: tuple[WarmUp, ...] = ()
     """What runs before a snapshot of a function is taken."""
     variant: Variant | None = None

@@ -281,6 +281,21 @@ class Patch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Linked:
+    """An archive of the build image that is linked into native code of a package, where that is compiled."""
+
+    package: str
+    """Normalised name of the package whose files it is about."""
+    name: str
+    licence: str
+    """SPDX expression."""
+    into: str
+    """Glob below ``python/`` of the files that hold it."""
+    unless: str = ""
+    """Soname of the library that does the same: a file which is linked to that does not hold the archive."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetLayer:
     """What makes a recipe a target of its own."""
 
@@ -318,6 +333,7 @@ class Recipe:
     """Variables of the function."""
     data: tuple[Data, ...] = ()
     patches: tuple[Patch, ...] = ()
+    linked: tuple[Linked, ...] = ()
     prime: WarmUp | None = None
     layer: TargetLayer | None = None
     variant: Variant | None = None

@@ -51,6 +51,7 @@ def _misplaced(data: Mapping[str, Any]) -> Iterator[str]:
     package = data.get("package")
     if isinstance(package, dict) and "build" not in package:
         keys = [f"package.{key}" for key in (*OF_COMPILED, "arch") if key in package and _counts(key, package)]
+        keys += ["linked"] if "linked" in data else []
         keys += ["build.requires"] if _value(data, "build.requires") is not None else []
         yield from (f'{key} means something only with build = "source"' for key in keys)
 

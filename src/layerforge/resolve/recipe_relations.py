@@ -153,8 +153,8 @@ def _foreign(read: Iterable[ReadRecipe], known: Catalogue) -> Iterator[RecipeFin
         yield from _foreign_parts(one, owners)
         own = _tops(one.recipe)
         rules = one.recipe.prune
-        code = one.recipe.bytecode
-        for glob in dict.fromkeys((*rules.remove, *rules.keep, *code.keep_docstrings, *code.lazy, *code.defer)):
+        code, into = one.recipe.bytecode, [row.into for row in one.recipe.linked]
+        for glob in dict.fromkeys((*rules.remove, *rules.keep, *code.keep_docstrings, *code.lazy, *code.defer, *into)):
             top = _top(glob)
             if top not in own and (owner := owners.get(top, one.recipe.name)) != one.recipe.name:
                 hint = f"a recipe speaks of its own files: it belongs to the recipe {owner}"

@@ -75,6 +75,7 @@ SCHEMA: Mapping[str, Any] = {
     "data": [
         {**_SOURCE, "url": values.address, "into": values.data_folder, "unpack": values.yes_or_no, "files": _globs}
     ],
+    "linked": [{"name": values.line, "licence": values.line, "into": values.own_glob, "unless": values.line}],
     "check": {
         "imports": values.each(values.named(values.MODULE, "a module's name")),
         "script": values.inside,
@@ -100,7 +101,11 @@ REQUIRED = {
 }
 """Keys that have to be there, by the table that has them, where there is such a table."""
 
-REQUIRED_IN_ROWS = {"data": ("url", "sha256", "into"), "variant.without": ("package", "what")}
+REQUIRED_IN_ROWS = {
+    "data": ("url", "sha256", "into"),
+    "linked": ("name", "licence", "into"),
+    "variant.without": ("package", "what"),
+}
 
 OF_PACKAGES = (
     "prune",
@@ -108,6 +113,7 @@ OF_PACKAGES = (
     "defer",
     "env",
     "data",
+    "linked",
     "prime",
     "layer",
     "check.imports",

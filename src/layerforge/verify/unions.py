@@ -35,11 +35,14 @@ def same_paths(parts: Sequence[Examination]) -> Iterator[Finding]:
 
 def _of_two_makers(parts: Sequence[Examination]) -> Iterator[Finding]:
     """LF310: the module that layers share, as two versions of layerforge lay it."""
-    names = [part.path.name for part in parts if PRIMING in part.by_path]
-    if any(path == PRIMING and _differ(members) for path, members in contested(parts).items()):
+    shared = {path: members for path, members in contested(parts).items() if is_shared(path)}
+    # Where there is a source, it tells: bytecode of one source may be that of two Pythons.
+    telling = [PRIMING] if PRIMING in shared else list(shared)
+    for path in [path for path in telling if _differ(shared[path])][:1]:
+        names = [part.path.name for part in parts if path in part.by_path]
         message = f"is not the same in {' and in '.join(names[:MOST_NAMED])}: the last one's loads what all have wait"
         hint = "build these layers with the same layerforge"
-        yield finding("LF310", PRIMING, message, severity=WARNING, hint=hint)
+        yield finding("LF310", path, message, severity=WARNING, hint=hint)
 
 
 def _differ(members: Sequence[Member]) -> bool:

@@ -28,6 +28,7 @@ from layerforge.resolve.recipe import (
     Data,
     Docstrings,
     Library,
+    Linked,
     Patch,
     Prune,
     Settings,
@@ -190,6 +191,7 @@ def test_what_of_a_recipe_changes_the_bytes_changes_the_key_and_nothing_else() -
             "env": {"HOME_OF_DEMO": "/opt/share/demo"},
             "data": (DATA,),
             "patches": (PATCH,),
+            "linked": (Linked(package="demo", name="libx", licence="MIT", into="demo/*.so"),),
             "prime": (WarmUp(package="demo", text="1"),),
             "variant": Variant(name="less", of="demo", says="to be less"),
             # They are named beside the layer, each with why.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from layerforge.data import defer_imports
+from layerforge.data import defer_imports, module_uses
 from layerforge.data.defer_imports import CannotWait
 from waiting import fetched, importable, rewritten
 
@@ -382,7 +382,7 @@ def test_a_future_import_cannot_wait() -> None:
     ],
 )
 def test_the_name_of_a_module_is_that_of_its_place(path: str, expected: tuple[str, bool]) -> None:
-    assert defer_imports.place(path) == expected
+    assert module_uses.place(path) == expected
 
 
 def test_the_proof_finds_a_read_that_nothing_was_put_before() -> None:

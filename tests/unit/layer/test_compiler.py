@@ -81,14 +81,15 @@ def test_where_a_source_lies_is_no_part_of_the_key(running: Interpreter, tmp_pat
     )
 
 
+@pytest.mark.parametrize("part", ["USES", "DEFERRING"])
 def test_another_rewriting_gives_another_key_to_what_it_is_for(
-    running: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     plain = Asked(module=a_module("import os\n"), interpreter=running)
     waiting = replace(plain, module=replace(plain.module, defer=("os",)))
     before = kept_under(plain), kept_under(waiting)
     (tmp_path / "other.py").write_text("# other\n")
-    monkeypatch.setattr(compiler, "DEFERRING", tmp_path / "other.py")
+    monkeypatch.setattr(compiler, part, tmp_path / "other.py")
     assert kept_under(plain) == before[0]
     assert kept_under(waiting) != before[1]
 

@@ -112,3 +112,51 @@ def test_what_no_package_has_cannot_be_left_out(change: dict[str, Any], problem:
     with pytest.raises(RecipeError, match="leaves out what") as caught:
         without_parts(a_tree(), wrong, FakeProgress())
     assert problem in caught.value.details
+
+
+@pytest.mark.parametrize("glob", ["demo/core.py", "demo/co*", "demo/extra/*"])
+def test_a_glob_that_takes_a_module_which_another_one_imports_is_refused(glob: str) -> None:
+    wrong = replace(VARIANT, without=(Without(package="demo", what="x", files=(glob,)),))
+    with pytest.raises(RecipeError, match="without a stub") as caught:
+        without_parts(a_tree(), wrong, FakeProgress())
+    assert caught.value.details
+    assert all("demo/__init__.py imports" in one for one in caught.value.details)
+    assert "`modules`" in caught.value.hint
+
+
+def test_the_hint_to_name_it_as_a_module_helps() -> None:
+    right = replace(VARIANT, without=(Without(package="demo", what="x", modules=("demo.core",)),))
+    tree, _ = without_parts(a_tree(), right, FakeProgress())
+    assert b"_left_out_of_this_layer" in tree.by_path["python/demo/core.py"].blob.read()  # type: ignore[union-attr]
+
+
+def test_a_glob_may_take_modules_that_nothing_imports_but_what_goes_too() -> None:
+    both = Without(package="demo", what="x", modules=("demo.extra",), files=("demo/lonely.py",))
+    tree = a_tree()
+    lonely = File(path="python/demo/lonely.py", blob=trees.blob(b"import demo.extra.inside\n"), package="demo")
+    found, _ = without_parts(
+        trees.make([*tree.entries, lonely], tree), replace(VARIANT, without=(both,)), FakeProgress()
+    )
+    assert "python/demo/lonely.py" not in found.by_path
+
+
+def test_the_error_names_the_version_that_lacks_what_is_to_go() -> None:
+    wrong = replace(VARIANT, without=(replace(WITHOUT, modules=("demo.of_version_2",)),))
+    with pytest.raises(RecipeError, match="leaves out what demo 1 does not have"):
+        without_parts(a_tree(), wrong, FakeProgress())
+
+
+def test_star_imports_of_what_no_source_tells_are_refused_and_names_help() -> None:
+    tree = a_tree()
+    more = [
+        File(path="python/demo/fast.cpython-313-x86_64-linux-gnu.so", blob=trees.blob(b"x"), package="demo"),
+        File(path="python/demo/slow.py", blob=trees.blob(b"from demo.fast import *\n"), package="demo"),
+    ]
+    tree = trees.make([*tree.entries, *more], tree)
+    fast = Without(package="demo", what="speed", modules=("demo.fast",))
+    with pytest.raises(RecipeError, match="cannot be left out alone") as caught:
+        without_parts(tree, replace(VARIANT, without=(fast,)), FakeProgress())
+    assert "`names`" in caught.value.hint
+    named = replace(VARIANT, without=(replace(fast, names=("quick",)),))
+    found, _ = without_parts(tree, named, FakeProgress())
+    assert b"('quick',)" in found.by_path["python/demo/fast.py"].blob.read()  # type: ignore[union-attr]

@@ -60,6 +60,13 @@ def test_what_belongs_to_each_functions_own_lines_is_told_as_a_comment(tool: str
         assert line.startswith("#")
 
 
+def test_serverless_has_the_setting_as_its_schema_wants_it_and_the_version_that_knows_it() -> None:
+    text = added("serverless", "eu-west-1")
+    # functions.*.snapStart: { type: 'boolean' }, since 3.26.0
+    assert [line for line in text.splitlines() if ":" in line.removesuffix(":")] == ["#   snapStart: true"]
+    assert "3.26 or newer" in text
+
+
 def test_the_command_line_waits_sets_and_publishes_in_each_region() -> None:
     text = added("cli", *REGIONS)
     for region in REGIONS:
@@ -98,8 +105,18 @@ def test_a_python_that_snap_start_does_not_have_is_refused(runtimes: list[str]) 
 
 
 def test_a_python_that_it_has_or_that_nobody_knows_is_not() -> None:
-    refuse_old(["python3.12", "python3.13", "python3.14"])
-    refuse_old([])
+    assert refused(["python3.12", "python3.13", "python3.14", "python4.0", "provided.al2023"]) == ""
+    assert refused([]) == ""
+    assert refused(["python3.12", "provided.al2023", "python3.9"]).endswith("the layer is for python3.9")
+
+
+def refused(runtimes: list[str]) -> str:
+    """What is said against Pythons; empty where nothing is."""
+    try:
+        refuse_old(runtimes)
+    except UsageError as error:
+        return error.message
+    return ""
 
 
 @pytest.fixture

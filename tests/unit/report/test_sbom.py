@@ -29,6 +29,7 @@ from layerforge.report.sbom import vendored
 from layerforge.report.sbom.of_zip import wanted, without_metadata
 from layerforge.report.sbom.reading import read_sbom
 from layerforge.resolve.left_out import LeftOut, Why
+from layerforge.resolve.recipe import Linked
 
 DEMO = Package(name="demo", version="1.0", info="python/demo-1.0.dist-info", licence="MIT")
 BLAS = Package(name="openblas", version="0.3.30", info="", origin="compiled")
@@ -158,6 +159,32 @@ def test_a_version_of_any_spelling_makes_a_valid_cpe() -> None:
 def test_a_wheel_that_the_lock_names_alone_has_its_hash() -> None:
     demo = built(DEMO, origins=Origins(archives={"demo": Origin(sha256="d" * 64)}))["demo"]
     assert demo["hashes"] == [{"alg": "SHA-256", "content": "d" * 64}]
+
+
+@pytest.mark.parametrize(
+    ("unless", "into", "there"),
+    [
+        ("libgfortran.so.5", "demo/lib.cpython*.so", True),
+        ("", "demo/lib.cpython*.so", True),
+        ("libopenblas.so.0", "demo/lib.cpython*.so", False),
+        ("libgfortran.so.5", "demo/absent*.so", False),
+        ("libgfortran.so.5", "demo-1.0.dist-info/RECORD", False),
+    ],
+)
+def test_an_archive_that_is_linked_in_is_part_of_the_package_with_its_licence(
+    unless: str, into: str, there: bool
+) -> None:
+    licence = "GPL-3.0-or-later WITH GCC-exception-3.1"
+    row = Linked(package="demo", name="libfortran-archive", licence=licence, into=into, unless=unless)
+    other = replace(row, package="other", name="of-another")
+    found = built(DEMO, origins=Origins(linked=(row, other)))
+    assert "of-another" not in found
+    assert ("libfortran-archive" in found) is there
+    if there:
+        one = found["libfortran-archive"]
+        assert one["licenses"] == [{"expression": licence, "acknowledgement": "declared"}]
+        assert properties(one) == {"linked_into": "python/demo/lib.cpython-313-x86_64-linux-gnu.so"}
+        assert one in found["demo"]["components"]
 
 
 def test_libraries_of_the_image_are_there_and_say_so() -> None:

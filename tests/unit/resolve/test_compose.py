@@ -227,6 +227,13 @@ def test_wheels_that_are_asked_for_beside_an_engine_need_no_line(tmp_path: Path)
     assert (compiled(found), found.said, found.spec.budget) == (([], []), (), Budget())
 
 
+def test_archives_are_linked_into_what_is_compiled_alone(tmp_path: Path) -> None:
+    row = '[[linked]]\nname = "libx"\nlicence = "MIT"\ninto = "top/*.so"\n'
+    top = a_package("top", more=row)
+    assert [one.name for one in composed(tmp_path / "a", [top], "top").spec.linked] == ["libx"]
+    assert composed(tmp_path / "b", [top], "top", compiling=False).spec.linked == ()
+
+
 def test_a_layer_that_compiles_nothing_keeps_its_budget(tmp_path: Path) -> None:
     found = composed(tmp_path, [a_package("top", build=False)], "top", compiling=False, image=False)
     assert (found.spec.budget, found.said) == (SPEC.budget, ())

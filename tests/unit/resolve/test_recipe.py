@@ -256,6 +256,9 @@ def test_all_mistakes_of_a_recipe_are_told_at_once(tmp_path: Path) -> None:
         (f"{PACKAGE}system = ['a b']", "package.system holds 'a b'"),
         (f"{PACKAGE}[data]\nurl = 'x'", "data must be an array of tables, [[data]]"),
         (f"{PACKAGE}[prime]\n", "prime.script is missing"),
+        (f"{PACKAGE}[[linked]]\n", "linked[0].licence is missing"),
+        (f"{PACKAGE}[[linked]]\ninto = '/a'", "linked[0].into"),
+        (f"{PACKAGE}[[linked]]\nname = 'a'", 'linked means something only with build = "source"'),
         (f"{PACKAGE}[prime]\nscript = '../x.py'", "prime.script"),
         (f"{PACKAGE}[prime]\nscript = 'x.py'", "prime.script names x.py, which is not there"),
         (f"{PACKAGE}[prime]\nscripts = 'x.py'", "prime.scripts is unknown"),
@@ -287,6 +290,7 @@ def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, problem: str) 
         '[check]\nscript = "check.py"',
         '[check]\nexcused = { x = "y" }',
         '[build]\nrequires = ["x"]',
+        '[[linked]]\nname = "x"\nlicence = "MIT"\ninto = "x/*.so"',
     ],
 )
 def test_what_goes_with_packages_alone_is_refused_for_a_library(tmp_path: Path, table: str) -> None:

@@ -86,3 +86,16 @@ def test_two_versions_of_the_module_that_primes_are_told_once_and_are_no_error(t
     files = [{PRIME: data, f"python/layerforge_prime/{data!r}.json": b"{}"} for data in (b"A = 1", b"A = 2")]
     parts = [examine(zips.of(tmp_path / f"{at}.zip", one)) for at, one in enumerate(files)]
     assert [(one.rule, one.severity, one.path) for one in same_paths(parts)] == [("LF310", Severity.WARNING, PRIME)]
+
+
+def test_two_versions_of_its_bytecode_are_told_where_no_source_lies_beside_it(tmp_path: Path) -> None:
+    alone = "python/layerforge_prime/__init__.pyc"
+    parts = [examine(zips.of(tmp_path / f"{data!r}.zip", {alone: data})) for data in (b"1", b"2", b"2")]
+    assert [(one.rule, one.severity, one.path) for one in same_paths(parts)] == [("LF310", Severity.WARNING, alone)]
+    assert not list(same_paths(parts[1:]))
+
+
+def test_other_bytecode_of_the_same_source_is_not_told(tmp_path: Path) -> None:
+    cached = "python/layerforge_prime/__pycache__/__init__.cpython-313.pyc"
+    parts = [examine(zips.of(tmp_path / f"{data!r}.zip", {PRIME: b"same", cached: data})) for data in (b"1", b"2")]
+    assert not list(same_paths(parts))

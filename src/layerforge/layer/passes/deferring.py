@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from layerforge.core.paths import SITE
 from layerforge.core.text import counted
-from layerforge.data.defer_imports import place
+from layerforge.data.module_uses import place
 from layerforge.layer.compiler import Compiled
 from layerforge.layer.tree import File, Tree
 from layerforge.resolve.errors import RecipeError

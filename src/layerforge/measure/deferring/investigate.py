@@ -75,7 +75,7 @@ def investigate(trial: Trial, owners: Owners, runs: int, least: float, progress:
     return Investigation(
         trace=trace,
         groups=groups,
-        recipes=by_package(trace, graph, waits, never.reasons, owners),
+        recipes=by_package(trace, graph, waits, never.reasons, owners, trials.unread(trial, trace, waits)),
         kept=costly,
         refused=never.reasons,
         ms=sum(before.values()),

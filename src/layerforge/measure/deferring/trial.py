@@ -18,6 +18,9 @@ from layerforge.measure.deferring.advise import Reason
 from layerforge.measure.deferring.graph import Wait
 from layerforge.measure.deferring.trace import Trace, new_word, told, traced, unpacked
 
+_REWRITING = ("module_uses", "defer_imports")
+"""Scripts that rewrite modules; the second imports the first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
@@ -73,17 +76,32 @@ def refusals(trial: Trial, trace: Trace, waits: Iterable[Wait]) -> dict[Wait, Re
     """Of some imports those that cannot wait, as the rewrite itself says, and why."""
     waits = sorted(waits)
     jobs = [_rewriting(trial, trace, one.importer, [one.module]) for one in waits]
-    word = new_word()
-    program = f"{resources.text('trace_imports.py')}\n{_rewrite()}\nsay({word!r}, reasons({jobs!r}))\n"
-    job = Job(target=trial.target, opt=trial.layer.opt, program=program, timeout=TIMEOUT)
-    outcome = start(trial.function, trial.engine, trial.layer, job)
-    rows = guarded.json_as(unpacked(_output(outcome), word), list[tuple[int, int, str]])
+    rows = guarded.json_as(_ran(trial, f"reasons({jobs!r})"), list[tuple[int, int, str]])
     return {waits[at]: Reason(module=waits[at].importer, line=line, why=why) for at, line, why in rows}
+
+
+def unread(trial: Trial, trace: Trace, waits: Iterable[Wait]) -> frozenset[Wait]:
+    """Of some imports those that bring nothing which the file itself reads, or offers to others."""
+    waits = sorted(waits)
+    if not waits:
+        return frozenset()
+    jobs = [_job(trace, one.importer, [one.module]) for one in waits]
+    rows = guarded.json_as(_ran(trial, f"unread({jobs!r})"), list[list[str]])
+    return frozenset(wait for wait, row in zip(waits, rows, strict=True) if row)
+
+
+def _ran(trial: Trial, expression: str) -> bytes:
+    """What an expression comes to, as JSON, where the layer lies and the scripts are there."""
+    word = new_word()
+    program = f"{resources.text('trace_imports.py')}\n{_rewrite()}\nsay({word!r}, {expression})\n"
+    job = Job(target=trial.target, opt=trial.layer.opt, program=program, timeout=TIMEOUT)
+    return unpacked(_output(start(trial.function, trial.engine, trial.layer, job)), word)
 
 
 def _rewrite() -> str:
     """The scripts that have imports wait, one behind the other."""
-    return f"{resources.text('try_deferring.py')}\nDEFER = {resources.text('defer_imports.py')!r}\n"
+    texts = {name: resources.text(f"{name}.py") for name in _REWRITING}
+    return f"{resources.text('try_deferring.py')}\nREWRITING = {texts!r}\n"
 
 
 def _before(trial: Trial, waits: Collection[Wait], known: Trace | None) -> str:
@@ -99,9 +117,12 @@ def _before(trial: Trial, waits: Collection[Wait], known: Trace | None) -> str:
 
 def _rewriting(trial: Trial, trace: Trace, module: str, names: Sequence[str]) -> dict[str, Any]:
     # A module is rewritten from its source, in which nothing waits yet.
-    every = sorted({*names, *trial.waiting.get(module, ())})
+    return _job(trace, module, sorted({*names, *trial.waiting.get(module, ())}))
+
+
+def _job(trace: Trace, module: str, names: Sequence[str]) -> dict[str, Any]:
     file = trace.modules[module].file
-    return {"file": file, "module": module, "package": file.endswith("/__init__.py"), "defer": every}
+    return {"file": file, "module": module, "package": file.endswith("/__init__.py"), "defer": list(names)}
 
 
 def _told(trial: Trial, job: Job, word: str) -> Trace:

@@ -33,6 +33,7 @@ def as_data(found: Investigation, owners: Owners) -> dict[str, Any]:
             one.package: {
                 "ms": round(one.ms, DIGITS),
                 "defer": {file: list(names) for file, names in one.defer.items()},
+                "unread": {file: list(names) for file, names in one.unread.items()},
             }
             for one in found.recipes
         },

@@ -73,7 +73,12 @@ def _sam(_text: str, functions: Sequence[str]) -> str:
 
 
 def _serverless(_text: str, _functions: Sequence[str]) -> str:
-    return _comment("In each function that is to have it:\n  snapStart: true\n")
+    return _comment(
+        "In each function that is to have it, with the Serverless Framework 3.26 or newer:\n"
+        "  snapStart: true\n"
+        "It makes a version and an alias called snapstart, which the function's events invoke.\n"
+        "Version 3 does not list python3.12 and newer among its runtimes, and warns of them.\n"
+    )
 
 
 def _terraform(_text: str, _functions: Sequence[str]) -> str:

@@ -199,7 +199,7 @@ def _inside(one: Inside, owner: str, refs: set[str]) -> Component:
         purl=one.purl,
         bom_ref=_ref(f"{owner}/{one.purl or one.name}", refs),
         licenses=_licences(one.licence),
-        properties=_properties({"said_in": one.said_in}),
+        properties=_properties({"said_in": one.said_in, "linked_into": ", ".join(one.linked_into)}),
     )
 
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from packageurl import PackageURL
 
 from layerforge.build.plan import SYSTEM
-from layerforge.core import digest, elf, elf_layout, runtimes
+from layerforge.core import digest, elf, elf_layout, globs, runtimes
 from layerforge.core.elf import ElfFacts
+from layerforge.core.paths import SITE
 from layerforge.layer.tree import File, Package, Tree, holds_elf
 from layerforge.report.manifest import Manifest
 from layerforge.report.provenance import Origin, Origins, Taken, public
@@ -19,7 +20,7 @@ from layerforge.report.sbom.cyclonedx import text
 from layerforge.report.sbom.parts import DataFile, Document, Inside, SbomPart, SharedLibrary, is_library, pypi
 from layerforge.report.sbom.vendored import declared_components, is_metadata, is_sbom, requires
 from layerforge.resolve import markers
-from layerforge.resolve.recipe import Data
+from layerforge.resolve.recipe import Data, Linked
 
 
 def of_build(manifest: Manifest, tree: Tree, origins: Origins | None = None) -> str:
@@ -78,7 +79,7 @@ def _part(
         content=digest.of_contents((0, file.blob.sha256, file.path) for file in files) if files else "",
         record=record.blob.sha256 if record else "",
         libraries=tuple(_libraries(files)),
-        inside=tuple(_inside(package, files)),
+        inside=(*_inside(package, files), *_linked(package, files, origins.linked)),
         requires=required.union(origins.needs.get(package.name, ())),
         sonames=_sonames(files) if linked else frozenset(),
         patches=origins.patches.get(package.name, ()),
@@ -111,6 +112,15 @@ def _inside(package: Package, files: Iterable[File]) -> Iterator[Inside]:
         vendored = is_metadata(file.path) and not file.path.startswith(f"{package.info}/")
         if vendored or is_sbom(file.path):
             yield from declared_components(file.path, file.blob.read(), package.name)
+
+
+def _linked(package: Package, files: Sequence[File], linked: Iterable[Linked]) -> Iterator[Inside]:
+    """Archives that are linked into files of a package, where these do not ask for the library instead."""
+    for one in linked:
+        matching = [file for file in files if globs.matches(file.path.removeprefix(f"{SITE}/"), (one.into,))]
+        holding = [file.path for file in matching if (facts := _elf(file)) and one.unless not in facts.needed]
+        if one.package == package.name and holding:
+            yield Inside(name=one.name, licence=one.licence, linked_into=tuple(holding))
 
 
 def _libraries(files: Iterable[File]) -> Iterator[SharedLibrary]:

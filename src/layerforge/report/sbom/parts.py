@@ -37,8 +37,10 @@ class Inside:
     version: str = ""
     purl: PackageURL | None = None
     licence: str = ""
-    said_in: str
-    """The file of the layer that says so."""
+    said_in: str = ""
+    """The file of the layer that says so; empty where a recipe does."""
+    linked_into: tuple[str, ...] = ()
+    """Files that hold it, where it is an archive that was linked in."""
 
 
 @dataclass(frozen=True, kw_only=True)

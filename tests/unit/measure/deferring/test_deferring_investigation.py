@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,3 +161,18 @@ def test_lines_of_others_are_passed_over_and_what_is_cut_off_is_refused(tmp_path
         trace.told(output[: len(output) // 2], word)
     with pytest.raises(guarded.Unreadable, match="told nothing"):
         trace.told("", word)
+
+
+def test_an_import_of_which_nothing_is_read_is_told_beside_its_line(tmp_path: Path) -> None:
+    files = LIB | {"lib/a.py": f"import register\n{LIB['lib/a.py']}", "register.py": BURNS}
+    found, owners = investigated(tmp_path, files)
+    [recipe] = found.recipes
+    assert recipe.defer["lib/a.py"] == ("heavy", "register")
+    assert recipe.unread == {"lib/a.py": ("register",)}
+    _, first, second = as_text(recipe, found.ms)
+    line, _, doubt = first.partition("  # ")
+    assert line == '"lib/a.py" = ["heavy", "register"]'
+    assert doubt == "nothing here reads register: perhaps it is imported for what it does as it loads"
+    assert "#" not in second
+    assert as_data(found, owners)["recipes"]["lib"]["unread"] == {"lib/a.py": ["register"]}
+    tomllib.loads("\n".join(as_text(recipe, found.ms)))

@@ -1,0 +1,51 @@
+"""What a module reads of what it imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from layerforge.core import resources
+from layerforge.data.module_uses import unread
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import far\n", ["far"]),
+        ("import far\ndef f(): return far.x\n", []),
+        ("import far\nfar.x\n", []),
+        ("import far.off\ndef f(): return far.off.x\n", []),
+        ("import far.off\nimport far\ndef f(): return far.on\n", ["far.off"]),
+        ("import far as far\n", []),
+        ("import far as near\n", ["far"]),
+        ("from far import x\n__all__ = ['x']\n", []),
+        ("from far import x\n__all__ = ['y']\n__all__ += ['x']\n", []),
+        ("from far import x\ndef f(x): return x\n", ["far"]),
+        ("from far import x, y\ndef f(): return y\n", []),
+        ("from far import *\n", []),
+        ("from . import far\n", ["pkg.far"]),
+        ("from .far import x\nx = 3\n", ["pkg.far"]),
+    ],
+)
+def test_what_nothing_reads_and_the_module_does_not_offer_is_told(source: str, found: list[str]) -> None:
+    assert unread(ast.parse(source), ["far", "far.off", "pkg.far"], "pkg") == found
+
+
+@pytest.mark.parametrize("name", ["module_uses", "defer_imports"])
+def test_the_scripts_need_the_standard_library_alone(name: str) -> None:
+    folder = str(resources.path("module_uses.py").parent)
+    program = (
+        "import importlib.util, sys\n"
+        f"for name in ('module_uses', {name!r}):\n"
+        f"    place = {folder!r} + '/' + name + '.py'\n"
+        "    spec = importlib.util.spec_from_file_location(name, place)\n"
+        "    module = sys.modules[name] = importlib.util.module_from_spec(spec)\n"
+        "    spec.loader.exec_module(module)\n"
+        "print([one for one in sys.modules if one.startswith('layerforge')])\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
