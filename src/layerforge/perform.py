@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +28,16 @@ from layerforge.examine.examine import examine
 from layerforge.layer import forming
 from layerforge.layer.data_files import fetched
 from layerforge.layer.forming import Bench
-from layerforge.report.delivery import BuiltLayer, carried_out, described, keep, recall, refuse_unfit, refuse_unproved
+from layerforge.report.delivery import (
+    BuiltLayer,
+    carried_out,
+    described,
+    keep,
+    made_ready,
+    recall,
+    refuse_unfit,
+    refuse_unproved,
+)
 from layerforge.report.manifest import Manifest, manifest
 from layerforge.report.provenance import origins
 from layerforge.verify import verifying
@@ -139,6 +149,8 @@ def _interpreter(planned: Plan, session: Session) -> Interpreter | None:
 def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> BuiltLayer:
     """Makes a layer of what its steps made, and keeps it. Raises ``LackingError`` where the store has not all of it."""
     planned, progress = work.plan, session.progress
+    # It takes a third of a second and is needed in the end; until then this process often waits for others.
+    threading.Thread(target=made_ready).start()
     with session.store.workspace() as workspace:
         bench = Bench(
             plan=planned,

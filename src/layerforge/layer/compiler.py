@@ -37,6 +37,9 @@ LAZY = resources.path("lazy_imports.py")
 
 WORKER_LOG_LINES = 20
 
+WAITING_EFFORT = 4
+"""How many times as long a module takes whose imports wait."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
@@ -140,9 +143,14 @@ def _worker_digest(worker: Path) -> str:
 
 def _batches(ahead: Sequence[int], modules: Sequence[Module], jobs: int) -> Iterator[list[int]]:
     """Shares ``ahead`` out to workers. Whether one makes code that knows columns is settled when it starts."""
-    sizes = [module.source.size for module in modules]
+    sizes = [_effort(module) for module in modules]
     for dropped in (False, True):
         yield from _balanced([index for index in ahead if modules[index].drop_columns is dropped], sizes, jobs)
+
+
+def _effort(module: Module) -> int:
+    """How long a module takes, in bytes of one whose imports do not wait."""
+    return module.source.size * (WAITING_EFFORT if module.defer else 1)
 
 
 def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:

@@ -61,6 +61,11 @@ class Layer:
     """``None`` where nothing was verified."""
 
 
+def made_ready() -> None:
+    """Imports what ``described`` takes, so that it need not wait for that."""
+    from layerforge.report.sbom import of_build  # noqa: F401
+
+
 def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> BuiltLayer:
     """A layer with what stands beside it: SBOM and licences."""
     # A build that comes from the store needs none of what this imports, and takes half a second in all.

@@ -55,7 +55,11 @@ def test_what_is_certain_to_stay_is_compiled_ahead() -> None:
     done = started(FakeStore())
     assert done is not None
     found = {module.filename: result.pyc is not None for module, result in done.compiled().items()}
-    assert found == {"/opt/python/pkg/__init__.py": True, "/opt/python/pkg/broken.py": False}
+    assert found == {
+        "/opt/python/pkg/__init__.py": True,
+        "/opt/python/pkg/broken.py": False,
+        "/opt/python/pkg/waiting.py": True,
+    }
 
 
 def test_the_pass_says_the_same_whether_modules_were_compiled_ahead_or_not() -> None:

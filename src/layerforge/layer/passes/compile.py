@@ -80,7 +80,7 @@ def begun(
     """Has what pruning will not take compiled while that goes on; ``None`` where there is nothing to compile.
 
     What others read from the store comes and goes in bundles of all that a layer has, so nothing is done there before
-    that is known; nor are modules whose imports wait, which need to know what is around them.
+    that is known; nor are packages whose imports wait, which need to know what modules they have left.
     """
     options = spec.bytecode
     if options.mode is BytecodeMode.NONE or interpreter is None or store.shared:
@@ -88,7 +88,7 @@ def begun(
     files = (file for file in layer.files if _is(file, ".py") and not prune.may_go(file, spec))
     modules = [_module(file, options, layer, target) for file in files]
     compile_all = partial(compiler.compile_all, interpreter=interpreter, store=store, warn=progress.warn)
-    return ahead.begun([module for module in modules if not module.defer], compile_all)
+    return ahead.begun([module for module in modules if module.submodules is None], compile_all)
 
 
 def _rules(file: File, options: Bytecode) -> CodeRules:
