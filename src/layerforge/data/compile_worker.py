@@ -295,7 +295,8 @@ def answer(job: "dict[str, Any]") -> "tuple[bytes, bytes]":
 
 def refusal(error: Exception) -> str:
     """Why imports cannot wait, ``line 3: stats is used while the module loads``, a line each."""
-    problems = getattr(error, "problems", [(0, reason(error))])
+    told = "an expression is too deep to be rewritten" if isinstance(error, RecursionError) else reason(error)
+    problems = getattr(error, "problems", [(0, told)])
     return "\n".join(f"line {line}: {why}" if line else why for line, why in problems)
 
 

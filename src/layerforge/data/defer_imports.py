@@ -21,6 +21,7 @@ Where another ``import scipy`` stays beside ``import scipy.stats``, it is the at
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import difflib
 import functools
@@ -37,8 +38,14 @@ else:  # on its own in the target's Python, where whoever loads this has loaded 
     import module_uses as using  # type: ignore[import-not-found,no-redef]
 
 
-NEEDED = ("NameError", "AttributeError")
+NEEDED = ("NameError", "AttributeError", "__import__")
 """Names that what is added has to find among the builtins."""
+
+BUILTINS = frozenset(vars(builtins))
+"""Python's own names: a function that reads one finds it, whether or not the module's own was imported yet."""
+
+ASKED = "layerforge_asked"
+"""What the function that serves names calls the one that it is asked for: such as no module has."""
 
 BY_TEXT = ("eval", "exec", "globals")
 """Builtins by which code gets at names that the compiler does not see."""
@@ -236,7 +243,7 @@ def wait(found: Module, statement: using.Import) -> None:
         return found.refuse(line, "__future__ is no import that could wait")
     if name == "*":
         return found.refuse(line, "import * binds nobody knows which names")
-    if name in PYTHONS:
+    if name in PYTHONS or name in NEEDED:
         return found.refuse(line, f"{name} is a name that Python itself reads")
     if getattr(statement, "is_lazy", 0):
         return found.refuse(line, f"{name} is imported lazily already")
@@ -311,7 +318,8 @@ def set_aside(found: Module) -> None:
 
 def missing(found: Module, wanted: str) -> tuple[int, str]:
     """What to say of a module that no statement of the module itself imports."""
-    lines: dict[str, int] = {}
+    asked = [one for waiting in found.waiting.values() for one in waiting.imports]
+    lines = {name: one.lineno for one in asked for name in using.names_of(one, one.names[0], found.package)}
     for outer in found.tree.body:
         for one in (one for one in ast.walk(outer) if isinstance(one, using.IMPORTS)):
             for alias in one.names:
@@ -361,7 +369,18 @@ def hold_texts(found: Module, uses: Sequence[using.Use]) -> None:
     for one in found.nodes:
         if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
             found.refuse(one.lineno, f"import * of {using.base_of(one, found.package)} may bind the same names")
+        if isinstance(one, (ast.Subscript, ast.Call)) and asks_globals(one):
+            found.refuse(one.lineno, "globals() is asked for names that only a run tells")
     hold_annotations(found)
+
+
+def asks_globals(node: ast.Subscript | ast.Call) -> bool:
+    """Whether a variable of the module is read by a name that does not stand there, or all are given as arguments."""
+    if isinstance(node, ast.Subscript):
+        asked = [node.value] if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Constant) else []
+    else:
+        asked = [one.value for one in node.keywords if one.arg is None]
+    return any(isinstance(one, ast.Call) and using.last_name(one) == "globals" for one in asked)
 
 
 def hold_annotations(found: Module) -> None:
@@ -388,6 +407,8 @@ def functions_to_guard(found: Module, uses: Sequence[using.Use]) -> dict[using.K
         for use in (use for use in uses if use.name == one.name and not use.binds):
             keys = [key for key in map(using.code_key, use.codes) if key in functions]
             if keys and needs(functions[keys[0]], one, found):
+                if use.name in BUILTINS and not one.stays:
+                    found.refuse(use.line, f"{use.name} is one of Python's own names, too, which would be read instead")
                 refuse_unfit(found, use, functions)
                 around[keys[0]] = keys[1:]
             elif not keys and not one.stays:
@@ -454,11 +475,12 @@ def guard(one: Waiting | Aside) -> list[ast.stmt]:
 
 def getattr_of(served: Sequence[Waiting]) -> ast.stmt:
     """The function of the module that serves whoever asks it for a name that waits."""
-    [function] = ast.parse("def __getattr__(name):\n pass").body
+    [function] = ast.parse(f"def __getattr__({ASKED}):\n pass").body
     assert isinstance(function, ast.FunctionDef)
     placed(function, served[0].imports[0])
     function.body = [placed(serving(one), one.imports[0]) for one in served]
-    [last] = ast.parse("raise AttributeError(f'module {__name__!r} has no attribute {name!r}', name=name)").body
+    text = f"f'module {{__name__!r}} has no attribute {{{ASKED}!r}}'"
+    [last] = ast.parse(f"raise AttributeError({text}, name={ASKED})").body
     function.body.append(placed(last, served[0].imports[0]))
     return function
 
@@ -468,10 +490,10 @@ def serving(one: Waiting) -> ast.stmt:
     ask the package in turn.
     """
     if one.child:
-        own = ["from importlib import import_module", f"return import_module(f'{{__name__}}.{one.name}')"]
+        own = [f"return __import__('importlib').import_module(f'{{__name__}}.{one.name}')"]
     else:
         own = [f"global {one.name}", *map(ast.unparse, one.imports), f"return {one.name}"]
-    return ast.parse("\n ".join([f"if name == {one.name!r}:", *own])).body[0]
+    return ast.parse("\n ".join([f"if {ASKED} == {one.name!r}:", *own])).body[0]
 
 
 def dir_of(served: Sequence[Waiting]) -> ast.stmt:

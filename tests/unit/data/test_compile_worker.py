@@ -61,6 +61,13 @@ def frozensets(code: CodeType) -> list[object]:
     return [value for value in worker.constants(code) if worker.has_set(value)]
 
 
+def test_an_expression_that_is_too_deep_for_the_rewrite_is_told_in_words() -> None:
+    job = {"filename": "/opt/python/m.py", "drop": False, "optimize": 0, "defer": ["json"], "submodules": None}
+    deep = b"import json\nx = " + b"+".join([b"1"] * 5000) + b"\n"
+    kind, told = worker.answer({**job, "data": base64.b64encode(deep).decode()})
+    assert (kind, told) == (b"D", b"an expression is too deep to be rewritten")
+
+
 def test_every_docstring_is_emptied_wherever_its_definition_stands() -> None:
     code = worker.build(DOCUMENTED.encode(), "mod.py", 0, drop=True)
     assert not [text for text in worker.strings(code) if text.startswith("Of ")]

@@ -74,6 +74,21 @@ def test_coroutines_import_when_they_run() -> None:
         assert done.value.value == 8
 
 
+def test_the_nearest_name_may_be_one_that_waits() -> None:
+    told = "fat is not imported; near it: far in line 1"
+    with pytest.raises(defer_imports.CannotWait, match=f"^{told}$"):
+        defer_imports.deferred(ast.parse("import far\n"), ["far", "fat"], module="mod", is_package=False)
+
+
+def test_names_that_the_added_code_could_have_used_itself_wait_like_others() -> None:
+    far = {"far": "name = 'n'\nimport_module = 'i'\nbuiltin = 'b'\n"}
+    source = "from far import name, import_module, builtin as hash\ndef use(): return name, import_module\n"
+    with importable({**far, "mod": source}, {"mod": ["far"]}) as memory:
+        module = fetched("mod")
+        assert memory.loaded == ["mod"]
+        assert (module.hash, module.name, module.use()) == ("b", "n", ("n", "i"))
+
+
 def test_whoever_asks_the_module_gets_what_waits_and_python_s_own_error_for_the_rest() -> None:
     with importable({**FAR, "mod": "from far import twice\n"}, {"mod": ["far"]}) as memory:
         module = fetched("mod")
@@ -290,6 +305,19 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
         "from far import a\ndef f():\n    return globals()['a']\n",
         [(3, "globals may look for a, a word in line 3")],
     ),
+    "globals by another name": (
+        "from far import a\ndef f(n):\n    return globals()[n]\n",
+        [(3, "globals() is asked for names that only a run tells")],
+    ),
+    "all globals": (
+        "from far import a\ndef f():\n    return '{a}'.join(**globals())\n",
+        [(3, "globals may look for a, a word in line 3"), (3, "globals() is asked for names that only a run tells")],
+    ),
+    "builtin": (
+        "from far import open\ndef f():\n    return open(1)\n",
+        [(3, "open is one of Python's own names, too, which would be read instead")],
+    ),
+    "needed": ("from far import a as NameError\n", [(1, "NameError is a name that Python itself reads")]),
     "eval": ("from far import a\nT = 'a.b'\ndef f(): return eval(T)\n", [(3, "eval may look for a, a word in line 2")]),
     "globals at load": (
         "from far import a\nX = list(globals())\n",
