@@ -68,8 +68,12 @@ def advise(graph: Graph, never: Asked, least: float) -> tuple[Group, ...]:
     groups: list[Group] = []
     while found := _found(graph, wanted, done, never, least):
         for best in _apart(found, least):
-            groups.append(best)
-            done.update(best.waits)
+            # What only several of them together free is counted with the last.
+            net = network(graph, done, never.reasons)
+            one = _group(graph, net, best.module, [wait for wait in best.waits if wait in net.numbers])
+            if _worth(one, least) >= 0 and one.freed:
+                groups.append(one)
+                done.update(one.waits)
     return tuple(groups)
 
 
@@ -138,8 +142,11 @@ def _groups(graph: Graph, net: Network, wanted: Mapping[str, Wanted], least: flo
         if name in now and (cut := fewest(net, one.modules & now, one.most)):
             # Of several modules with the same answer the one that brings the others is what it is about.
             cuts[cut] = min(name, cuts.get(cut, name), key=lambda name: (-wanted[name].ms, name.count("."), name))
-    for cut, name in cuts.items():
-        freed = now - loaded(net, cut)
-        group = Group(module=name, waits=tuple(sorted(cut)), freed=tuple(sorted(freed)), ms=graph.cost(freed))
-        if _worth(group, least) >= 0:
-            yield group
+    groups = (_group(graph, net, name, cut) for cut, name in cuts.items())
+    yield from (group for group in groups if _worth(group, least) >= 0)
+
+
+def _group(graph: Graph, net: Network, name: str, cut: Collection[Wait]) -> Group:
+    """Imports that wait for a module's sake, and what they free."""
+    freed = loaded(net) - loaded(net, cut)
+    return Group(module=name, waits=tuple(sorted(cut)), freed=tuple(sorted(freed)), ms=graph.cost(freed))

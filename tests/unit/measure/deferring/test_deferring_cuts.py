@@ -113,6 +113,12 @@ def test_what_cannot_wait_is_asked_once_and_never_advised() -> None:
     assert len(asked) == len(set(asked))
 
 
+def test_what_two_groups_free_together_is_counted_with_the_second() -> None:
+    graph = a_graph([("", "c"), ("", "e"), ("c", "a"), ("d", "b"), ("e", "d")], [("a", "b")])
+    groups = advise(graph, Asked(nobody), 0.1)
+    assert sorted(name for group in groups for name in group.freed) == ["a", "b", "c", "d", "e"]
+
+
 @pytest.mark.parametrize("least", [0.1, 1.0])
 @given(links=PAIRS, fixed=PAIRS)
 def test_what_is_freed_is_what_would_not_be_loaded_and_no_module_is_counted_twice(
