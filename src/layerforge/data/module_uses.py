@@ -173,12 +173,17 @@ def texts_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Texts of a module, without those that are statements, such as docstrings, and those of ``__all__``."""
     plain = {id(node.value) for node in nodes_of(tree) if isinstance(node, ast.Expr)}
     for statement in tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
+        if lists(statement):
             continue
         for node in nodes_of(statement):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
                 yield node.lineno, node.value
+
+
+def lists(statement: ast.stmt) -> bool:
+    """Whether a statement binds ``__all__``, or adds to it."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets)
 
 
 def evaluated(node: ast.AST) -> Iterator[ast.expr]:
@@ -301,7 +306,6 @@ def bound_names(tree: ast.Module) -> set[str]:
 def listed(tree: ast.Module) -> Iterator[str]:
     """Every text in a statement of the module that binds ``__all__``, or adds to it."""
     for statement in tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
+        if lists(statement):
             texts = (node.value for node in ast.walk(statement) if isinstance(node, ast.Constant))
             yield from (text for text in texts if isinstance(text, str))

@@ -116,10 +116,10 @@ def _inside(package: Package, files: Iterable[File]) -> Iterator[Inside]:
 
 def _linked(package: Package, files: Sequence[File], linked: Iterable[Linked]) -> Iterator[Inside]:
     """Archives that are linked into files of a package, where these do not ask for the library instead."""
-    for one in linked:
+    for one in (one for one in linked if one.package == package.name):
         matching = [file for file in files if globs.matches(file.path.removeprefix(f"{SITE}/"), (one.into,))]
         holding = [file.path for file in matching if (facts := _elf(file)) and one.unless not in facts.needed]
-        if one.package == package.name and holding:
+        if holding:
             yield Inside(name=one.name, licence=one.licence, linked_into=tuple(holding))
 
 
