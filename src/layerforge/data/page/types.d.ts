@@ -72,6 +72,7 @@ interface Made {
   compression: string;
   bytecode: string;
   docstrings: string;
+  columns: string;
   requires: string[];
   /** What is not in the layer on purpose. */
   left_out: { name: string; version: string; why: "asked" | "runtime" | "only needed by it" }[];
