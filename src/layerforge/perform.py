@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,8 @@ from layerforge.report.delivery import (
     BuiltLayer,
     carried_out,
     described,
-    keep,
+    keep_record,
+    keep_zip,
     made_ready,
     recall,
     refuse_unfit,
@@ -51,11 +53,13 @@ def perform(
     indexes: tuple[str, ...] = (),
     on_line: Callable[[str], None] = lambda _line: None,
     place: Callable[[], str] = lambda: "1 of 1",
+    on_layer: Callable[[BuiltLayer], None] = lambda _layer: None,
 ) -> Done:
     """Does a job from its JSON: what it takes comes from the session's store, and what it makes goes there.
 
-    ``indexes`` are options that say where wheels are looked for, ``on_line`` gets what a step writes, and ``place``
-    gives the place of a step that takes long among those. Raises ``LayerforgeError`` where it fails.
+    ``indexes`` are options that say where wheels are looked for, ``on_line`` gets what a step writes, ``place`` gives
+    the place of a step that takes long among those, and ``on_layer`` gets a layer that the store has now. Raises
+    ``LayerforgeError`` where it fails.
     """
     started, work = time.monotonic(), wire.work_of(task)
     match work:
@@ -63,7 +67,7 @@ def perform(
             note = _carried_out(work, session, indexes, on_line, place)
         case LayerWork():
             own = replace(work, plan=replace(work.plan, indexes=indexes))
-            note = _made(own, session)
+            note = _made(own, session, on_layer)
     return Done(key=work.key, seconds=time.monotonic() - started, note=note)
 
 
@@ -83,7 +87,7 @@ def _carried_out(
         return carry_out(work, context, place, on_line)
 
 
-def _made(work: LayerWork, session: Session) -> str:
+def _made(work: LayerWork, session: Session, on_layer: Callable[[BuiltLayer], None]) -> str:
     """Has the store hold a layer, and the verdict on it where it is to be verified. Returns a note on it."""
     planned, progress = work.plan, session.progress
     layer = recall(planned, session.store)
@@ -99,6 +103,7 @@ def _made(work: LayerWork, session: Session) -> str:
         # What is not kept has to be found out where the layer is delivered; perhaps it can be had there.
         if not beside.lacking:
             refuse_unfit(layer, judge(planned, layer, beside, session), session.store)
+    on_layer(layer)
     return f"{note}{megabytes(layer.manifest.zip_bytes)}"
 
 
@@ -151,7 +156,7 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
     planned, progress = work.plan, session.progress
     # It takes a third of a second and is needed in the end; until then this process often waits for others.
     threading.Thread(target=made_ready).start()
-    with session.store.workspace() as workspace:
+    with ThreadPoolExecutor(1) as beside, session.store.workspace() as workspace:
         bench = Bench(
             plan=planned,
             data=fetched(planned.spec.data, session.search, workspace),
@@ -161,6 +166,7 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
             workspace=workspace,
         )
         made = forming.made(bench)
+        kept = beside.submit(keep_zip, made.packed.sha256, made.packed.data, session.store)
         one = made.formed
         layer_manifest = manifest(
             one.plan, one.tree, one.results, made.packed, session.engine.name, one.patches, one.data, made.fitted
@@ -169,7 +175,8 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
         layer = described(layer_manifest, one.tree, found, made.packed.data)
     # What the image says of itself is left out where it was not let finish.
     go_on(progress)
-    keep(planned, layer, session.store)
+    kept.result()
+    keep_record(planned, layer, session.store)
     return layer
 
 

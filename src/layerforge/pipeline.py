@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from layerforge.build.errors import EngineError
@@ -113,7 +114,9 @@ def _ends(
         for result in results:
             match result:
                 case Done() if result.key in left:
-                    yield result.key, finish(left[result.key], found, result)
+                    ended = finish(left[result.key], found, result)
+                    found.fresh.pop(result.key, None)  # it is as large as the layer
+                    yield result.key, ended
                 case Failed():
                     yield result.key, _told_here(found.owners[result.key], result)
     finally:
@@ -149,7 +152,7 @@ def _delivered(one: Prepared, found: Graph, done: Done | None) -> Ended:
     planned, session = one.plan, one.session
     key = layer_key(planned)
     try:
-        layer = recall(planned, session.store)
+        layer = found.fresh.get(key) or recall(planned, session.store)
         if layer is None:
             raise LackingError(
                 f"the store has not the layer {planned.spec.name}, which was there a moment ago",
@@ -192,7 +195,13 @@ def here(found: Graph, jobs: int, named: Callable[[Job, Progress], Progress] = l
         owner = found.owners[job.key]
         progress = Watched(progress=named(job, owner.session.progress), ending=ending)
         session = replace(owner.session, progress=progress)
-        return perform(job.task, session, owner.plan.indexes, place=lambda: f"{next(begun)} of {len(found.compiled)}")
+        return perform(
+            job.task,
+            session,
+            owner.plan.indexes,
+            place=lambda: f"{next(begun)} of {len(found.compiled)}",
+            on_layer=partial(found.fresh.__setitem__, job.key),
+        )
 
     def stop() -> None:
         ending.set()

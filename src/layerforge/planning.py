@@ -23,7 +23,7 @@ from layerforge.core.errors import LayerforgeError, UsageError
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.looked_up import looked_up
 from layerforge.perform import known_verdict
-from layerforge.report.delivery import BYTES, LAYER, kept_digest, kept_plan
+from layerforge.report.delivery import BYTES, LAYER, BuiltLayer, kept_digest, kept_plan
 from layerforge.resolve import build_environments, locking, sources
 from layerforge.resolve.build_environments import EnvironmentResolver
 from layerforge.resolve.compose import compose
@@ -164,6 +164,8 @@ class Graph:
     """Keys of the jobs of layers that the store has."""
     compiled: frozenset[str] = frozenset()
     """Keys of the jobs that compile something, which takes long."""
+    fresh: dict[str, BuiltLayer] = field(default_factory=dict)
+    """By key of a job, the layer that it has just made in this process, which need not be read for what comes next."""
 
 
 def graph(prepared: Sequence[Prepared], again: Collection[str] = ()) -> Graph:

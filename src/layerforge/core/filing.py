@@ -119,15 +119,17 @@ def _clear(folder: Path) -> None:
             os.close(handle)
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, by: Path | None = None) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, by: Path | None = None, head: bytes = b"") -> None:
     """Writes ``data`` to ``path`` so that no reader ever sees less than all of it. The umask takes from ``mode``.
 
-    ``by`` is a folder of the same file system that it is first written to; without it, that of ``path``.
+    ``by`` is a folder of the same file system that it is first written to; without it, that of ``path``. ``head`` comes
+    before the data, which need not be copied for that.
     """
     partial = (by or path.parent) / f".{secrets.token_hex(16)}{_PARTIAL}"
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "wb") as file:
+            file.write(head)
             file.write(data)
         partial.replace(path)
     finally:

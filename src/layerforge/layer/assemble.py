@@ -31,6 +31,9 @@ _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LEFT_BEHIND = ".lock"
 """What uv itself leaves at the top of the folder that it installs into; further down such a file is a package's own."""
 
+_SHARE = 50
+"""Files that a thread reads at a time: most are small, and to hand one over takes as long as to read it."""
+
 _UNSIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
 """The only files that a RECORD lists without a digest."""
 
@@ -124,9 +127,10 @@ def _leads_out(path: Path, root: Path) -> bool:
 
 def on_disk(name: str, path: Path, package: str = "") -> File:
     """The file at ``path`` as one of a layer, called ``name`` there."""
-    data = path.read_bytes()
+    with path.open("rb", buffering=0) as file:
+        data, mode = file.readall(), os.fstat(file.fileno()).st_mode
     blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
-    return File(path=name, blob=blob, executable=bool(path.stat().st_mode & stat.S_IXUSR), package=package)
+    return File(path=name, blob=blob, executable=bool(mode & stat.S_IXUSR), package=package)
 
 
 class Downloads:
@@ -177,10 +181,12 @@ def read(folder: Path, alone: Callable[[str], Path], say: Callable[[str], None])
 
 
 def _entries(folder: Path) -> dict[str, Entry]:
-    paths = [path for path in walk(folder) if path != folder / _LEFT_BEHIND]
+    left_behind = folder / _LEFT_BEHIND
+    paths = [path for path in walk(folder) if path != left_behind]
+    shares = [paths[at : at + _SHARE] for at in range(0, len(paths), _SHARE)]
     with ThreadPoolExecutor() as pool:
-        entries = list(pool.map(lambda path: _entry(folder, path), paths))
-    return {entry.path: entry for entry in entries}
+        read = pool.map(lambda share: [_entry(folder, path) for path in share], shares)
+        return {entry.path: entry for entries in read for entry in entries}
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -196,7 +202,7 @@ def layer_path(installed: str) -> str:
 
 
 def _entry(folder: Path, path: Path) -> Entry:
-    relative = path.relative_to(folder).as_posix()
+    relative = str(path)[len(str(folder)) + 1 :]
     if path.is_symlink():
         return _link(relative, str(path.readlink()))
     return on_disk(layer_path(relative), path)

@@ -25,6 +25,9 @@ from layerforge.resolve.fit import Way
 from layerforge.resolve.left_out import Why
 from layerforge.verify.verdict import Verdict, describe, errors_of
 
+ZIP = "archive"
+"""Kind of the zips, by their SHA-256."""
+
 LAYER = "layer"
 """Kind of what stands beside a layer's zip, by the key of its plan."""
 
@@ -79,9 +82,19 @@ def described(manifest: Manifest, tree: Tree, found: Origins, data: bytes) -> Bu
     return BuiltLayer(manifest=manifest, sbom=of_build(manifest, tree, found), licences=bundle, data=data)
 
 
+def keep_zip(sha256: str, data: bytes, store: DiskStore) -> None:
+    """Stores the zip of a layer."""
+    store.put(ZIP, sha256, data)
+
+
 def keep(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
     """Stores a layer under its plan's key: first the zip, so that the record never names one that is not there."""
-    store.put("archive", layer.manifest.sha256, layer.data)
+    keep_zip(layer.manifest.sha256, layer.data, store)
+    keep_record(plan, layer, store)
+
+
+def keep_record(plan: Plan, layer: BuiltLayer, store: DiskStore) -> None:
+    """Stores what stands beside a zip that is kept, under the key of its plan."""
     # What a manifest says may differ from machine to machine; this may not.
     store.put(BYTES, plan.key, layer.manifest.sha256.encode())
     text = manifest_json(layer.manifest)
@@ -95,7 +108,7 @@ def recall(plan: Plan, store: DiskStore) -> BuiltLayer | None:
     if found is None:
         return None
     kept, manifest = found
-    data = store.get("archive", manifest.sha256)
+    data = store.get(ZIP, manifest.sha256)
     if data is None or digest.sha256(data) != manifest.sha256:
         return None
     # What a layer is held against does not decide its bytes, so it may have changed since.
@@ -107,7 +120,7 @@ def recall(plan: Plan, store: DiskStore) -> BuiltLayer | None:
 def kept_digest(plan: Plan, store: DiskStore) -> str:
     """SHA-256 of the zip of a plan's layer that the store holds, which is not read for that; empty where none is."""
     found = _recorded(plan, store)
-    return found[1].sha256 if found is not None and store.holds("archive", found[1].sha256) else ""
+    return found[1].sha256 if found is not None and store.holds(ZIP, found[1].sha256) else ""
 
 
 def kept_plan(plan: Plan, store: DiskStore) -> Plan:

@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -71,6 +71,8 @@ class DiskStore:
     behind: Store | None = None
     alone: bool = False
     """Whether what is behind it is no team's, so that nothing is done for others' sake."""
+    private: set[Path] = field(default_factory=set, repr=False, compare=False)
+    """Folders that this process has made sure of, so that it need not for each of the thousand values of a layer."""
 
     @property
     def shared(self) -> bool:
@@ -142,13 +144,25 @@ class DiskStore:
     def keep(self, kind: str, key: str, value: bytes) -> None:
         """Keeps a value here. Raises ``StepError`` where the disk is full or the folder cannot be written."""
         path = self._path(kind, key)
+        head = _header(kind, key, value)
         with writing(self.root):
-            self._make(path.parent)
-            if path.is_dir():
-                _removed(path)
-            work = self.folder / WORK
-            make_private(work)
-            write_atomically(path, _header(kind, key, value) + value, 0o600, by=work)
+            try:
+                self._write(path, head, value)
+            except (FileNotFoundError, NotADirectoryError):  # somebody clears the store
+                self.private.clear()
+                self._write(path, head, value)
+
+    def _write(self, path: Path, head: bytes, value: bytes) -> None:
+        self.refuse_shared()
+        work = self.folder / WORK
+        for folder in {path.parent, work} - self.private:
+            self._make(folder)
+            self.private.add(folder)
+        try:
+            write_atomically(path, value, 0o600, by=work, head=head)
+        except IsADirectoryError:
+            _removed(path)
+            write_atomically(path, value, 0o600, by=work, head=head)
 
     def _make(self, folder: Path) -> None:
         """Makes a folder of the store, and what it lies in, for this user alone."""
