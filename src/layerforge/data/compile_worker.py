@@ -131,7 +131,9 @@ def build(
             if drop:
                 empty_docstrings(tree)
             if defer:
-                tree = deferred(tree, filename, defer)
+                code = deferred(tree, filename, optimize, defer)
+                if not lazy and not unfold:
+                    return code
             if lazy:
                 package = filename.removeprefix(SITE).rpartition("/")[0].replace("/", ".")
                 tree = beside(LAZY).lazily(tree, package)
@@ -164,16 +166,25 @@ def without_docstrings(source: bytes) -> "bytes | None":
     return emptied
 
 
-def deferred(tree: ast.Module, filename: str, defer: Defer) -> ast.Module:
-    """The tree with the imports of ``defer`` waiting. Raises ``CannotWait`` of ``defer_imports``."""
+def deferred(tree: ast.Module, filename: str, optimize: int, defer: Defer) -> CodeType:
+    """The code of a tree, which is changed, with the imports of ``defer`` waiting.
+
+    Raises ``CannotWait`` of ``defer_imports``.
+    """
     using = beside(USES)  # which the next one imports
     rewriting = beside(DEFER)
     module, is_package = using.place(filename.removeprefix(SITE))
     modules, submodules = defer
-    rewritten: ast.Module = rewriting.deferred(
-        tree, modules, module=module, is_package=is_package, submodules=submodules
+    code: CodeType = rewriting.deferred_code(
+        tree,
+        modules,
+        module=module,
+        is_package=is_package,
+        submodules=submodules,
+        filename=filename,
+        optimize=optimize,
     )
-    return rewritten
+    return code
 
 
 @functools.cache

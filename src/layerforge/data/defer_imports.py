@@ -26,10 +26,9 @@ import copy
 import difflib
 import functools
 import re
-import symtable
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 if "." in __name__:
@@ -178,6 +177,12 @@ class Module:
         if (line, why) not in self.problems:
             self.problems.append((line, why))
 
+    def insist(self) -> None:
+        """Raises ``CannotWait`` with all that was noted."""
+        if self.problems:
+            self.problems.sort()
+            raise CannotWait(*self.problems[0], self.problems)
+
 
 def deferred(
     tree: ast.Module,
@@ -187,31 +192,52 @@ def deferred(
     is_package: bool,
     submodules: Collection[str] | None = None,
 ) -> ast.Module:
-    """The tree, changed in place, with the imports of ``modules`` waiting. Raises ``CannotWait`` with every reason.
+    """The tree, changed in place, with the imports of ``modules`` waiting. See ``deferred_code``."""
+    deferred_code(tree, modules, module=module, is_package=is_package, submodules=submodules)
+    return tree
 
-    ``modules`` are names as the module imports them, absolute: ``scipy.stats`` is what both ``from scipy import stats``
-    and ``from scipy.stats import norm`` name. ``module`` is the module's own name. ``submodules``: those of a package,
-    by the last part of their names; ``None`` where nobody knows.
+
+def deferred_code(
+    tree: ast.Module,
+    modules: Sequence[str],
+    *,
+    module: str,
+    is_package: bool,
+    submodules: Collection[str] | None = None,
+    filename: str = "module",
+    optimize: int = 0,
+) -> CodeType:
+    """The code of a module with the imports of ``modules`` waiting. Raises ``CannotWait`` with every reason.
+
+    The tree is changed in place. ``modules`` are names as the module imports them, absolute: ``scipy.stats`` is what
+    both ``from scipy import stats`` and ``from scipy.stats import norm`` name. ``module`` is the module's own name.
+    ``submodules``: those of a package, by the last part of their names; ``None`` where nobody knows.
     """
     found = Module(tree=tree, name=module, is_package=is_package, submodules=submodules)
     take_out(found, modules)
-    uses: list[using.Use] = []
-    guards: dict[using.Key, list[Waiting | Aside]] = {}
-    if not found.problems:
-        imply(found)
-        set_aside(found)
-        names = {*found.waiting, *(one.name for one in found.asides)}
-        uses = list(using.uses_of(using.compiled(tree), {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
-        hold_bindings(found, uses)
-        hold_texts(found, uses)
-        guards = functions_to_guard(found, uses)
-    if not found.problems:
-        rewrite(found, guards, {use.name for use in uses if use.binds})
-        prove(found)
-    if found.problems:
-        found.problems.sort()
-        raise CannotWait(*found.problems[0], found.problems)
-    return tree
+    found.insist()
+    imply(found)
+    set_aside(found)
+    guards, bound = settle(found)
+    found.insist()
+    rewrite(found, guards, bound)
+    code = using.compiled(tree, filename, optimize)
+    prove(found, code)
+    found.insist()
+    return code
+
+
+def settle(found: Module) -> tuple[dict[using.Key, list[Waiting | Aside]], set[str]]:
+    """What functions have to begin with, and names that the module binds itself; notes what cannot wait.
+
+    The code that tells is gone afterwards: what is compiled next may depend on the names that it has interned.
+    """
+    names = {*found.waiting, *(one.name for one in found.asides)}
+    code = using.compiled(found.tree)
+    uses = list(using.uses_of(code, {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
+    hold_bindings(found, uses)
+    hold_texts(found, uses)
+    return functions_to_guard(found, uses), {use.name for use in uses if use.binds}
 
 
 def take_out(found: Module, modules: Sequence[str]) -> None:
@@ -523,37 +549,35 @@ def drop_global(node: Any, names: Sequence[str]) -> None:
                 drop_global(one, names)
 
 
-def prove(found: Module) -> None:
+def prove(found: Module, code: CodeType) -> None:
     """Refuses a rewritten module in which a name that waits could be read before anything imported it.
 
-    The module is read anew, as text: its own symbol table tells what each scope reads.
+    ``code`` is that of the rewritten module: what it reads is what will be read.
     """
-    text = ast.unparse(found.tree)
-    tree = ast.parse(text)
-    nodes = using.nodes_of(tree)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = symtable.symtable(text, "module", "exec")
-    functions = [node for node in nodes if isinstance(node, using.FUNCTIONS)]
-    heads = {(node.name, node.lineno): head_of(node) for node in functions}
-    if found.served:
-        heads |= {
-            (one.name, one.lineno): set(found.waiting)
-            for one in functions
-            if one.name == "__getattr__" and one in tree.body
-        }
-    for one in found.served:
-        for scope in unguarded(table, one.name, heads):
-            found.refuse(one.line, f"{one.name} would be unbound in {scope.get_name()}")
-    staying: list[Waiting | Aside] = [one for one in found.waiting.values() if one.stays]
-    staying += found.asides
-    for thing in staying:
-        own = using.locals_of(table, thing.name)
-        sound = (one for one in functions if thing.told in head_of(one) or (one.name, one.lineno) in own)
+    heads = {key: head_of(function) for key, function in found.functions.items()}
+    for use in unguarded(code, {one.name for one in found.served}, heads):
+        found.refuse(found.waiting[use.name].line, f"{use.name} would be unbound in {use.codes[0].co_name}")
+    staying: list[Waiting | Aside] = [*(one for one in found.waiting.values() if one.stays), *found.asides]
+    chains = using.chains_of(using.nodes_of(found.tree)) if staying else {}
+    for one in staying:
+        own = using.locals_of(code, one.name)
+        sound = (function for key, function in found.functions.items() if one.told in heads[key] or key in own)
         safe = {node for function in sound for node in using.nodes_of(function)}
-        for node, chain in using.chains_of(nodes).items():
-            if node.id == thing.name and node not in safe and thing.needed_for(chain):
-                found.refuse(thing.line, f"{'.'.join((thing.name, *chain))} would not be there")
+        for node, chain in chains.items():
+            if node.id == one.name and node not in safe and one.needed_for(chain):
+                found.refuse(one.line, f"{'.'.join((one.name, *chain))} would not be there")
+
+
+def unguarded(
+    code: CodeType, names: set[str], heads: Mapping[using.Key, Collection[str]], around: tuple[CodeType, ...] = ()
+) -> Iterator[using.Use]:
+    """Reads of names that are not inside a function that begins with their import, nor in the one that serves them."""
+    if len(around) == 1 and code.co_name == "__getattr__":
+        return
+    left = names.difference(heads.get(using.code_key(code), ()))
+    yield from (use for use in using.own_uses_of(code, left, around) if not use.binds)
+    for inner in using.inner_codes(code) if left else ():
+        yield from unguarded(inner, left, heads, (code, *around))
 
 
 def head_of(function: using.Function) -> set[str]:
@@ -572,16 +596,3 @@ def head_of(function: using.Function) -> set[str]:
         else:
             break
     return found
-
-
-def unguarded(
-    table: symtable.SymbolTable, name: str, heads: Mapping[using.Key, Collection[str]]
-) -> Iterator[symtable.SymbolTable]:
-    """Scopes that read a global and are not inside a function that begins with its import."""
-    if table.get_type() == "function" and name in heads.get((table.get_name(), table.get_lineno()), ()):
-        return
-    symbol = table.lookup(name) if name in table.get_identifiers() else None
-    if symbol is not None and symbol.is_global() and symbol.is_referenced():
-        yield table
-    for inner in table.get_children():
-        yield from unguarded(inner, name, heads)

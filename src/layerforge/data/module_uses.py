@@ -9,7 +9,6 @@ import ast
 import copy
 import dis
 import re
-import symtable
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -138,18 +137,24 @@ def inside(outer: ast.stmt) -> str:
     return f"inside the `{type(outer).__name__.lower().removesuffix('star')}` of line {outer.lineno}"
 
 
-def compiled(tree: ast.Module) -> CodeType:
+def compiled(tree: ast.Module, filename: str = "module", optimize: int = 0) -> CodeType:
     """The code of a module as it stands."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        code = compile(tree, "module", "exec", dont_inherit=True, optimize=0)
+        code = compile(tree, filename, "exec", dont_inherit=True, optimize=optimize)
     assert isinstance(code, CodeType)
     return code
 
 
 def uses_of(code: CodeType, names: set[str], around: tuple[CodeType, ...] = ()) -> Iterator[Use]:
     """Every read and every binding of variables of the module, or of builtins, that are called so."""
-    codes = (code, *around)
+    yield from own_uses_of(code, names, around)
+    for inner in inner_codes(code):
+        yield from uses_of(inner, names, (code, *around))
+
+
+def own_uses_of(code: CodeType, names: set[str], around: tuple[CodeType, ...]) -> Iterator[Use]:
+    """Those of one code object, without those inside of it. ``around`` are those that it is inside of."""
     if not names.isdisjoint(code.co_names):
         lines = {at: line for start, end, line in code.co_lines() for at in range(start, end, 2) if line}
         for one in dis.get_instructions(code):
@@ -157,10 +162,12 @@ def uses_of(code: CodeType, names: set[str], around: tuple[CodeType, ...] = ()) 
                 binds = one.opname.startswith(("STORE", "DELETE"))
                 if not binds or not around or one.opname.endswith("_GLOBAL"):  # all else is a class's own
                     line = lines.get(one.offset, code.co_firstlineno)
-                    yield Use(name=one.argval, line=line, codes=codes, binds=binds)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from uses_of(inner, names, codes)
+                    yield Use(name=one.argval, line=line, codes=(code, *around), binds=binds)
+
+
+def inner_codes(code: CodeType) -> list[CodeType]:
+    """The code objects right inside of one."""
+    return [one for one in code.co_consts if isinstance(one, CodeType)]
 
 
 def same_module(tree: ast.Module, name: str) -> list[int]:
@@ -271,11 +278,10 @@ def chains_of(nodes: Sequence[ast.AST]) -> dict[ast.Name, Chain]:
     return chains
 
 
-def locals_of(table: symtable.SymbolTable, name: str) -> set[Key]:
+def locals_of(code: CodeType, name: str) -> set[Key]:
     """Functions that have a variable of their own of a name."""
-    own = table.get_type() == "function" and name in table.get_identifiers() and table.lookup(name).is_local()
-    found = {(table.get_name(), table.get_lineno())} if own else set()
-    return found.union(*(locals_of(inner, name) for inner in table.get_children()))
+    own = {code_key(code)} if name in (*code.co_varnames, *code.co_cellvars) else set()
+    return own.union(*(locals_of(one, name) for one in inner_codes(code)))
 
 
 def unread(tree: ast.Module, modules: Sequence[str], package: str) -> list[str]:

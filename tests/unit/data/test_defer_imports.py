@@ -417,7 +417,7 @@ def test_the_proof_finds_a_read_that_nothing_was_put_before() -> None:
     tree = rewritten("from far import a\ndef f(): return a\ndef g(): return lambda: a\n", "far")
     found = defer_imports.Module(tree=tree, name="m", is_package=False, submodules=None)
     found.waiting["a"] = defer_imports.Waiting(name="a", imports=[ast.parse("from far import a").body[0]])  # type: ignore[list-item]
-    defer_imports.prove(found)
+    defer_imports.prove(found, module_uses.compiled(tree))
     assert found.problems == []
     for function in ("f", "g"):
         broken = ast.parse(ast.unparse(tree))
@@ -425,6 +425,6 @@ def test_the_proof_finds_a_read_that_nothing_was_put_before() -> None:
             if isinstance(node, ast.FunctionDef) and node.name == function:
                 del node.body[:2]
         found = defer_imports.Module(tree=broken, name="m", is_package=False, submodules=None, waiting=found.waiting)
-        defer_imports.prove(found)
-        where = "f" if function == "f" else "lambda"
+        defer_imports.prove(found, module_uses.compiled(broken))
+        where = "f" if function == "f" else "<lambda>"
         assert found.problems == [(1, f"a would be unbound in {where}")]
