@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import struct
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -178,7 +177,7 @@ def pack(entry: Entry, level: Level, store: Store) -> Packed:
         name=entry.path.encode(),
         mode=mode,
         size=len(data),
-        crc=zlib.crc32(data),
+        crc=deflate.crc32(data),
         sha256=sha256,
         stored=stored,
         stream=data if stored else stream,

@@ -116,11 +116,16 @@ def _compile(
     ahead = [index for index, value in enumerate(values) if value is None]
     advance(len(modules) - len(ahead))
     batches = list(_batches(ahead, modules, jobs))
-    work = [[modules[index] for index in batch] for batch in batches]
-    results = _run_all(interpreter, work, jobs, _serially(advance))
-    for batch, frames in zip(batches, results, strict=True):
+    tell = _serially(advance)
+
+    def made(batch: Sequence[int]) -> list[bytes]:
+        frames = _run(interpreter, [modules[index] for index in batch], tell)
         for index, frame in zip(batch, frames, strict=True):
             store.put(KIND, keys[index], frame)
+        return frames
+
+    for batch, frames in zip(batches, _all(made, batches, jobs), strict=True):
+        for index, frame in zip(batch, frames, strict=True):
             values[index] = frame
     return [_compiled(value) for value in values if value is not None]
 
@@ -174,14 +179,14 @@ def _serially(advance: Callable[[int], None]) -> Callable[[int], None]:
     return locked
 
 
-def _run_all(
-    interpreter: Interpreter, work: Sequence[Sequence[Module]], jobs: int, advance: Callable[[int], None]
+def _all(
+    made: Callable[[Sequence[int]], list[bytes]], batches: Sequence[Sequence[int]], jobs: int
 ) -> list[list[bytes]]:
-    """The frames of every batch, each with a worker process and a thread that waits for it; ``jobs`` at once."""
-    if not work:
+    """What is made of every batch, each in a thread that waits for a worker process; ``jobs`` at once."""
+    if not batches:
         return []
-    with ThreadPoolExecutor(min(jobs, len(work))) as pool:
-        futures = [pool.submit(_run, interpreter, batch, advance) for batch in work]
+    with ThreadPoolExecutor(min(jobs, len(batches))) as pool:
+        futures = [pool.submit(made, batch) for batch in batches]
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:

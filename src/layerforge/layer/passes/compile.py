@@ -12,7 +12,8 @@ from layerforge.core.paths import OPT, SITE
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import Target
 from layerforge.core.store.protocol import Store
-from layerforge.layer import ahead, compiler, tree
+from layerforge.layer import ahead as compiling
+from layerforge.layer import compiler, tree
 from layerforge.layer.ahead import Ahead
 from layerforge.layer.compiler import Compiled, Module
 from layerforge.layer.passes import deferring, priming, prune
@@ -60,9 +61,9 @@ def _compile(layer: Tree, setting: Setting) -> Iterator[tuple[File, Compiled]]:
 def _compiled(modules: Sequence[Module], setting: Setting) -> list[Compiled]:
     """What became of each module, be it compiled ahead or now."""
     assert setting.interpreter is not None
-    done = dict(setting.ahead.compiled()) if setting.ahead else {}
-    left = [module for module in modules if module not in done]
-    setting.step.advance(len(modules) - len(left))
+    ahead = set(setting.ahead.modules) if setting.ahead else set()
+    left = [module for module in modules if module not in ahead]
+    # What was begun ahead most often goes on still, and need not be waited for.
     results = compiler.compile_all(
         left,
         interpreter=setting.interpreter,
@@ -70,7 +71,8 @@ def _compiled(modules: Sequence[Module], setting: Setting) -> list[Compiled]:
         advance=setting.step.advance,
         warn=setting.progress.warn,
     )
-    done |= zip(left, results, strict=True)
+    done = {**(setting.ahead.compiled() if setting.ahead else {}), **dict(zip(left, results, strict=True))}
+    setting.step.advance(len(modules) - len(left))
     return [done[module] for module in modules]
 
 
@@ -88,7 +90,7 @@ def begun(
     files = (file for file in layer.files if _is(file, ".py") and not prune.may_go(file, spec))
     modules = [_module(file, options, layer, target) for file in files]
     compile_all = partial(compiler.compile_all, interpreter=interpreter, store=store, warn=progress.warn)
-    return ahead.begun([module for module in modules if module.submodules is None], compile_all)
+    return compiling.begun([module for module in modules if module.submodules is None], compile_all)
 
 
 def _rules(file: File, options: Bytecode) -> CodeRules:

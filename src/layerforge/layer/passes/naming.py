@@ -88,6 +88,9 @@ _PLAIN = frozenset({".a", ".c", ".f", ".h", ".in", ".src"})
 """Suffixes that say nothing without their dot: ``"c"`` is a colour, too."""
 
 _INCLUDES = re.compile(rb"\b(?:include|import|extends)[ \t]*[\"'<]([^\"'<>\n]{1,300})[\"'>]")
+_FEW = 8
+"""Words that are looked for one by one, which for more takes longer than to look for all that may be one."""
+
 _LONGEST = 200
 """Bytes before a suffix in which a file's name is looked for."""
 
@@ -149,15 +152,24 @@ class Wanted:
         """Whether any is a module."""
         return any(path.endswith(".py") for path in self.files)
 
+    def may_name_modules(self, data: bytes) -> bool:
+        """Whether a source may name a module: it holds the last part of the name of one."""
+        return len(self.last_parts) > _FEW or any(part in data for part in self.last_parts)
+
+    @cached_property
+    def last_parts(self) -> frozenset[bytes]:
+        """The last parts of the names of modules."""
+        return frozenset(key[1].rpartition(".")[2].encode() for key in self.by_key if key[0] == "module")
+
     @cached_property
     def folders(self) -> frozenset[bytes]:
         """Names of the folders that files lie in, but for modules."""
         return frozenset(key[1].encode() for key in self.by_key if key[0] == "folder")
 
 
-def named(wanted: Wanted, source: Source) -> Iterator[str]:
-    """Those of the files that a source names; a file may come more than once."""
-    said = _said(wanted, source, source.read()) if source.is_python else _included(source.read())
+def named(wanted: Wanted, source: Source, data: bytes) -> Iterator[str]:
+    """Those of the files that a source, of which ``data`` is the text, names; a file may come more than once."""
+    said = _said(wanted, source, data) if source.is_python else _included(data)
     for key in said:
         yield from wanted.by_key.get(key, ())
 
@@ -193,7 +205,7 @@ def _said(wanted: Wanted, source: Source, data: bytes) -> Iterator[Key]:
         yield from [("suffix", name, package)] if is_pattern else [("name", name), ("name", name, package)]
     if wanted.suffixes - _PLAIN and _DOTS.search(data) and _OPEN_ENDED.search(data):
         yield from (("suffix", end, package) for end in _bare_suffixes(data) & wanted.suffixes)
-    if wanted.has_modules:
+    if wanted.may_name_modules(data):
         yield from (("module", module) for module in _module_names(source, data))
     if wanted.has_modules and b".tests" in data:
         yield from (("composed", tail.decode().lstrip("."), package) for tail in set(_COMPOSED.findall(data)))

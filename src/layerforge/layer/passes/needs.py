@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from layerforge.core.paths import folders
@@ -12,6 +12,9 @@ from layerforge.layer.imports import imported, module_name, statements
 from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.prune_rules import NAMED, RECIPE, guarded_rules, is_code
+
+_FEW = 8
+"""Words that are looked for one by one."""
 
 _ATTACHES = b"attach_stub"
 """What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""
@@ -44,7 +47,7 @@ class _Links:
     """Names of the files that it is about."""
     wanted: naming.Wanted
     by_module: Mapping[str, str]
-    words: re.Pattern[bytes]
+    words: Sequence[re.Pattern[bytes]]
     """Of which an import of these modules must hold one."""
 
     @classmethod
@@ -64,12 +67,15 @@ class _Links:
         is for all files but those that are spared. That a test names others in a text says nothing.
         """
         file = self.files[name]
-        if file.is_python or name.endswith(naming.INCLUDING) or not quick:
-            hits = naming.named(self.wanted, file)
+        names = file.is_python or name.endswith(naming.INCLUDING) or not quick
+        imports = is_code(name) and self.by_module
+        data = file.read() if names or imports else b""
+        if names:
+            hits = naming.named(self.wanted, file, data)
             yield from ((NAMED, hit) for hit in hits if quick or not hit.endswith(".py"))
-        if is_code(name) and self.by_module:
+        if imports:
             # What is spared may import its neighbours by relative names, which tell nothing.
-            for module in _modules_imported(file, self.words if quick else None):
+            for module in _modules_imported(data, file.name, self.words if quick else None):
                 yield from (("imported", hit) for hit in _with_parents(module, self.by_module))
 
 
@@ -94,14 +100,15 @@ def _read_lazily(files: Mapping[str, Source], doomed: Mapping[str, str]) -> dict
     return {stub: name for stub, name in there if _ATTACHES in files[name].read()}
 
 
-def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> re.Pattern[bytes]:
-    """Words of which an import of a doomed module must hold one, so that most sources need no parsing.
+def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> Sequence[re.Pattern[bytes]]:
+    """Words of which an import of a doomed module must hold one, so that most sources need no parsing. A few are
+    found one by one several times as fast as all at once.
 
     It is the name of the topmost folder that holds nothing kept, such as ``tests``, else the module's own.
     """
     alive = {folder for path in kept for folder in folders(path)}
-    words = {_first_word(path, alive) for path in doomed}
-    return re.compile(b"|".join(map(_alone, sorted(words))))
+    words = [_alone(word) for word in sorted({_first_word(path, alive) for path in doomed})]
+    return [re.compile(one) for one in (words if len(words) <= _FEW else [b"|".join(words)])]
 
 
 def _alone(word: bytes) -> bytes:
@@ -124,8 +131,12 @@ def _with_parents(module: str, by_module: Mapping[str, str]) -> Iterator[str]:
         module = module.rpartition(".")[0]
 
 
-def _modules_imported(file: Source, words: re.Pattern[bytes] | None) -> Iterator[str]:
-    """Absolute names that ``file`` imports; none where no word is in an import statement of it."""
-    source = file.read()
-    if words is None or (words.search(source) and words.search(statements(source))):
-        yield from imported(source, file.name)
+def _modules_imported(source: bytes, name: str, words: Sequence[re.Pattern[bytes]] | None) -> Iterator[str]:
+    """Absolute names that a file imports; none where no word is in an import statement of it."""
+    if words is None or (_holds(source, words) and _holds(statements(source), words)):
+        yield from imported(source, name)
+
+
+def _holds(source: bytes, words: Sequence[re.Pattern[bytes]]) -> bool:
+    """Whether one of the words is there."""
+    return any(word.search(source) for word in words)
