@@ -39,7 +39,7 @@ def told(manifest: Manifest, path: Path) -> Iterator[str]:
         bytecode_only=manifest.bytecode.mode is BytecodeMode.BESIDE, small=manifest.compression is Compression.FAST
     )
     if manifest.zip_bytes > DIRECT_UPLOAD_LIMIT and str(offer):
-        size = estimate(path, offer)
+        size = estimate(path, offer, manifest.fit.won if manifest.fit else None)
         more = "chooses them" if size <= DIRECT_UPLOAD_LIMIT else "says what else could go"
         yield f"`{offer}` would make it about {megabytes(size)}, {judged(size)}; `--fit direct` {more}"
 
@@ -51,14 +51,16 @@ def judged(size: int) -> str:
     return "which may just fit" if size * (1 - MARGIN) <= DIRECT_UPLOAD_LIMIT else "which does not fit either"
 
 
-def estimate(path: Path, offer: Offer) -> int:
-    """Bytes of the zip with other settings."""
+def estimate(path: Path, offer: Offer, won: float | None = None) -> int:
+    """Bytes of the zip with other settings; ``won`` is what small wins of it, where that is known."""
     with zipfile.ZipFile(path) as opened:
         members = opened.infolist()
         besides = path.stat().st_size - sum(one.compress_size for one in members)
         kept = tuple(_kept(members) if offer.bytecode_only else members)
         whole = sum(one.compress_size for one in kept)
-        return besides + round(whole * (_ratio(opened, kept) if offer.small else 1))
+        if offer.small:
+            whole = round(whole * (_ratio(opened, kept) if won is None else 1 - won))
+        return besides + whole
 
 
 def _kept(members: Iterable[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
@@ -86,4 +88,4 @@ def _ratio(opened: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo]) -> float
         sample.append(opened.read(one))
         before += one.compress_size
         taken += one.file_size
-    return sum(compressed(sample, Compression.SMALL)) / before if before else 1.0
+    return compressed(sample, Compression.SMALL) / before if before else 1.0

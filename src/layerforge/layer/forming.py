@@ -67,6 +67,8 @@ class Bench:
     compiled: dict[frozenset[Way], Formed] = field(default_factory=dict)
     packed: dict[tuple[Way, ...], Archive] = field(default_factory=dict)
     """The last one alone: each is as large as the layer."""
+    shares: dict[tuple[Way, ...], float] = field(default_factory=dict)
+    """What ``won`` has said."""
 
     def unzipped(self, ways: tuple[Way, ...]) -> int:
         """Bytes of the layer's files."""
@@ -81,7 +83,8 @@ class Bench:
 
     def won(self, ways: tuple[Way, ...]) -> float:
         """The share of the layer's zip that ``small`` wins over ``fast``, by a sample."""
-        return archives.won(self.formed(ways).tree)
+        self.shares[ways] = archives.won(self.formed(ways).tree)
+        return self.shares[ways]
 
     def formed(self, ways: tuple[Way, ...]) -> Formed:
         """The layer as a tree."""
@@ -157,4 +160,5 @@ def _fitted(bench: Bench, goal: Goal) -> Fitted | None:
     refused = ""
     if planned.without and Way.RUNTIME in goal.ways:
         refused = provided.refusal(bench.formed(()).tree, planned)
-    return fit_search.sought(goal, bench, refused)
+    found = fit_search.sought(goal, bench, refused)
+    return replace(found, won=bench.shares.get(found.taken))
