@@ -30,6 +30,8 @@ DEFINITION = re.compile(rb"\n[ \t\f]*(?:def|class|async[ \t\f]+def)(?![\w\x80-\x
 SKIPPED = re.compile(rb"(?:[^#\"']+|#[^\n]*|(?<![fFtT])(?<![fFtT][rR])" + TEXT + rb"){0,1000}", re.DOTALL)
 """What need not be looked at: all but formatted texts."""
 
+FORMATTED_OPENS = re.compile(rb"[fFtT](?<![a-qs-zA-QS-Z0-9_].)[rR]?[\"']", re.DOTALL)
+
 FORMATS = re.compile(rb".?[fFtT]\Z|[fFtT][rR]\Z", re.DOTALL)
 """The end of what stands before a formatted text."""
 
@@ -41,8 +43,15 @@ FORMATTED = re.compile(rb"[^{}\\]*(?:(?:\\[^{}]|\{\{|\}\}|" + FIELD + rb")[^{}\\
 """A formatted text that ends at the same quote whether or not its fields may hold that quote, which they may since
 Python 3.12."""
 
-PLAIN_HEAD = re.compile(rb"[^()\[\]{}:\"'#\n\\]*(?:\([^()\[\]{}\"'#\\]*\)([^()\[\]{}:\"'#\n\\]*))?:")
-"""The rest of a definition's head, as most of them are: one pair of parentheses, nothing quoted, no comment."""
+LINE = rb"[^()\[\]{}:\"'#\n\\]*"
+CODE = rb"[^()\[\]{}\"'#\\]*"
+QUOTED = rb"'(?!'')[^'\\\n{}]*'|\"(?!\"\")[^\"\\\n{}]*\""
+WITHIN = CODE + rb"(?:(?:" + QUOTED + rb"|\(" + CODE + rb"\)|\[" + CODE + rb"\])" + CODE + rb")*"
+INSIDE = CODE + rb"(?:(?:" + QUOTED + rb"|\(" + WITHIN + rb"\)|\[" + WITHIN + rb"\])" + CODE + rb")*"
+"""What is in brackets: plain texts, and brackets that are not too deep."""
+
+PLAIN_HEAD = re.compile(LINE + rb"(?:\(" + INSIDE + rb"\)(" + LINE + rb"(?:\[" + WITHIN + rb"\]" + LINE + rb")*))?:")
+"""The rest of a definition's head, as nearly all of them are: one pair of parentheses, no comment."""
 
 HEAD = re.compile(rb"#[^\n]*|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<colon>:)|(?P<quote>[\"'])|(?P<lambda>lambda)")
 """What has to be known of any other head."""
@@ -70,13 +79,15 @@ class DoubtError(Exception):
 def emptied(source: bytes) -> bytes | None:
     """The source with every docstring empty and all else in its place; ``None`` where the text does not tell."""
     bom = BOM if source.startswith(BOM) else b""
-    text = b"\n" + source[len(bom) :].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = b"\n" + source[len(bom) :]
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if len(text) > MOST or b"\0" in text or not is_utf_8(text):
         return None
     made, done = [bom], 1
     try:
         for start, end in docstrings(text):
-            made += [text[done:start], blank(text[start:end])]
+            made += (text[done:start], blank(text[start:end]))
             done = end
     except DoubtError:
         return None
@@ -98,7 +109,7 @@ def docstrings(text: bytes) -> Iterator[tuple[int, int]]:
     if found := docstring(text, at):
         yield found
         at = found[1]
-    for definition in DEFINITION.finditer(text):
+    while definition := DEFINITION.search(text, at):
         at = skipped(text, at, definition.start())
         if at == definition.start():
             at = end_of_head(text, definition.end())
@@ -109,10 +120,19 @@ def docstrings(text: bytes) -> Iterator[tuple[int, int]]:
 
 def skipped(text: bytes, at: int, until: int) -> int:
     """``until``, which is the end of a line, or where the text ends that it lies in."""
+    if all_end_in_line(text[at:until]):
+        return until
     while at < until:
         rest = SKIPPED.match(text, at, until)
         at = rest.end() if rest and rest.end() > at else end_of_text(text, at)
     return at
+
+
+def all_end_in_line(code: bytes) -> bool:
+    """Whether it is certain that no text goes on in another line, as a formatted one may inside of braces."""
+    if b'"""' in code or b"'''" in code or b"\\\n" in code:
+        return False
+    return b"{" not in code or FORMATTED_OPENS.search(code) is None
 
 
 def end_of_text(text: bytes, at: int) -> int:
@@ -155,11 +175,12 @@ def docstring(text: bytes, at: int) -> tuple[int, int] | None:
 
 def blank(docstring: bytes) -> bytes:
     """An empty text that begins and ends where a docstring does."""
-    if not docstring.startswith((b"r", b"R")) and not MAY_BE_WRONG.isdisjoint(b"".join(ESCAPE.findall(docstring))):
+    raw = b"\\" not in docstring or docstring.startswith((b"r", b"R"))
+    if not raw and not MAY_BE_WRONG.isdisjoint(b"".join(ESCAPE.findall(docstring))):
         raise DoubtError
-    *lines, last = docstring.split(b"\n")
-    if not lines:
-        return {2: docstring, 3: b"u''"}.get(len(last), b"''" + b" " * (len(last) - 4) + b'""')
-    if len(last) < 2:
+    breaks, last = docstring.count(b"\n"), len(docstring) - docstring.rfind(b"\n") - 1
+    if not breaks:
+        return {2: docstring, 3: b"u''"}.get(last, b"''" + b" " * (last - 4) + b'""')
+    if last < 2:
         raise DoubtError
-    return b"''\\\n" + b"\\\n" * (len(lines) - 1) + b" " * (len(last) - 2) + b'""'
+    return b"''\\\n" + b"\\\n" * (breaks - 1) + b" " * (last - 2) + b'""'

@@ -190,9 +190,7 @@ def deferred(tree: ast.Module, filename: str, optimize: int, defer: Defer) -> Co
 @functools.cache
 def beside(name: str) -> ModuleType:
     """A module beside this one, which only few jobs need; its folder is not on the path."""
-    from pathlib import Path
-
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    spec = importlib.util.spec_from_file_location(name, f"{__file__.removesuffix('compile_worker.py')}{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -201,10 +199,23 @@ def beside(name: str) -> ModuleType:
     return module
 
 
+def codes(code: CodeType) -> "list[CodeType]":
+    """A module's code, and all that is inside of it."""
+    found = [code]
+    for one in found:  # grows as it is gone through
+        found += [value for value in one.co_consts if isinstance(value, CodeType)]
+    return found
+
+
 def constants(code: CodeType) -> "list[Any]":
     """Every constant of a module that is no code."""
-    own = [value for value in code.co_consts if not isinstance(value, CodeType)]
-    return own + [value for inner in code.co_consts if isinstance(inner, CodeType) for value in constants(inner)]
+    return [value for one in codes(code) for value in one.co_consts if not isinstance(value, CodeType)]
+
+
+def sets_of(code: CodeType) -> "list[Any]":
+    """Every constant of a module that is a frozenset or holds one."""
+    kinds = (frozenset, tuple)
+    return [value for one in codes(code) for value in one.co_consts if isinstance(value, kinds) and has_set(value)]
 
 
 def has_set(value: object) -> bool:
@@ -223,7 +234,7 @@ def settled(
     """
     before = interned(source)
     first = build(source, filename, optimize, drop=drop, defer=defer, lazy=lazy)
-    sets = [value for value in constants(first) if has_set(value)]
+    sets = sets_of(first)
     if not sets or is_final(first, sets, before):
         return first
     unfold = SETS_IN_TABLE_ORDER and any(map(hashed_by_address, sets))
@@ -252,9 +263,11 @@ def is_final(code: CodeType, sets: "list[Any]", before: "set[str]") -> bool:
 
 def names(code: CodeType) -> "list[str]":
     """Every name in a module and its functions, those of the functions among them."""
-    used = [*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars]
-    inner = [name for part in code.co_consts if isinstance(part, CodeType) for name in names(part)]
-    return [code.co_name, getattr(code, "co_qualname", ""), *used, *inner]
+    found: list[str] = []
+    for one in codes(code):
+        found += (one.co_name, getattr(one, "co_qualname", ""))
+        found += one.co_names + one.co_varnames + one.co_cellvars + one.co_freevars
+    return found
 
 
 def strings(value: Any) -> "list[str]":

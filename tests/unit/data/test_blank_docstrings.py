@@ -67,6 +67,11 @@ TEXTS = {
     "a formatted one": "def f():\n    f'no'\n",
     "a tuple": "def f():\n    'no', 1\n",
     "a call in parentheses": "def f():\n    (a, b) = c\n",
+    "brackets in a head": "def f(a: dict[str, list[int]] = g(), b=(1, [']'])) -> list[tuple[int, ...]]:\n    'Doc.'\n",
+    "texts in a head": "def f(a=':', b=f'{a}:', c=\"):\", d: 'x[' = 'lambda') -> dict['str', int]:\n    'Doc.'\n",
+    "a name like lambda": "def lambdas(lambda_: int) -> int:\n    'Doc.'\n",
+    "fields before it": "x = f'{y!r} {z}'\ny = [rF'{y}', 'not', b'f']\ndef f():\n    'Doc.'\n",
+    "a definition in a text that goes on": "x = 'a\\\ndef f(): '\ny = {'default'}\ndef g():\n    'Doc.'\n",
 }
 
 DOUBTFUL = {
@@ -83,7 +88,7 @@ DOUBTFUL = {
     "braces in a field": "x = f'{ {1: \"}\"}[1] }'\ndef f():\n    'Doc.'\n",
     "another encoding": "# coding: latin-1\n'Doc.'\n",
     "another encoding in the second line": "#!x\n# vim: set fileencoding=cp1252 :\n'Doc.'\n",
-    "a quote too many": "x = '\ndef f():\n    'Doc.'\n",
+    "quotes that never end": "x = '''\ndef f():\n    'Doc.'\n",
     "a nul": "'Doc.\0'\n",
     "one quote on its last line": "class A:\n    'Doc.\\\n'\n",
 }
@@ -113,6 +118,12 @@ def test_a_text_that_was_emptied_has_the_tree_that_would_have_been(text: str) ->
 @pytest.mark.parametrize("text", DOUBTFUL.values(), ids=DOUBTFUL)
 def test_where_a_text_does_not_tell_nothing_is_done(text: str) -> None:
     assert emptied(text.encode()) is None
+
+
+def test_a_line_with_a_quote_too_many_stays_wrong() -> None:
+    found = emptied(b"x = '\ndef f():\n    'Doc.'\n")
+    with pytest.raises(SyntaxError):
+        compile(found or b"", "mod.py", "exec")
 
 
 def test_bytes_that_are_no_utf_8_are_left_alone() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import dis
 import subprocess
 import sys
 
 import pytest
 
 from layerforge.core import resources
+from layerforge.data import module_uses
 from layerforge.data.module_uses import unread
 
 
@@ -49,3 +51,13 @@ def test_the_scripts_need_the_standard_library_alone(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_variables_are_found_where_dis_finds_them() -> None:
+    names = "".join(f"name{number} = other{number}\n" for number in range(300))
+    function = "def f():\n    global name9\n    name9 = len(name8).real\n    del name9\n"
+    text = f"{names}{function}class A:\n    x = name7\n    y = x\n"
+    for code in (module := compile(text, "mod.py", "exec"), *module_uses.inner_codes(module)):
+        told = [one for one in dis.get_instructions(code) if one.opcode in dis.hasname]
+        expected = [(one.offset, one.opname, one.argval) for one in told if one.opname not in module_uses.NOT_VARIABLES]
+        assert list(module_uses.variables_of(code)) == expected
