@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 import deflate
 from zopfli.zlib import compress as zopfli_compress
@@ -25,7 +26,7 @@ from layerforge.core.progress import Progress
 from layerforge.core.store import bundles
 from layerforge.core.store.protocol import Store
 from layerforge.core.text import megabytes
-from layerforge.layer.tree import Entry, File, Link, Tree
+from layerforge.layer.tree import Blob, Entry, File, Link, Tree
 from layerforge.resolve.recipe import Compression
 
 
@@ -53,6 +54,9 @@ _UNIX = 3
 _VERSION = 20
 _UTF8_NAMES = 0x800
 _MOST_ENTRIES = 0xFFFF
+
+SHARE, MOST_OF_SHARE = 250_000, 50
+"""Bytes and entries that a thread packs at a time."""
 
 SAMPLE = 2_000_000
 """Bytes that are compressed in two ways to know what the better one wins: less than half a second."""
@@ -96,21 +100,55 @@ class Packed:
     stream: bytes
 
 
-def archive(tree: Tree, compression: Compression, epoch: int, store: Store, progress: Progress) -> Archive:
-    """Packs ``tree``. Raises ``VerificationError`` where it is more than Lambda takes."""
+Streams = Mapping[str, Future[bytes]]
+"""Streams that are being made, or were, by the SHA-256 of what they hold."""
+
+
+def begun(tree: Tree, compression: Compression, store: Store) -> Streams:
+    """Has the large files of a tree compressed that no pass will change any more, while others wait for its modules.
+
+    Only where that takes a second: nobody waits for what turns out not to be needed. What others read from the store
+    comes and goes in bundles of all that a layer has.
+    """
+    if compression is not Compression.FAST or store.shared:
+        return {}
+    level = LEVELS[compression]
+    files = [file for file in tree.files if _is_kept(file.blob.size, level) and not file.path.endswith(".py")]
+    blobs = {file.blob.sha256: file.blob for file in sorted(files, key=lambda file: -file.blob.size)}
+    pool = ThreadPoolExecutor(os.cpu_count())
+    streams = {sha256: pool.submit(_read_stream, blob, level, store) for sha256, blob in blobs.items()}
+    pool.shutdown(wait=False)
+    return streams
+
+
+def _read_stream(blob: Blob, level: Level, store: Store) -> bytes:
+    return _stream(blob.read(), blob.sha256, level, store, {})
+
+
+def archive(
+    tree: Tree,
+    compression: Compression,
+    epoch: int,
+    store: Store,
+    progress: Progress,
+    ahead: Streams = MappingProxyType({}),
+) -> Archive:
+    """Packs ``tree``; ``ahead`` are streams of this compression. Raises ``VerificationError`` where it is more than
+    Lambda takes.
+    """
     check_limit(tree)
     level = LEVELS[compression]
     with progress.step("compress") as step:
         step.expect(tree.size)
 
-        def packed(entry: Entry) -> Packed:
-            done = pack(entry, level, store)
-            step.advance(entry.size)
+        def packed(share: Sequence[Entry]) -> list[Packed]:
+            done = [pack(entry, level, store, ahead) for entry in share]
+            step.advance(sum(entry.size for entry in share))
             return done
 
         shared = bundles.bundled(store, level.name, _kept(tree, level), progress.warn)
         with shared, ThreadPoolExecutor(os.cpu_count()) as pool:
-            rows = list(pool.map(packed, tree.entries))
+            rows = [row for rows in pool.map(packed, _shares(tree.entries)) for row in rows]
         data = write(rows, epoch)
         step.note(f"{megabytes(tree.size)} → {megabytes(len(data))}")
     return Archive(
@@ -120,6 +158,19 @@ def archive(tree: Tree, compression: Compression, epoch: int, store: Store, prog
         unzipped=tree.size,
         data=data,
     )
+
+
+def _shares(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries in their order, a few small ones together: to hand one over takes as long as to pack it."""
+    shares: list[list[Entry]] = []
+    size = SHARE
+    for entry in entries:
+        if size >= SHARE:
+            shares.append([])
+            size = 0
+        shares[-1].append(entry)
+        size += max(entry.size, SHARE // MOST_OF_SHARE)
+    return shares
 
 
 def won(tree: Tree) -> float:
@@ -165,15 +216,17 @@ def check_limit(tree: Tree) -> None:
     )
 
 
-def pack(entry: Entry, level: Level, store: Store) -> Packed:
-    """Compresses one entry, or takes its stream from the store. What deflate does not shrink is stored."""
+def pack(entry: Entry, level: Level, store: Store, ahead: Streams = MappingProxyType({})) -> Packed:
+    """Compresses one entry, or takes its stream from those made ``ahead``, or the store. What deflate does not shrink
+    is stored.
+    """
     match entry:
         case File():
             data, sha256, mode = entry.blob.read(), entry.blob.sha256, 0o100755 if entry.executable else 0o100644
         case Link():
             data = entry.target.encode()
             sha256, mode = digest.sha256(data), 0o120777
-    stream = _stream(data, sha256, level, store)
+    stream = _stream(data, sha256, level, store, ahead)
     stored = len(stream) >= len(data)
     return Packed(
         name=entry.path.encode(),
@@ -200,7 +253,9 @@ def _is_kept(size: int, level: Level) -> bool:
     return size >= max(level.kept_from, 1)
 
 
-def _stream(data: bytes, sha256: str, level: Level, store: Store) -> bytes:
+def _stream(data: bytes, sha256: str, level: Level, store: Store, ahead: Streams) -> bytes:
+    if begun_stream := ahead.get(sha256):
+        return begun_stream.result()
     if not _is_kept(len(data), level):
         return level.compress(data)
     kept = store.get(level.name, sha256)

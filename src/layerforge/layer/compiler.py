@@ -37,6 +37,9 @@ LAZY = resources.path("lazy_imports.py")
 
 WORKER_LOG_LINES = 20
 
+FEWEST = 8
+"""Modules that are worth a process of their own: to start one takes as long."""
+
 WAITING_EFFORT = 4
 """How many times as long a module takes whose imports wait."""
 
@@ -160,7 +163,7 @@ def _effort(module: Module) -> int:
 
 def _balanced(ahead: Sequence[int], sizes: Sequence[int], jobs: int) -> list[list[int]]:
     """Shares ``ahead`` out, the largest first, each to the batch that has least."""
-    batches: list[list[int]] = [[] for _ in range(min(jobs, len(ahead)))]
+    batches: list[list[int]] = [[] for _ in range(min(jobs, -(-len(ahead) // FEWEST)))]
     loads = [(0, number) for number in range(len(batches))]
     for index in sorted(ahead, key=lambda index: -sizes[index]):
         load, number = loads[0]

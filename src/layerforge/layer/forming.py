@@ -11,7 +11,7 @@ from layerforge.build.plan import Built, Plan
 from layerforge.layer import archive as archives
 from layerforge.layer import fit_search, misfit, provided
 from layerforge.layer.ahead import Ahead
-from layerforge.layer.archive import Archive, archive
+from layerforge.layer.archive import Archive, Streams, archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
 from layerforge.layer.data_files import Fetched, LaidData, laid, with_data
@@ -39,6 +39,8 @@ class Formed:
     data: tuple[LaidData, ...]
     ahead: Ahead | None = None
     """Its modules that are compiled already."""
+    streams: Streams = field(default_factory=dict)
+    """Its files that are compressed already, with the plan's compression."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,8 @@ class Bench:
             self.packed.clear()
             made = self.formed(ways)
             compression, epoch = made.plan.compression, made.plan.epoch
-            self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress)
+            streams = made.streams if Way.SMALL not in ways and Way.MAX not in ways else {}
+            self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress, streams)
         return self.packed[ways]
 
     def _assembled(self, planned: Plan, *, runtime: bool) -> Formed:
@@ -123,6 +126,7 @@ class Bench:
                 patches=patches,
                 data=laid(data),
                 ahead=ahead,
+                streams=archives.begun(tree, self.plan.compression, self.search.store),
             )
         return self.assembled[runtime]
 
