@@ -57,10 +57,12 @@ def graph_of(trace: Trace, costs: Mapping[str, float]) -> Graph:
     waits: dict[str, dict[Wait, set[str]]] = defaultdict(lambda: defaultdict(set))
     for name in trace.modules:
         fixed[name].update(one for one in parents(name) if one in trace.modules)
+    # A handler's file is run and not imported: nobody asks for it, and what it asks for, the function does.
+    imported = {edge.module for edge in trace.edges} & trace.modules.keys()
     for edge in trace.edges:
         if edge.module not in trace.modules:
             continue
-        importer = edge.importer if edge.importer in trace.modules else ROOT
+        importer = edge.importer if edge.importer in imported else ROOT
         found = set(_responsible(trace, importer, edge.line, edge.module))
         for wait in found:
             waits[importer][wait].add(edge.module)

@@ -41,6 +41,7 @@ FACTS: Mapping[str, TestFacts] = {
         requires=("mpmath", "threadpoolctl"), env={"SCIPY_AVAILABLE_MEM": "2G", "NPY_AVAILABLE_MEM": "2 GB"}
     ),
     "scikit-learn": TestFacts(requires=("pandas",)),
+    "pyarrow": TestFacts(requires=("cffi", "pandas", "pytz")),  # it declares nothing, and skips what it does not find
 }
 """By normalised name."""
 

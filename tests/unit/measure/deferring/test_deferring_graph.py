@@ -21,6 +21,12 @@ def test_a_module_keeps_the_packages_that_it_lies_in() -> None:
     assert graph.fixed["a.b.c"] == {"a", "a.b"}
 
 
+def test_what_a_handlers_file_imports_the_function_asks_for_though_nobody_imports_that_file() -> None:
+    graph = graph_of(a_trace([("app", 1, "", "top"), ("top", 3, "", "json")], {"top": (a_statement(3, "json"),)}), {})
+    assert graph.fixed[ROOT] == {"top"}
+    assert graph.waits["top"] == {Wait("top", "json"): frozenset({"json"})}
+
+
 def test_a_name_that_is_a_module_waits_alone_though_nobody_asked_for_it_again() -> None:
     statements = {"top": (a_statement(3, "pkg", "heavy", "tool"),)}
     edges = [TOP, ("__main__", 2, "", "pkg.heavy"), ("top", 3, "", "pkg")]
