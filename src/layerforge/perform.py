@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from layerforge.core.text import megabytes
 from layerforge.core.watched import go_on
 from layerforge.examine.examine import examine
 from layerforge.layer import forming
+from layerforge.layer.archive import Archive
 from layerforge.layer.data_files import fetched
 from layerforge.layer.forming import Bench
 from layerforge.report.delivery import (
@@ -157,6 +158,12 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
     # It takes a third of a second and is needed in the end; until then this process often waits for others.
     threading.Thread(target=made_ready).start()
     with ThreadPoolExecutor(1) as beside, session.store.workspace() as workspace:
+        kept: dict[str, Future[None]] = {}
+
+        def begin_to_keep(packed: Archive) -> None:
+            if packed.sha256 not in kept:
+                kept[packed.sha256] = beside.submit(keep_zip, packed.sha256, packed.data, session.store)
+
         bench = Bench(
             plan=planned,
             data=fetched(planned.spec.data, session.search, workspace),
@@ -164,9 +171,10 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
             interpreter=interpreter,
             search=session.search,
             workspace=workspace,
+            on_likely=begin_to_keep,
         )
         made = forming.made(bench)
-        kept = beside.submit(keep_zip, made.packed.sha256, made.packed.data, session.store)
+        begin_to_keep(made.packed)
         one = made.formed
         layer_manifest = manifest(
             one.plan, one.tree, one.results, made.packed, session.engine.name, one.patches, one.data, made.fitted
@@ -175,7 +183,7 @@ def make(work: LayerWork, interpreter: Interpreter | None, session: Session) -> 
         layer = described(layer_manifest, one.tree, found, made.packed.data)
     # What the image says of itself is left out where it was not let finish.
     go_on(progress)
-    kept.result()
+    kept[layer_manifest.sha256].result()
     keep_record(planned, layer, session.store)
     return layer
 

@@ -14,6 +14,7 @@ from layerforge.build.session import Session
 from layerforge.core.store import bundles
 from layerforge.core.store.disk import DiskStore
 from layerforge.core.store.protocol import Made
+from layerforge.layer import compiler
 from layerforge.resolve import wheels
 from served_index import NOWHERE, ServedIndex
 from unit.test_pipeline import Line
@@ -85,7 +86,7 @@ def test_a_new_machine_writes_the_same_files_without_an_index(
     far = Behind()
     first = built(Machine(folder=folder(tmp_path / "first"), far=far), locked, index.url, monkeypatch)
     kinds = {kind for kind, _ in far.values}
-    assert kinds == {wheels.KIND, wheels.CHOSEN, "bytecode-bundle", "libdeflate-6-bundle"}
+    assert kinds == {wheels.KIND, wheels.CHOSEN, compiler.KIND, "libdeflate-6-bundle"}
     shared = dict(far.values)
     second = Machine(folder=folder(tmp_path / "second"), far=far)
     asked = len(index.asked)

@@ -132,8 +132,9 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, by: Path | N
             file.write(head)
             file.write(data)
         partial.replace(path)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
 
 
 def clear_partial(place: Path) -> None:

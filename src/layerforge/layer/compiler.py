@@ -1,4 +1,4 @@
-"""Compiles modules side by side, each once: what was compiled before comes from the store."""
+"""Compiles modules side by side, each package's once: what was compiled before comes from the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import heapq
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -21,8 +21,10 @@ from layerforge.core.store.protocol import Store
 from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
 
-KIND = "bytecode"
-"""Kind of the store's values: the letter of a worker's frame, then the ``.pyc`` or the reasons why there is none."""
+KIND = "bytecode-of-package"
+"""Kind of the store's values: what became of each module of a package, all as one, since thousands of small files take
+longer to write than most modules to compile. Of each it is the letter of a worker's frame, then the ``.pyc`` or the
+reasons why there is none."""
 
 WORKER = resources.path("compile_worker.py")
 BLANKING = resources.path("blank_docstrings.py")
@@ -88,14 +90,38 @@ def compile_all(
 ) -> list[Compiled]:
     """Compiles ``modules`` in ``jobs`` processes (one per processor by default); one result each, in their order.
 
-    The bytes depend on source, file name, options and interpreter alone. What the store has is not compiled again.
-    ``advance`` gets the number of modules that are done, from any thread but never from two at once. Raises
-    ``StepError`` where the interpreter cannot be started or dies. ``warn`` gets what is wrong with a shared store's
-    values.
+    The bytes depend on source, file name, options and interpreter alone. A package of which the store has all that is
+    asked for is not compiled again. ``advance`` gets the number of modules that are done, from any thread but never
+    from two at once. Raises ``StepError`` where the interpreter cannot be started or dies. ``warn`` gets what is wrong
+    with the store's values.
     """
     keys = [_key(module, interpreter) for module in modules]
-    with bundles.bundled(store, KIND, _groups(modules, keys), warn):
-        return _compile(modules, keys, interpreter, store, jobs or os.cpu_count() or 1, advance)
+    groups = _groups(modules, keys)
+    frames: dict[str, bytes] = {}
+    for package, own in groups.items():
+        frames |= _kept(store, own, package, warn)
+    ahead = [index for index, key in enumerate(keys) if key not in frames]
+    advance(len(modules) - len(ahead))
+    frames |= {keys[index]: frame for index, frame in _compiled_now(ahead, modules, interpreter, jobs, advance)}
+    for package in {modules[index].package for index in ahead}:
+        own = groups[package]
+        store.put(KIND, bundles.key_of(own), bundles.packed({key: frames[key] for key in own}))
+    return [_compiled(frames[key]) for key in keys]
+
+
+def _compiled_now(
+    ahead: Sequence[int],
+    modules: Sequence[Module],
+    interpreter: Interpreter,
+    jobs: int | None,
+    advance: Callable[[int], None],
+) -> Iterator[tuple[int, bytes]]:
+    """The frame of each module of these indices, by its index."""
+    workers, tell = jobs or os.cpu_count() or 1, _serially(advance)
+    batches = list(_batches(ahead, modules, workers))
+    work = [[modules[index] for index in batch] for batch in batches]
+    for batch, frames in zip(batches, _run_all(interpreter, work, workers, tell), strict=True):
+        yield from zip(batch, frames, strict=True)
 
 
 def _groups(modules: Sequence[Module], keys: Sequence[str]) -> dict[str, list[str]]:
@@ -106,31 +132,16 @@ def _groups(modules: Sequence[Module], keys: Sequence[str]) -> dict[str, list[st
     return groups
 
 
-def _compile(
-    modules: Sequence[Module],
-    keys: Sequence[str],
-    interpreter: Interpreter,
-    store: Store,
-    jobs: int,
-    advance: Callable[[int], None],
-) -> list[Compiled]:
-    """What the store has, and what ``jobs`` processes make of the rest."""
-    values = [_sound(store.get(KIND, key)) for key in keys]
-    ahead = [index for index, value in enumerate(values) if value is None]
-    advance(len(modules) - len(ahead))
-    batches = list(_batches(ahead, modules, jobs))
-    tell = _serially(advance)
-
-    def made(batch: Sequence[int]) -> list[bytes]:
-        frames = _run(interpreter, [modules[index] for index in batch], tell)
-        for index, frame in zip(batch, frames, strict=True):
-            store.put(KIND, keys[index], frame)
+def _kept(store: Store, group: Sequence[str], name: str, warn: Callable[[str], None]) -> Mapping[str, bytes]:
+    """What the store has of the modules of a package: all of them or none."""
+    data = store.get(KIND, bundles.key_of(group))
+    if data is None:
+        return {}
+    frames = bundles.unpacked(data) or {}
+    if frames.keys() == set(group) and all(map(_is_sound, frames.values())):
         return frames
-
-    for batch, frames in zip(batches, _all(made, batches, jobs), strict=True):
-        for index, frame in zip(batch, frames, strict=True):
-            values[index] = frame
-    return [_compiled(value) for value in values if value is not None]
+    warn(f"the stored bytecode of {name or 'files of no package'} is none; it is made again")
+    return {}
 
 
 def _key(module: Module, interpreter: Interpreter) -> str:
@@ -182,14 +193,14 @@ def _serially(advance: Callable[[int], None]) -> Callable[[int], None]:
     return locked
 
 
-def _all(
-    made: Callable[[Sequence[int]], list[bytes]], batches: Sequence[Sequence[int]], jobs: int
+def _run_all(
+    interpreter: Interpreter, work: Sequence[Sequence[Module]], jobs: int, advance: Callable[[int], None]
 ) -> list[list[bytes]]:
-    """What is made of every batch, each in a thread that waits for a worker process; ``jobs`` at once."""
-    if not batches:
+    """The frames of every batch, each with a worker process and a thread that waits for it; ``jobs`` at once."""
+    if not work:
         return []
-    with ThreadPoolExecutor(min(jobs, len(batches))) as pool:
-        futures = [pool.submit(made, batch) for batch in batches]
+    with ThreadPoolExecutor(min(jobs, len(work))) as pool:
+        futures = [pool.submit(_run, interpreter, batch, advance) for batch in work]
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
@@ -253,15 +264,12 @@ def _crash(interpreter: Interpreter, batch: Sequence[Module], done: process.Comp
     )
 
 
-def _sound(frame: bytes | None) -> bytes | None:
-    """A kept frame, if it is one: code of a module, or the reason why there is none."""
-    if frame is None or frame[:1] == b"C":
-        return frame
+def _is_sound(frame: bytes) -> bool:
+    """Whether a kept frame is one: code of a module, or the reason why there is none."""
     try:
-        frame.decode()
+        return frame[:1] == b"C" or (frame[:1] in (b"E", b"D") and bool(frame.decode()))
     except UnicodeDecodeError:
-        return None
-    return frame if frame[:1] in (b"E", b"D") else None
+        return False
 
 
 def _compiled(frame: bytes) -> Compiled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -64,6 +64,8 @@ class Bench:
     search: Search
     workspace: Path
     """What lies in it must outlive the layer's tree."""
+    on_likely: Callable[[Archive], None] = lambda _archive: None
+    """Gets the zip of a layer that most often is the last, before it is known whether another one is tried."""
     assembled: dict[bool, Formed] = field(default_factory=dict)
     """By whether it is without the runtime's packages. Their modules are not compiled."""
     compiled: dict[frozenset[Way], Formed] = field(default_factory=dict)
@@ -106,6 +108,8 @@ class Bench:
             compression, epoch = made.plan.compression, made.plan.epoch
             streams = made.streams if Way.SMALL not in ways and Way.MAX not in ways else {}
             self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress, streams)
+            if not (self.plan.goal and self.plan.goal.required):
+                self.on_likely(self.packed[ways])
         return self.packed[ways]
 
     def _assembled(self, planned: Plan, *, runtime: bool) -> Formed:

@@ -14,6 +14,13 @@ from layerforge.build.errors import EngineError
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No interpreter but the running one and those that a test makes."""
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "nowhere"))
+
+
 def a_program(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -51,6 +58,21 @@ def test_uv_is_asked_for_another_version(tmp_path: Path) -> None:
     found = interpreters.find(python, uv=uv_that_finds(tmp_path, path))
     assert found is not None
     assert (found.path, found.version) == (path, f"{python}.4")
+
+
+def test_what_lies_on_the_path_is_taken_without_asking_uv_but_for_virtual_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = not_running()
+    for name in ("env", "plain"):
+        a_python(tmp_path / name / "bin" / f"python{python}", version=f"{python}.4", magic=magic_of(python))
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}/env/bin:relative:{tmp_path}/plain/bin")
+    uv = a_program(tmp_path / "uv", f"touch {tmp_path}/asked")
+    found = interpreters.find(python, uv=uv)
+    assert found is not None
+    assert found.path == tmp_path / "plain" / "bin" / f"python{python}"
+    assert not (tmp_path / "asked").exists()
 
 
 def test_uv_downloads_nothing_and_looks_past_the_virtual_environment(tmp_path: Path) -> None:
@@ -143,7 +165,9 @@ def uv_that_installs(tmp_path: Path, *, versions: tuple[str, ...] = (".4",)) -> 
         f'mkdir -p "$d" && cp {tmp_path}/made{version} "$d/python{python}"'
         for version in versions
     )
-    return a_program(tmp_path / "uv", f'echo "$@" >> {tmp_path}/said\ntest "$2" = install || exit 2\n{puts}')
+    return a_program(
+        tmp_path / "uv", f'echo "$@" >> {tmp_path}/said\ntest "$2" = install || exit 2\nPATH=/usr/bin:/bin\n{puts}'
+    )
 
 
 @pytest.mark.usefixtures("bare")

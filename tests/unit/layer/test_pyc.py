@@ -526,7 +526,7 @@ def test_what_others_have_compiled_comes_by_packages_and_needs_no_interpreter(ru
         replace(a_module(text, name=name), package="one" if name == "a" else "two") for name, text in texts.items()
     ]
     first = compiler.compile_all(modules, interpreter=running, store=ours)
-    bundles = {key: value for key, value in ours.values.items() if key[0] == "bytecode-bundle"}
+    bundles = {key: value for key, value in ours.values.items() if key[0] == compiler.KIND}
     assert len(bundles) == 2
     broken = Interpreter(path=Path("/nonexistent/python"), version=running.version)
     theirs = FakeStore(shared=True, values=dict(bundles))
