@@ -21,7 +21,7 @@ from layerforge.core.store.protocol import Store
 from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
 
-KIND = "bytecode-of-package"
+KIND = bundles.BYTECODE
 """Kind of the store's values: what became of each module of a package, all as one, since thousands of small files take
 longer to write than most modules to compile. Of each it is the letter of a worker's frame, then the ``.pyc`` or the
 reasons why there is none."""

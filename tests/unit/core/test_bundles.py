@@ -104,5 +104,8 @@ def test_a_group_that_was_not_made_whole_is_not_put_together() -> None:
 
 
 def test_bundles_are_known_by_their_kind() -> None:
-    assert bundles.is_bundle("bytecode" + bundles.SUFFIX)
-    assert not bundles.is_bundle("bytecode")
+    assert bundles.is_bundle("streams" + bundles.SUFFIX)
+    assert not bundles.is_bundle("streams")
+    assert bundles.is_taken_apart("streams" + bundles.SUFFIX)
+    assert bundles.is_bundle(bundles.BYTECODE)
+    assert not bundles.is_taken_apart(bundles.BYTECODE)

@@ -22,9 +22,18 @@ _THREADS = 16
 """Bundles that are asked for at once: each takes a way to the store and back, and little else."""
 
 
+BYTECODE = f"bytecode{SUFFIX}"
+"""The bundles that are kept on this machine as they are."""
+
+
 def is_bundle(kind: str) -> bool:
-    """Whether values of a kind are bundles, whose parts are kept on this machine one by one."""
+    """Whether values of a kind are bundles."""
     return kind.endswith(SUFFIX)
+
+
+def is_taken_apart(kind: str) -> bool:
+    """Whether values of a kind are bundles whose parts are kept on this machine one by one."""
+    return is_bundle(kind) and kind != BYTECODE
 
 
 def key_of(keys: Collection[str]) -> str:

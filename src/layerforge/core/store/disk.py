@@ -256,7 +256,7 @@ def _gone(folder: Path, error: Exception) -> StepError:
 
 def _passes(kind: str) -> bool:
     """Whether values of a kind are kept on this machine in another form: one by one, or as files that uv knows."""
-    return kind == "wheel" or bundles.is_bundle(kind)
+    return kind == "wheel" or bundles.is_taken_apart(kind)
 
 
 def _made_key(kind: str, key: str) -> str:
