@@ -1,12 +1,16 @@
-"""Modules that are compiled while their tree is still being pruned: those that are certain to stay."""
+"""What is begun before it is asked for: modules that are certain to stay are compiled while their tree is pruned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from layerforge.layer.compiler import Compiled, Module
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +27,12 @@ class Ahead:
 
 def begun(modules: Sequence[Module], compile_all: Callable[[Sequence[Module]], list[Compiled]]) -> Ahead:
     """Has modules compiled in a thread of its own, which ends with them whether or not anybody asks for them."""
+    return Ahead(modules=tuple(modules), results=beside(compile_all, modules))
+
+
+def beside(work: Callable[[A], T], about: A) -> Future[T]:
+    """What becomes of a piece of work that is done in a thread of its own."""
     pool = ThreadPoolExecutor(1)
-    results = pool.submit(compile_all, modules)
+    result = pool.submit(work, about)
     pool.shutdown(wait=False)
-    return Ahead(modules=tuple(modules), results=results)
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from layerforge.build.interpreters import Interpreter
 from layerforge.build.plan import Built, Plan
 from layerforge.layer import archive as archives
 from layerforge.layer import fit_search, misfit, provided
-from layerforge.layer.ahead import Ahead
+from layerforge.layer.ahead import Ahead, beside
 from layerforge.layer.archive import Archive, Streams, archive
 from layerforge.layer.assemble import assemble
 from layerforge.layer.candidates import check_limit
@@ -25,6 +26,9 @@ from layerforge.layer.tree import Tree
 from layerforge.layer.variants import without_parts
 from layerforge.resolve.fit import Goal, Way
 from layerforge.resolve.sources import Search
+
+USUAL_RATIO = 3
+"""Bytes of a layer by those of its zip."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,8 @@ class Bench:
     """The last one alone: each is as large as the layer."""
     shares: dict[tuple[Way, ...], float] = field(default_factory=dict)
     """What ``won`` has said."""
+    samples: dict[tuple[Way, ...], Future[float]] = field(default_factory=dict)
+    """What it will say of layers that are about to be packed."""
 
     def unzipped(self, ways: tuple[Way, ...]) -> int:
         """Bytes of the layer's files."""
@@ -87,7 +93,8 @@ class Bench:
 
     def won(self, ways: tuple[Way, ...]) -> float:
         """The share of the layer's zip that ``small`` wins over ``fast``, by a sample."""
-        self.shares[ways] = archives.won(self.formed(ways).tree)
+        sample = self.samples.get(ways)
+        self.shares[ways] = sample.result() if sample else archives.won(self.formed(ways).tree)
         return self.shares[ways]
 
     def formed(self, ways: tuple[Way, ...]) -> Formed:
@@ -106,6 +113,8 @@ class Bench:
             self.packed.clear()
             made = self.formed(ways)
             compression, epoch = made.plan.compression, made.plan.epoch
+            if _is_likely_too_large(made.tree, self.plan.goal):
+                self.samples[ways] = beside(archives.won, made.tree)
             streams = made.streams if Way.SMALL not in ways and Way.MAX not in ways else {}
             self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress, streams)
             if not (self.plan.goal and self.plan.goal.required):
@@ -142,6 +151,12 @@ class Bench:
         self, tree: Tree, planned: Plan, passes: Passes, ahead: Ahead | None = None
     ) -> tuple[Tree, tuple[PassResult, ...]]:
         return optimize(tree, planned, self.interpreter, self.search.store, self.search.progress, passes, ahead)
+
+
+def _is_likely_too_large(tree: Tree, goal: Goal | None) -> bool:
+    """Whether it is about to be asked what ``small`` would win, by what files take that are packed."""
+    tries_small = goal is not None and not goal.required and Way.SMALL in goal.ways
+    return bool(tries_small and goal and goal.fit.zipped and tree.size > USUAL_RATIO * goal.fit.zipped)
 
 
 def made(bench: Bench) -> Made:
