@@ -42,7 +42,7 @@ WORKER_LOG_LINES = 20
 FEWEST = 8
 """Modules that are worth a process of their own: to start one takes as long."""
 
-WAITING_EFFORT = 4
+WAITING_EFFORT = 3
 """How many times as long a module takes whose imports wait."""
 
 

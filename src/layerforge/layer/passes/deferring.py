@@ -87,9 +87,11 @@ def _lists_nothing(sources: Mapping[str, File], one: Deferral) -> bool:
 def _stars(path: str, file: File) -> Iterator[tuple[int, str]]:
     """Line and absolute name of every module that a source takes all names of."""
     data = file.blob.read()
+    if not _STARRED.search(data):
+        return
     module, is_package = place(path)
     package = (module if is_package else module.rpartition(".")[0]).split(".")
-    for match in _STAR.finditer(data) if _STARRED.search(data) else ():
+    for match in _STAR.finditer(data):
         dots, name = len(match[1]), match[2].decode()
         parts = package[: len(package) - dots + 1] if dots else []
         yield data.count(b"\n", 0, match.start(1)) + 1, ".".join([*parts, *([name] if name else [])])

@@ -222,12 +222,13 @@ def _bare_suffixes(data: bytes) -> set[str]:
 
 def _folder_names(wanted: Wanted, data: bytes) -> Iterator[str]:
     """Names of folders from which a module may read any file: where it puts paths together, or lists folders."""
+    may_place = _calls(data, _OF_PACKAGES)  # which are more
     if _lists(data):
         texts = [data]
     else:
-        texts = _PLACES.findall(data) if _calls(data, _PLACING) else []
+        texts = _PLACES.findall(data) if may_place and _calls(data, _PLACING) else []
         texts += [b'"' + b"/".join(pair) + b'"' for pair in _operands(data)]
-    packages = _OF_PACKAGE.findall(data) if _calls(data, _OF_PACKAGES) else []
+    packages = _OF_PACKAGE.findall(data) if may_place else []
     texts += (b'"' + name.replace(b".", b"/") + b'"' for name in packages)
     for text in texts:
         yield from (word.decode() for word in wanted.folders & set(_WORDS.findall(text)))

@@ -177,7 +177,7 @@ def _prove(old: bytes, new: bytes) -> None:
     for before, after in zip(then, now, strict=True):
         if before.type == LOAD and not after.aligned:
             raise Unsafe("a cut segment's offset and address would not agree")
-        # Slices would be copies, of all that a layer has.
+        # A slice would be a copy, of all that a layer has.
         if before.size and not is_now.startswith(memoryview(was)[before.offset : before.end], after.offset):
             raise Unsafe("a cut segment would hold other bytes")
 
