@@ -117,7 +117,8 @@ class Bench:
                 self.samples[ways] = beside(archives.won, made.tree)
             streams = made.streams if Way.SMALL not in ways and Way.MAX not in ways else {}
             self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress, streams)
-            if not (self.plan.goal and self.plan.goal.required):
+            # What others read is put there once it is certain.
+            if not self.search.store.shared and not (self.plan.goal and self.plan.goal.required):
                 self.on_likely(self.packed[ways])
         return self.packed[ways]
 

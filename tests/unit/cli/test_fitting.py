@@ -32,6 +32,12 @@ def test_nothing_offered_is_the_size_itself(tmp_path: Path) -> None:
     assert fitting.estimate(layer, Offer(bytecode_only=False, small=True)) < layer.stat().st_size
 
 
+def test_what_small_wins_is_not_tried_where_it_is_known(tmp_path: Path) -> None:
+    layer = a_layer(tmp_path)
+    offer = Offer(bytecode_only=False, small=True)
+    assert fitting.estimate(layer, offer, 0.25) == pytest.approx(0.75 * layer.stat().st_size, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("part", "words"), [(0.9, "which fits"), (1.0, "which may just fit"), (1.1, "which does not fit either")]
 )

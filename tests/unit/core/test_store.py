@@ -36,6 +36,24 @@ def test_what_is_put_is_got_back(tmp_path: Path) -> None:
     assert (upkeep.kinds(store)["kind"].count, upkeep.kinds(store)["kind"].size) == (1, 5 + 32)
 
 
+def test_a_store_that_was_cleared_between_two_values_keeps_the_second(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.put("kind", KEY, b"first")
+    shutil.rmtree(store.folder)
+    store.put("kind", KEY, b"second")
+    assert store.get("kind", KEY) == b"second"
+    assert store.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_in_the_place_of_a_value_gives_way(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.put("kind", KEY, b"first")
+    value_of(tmp_path).unlink()
+    (value_of(tmp_path) / "inside").mkdir(parents=True)
+    store.put("kind", KEY, b"second")
+    assert store.get("kind", KEY) == b"second"
+
+
 def test_what_is_held_is_known_without_reading_it(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     assert not store.holds("kind", KEY)

@@ -3,6 +3,7 @@ import io
 import random
 import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,34 @@ def test_what_compressing_well_wins_is_told_by_a_sample_that_no_order_changes() 
     assert archive.won(a_tree(*reversed(files))) == share
     assert archive.won(a_tree(a_file("a", bytes(range(256))))) == 0
     assert archive.won(a_tree()) == 0
+
+
+def test_streams_that_were_begun_before_the_tree_was_whole_give_the_same_bytes() -> None:
+    kept = archive.LEVELS[Compression.FAST].kept_from
+    large = [a_file(f"python/lib{number}.so", bytes([number]) * kept + a_source(number)) for number in range(3)]
+    small = [a_file(f"python/m{number}.py", a_source(number)) for number in range(120)]
+    store = FakeStore()
+    streams = archive.begun(a_tree(*large, *small), Compression.FAST, store)
+    assert set(streams) == {one.blob.sha256 for one in large}
+    whole = a_tree(*large, *small, a_file("python/m0.pyc", b"code"))
+    made = archive.archive(whole, Compression.FAST, archive.EARLIEST, FakeStore(), FakeProgress(), streams)
+    assert made.data == pack(whole)
+    assert len(store.values) == 3
+
+
+@pytest.mark.parametrize(
+    ("compression", "shared"), [(Compression.SMALL, False), (Compression.MAX, False), (Compression.FAST, True)]
+)
+def test_nothing_is_begun_that_takes_long_or_that_others_have(compression: Compression, shared: bool) -> None:
+    tree = a_tree(a_file("python/lib.so", bytes(100_000)))
+    assert archive.begun(tree, compression, FakeStore(shared=shared)) == {}
+
+
+def test_what_cannot_be_kept_of_what_was_begun_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
+    lost = File(path="python/lib.so", blob=Blob(sha256="0" * 64, size=100_000, source=tmp_path / "gone"))
+    streams = archive.begun(a_tree(lost), Compression.FAST, FakeStore())
+    with pytest.raises(FileNotFoundError):
+        archive.archive(a_tree(lost), Compression.FAST, archive.EARLIEST, FakeStore(), FakeProgress(), streams)
 
 
 def test_of_a_large_file_no_more_than_the_sample_is_compressed(monkeypatch: pytest.MonkeyPatch) -> None:

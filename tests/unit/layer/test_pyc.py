@@ -534,6 +534,16 @@ def test_what_others_have_compiled_comes_by_packages_and_needs_no_interpreter(ru
     assert theirs.values == ours.values
 
 
+def test_a_package_of_which_one_module_is_new_is_compiled_again_and_no_other(running: Interpreter) -> None:
+    store, told = FakeStore(), list[int]()
+    own = [replace(a_module(f"x = {name!r}\n", name=name), package=name[0]) for name in ("a1", "a2", "b1", "b2")]
+    compiler.compile_all(own, interpreter=running, store=store)
+    other = [*own[:3], replace(a_module("x = 2\n", name="b2"), package="b")]
+    again = compiler.compile_all(other, interpreter=running, store=store, advance=told.append)
+    assert told == [2, 1, 1], "what is kept of the one, and each module of the other"
+    assert again == compiler.compile_all(other, interpreter=running, store=FakeStore())
+
+
 @pytest.mark.parametrize("frame", [b"", b"[]", b"E\xff", b"X"])
 def test_what_the_store_has_that_is_no_frame_is_compiled_again(frame: bytes, running: Interpreter) -> None:
     store, module = FakeStore(), a_module("x = 1\n")
