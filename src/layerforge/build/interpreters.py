@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from layerforge.build.engine import Builder
 from layerforge.build.errors import EngineError
 from layerforge.core import process
 from layerforge.core.errors import UsageError
 from layerforge.core.progress import Progress
 from layerforge.core.runtimes import announced, runtimes
+from layerforge.core.uv_program import uv_program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +120,7 @@ def may_fetch() -> bool:
 def _fetch(python: str, own: Path, uv: Path | None) -> str:
     """Has uv download an interpreter; what went wrong, if anything did."""
     env = {**os.environ, "UV_PYTHON_INSTALL_DIR": str(own.absolute())}
-    argv = [uv or find_uv_bin(), "python", "install", "--no-bin", "--no-progress", f"cpython@{python}"]
+    argv = [uv or uv_program(), "python", "install", "--no-bin", "--no-progress", f"cpython@{python}"]
     try:
         own.mkdir(parents=True, exist_ok=True)
         done = process.run(argv, env=env, timeout=FETCH_TIMEOUT)
@@ -135,7 +134,7 @@ def _fetch(python: str, own: Path, uv: Path | None) -> str:
 def missing(python: str) -> UsageError:
     """The error for a Python that has to be there and is not."""
     # layerforge brings uv along, but perhaps not onto the user's PATH.
-    tool = "uv" if shutil.which("uv") else find_uv_bin()
+    tool = "uv" if shutil.which("uv") else uv_program()
     forbidden = os.environ.get("UV_PYTHON_DOWNLOADS", "").strip().lower() in _REFUSED - {"manual"}
     # uv itself refuses to install one then.
     command = f"UV_PYTHON_DOWNLOADS=manual {tool}" if forbidden else tool
@@ -172,7 +171,7 @@ def _ask_uv(python: str, uv: Path | None) -> Path | None:
     # Without a cache, so that a home that cannot be written is no reason to find none.
     options = ["--no-python-downloads", "--system", "--no-project", "--no-cache"]
     try:
-        argv = [uv or find_uv_bin(), "python", "find", *options, f"cpython@{python}"]
+        argv = [uv or uv_program(), "python", "find", *options, f"cpython@{python}"]
         done = process.run(argv, env=_with_pyenv(os.environ, python), timeout=PROBE_TIMEOUT)
     except OSError:
         return None

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from layerforge.build.interpreters import Interpreter
 from layerforge.build.packed import one_wheel
 from layerforge.core import process
 from layerforge.core.errors import StepError
+from layerforge.core.uv_program import uv_program
 from layerforge.resolve.uv_environment import environment, refuse_builds
 from layerforge.resolve.uv_failures import ANSI, SECRET
 
@@ -43,7 +42,7 @@ def built_here(
     refuse_builds()
     python = str(interpreter.path) if interpreter else sys.executable
     places = [word for line in indexes for word in line.split(" ", 1)]
-    argv = [find_uv_bin(), "build", "--wheel", "--no-build", "--no-create-gitignore", "--python", python]
+    argv = [uv_program(), "build", "--wheel", "--no-build", "--no-create-gitignore", "--python", python]
     argv += ["--out-dir", str(into), *places, str(folder)]
     passed = {key: value for key, value in environment(os.environ).items() if key != _NO_HOME}
     env = passed | variables | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}

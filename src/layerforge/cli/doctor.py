@@ -6,7 +6,6 @@ import shutil
 from dataclasses import asdict, dataclass
 
 import click
-import uv
 
 from layerforge import __version__
 from layerforge.build import interpreters
@@ -20,6 +19,7 @@ from layerforge.core import process, runtimes
 from layerforge.core.runtimes import Arch, Target
 from layerforge.core.store import disk
 from layerforge.core.text import megabytes
+from layerforge.core.uv_program import uv_program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def _targets() -> list[Target]:
 
 
 def _tool() -> Report:
-    done = process.run([uv.find_uv_bin(), "--version"])
+    done = process.run([uv_program(), "--version"])
     return Report(name="uv", good=done.status == 0, says=done.stdout.decode().strip() or done.stderr.strip())
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from layerforge.core import process, runtimes
 from layerforge.core.errors import LayerforgeError, StepError
 from layerforge.core.runtimes import Arch, Target
+from layerforge.core.uv_program import uv_program
 from layerforge.resolve.errors import LockError
 from layerforge.resolve.lock import Pin
 from layerforge.resolve.recipe import Source
@@ -262,11 +262,11 @@ def run_uv(argv: Sequence[str], *, stdin: str, on_line: Callable[[str], None] | 
     env = {**environment(os.environ), "RUST_LOG": "uv_extract=warn,uv_installer=debug"}
     with tempfile.TemporaryDirectory(prefix="layerforge-") as folder:
         own = with_keyring(env, Path(folder))
-        done = process.run([uv.find_uv_bin(), *argv], stdin=stdin.encode(), env=own, on_line=on_line)
+        done = process.run([uv_program(), *argv], stdin=stdin.encode(), env=own, on_line=on_line)
     if unsafe := _UNSAFE.findall(ANSI.sub("", done.stderr)):
         # uv tells of them while it unpacks, and never again of what its cache holds unpacked.
         if names := set(_UNPACKED.findall(done.stderr) or _PINNED.findall(f"{stdin}\n{done.stdout.decode()}")):
-            process.run([uv.find_uv_bin(), "cache", "clean", "--quiet", *sorted(names)], env=env)
+            process.run([uv_program(), "cache", "clean", "--quiet", *sorted(names)], env=env)
         raise refuse_unsafe(unsafe)
     return done
 
