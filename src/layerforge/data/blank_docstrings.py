@@ -31,6 +31,7 @@ SKIPPED = re.compile(rb"(?:[^#\"']+|#[^\n]*|(?<![fFtT])(?<![fFtT][rR])" + TEXT +
 """What need not be looked at: all but formatted texts."""
 
 FORMATTED_OPENS = re.compile(rb"[fFtT](?<![a-qs-zA-QS-Z0-9_].)[rR]?[\"']", re.DOTALL)
+"""Where a formatted text may begin."""
 
 FORMATS = re.compile(rb".?[fFtT]\Z|[fFtT][rR]\Z", re.DOTALL)
 """The end of what stands before a formatted text."""

@@ -22,8 +22,8 @@ from layerforge.layer.pyc import number_at
 from layerforge.layer.tree import Blob
 
 KIND = bundles.BYTECODE
-"""Kind of the store's values: what became of each module of a package, all as one, since thousands of small files take
-longer to write than most modules to compile. Of each it is the letter of a worker's frame, then the ``.pyc`` or the
+"""Kind of the store's values: what became of each module of a package, all as one, since to write a thousand small
+files takes about a tenth of a first build. Of each it is the letter of a worker's frame, then the ``.pyc`` or the
 reasons why there is none."""
 
 WORKER = resources.path("compile_worker.py")

@@ -115,7 +115,7 @@ class Bench:
             compression, epoch = made.plan.compression, made.plan.epoch
             if _is_likely_too_large(made.tree, self.plan.goal):
                 self.samples[ways] = beside(archives.won, made.tree)
-            streams = made.streams if Way.SMALL not in ways and Way.MAX not in ways else {}
+            streams = made.streams if compression is self.plan.compression else {}
             self.packed[ways] = archive(made.tree, compression, epoch, self.search.store, self.search.progress, streams)
             # What others read is put there once it is certain.
             if not self.search.store.shared and not (self.plan.goal and self.plan.goal.required):
@@ -156,8 +156,9 @@ class Bench:
 
 def _is_likely_too_large(tree: Tree, goal: Goal | None) -> bool:
     """Whether it is about to be asked what ``small`` would win, by what files take that are packed."""
-    tries_small = goal is not None and not goal.required and Way.SMALL in goal.ways
-    return bool(tries_small and goal and goal.fit.zipped and tree.size > USUAL_RATIO * goal.fit.zipped)
+    if goal is None or goal.required or goal.fit.zipped is None or Way.SMALL not in goal.ways:
+        return False
+    return tree.size > USUAL_RATIO * goal.fit.zipped
 
 
 def made(bench: Bench) -> Made:

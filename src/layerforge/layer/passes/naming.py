@@ -88,7 +88,7 @@ _PLAIN = frozenset({".a", ".c", ".f", ".h", ".in", ".src"})
 """Suffixes that say nothing without their dot: ``"c"`` is a colour, too."""
 
 _INCLUDES = re.compile(rb"\b(?:include|import|extends)[ \t]*[\"'<]([^\"'<>\n]{1,300})[\"'>]")
-_FEW = 8
+FEW = 8
 """Words that are looked for one by one, which for more takes longer than to look for all that may be one."""
 
 _LONGEST = 200
@@ -154,7 +154,7 @@ class Wanted:
 
     def may_name_modules(self, data: bytes) -> bool:
         """Whether a source may name a module: it holds the last part of the name of one."""
-        return len(self.last_parts) > _FEW or any(part in data for part in self.last_parts)
+        return len(self.last_parts) > FEW or any(part in data for part in self.last_parts)
 
     @cached_property
     def last_parts(self) -> frozenset[bytes]:

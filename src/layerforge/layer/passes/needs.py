@@ -13,9 +13,6 @@ from layerforge.layer.passes import naming
 from layerforge.layer.passes.naming import Source
 from layerforge.layer.passes.prune_rules import NAMED, RECIPE, guarded_rules, is_code
 
-_FEW = 8
-"""Words that are looked for one by one."""
-
 _ATTACHES = b"attach_stub"
 """What a module calls that loads its names lazily, by lazy_loader, as the stub beside it lists them."""
 
@@ -108,7 +105,7 @@ def _telling_words(doomed: Iterable[str], kept: Iterable[str]) -> Sequence[re.Pa
     """
     alive = {folder for path in kept for folder in folders(path)}
     words = [_alone(word) for word in sorted({_first_word(path, alive) for path in doomed})]
-    return [re.compile(one) for one in (words if len(words) <= _FEW else [b"|".join(words)])]
+    return [re.compile(one) for one in (words if len(words) <= naming.FEW else [b"|".join(words)])]
 
 
 def _alone(word: bytes) -> bytes:
