@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -117,16 +115,10 @@ def begun(tree: Tree, compression: Compression, store: Store) -> Streams:
     level = LEVELS[compression]
     files = [file for file in tree.files if _is_kept(file.blob.size, level) and not file.path.endswith(".py")]
     blobs = {file.blob.sha256: file.blob for file in sorted(files, key=lambda file: -file.blob.size)}
-    pool = ThreadPoolExecutor(os.cpu_count(), initializer=_step_back)
+    pool = ThreadPoolExecutor(os.cpu_count())
     streams = {sha256: pool.submit(_read_stream, blob, level, store) for sha256, blob in blobs.items()}
     pool.shutdown(wait=False)
     return streams
-
-
-def _step_back() -> None:
-    """Lets all else go first: the processes that compile would end one after the other instead of together."""
-    if sys.platform == "linux":  # which alone has a priority for each thread
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _read_stream(blob: Blob, level: Level, store: Store) -> bytes:
