@@ -383,12 +383,15 @@ def test_an_interrupted_build_leaves_nothing_half_written(
     recipe = _slow_recipe(index, tmp_path / "mine" / "demo")
     env = {**os.environ, **NO_ENGINE, "LAYERFORGE_CACHE": str(tmp_path / "store")}
     argv = [sys.executable, "-m", "layerforge", "build", str(recipe), "--python", PYTHON]
-    child = subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "store").glob("store-v2/values/layer/*/*")):
-        assert child.poll() is None
-        time.sleep(0.02)
-    child.send_signal(number)
-    _, err = child.communicate(timeout=30)
+    with subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            while not list((tmp_path / "store").glob("store-v2/values/layer/*/*")):
+                assert child.poll() is None
+                time.sleep(0.02)
+            child.send_signal(number)
+            _, err = child.communicate(timeout=30)
+        finally:
+            child.kill()
     assert child.returncode == (-9 if number is signal.SIGKILL else 130)
     assert not list((tmp_path / "dist").iterdir())
     if number is not signal.SIGKILL:

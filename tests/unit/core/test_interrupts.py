@@ -73,6 +73,28 @@ def test_a_second_signal_leaves_at_once_and_a_late_one_changes_nothing() -> None
     assert ran == [(130, ["first", "ended"], ""), (0, ["first", "alive"], "")]
 
 
+@pytest.mark.parametrize("waits", ["threading.Event().wait()", "queue.SimpleQueue().get()", "Future().result()"])
+def test_a_signal_that_another_thread_gets_ends_what_the_main_thread_waits_for(waits: str) -> None:
+    program = f"""
+        import queue, signal, threading, time
+        from concurrent.futures import Future
+        from layerforge.core import interrupts
+        interrupts.raise_once(lambda: None)
+        def take():
+            time.sleep(0.2)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            time.sleep(60)
+        threading.Thread(target=take, daemon=True).start()
+        try:
+            {waits}
+        except KeyboardInterrupt:
+            print("heard", flush=True)
+    """
+    argv = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")
+
+
 def test_a_program_that_starts_with_ctrl_c_ignored_goes_on_to_ignore_it() -> None:
     program = """
         import os, signal
@@ -89,8 +111,12 @@ def test_a_program_that_starts_with_ctrl_c_ignored_goes_on_to_ignore_it() -> Non
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """The handlers of this process, which it gets back."""
-    kept = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    kept = {number: signal.getsignal(number) for number in (*interrupts.SIGNALS, signal.SIGURG)}
+    wakeup = signal.set_wakeup_fd(-1)
     yield
+    opened = signal.set_wakeup_fd(wakeup)
+    if opened >= 0:
+        os.close(opened)  # which ends the thread that reads what is written there
     for number, handler in kept.items():
         signal.signal(number, handler)
 

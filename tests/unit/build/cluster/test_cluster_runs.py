@@ -207,6 +207,16 @@ def test_a_watch_is_told_where_jobs_run_and_what_they_say(runner: DaskRunner) ->
     assert seen.left[-1] == (2, 2, 0.0)
 
 
+def workers() -> list[psutil.Process]:
+    """Dask's worker processes that live."""
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended, or is a zombie that nobody has waited for yet
+            if "spawn_main" in str(one.cmdline()):
+                found.append(one)
+    return found
+
+
 def test_workers_that_die_at_any_time_make_nothing_wrong(client: Any, folder: Path) -> None:
     """Jobs with needs of every kind, while workers are killed and paused: each ends once, and nothing else happens."""
     chance = random.Random(13)
@@ -219,12 +229,12 @@ def test_workers_that_die_at_any_time_make_nothing_wrong(client: Any, folder: Pa
     def hurt() -> None:
         for _ in range(4):
             over.wait(chance.uniform(0.5, 1.5))
-            found = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in str(one.cmdline())]
+            found = workers()
             if found and not over.is_set():
                 victim = chance.choice(found)
-                victim.kill() if chance.random() < 0.7 else victim.suspend()
-                over.wait(0.5)
                 with suppress(psutil.NoSuchProcess):
+                    victim.kill() if chance.random() < 0.7 else victim.suspend()
+                    over.wait(0.5)
                     victim.resume()
 
     thread = threading.Thread(target=hurt)
