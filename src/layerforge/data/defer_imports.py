@@ -170,6 +170,20 @@ class Module:
         """Every expression outside of functions' bodies, and how it comes to be evaluated."""
         return list(using.at_load(self.tree))
 
+    @functools.cached_property
+    def handed_to_compilers(self) -> dict[str, set[str]]:
+        """What compiles functions that it is given by their names: ``njit(slow)`` or ``njit(cache=True)(slow)``.
+
+        NumPy's ``vectorize``, which is called like one, reads no code.
+        """
+        handed: dict[str, set[str]] = {}
+        for node in self.nodes:
+            compiler = using.last_name(node.func) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and compiler in COMPILING - {"vectorize"}:
+                for one in node.args:
+                    handed.setdefault(getattr(one, "id", ""), set()).add(compiler)
+        return handed
+
     @property
     def package(self) -> str:
         """What relative imports are relative to."""
@@ -490,7 +504,8 @@ def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, us
     if key[0] in {one.name for one in getattr(functions[key], "type_params", ())}:
         found.refuse(key[1], f"{key[0]} is a type parameter of {key[0]}, so that nobody knows which of both reads")
     for _, (name, line) in keys:
-        for decorator in {using.last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
+        decorators = {using.last_name(one) for one in functions[name, line].decorator_list} & COMPILING
+        for decorator in decorators | found.handed_to_compilers.get(name, set()):
             found.refuse(line, f"{use.name} is used in {name}, whose code {decorator} reads, which knows of no imports")
     imports = found.waiting[use.name].imports if use.name in found.waiting else []
     imported = [alias.name for one in imports for alias in one.names]

@@ -368,6 +368,14 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
         "from far import a\n@njit(cache=True)\ndef f(): return a\n",
         [(2, "a is used in f, whose code njit reads, which knows of no imports")],
     ),
+    "numba by a call": (
+        "from far import a\ndef f(): return a\nfast = njit(f)\n",
+        [(2, "a is used in f, whose code njit reads, which knows of no imports")],
+    ),
+    "numba by two calls": (
+        "from far import a\ndef f(): return a\nfast = numba.njit(cache=True)(f)\n",
+        [(2, "a is used in f, whose code njit reads, which knows of no imports")],
+    ),
     "a class's global": (
         "from far import a\ndef f(a):\n class A:\n  global a\n  x = a\n",
         [(2, "a is a variable of f too")],
