@@ -18,7 +18,10 @@ from layerforge.resolve.recipe import Bytecode, BytecodeMode
 
 _MODULES = (".py", ".pyc", ".so")
 
-_STAR = re.compile(rb"^[ \t]*from[ \t]*(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*\*", re.MULTILINE)
+_STAR = re.compile(rb"^[ \t]*from[ \t]*(\.*)[ \t]*([\w.]*?)[ \t]*\bimport[ \t]*\*", re.MULTILINE)
+
+_LISTS = re.compile(rb"^__all__[ \t]*(?:[+:]?=|:|\.)", re.MULTILINE)
+"""A statement, not a word of a text, that says what ``import *`` brings."""
 
 _STARRED = re.compile(rb"import[ \t]*\*")
 
@@ -81,7 +84,7 @@ def refuse_starred(layer: Tree, spec: LayerSpec) -> None:
 
 
 def _lists_nothing(sources: Mapping[str, File], one: Deferral) -> bool:
-    return not re.search(rb"^__all__\b", sources[f"{SITE}/{one.file}"].blob.read(), re.MULTILINE)
+    return not _LISTS.search(sources[f"{SITE}/{one.file}"].blob.read())
 
 
 def _stars(path: str, file: File) -> Iterator[tuple[int, str]]:

@@ -14,13 +14,13 @@ from layerforge.resolve.recipe import Bytecode, BytecodeMode, CodeRules
 
 def a_spec(mode: BytecodeMode = BytecodeMode.BESIDE, **files: str) -> LayerSpec:
     """A layer whose package ``pkg`` has an import wait in each file, ``a__b`` for ``a/b.py``."""
-    rules = CodeRules(defer={f"{name.replace('__', '/')}.py": (module,) for name, module in files.items()})
+    rules = CodeRules(defer={f"{name.replace('__', '/', 1)}.py": (module,) for name, module in files.items()})
     return LayerSpec(name="x", requires=("x",), bytecode=Bytecode(mode=mode, packages={"pkg": rules}))
 
 
 def a_layer(**files: bytes) -> Tree:
     return a_tree(
-        *(a_file(f"python/{name.replace('__', '/')}.py", data, package="pkg") for name, data in files.items())
+        *(a_file(f"python/{name.replace('__', '/', 1)}.py", data, package="pkg") for name, data in files.items())
     )
 
 
@@ -55,7 +55,14 @@ def test_a_module_whose_names_are_all_taken_has_nothing_wait(star: bytes, told: 
 def test_one_with_a_list_of_its_names_may() -> None:
     star, spec = b"from .mod import *\n", a_spec(pkg__mod="os")
     assert refused(a_layer(pkg__mod=b"__all__ = ['os']\nimport os\n", pkg__a=star), spec) == []
-    assert len(refused(a_layer(pkg__mod=b"import os\n", pkg__a=star), spec)) == 1
+    for source in (b"import os\n", b'"""\n__all__ is not here\n"""\nimport os\n'):
+        assert len(refused(a_layer(pkg__mod=source, pkg__a=star), spec)) == 1
+
+
+def test_a_package_whose_names_a_module_of_it_takes_has_nothing_wait() -> None:
+    layer = a_layer(pkg____init__=b"import os\n", pkg__a=b"from .import *\n")
+    told = "pkg/a.py, line 1: import * of pkg, which has no __all__, would not bring what waits"
+    assert refused(layer, a_spec(pkg____init__="os")) == [told]
 
 
 def test_who_takes_them_may_be_of_another_package() -> None:
