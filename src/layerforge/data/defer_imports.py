@@ -40,8 +40,10 @@ else:  # on its own in the target's Python, where whoever loads this has loaded 
 NEEDED = ("NameError", "AttributeError", "__import__")
 """Names that what is added has to find among the builtins."""
 
-BUILTINS = frozenset(vars(builtins))
-"""Python's own names: a function that reads one finds it, whether or not the module's own was imported yet."""
+BUILTINS = frozenset((*vars(builtins), "copyright", "credits", "exit", "help", "license", "quit"))
+"""Python's own names, and those that ``site``, which does not run here, puts beside them: a function that reads one
+finds it, whether or not the module's own was imported yet.
+"""
 
 ASKED = "layerforge_asked"
 """What the function that serves names calls the one that it is asked for: such as no module has."""
@@ -51,6 +53,12 @@ BY_TEXT = ("eval", "exec", "globals")
 
 LISTING = ("dir", "locals", "vars")
 """Builtins that tell the names of a module where it calls them without arguments while it loads."""
+
+OF_MODULE = (using.LOADS, "by a decorator", "by a default value", "by a base class")
+"""How an expression comes to be evaluated that has no names of its own."""
+
+HANDED = ("__import__", "eval", "exec", "update")
+"""What may be given all variables of the module: it asks for none by itself."""
 
 COMPILING = frozenset(("cfunc", "guvectorize", "jit", "njit", "script", "stencil", "vectorize"))
 """Decorators that read a function's code, and know of no imports in it."""
@@ -390,23 +398,39 @@ def hold_texts(found: Module, uses: Sequence[using.Use]) -> None:
             found.refuse(use.line, f"{use.name} is called {using.LOADS}, and may look for every name")
     for node, why in found.evaluated_at_load:
         call = isinstance(node, ast.Call) and not node.args and not node.keywords and node.func
-        if isinstance(call, ast.Name) and call.id in LISTING and why == using.LOADS:
+        if isinstance(call, ast.Name) and call.id in LISTING and why in OF_MODULE:
             found.refuse(node.lineno, f"{call.id}() lists the names of the module {using.LOADS}")
     for one in found.nodes:
         if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
             found.refuse(one.lineno, f"import * of {using.base_of(one, found.package)} may bind the same names")
-        if isinstance(one, (ast.Subscript, ast.Call)) and asks_globals(one):
-            found.refuse(one.lineno, "globals() is asked for names that only a run tells")
+    if by_text:
+        hold_run_texts(found, {(use.name, use.line) for use in by_text if use.codes[1:]})
     hold_annotations(found)
 
 
-def asks_globals(node: ast.Subscript | ast.Call) -> bool:
-    """Whether a variable of the module is read by a name that does not stand there, or all are given as arguments."""
+def hold_run_texts(found: Module, by_text: Collection[tuple[str, int]]) -> None:
+    """Refuses where the names that are looked for stand nowhere. ``by_text``: names and lines of ``BY_TEXT`` in use."""
+    calls = [one for one in found.nodes if isinstance(one, ast.Call)]
+    own = [one for one in calls if isinstance(one.func, ast.Name) and (one.func.id, one.func.lineno) in by_text]
+    everything = {one for one in own if using.last_name(one) == "globals"}
+    for one in everything - {node for holder in found.nodes for node in told_what(holder)}:
+        found.refuse(one.lineno, "globals() is asked for names that only a run tells")
+    for one in own:
+        of_module = len(one.args) == 1 or not everything.isdisjoint(one.args[1:2])
+        if one not in everything and of_module and not isinstance(one.args[0], ast.Constant):
+            found.refuse(one.lineno, f"{using.last_name(one)} is given a text that only a run tells")
+
+
+def told_what(node: ast.AST) -> list[ast.expr]:
+    """What a node asks for a name that stands there, or for none: ``globals()["a"]``, ``exec(text, globals())``."""
     if isinstance(node, ast.Subscript):
-        asked = [node.value] if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Constant) else []
-    else:
-        asked = [one.value for one in node.keywords if one.arg is None]
-    return any(isinstance(one, ast.Call) and using.last_name(one) == "globals" for one in asked)
+        return [node.value] if isinstance(node.slice, ast.Constant) or not isinstance(node.ctx, ast.Load) else []
+    if not isinstance(node, ast.Call):
+        return []
+    handed = using.last_name(node) in HANDED
+    named = handed or (bool(node.args) and isinstance(node.args[0], ast.Constant))
+    asked = [node.func.value] if named and isinstance(node.func, ast.Attribute) else []
+    return [*asked, *(node.args if handed else [])]
 
 
 def hold_annotations(found: Module) -> None:
@@ -458,9 +482,13 @@ def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, us
     """Refuses a function that cannot begin with an import of a name that it reads."""
     keys = [(code, key) for code in use.codes if (key := using.code_key(code)) in functions]
     code, key = keys[0]
-    for own in (use.name, *NEEDED):
-        if own in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
-            found.refuse(key[1], f"{own} is a variable of {key[0]} too")
+    if use.name in variables_of(code):
+        found.refuse(key[1], f"{use.name} is a variable of {key[0]} too")
+    for around in use.codes:
+        for own in sorted(variables_of(around) & set(NEEDED)):
+            found.refuse(around.co_firstlineno, f"{own} is a variable of {around.co_name} too")
+    if key[0] in {one.name for one in getattr(functions[key], "type_params", ())}:
+        found.refuse(key[1], f"{key[0]} is a type parameter of {key[0]}, so that nobody knows which of both reads")
     for _, (name, line) in keys:
         for decorator in {using.last_name(one) for one in functions[name, line].decorator_list} & COMPILING:
             found.refuse(line, f"{use.name} is used in {name}, whose code {decorator} reads, which knows of no imports")
@@ -468,6 +496,11 @@ def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, us
     imported = [alias.name for one in imports for alias in one.names]
     if any(part.startswith("__") and not part.endswith("__") for one in imported for part in one.split(".")):
         found.refuse(key[1], f"{use.name} is used in {key[0]}, and would be called otherwise in a class")
+
+
+def variables_of(code: CodeType) -> set[str]:
+    """Names that a code object does not look for in the module."""
+    return {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
 
 
 def rewrite(found: Module, guards: Mapping[using.Key, Sequence[Waiting | Aside]], bound: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import traceback
 from collections.abc import Mapping
 
@@ -301,6 +302,10 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
         "from far import a\ndef f(NameError): return a\n",
         [(2, "NameError is a variable of f too")],
     ),
+    "NameError around": (
+        "from far import a\ndef f(NameError):\n    def g(): return a\n",
+        [(2, "NameError is a variable of f too")],
+    ),
     "globals": (
         "from far import a\ndef f():\n    return globals()['a']\n",
         [(3, "globals may look for a, a word in line 3")],
@@ -313,12 +318,32 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
         "from far import a\ndef f():\n    return '{a}'.join(**globals())\n",
         [(3, "globals may look for a, a word in line 3"), (3, "globals() is asked for names that only a run tells")],
     ),
+    "all globals by a method": (
+        "from far import a\ndef f(n):\n    return globals().get(n)\n",
+        [(3, "globals() is asked for names that only a run tells")],
+    ),
+    "globals in a variable": (
+        "from far import a\ndef f(n):\n    names = globals()\n    return names[n]\n",
+        [(3, "globals() is asked for names that only a run tells")],
+    ),
+    "name among globals": (
+        "from far import a\ndef f(n): return n in globals()\n",
+        [(2, "globals() is asked for names that only a run tells")],
+    ),
+    "eval of an argument": (
+        "from far import a\ndef f(x): return eval(x)\n",
+        [(2, "eval is given a text that only a run tells")],
+    ),
+    "exec of an argument": (
+        "from far import a\ndef f(x): exec(x, globals(), {})\n",
+        [(2, "exec is given a text that only a run tells")],
+    ),
     "builtin": (
         "from far import open\ndef f():\n    return open(1)\n",
         [(3, "open is one of Python's own names, too, which would be read instead")],
     ),
     "needed": ("from far import a as NameError\n", [(1, "NameError is a name that Python itself reads")]),
-    "eval": ("from far import a\nT = 'a.b'\ndef f(): return eval(T)\n", [(3, "eval may look for a, a word in line 2")]),
+    "eval": ("from far import a\ndef f(): return eval('a.b')\n", [(2, "eval may look for a, a word in line 2")]),
     "globals at load": (
         "from far import a\nX = list(globals())\n",
         [(2, "globals is called while the module loads, and may look for every name")],
@@ -329,6 +354,14 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
     ),
     "vars at load": (
         "from far import a\nX = [n for n in vars()]\n",
+        [(2, "vars() lists the names of the module while the module loads")],
+    ),
+    "dir by a default": (
+        "from far import a\ndef f(names=dir()): pass\n",
+        [(2, "dir() lists the names of the module while the module loads")],
+    ),
+    "vars by a decorator": (
+        "from far import a\n@known(vars())\ndef f(): pass\n",
         [(2, "vars() lists the names of the module while the module loads")],
     ),
     "numba": (
@@ -355,6 +388,29 @@ REFUSED: Mapping[str, tuple[str, list[tuple[int, str]]]] = {
 def test_what_cannot_wait_is_refused_with_its_line_and_the_reason(source: str, problems: list[tuple[int, str]]) -> None:
     ast.parse(source)
     assert refused(source, "far") == problems
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_a_function_called_as_its_own_type_parameter_is_refused() -> None:
+    told = "f is a type parameter of f, so that nobody knows which of both reads"
+    assert refused("from far import a\ndef f[f: a](): pass\n", "far") == [(2, told)]
+
+
+def test_all_variables_may_be_handed_on_and_those_that_are_named_may_be_asked_for() -> None:
+    source = """
+from far import twice
+def use(name="made"):
+    own = {}
+    own.update(globals())
+    exec("x = 4", own)
+    globals()[name] = own["x"]
+    globals().update(more=3)
+    assert globals().get("more") == eval(name, {"made": 3}) == globals()["more"]
+    __import__("other", globals(), locals(), [])
+    return twice(made)
+"""
+    with importable({**FAR, "mod": source}, {"mod": ["far"]}):
+        assert fetched("mod").use() == 8
 
 
 def test_all_reasons_of_a_module_are_told_at_once_in_the_order_of_its_lines() -> None:

@@ -49,6 +49,11 @@ def test_the_bytes_do_not_depend_on_what_else_was_compiled_or_how_often() -> Non
     assert alone.pyc != made([a_module()])[0].pyc
 
 
+def test_names_that_site_adds_to_python_s_own_are_known_where_site_does_not_run() -> None:
+    [compiled] = made([a_module(b"from zoo import help\ndef use(): return help()\n", "zoo")])
+    assert compiled.refused == ("line 2: help is one of Python's own names, too, which would be read instead",)
+
+
 def test_docstrings_go_as_ever_and_the_code_still_waits() -> None:
     [compiled] = made([a_module(SOURCE, "zoo", "other.thing", drop_docstrings=True)])
     assert compiled.pyc is not None

@@ -18,7 +18,7 @@ from layerforge.resolve.recipe import Bytecode, BytecodeMode
 
 _MODULES = (".py", ".pyc", ".so")
 
-_STAR = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]*\*", re.MULTILINE)
+_STAR = re.compile(rb"^[ \t]*from[ \t]*(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*\*", re.MULTILINE)
 
 _STARRED = re.compile(rb"import[ \t]*\*")
 

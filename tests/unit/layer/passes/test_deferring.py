@@ -38,6 +38,8 @@ def refused(layer: Tree, spec: LayerSpec) -> list[str]:
     [
         (b"from pkg.mod import *\n", "pkg/user.py, line 1"),
         (b"import os\nfrom .mod import *\n", "pkg/user.py, line 2"),
+        (b"from.mod import *\n", "pkg/user.py, line 1"),
+        (b"from . mod import *\n", "pkg/user.py, line 1"),
         (b"\n\nif 1:\n    from  .mod  import  *\n", "pkg/user.py, line 4"),
         (b"from .other import *\n", ""),
         (b"from mod import *\n", ""),
