@@ -22,7 +22,6 @@ from layerforge.cli import (
     job_summary,
     output_files,
     project,
-    shared_layers,
     sharing,
     terminal,
     verbosity,
@@ -37,6 +36,7 @@ from layerforge.pipeline import Delivered, Ended
 from layerforge.report import manifest
 from layerforge.report.delivery import Layer
 from layerforge.report.manifest import Manifest
+from layerforge.resolve.project_settings import project_settings
 from layerforge.verify import verdict
 
 
@@ -71,8 +71,11 @@ def command(
     output_files.check_folder(output)
     call_of = click.get_current_context().params
     own = shared.decisive(call_of)
-    shares = every is None and lock_file is None and shared_layers.are_wanted(targets)
+    shares = every is None and lock_file is None and _is_of_functions(targets)
     if shares:
+        # Most builds are of layers that are named, and need nothing of what this loads.
+        from layerforge.cli import shared_layers
+
         shared_layers.refuse_unready(twice=given["twice"])
         if not shared_layers.beside_others():
             return shared_layers.run(own, progress, as_data)
@@ -84,6 +87,11 @@ def command(
     if as_json:
         terminal.print_json(data | {"seconds": progress.seconds})
     return code
+
+
+def _is_of_functions(targets: tuple[str, ...]) -> bool:
+    """Whether this call names nothing, and the project of the current folder has functions."""
+    return not shared.asked(targets) and bool(project_settings(Path()).functions)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,11 +62,6 @@ class Built:
         return list({id(error): error for error in every}.values())
 
 
-def are_wanted(targets: tuple[str, ...]) -> bool:
-    """Whether this call names nothing, and the project of the current folder has functions."""
-    return not shared.asked(targets) and bool(project_settings(Path()).functions)
-
-
 def beside_others() -> bool:
     """Whether the project of the current folder has layers that are asked for by themselves too."""
     return bool(project_settings(Path()).layers)

@@ -156,9 +156,14 @@ class Module:
         return using.nodes_of(self.tree)
 
     @functools.cached_property
+    def statements(self) -> list[ast.AST]:
+        """Every statement of the tree, what lies outside first, from when this is asked for; see ``nodes``."""
+        return using.statements_of(self.tree)
+
+    @functools.cached_property
     def functions(self) -> dict[using.Key, using.Function]:
         """Every function of the module."""
-        return using.functions_of(self.nodes)
+        return using.functions_of(self.statements)
 
     @functools.cached_property
     def chains(self) -> dict[ast.Name, using.Chain]:
@@ -183,6 +188,11 @@ class Module:
                 for one in node.args:
                     handed.setdefault(getattr(one, "id", ""), set()).add(compiler)
         return handed
+
+    @functools.cached_property
+    def names_at_load(self) -> list[tuple[ast.Name, str]]:
+        """Every name among them."""
+        return [(node, why) for node, why in self.evaluated_at_load if isinstance(node, ast.Name)]
 
     @property
     def package(self) -> str:
@@ -256,7 +266,7 @@ def settle(found: Module) -> tuple[dict[using.Key, list[Waiting | Aside]], set[s
     """
     names = {*found.waiting, *(one.name for one in found.asides)}
     code = using.compiled(found.tree)
-    uses = list(using.uses_of(code, {*names, *NEEDED, *BY_TEXT, "__getattr__", "__dir__"}))
+    uses = list(using.uses_of(code, {*names, *NEEDED, *BY_TEXT, *LISTING, "__getattr__", "__dir__"}))
     hold_bindings(found, uses)
     hold_texts(found, uses)
     return functions_to_guard(found, uses), {use.name for use in uses if use.binds}
@@ -410,11 +420,11 @@ def hold_texts(found: Module, uses: Sequence[using.Use]) -> None:
             found.refuse(use.line, f"{use.name} may look for {name}, a word in line {words[name]}")
         if not any(using.code_key(code) in found.functions for code in use.codes):
             found.refuse(use.line, f"{use.name} is called {using.LOADS}, and may look for every name")
-    for node, why in found.evaluated_at_load:
+    for node, why in found.evaluated_at_load if any(use.name in LISTING for use in uses) else ():
         call = isinstance(node, ast.Call) and not node.args and not node.keywords and node.func
         if isinstance(call, ast.Name) and call.id in LISTING and why in OF_MODULE:
             found.refuse(node.lineno, f"{call.id}() lists the names of the module {using.LOADS}")
-    for one in found.nodes:
+    for one in found.statements:
         if isinstance(one, ast.ImportFrom) and one.names[0].name == "*":
             found.refuse(one.lineno, f"import * of {using.base_of(one, found.package)} may bind the same names")
     if by_text:
@@ -450,7 +460,7 @@ def told_what(node: ast.AST) -> list[ast.expr]:
 def hold_annotations(found: Module) -> None:
     """Refuses names in annotations that are texts, where classes and decorators are known to evaluate them."""
     future = any(isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in found.tree.body)
-    for node in found.nodes:
+    for node in found.statements:
         for annotation in using.evaluated(node) if isinstance(node, using.DEFINITIONS) else ():
             for name in using.words_of(annotation, future=future) & found.waiting.keys():
                 found.refuse(annotation.lineno, f"{name} is named in an annotation that may be evaluated")
@@ -459,14 +469,13 @@ def hold_annotations(found: Module) -> None:
 def functions_to_guard(found: Module, uses: Sequence[using.Use]) -> dict[using.Key, list[Waiting | Aside]]:
     """What each function has to begin with: the innermost that are not inside one that begins with the same."""
     functions = found.functions
-    reasons = [(node, why) for node, why in found.evaluated_at_load if isinstance(node, ast.Name)]
     guards: dict[using.Key, list[Waiting | Aside]] = {}
     named = sorted(found.waiting.values(), key=lambda one: one.name)
     everything: list[Waiting | Aside] = [*named, *found.asides]
     for one in everything:
         around: dict[using.Key, list[using.Key]] = {}
-        for node, why in reasons:
-            if node.id == one.name and one.stays and one.needed_for(found.chains[node]):
+        for node, why in found.names_at_load if one.stays else ():
+            if node.id == one.name and one.needed_for(found.chains[node]):
                 found.refuse(node.lineno, f"{one.told if isinstance(one, Aside) else node.id} is used {why}")
         for use in (use for use in uses if use.name == one.name and not use.binds):
             keys = [key for key in map(using.code_key, use.codes) if key in functions]
@@ -476,7 +485,7 @@ def functions_to_guard(found: Module, uses: Sequence[using.Use]) -> dict[using.K
                 refuse_unfit(found, use, functions)
                 around[keys[0]] = keys[1:]
             elif not keys and not one.stays:
-                lines = [why for node, why in reasons if (node.id, node.lineno) == (use.name, use.line)]
+                lines = [why for node, why in found.names_at_load if (node.id, node.lineno) == (use.name, use.line)]
                 found.refuse(use.line, f"{use.name} is used {(*lines, using.LOADS)[0]}")
         for key, outer in sorted(around.items()):
             if around.keys().isdisjoint(outer):

@@ -31,6 +31,9 @@ _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LEFT_BEHIND = ".lock"
 """What uv itself leaves at the top of the folder that it installs into; further down such a file is a package's own."""
 
+_LARGE = 1_000_000
+"""Bytes from which on a file is not read whole for its digest."""
+
 _SHARE = 50
 """Files that a thread reads at a time: most are small, and to hand one over takes as long as to read it."""
 
@@ -128,9 +131,12 @@ def _leads_out(path: Path, root: Path) -> bool:
 def on_disk(name: str, path: Path, package: str = "") -> File:
     """The file at ``path`` as one of a layer, called ``name`` there."""
     with path.open("rb", buffering=0) as file:
-        data, mode = file.readall(), os.fstat(file.fileno()).st_mode
-    blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), source=path)
-    return File(path=name, blob=blob, executable=bool(mode & stat.S_IXUSR), package=package)
+        found = os.fstat(file.fileno())
+        # Of a large one no more than a part is held at a time: fresh memory costs more than the digest.
+        large = found.st_size > _LARGE
+        sha256 = hashlib.file_digest(file, "sha256") if large else hashlib.sha256(file.readall())
+    blob = Blob(sha256=sha256.hexdigest(), size=found.st_size, source=path)
+    return File(path=name, blob=blob, executable=bool(found.st_mode & stat.S_IXUSR), package=package)
 
 
 class Downloads:
@@ -184,7 +190,7 @@ def _entries(folder: Path) -> dict[str, Entry]:
     left_behind = folder / _LEFT_BEHIND
     paths = [path for path in walk(folder) if path != left_behind]
     shares = [paths[at : at + _SHARE] for at in range(0, len(paths), _SHARE)]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         read = pool.map(lambda share: [_entry(folder, path) for path in share], shares)
         return {entry.path: entry for entries in read for entry in entries}
 
