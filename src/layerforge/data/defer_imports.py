@@ -146,6 +146,8 @@ class Module:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """By name."""
     asides: list[Aside] = field(default_factory=list)
+    names: Collection[str] = ()
+    """All that its code names."""
     at: int = 0
     """Index in the module's statements of the first that waits."""
     problems: list[tuple[int, str]] = field(default_factory=list)
@@ -182,7 +184,7 @@ class Module:
         NumPy's ``vectorize``, which is called like one, reads no code.
         """
         handed: dict[str, set[str]] = {}
-        for node in self.nodes:
+        for node in self.nodes if not COMPILING.isdisjoint(self.names) else ():
             compiler = using.last_name(node.func) if isinstance(node, ast.Call) else ""
             if isinstance(node, ast.Call) and compiler in COMPILING - {"vectorize"}:
                 for one in node.args:
@@ -266,6 +268,7 @@ def settle(found: Module) -> tuple[dict[using.Key, list[Waiting | Aside]], set[s
     """
     names = {*found.waiting, *(one.name for one in found.asides)}
     code = using.compiled(found.tree)
+    found.names = using.names_in(code)
     uses = list(using.uses_of(code, {*names, *NEEDED, *BY_TEXT, *LISTING, "__getattr__", "__dir__"}))
     hold_bindings(found, uses)
     hold_texts(found, uses)

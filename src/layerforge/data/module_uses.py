@@ -197,6 +197,11 @@ def variables_of(code: CodeType) -> Iterator[tuple[int, str, str]]:
             yield at, kind, code.co_names[number >> 1 if kind in WITH_FLAG else number]
 
 
+def names_in(code: CodeType) -> set[str]:
+    """Every variable that is not a function's own, and every attribute, that a code object or one in it names."""
+    return {*code.co_names}.union(*map(names_in, inner_codes(code)))
+
+
 def inner_codes(code: CodeType) -> list[CodeType]:
     """The code objects right inside of one."""
     return [one for one in code.co_consts if isinstance(one, CodeType)]
