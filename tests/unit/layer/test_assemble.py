@@ -7,6 +7,7 @@ import pytest
 from builders import a_library
 from fakes import FakeProgress, FakeStep, a_file, stock, target
 from layerforge.build.plan import SYSTEM, Built, LibraryStep, PackageStep, Plan, SystemStep, WheelStep
+from layerforge.core import digest
 from layerforge.core.errors import StepError
 from layerforge.layer import assemble
 from layerforge.layer.tree import File, Link, Tree
@@ -28,6 +29,17 @@ def a_plan(text: str) -> Plan:
         epoch=0,
         key="",
     )
+
+
+@pytest.mark.parametrize("size", [0, 1, 999_999, 1_000_000, 1_000_001, 3_000_000])
+def test_a_file_on_disk_has_the_digest_of_all_its_bytes_whatever_its_size(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.so"
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    path.write_bytes(data)
+    path.chmod(0o744)
+    found = assemble.on_disk("python/a.so", path, "demo")
+    assert (found.blob.sha256, found.blob.size) == (digest.sha256(data), size)
+    assert (found.executable, found.package, found.blob.read()) == (True, "demo", data)
 
 
 def test_locked_wheels_become_a_tree_with_owners_and_licences(index: Path, tmp_path: Path) -> None:
