@@ -508,10 +508,10 @@ def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, us
     """Refuses a function that cannot begin with an import of a name that it reads."""
     keys = [(code, key) for code in use.codes if (key := using.code_key(code)) in functions]
     code, key = keys[0]
-    if use.name in variables_of(code):
+    if use.name in own_variables(code):
         found.refuse(key[1], f"{use.name} is a variable of {key[0]} too")
     for around in use.codes:
-        for own in sorted(variables_of(around) & set(NEEDED)):
+        for own in sorted(own_variables(around) & set(NEEDED)):
             found.refuse(around.co_firstlineno, f"{own} is a variable of {around.co_name} too")
     if key[0] in {one.name for one in getattr(functions[key], "type_params", ())}:
         found.refuse(key[1], f"{key[0]} is a type parameter of {key[0]}, so that nobody knows which of both reads")
@@ -525,7 +525,7 @@ def refuse_unfit(found: Module, use: using.Use, functions: Mapping[using.Key, us
         found.refuse(key[1], f"{use.name} is used in {key[0]}, and would be called otherwise in a class")
 
 
-def variables_of(code: CodeType) -> set[str]:
+def own_variables(code: CodeType) -> set[str]:
     """Names that a code object does not look for in the module."""
     return {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
 
@@ -599,7 +599,7 @@ def placed(node: Any, like: ast.AST) -> Any:
 
 def drop_global(node: Any, names: Sequence[str]) -> None:
     """Takes names out of the ``global`` statements of a function itself, since one is put first."""
-    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+    for part in using.BLOCKS:
         for at, one in enumerate(getattr(node, part, ())):
             if isinstance(one, ast.Global):
                 one.names = [name for name in one.names if name not in names]

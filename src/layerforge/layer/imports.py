@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from layerforge.core.guarded import Unreadable
 from layerforge.core.guarded import python as parsed
+from layerforge.data.module_uses import statements_of
 
 _STATEMENTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(\\]*(?:\\\r?\n[^\n(\\]*)*(?:\([^)]*\))?", re.MULTILINE)
 """Import statements, those included that go on over several lines."""
 
 _CODE = re.compile(r"([^./]+)(?:\.py|\.pyc|\.so|\.abi3\.so|\.cpython-[^/]*\.so)")
-_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
-"""Where a node of the syntax tree holds statements, or what holds some."""
-
 _NO_CODE = frozenset({"bin", "__pycache__"})
 
 
@@ -59,7 +56,8 @@ def imported(source: bytes, path: str, *, texts: bool = False) -> Iterator[str]:
     With ``texts`` also every text in it, which may be the name of a module.
     """
     package = path.split("/")[:-1]
-    for node in _nodes(source, ast.walk if texts else _walk):
+    # Of expressions there are many, and none imports anything.
+    for node in _nodes(source, ast.walk if texts else statements_of):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
@@ -73,7 +71,7 @@ def imported(source: bytes, path: str, *, texts: bool = False) -> Iterator[str]:
                 pass
 
 
-def _nodes(source: bytes, walk: Callable[[ast.AST], Iterator[ast.AST]]) -> Iterator[ast.AST]:
+def _nodes(source: bytes, walk: Callable[[ast.Module], Iterable[ast.AST]]) -> Iterator[ast.AST]:
     """Everything in a source; of one that is very long, or that this Python is too old for, what is in its imports."""
     try:
         yield from walk(parsed(source))
@@ -81,13 +79,3 @@ def _nodes(source: bytes, walk: Callable[[ast.AST], Iterator[ast.AST]]) -> Itera
         for part in _STATEMENTS.finditer(source):
             with suppress(Unreadable):
                 yield from walk(parsed(part[0].strip()))
-
-
-def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every statement, without the expressions in it, of which there are many and none imports anything."""
-    queue = deque([tree])
-    while queue:
-        node = queue.popleft()
-        yield node
-        for name in _BLOCKS:
-            queue += getattr(node, name, ())
